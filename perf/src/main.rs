@@ -1,0 +1,3 @@
+//! The benchmark harness of PNS.
+
+fn main() {}

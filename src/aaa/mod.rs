@@ -1,0 +1,1 @@
+//! Who may connect: local users, address pools, policy.

@@ -1,0 +1,1 @@
+//! Pure functions over secrets: MS-CHAPv2 and its relatives.

@@ -1,0 +1,51 @@
+//! Monotonic time as plain data, so that machines take the clock as an argument and the simulator
+//! can make time pass. Only `slowpath` and the worker loop read the real clock.
+
+use std::ops::{Add, Sub};
+use std::time::Duration;
+
+/// Nanoseconds since an arbitrary start; monotonic.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(transparent)]
+pub struct Timestamp(u64);
+
+impl Timestamp {
+    /// The arbitrary start.
+    pub const ZERO: Self = Self(0);
+    /// Later than every timer.
+    pub const MAX: Self = Self(u64::MAX);
+
+    /// A point `nanos` after the start.
+    #[must_use]
+    pub const fn from_nanos(nanos: u64) -> Self {
+        Self(nanos)
+    }
+
+    /// Nanoseconds since the start.
+    #[must_use]
+    pub const fn as_nanos(self) -> u64 {
+        self.0
+    }
+
+    /// Time since `earlier`, zero if `earlier` is later.
+    #[must_use]
+    pub const fn since(self, earlier: Self) -> Duration {
+        Duration::from_nanos(self.0.saturating_sub(earlier.0))
+    }
+}
+
+impl Add<Duration> for Timestamp {
+    type Output = Self;
+    fn add(self, duration: Duration) -> Self {
+        let nanos = u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
+        Self(self.0.saturating_add(nanos))
+    }
+}
+
+impl Sub<Duration> for Timestamp {
+    type Output = Self;
+    fn sub(self, duration: Duration) -> Self {
+        let nanos = u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
+        Self(self.0.saturating_sub(nanos))
+    }
+}

@@ -1,0 +1,1 @@
+//! The hot path: the worker loop and its nodes.

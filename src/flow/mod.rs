@@ -1,0 +1,1 @@
+//! What crosses the rings between the slow path and the workers.

@@ -1,0 +1,3 @@
+//! The `pns` program.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! MPPE (RFC 3078, RFC 3079): keys, key chains, encryption and decryption.

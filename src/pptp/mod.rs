@@ -1,0 +1,1 @@
+//! Sans-IO PPTP machines (RFC 2637): the control connection and the call.

@@ -1,0 +1,1 @@
+//! Where an address lives: kernel routes and neighbours mirrored, and the address directory.

@@ -1,0 +1,1 @@
+//! The join of control connection, call, link and lease.

@@ -1,0 +1,1 @@
+//! The event loop: the only room with sockets, timers and a clock.

@@ -1,0 +1,3 @@
+//! Bytes to values and back: pure, without state. One protocol, one file.
+
+pub mod field;
