@@ -175,7 +175,7 @@ fn ports_that_do_not_differ() {
     assert_one_error(&text, ALICE, "no port is where clients want to go");
     let text = changed(
         "side = \"network\"",
-        "side = \"network\"\nrx_descriptors = 1000",
+        "side = \"network\"\ndescriptors = 1000",
     );
     assert_one_error(&text, ALICE, "1000 is not a power of two; write 1024");
     let route = "side = \"network\"\nroutes = [{ to = \"0.0.0.0/0\", via = \"192.168.98.2\" }]";
