@@ -45,14 +45,10 @@ impl Device {
     /// of a vendor whose DPDK driver works beside the kernel's.
     #[must_use]
     pub fn is_ready(&self) -> bool {
-        let Some(driver) = self.driver.as_deref() else {
-            return false;
-        };
-        match driver {
-            "vfio-pci" | "igb_uio" | "uio_pci_generic" => true,
-            "mlx5_core" | "mlx4_core" | "mana" => true,
-            _ => false,
-        }
+        const USER_SPACE: [&str; 3] = ["vfio-pci", "igb_uio", "uio_pci_generic"];
+        const BESIDE_THE_KERNEL: [&str; 3] = ["mlx5_core", "mlx4_core", "mana"];
+        let ready = |driver| USER_SPACE.contains(&driver) || BESIDE_THE_KERNEL.contains(&driver);
+        self.driver.as_deref().is_some_and(ready)
     }
 
     /// What to do before DPDK can use the device; `None` if nothing.

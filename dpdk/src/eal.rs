@@ -14,11 +14,11 @@ use crate::hugepages::huge_pages_available;
 /// DPDK's environment. Clones share it; pools and ports hold one each, and the last to go ends it.
 #[derive(Clone, Debug)]
 pub struct Eal {
-    inner: Arc<Inner>,
+    environment: Arc<Environment>,
 }
 
 #[derive(Debug)]
-struct Inner {
+struct Environment {
     runtime_directory: Option<PathBuf>,
 }
 
@@ -73,7 +73,7 @@ impl Eal {
             .is_none()
             .then(|| runtime_directory(config));
         Ok(Self {
-            inner: Arc::new(Inner { runtime_directory }),
+            environment: Arc::new(Environment { runtime_directory }),
         })
     }
 
@@ -91,11 +91,11 @@ impl Eal {
     /// Keeps the environment up for the rest of the process, because something in it can no
     /// longer be taken apart safely.
     pub(crate) fn leak(&self) {
-        mem::forget(self.clone());
+        mem::forget(Arc::clone(&self.environment));
     }
 }
 
-impl Drop for Inner {
+impl Drop for Environment {
     fn drop(&mut self) {
         let guard = control();
         // SAFETY: every pool, port and registered thread holds a clone, so none is left.

@@ -269,8 +269,9 @@ impl Port {
                 port: self.inner.name.clone(),
             });
         }
-        self.inner.started.store(false, Ordering::Release);
         let guard = control();
+        self.inner.drain();
+        self.inner.started.store(false, Ordering::Release);
         // SAFETY: the port is ours, and no queue of it is held.
         let code = unsafe { dpdk_sys::rte_eth_dev_stop(self.inner.id) };
         drop(guard);
@@ -514,7 +515,7 @@ impl Inner {
         Ok(true)
     }
 
-    /// `net_ring` forgets what is in its rings when it closes; those frames belong to a pool.
+    /// `net_ring` keeps frames in its rings, and forgets them there when it closes.
     fn drain(&self) {
         if self.driver != "net_ring" {
             return;
