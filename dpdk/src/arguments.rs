@@ -132,6 +132,8 @@ impl EalConfig {
                 list.push("--no-huge".to_owned());
                 list.push("-m".to_owned());
                 list.push(megabytes.to_string());
+                // Nobody could attach to ordinary pages, so there is no need for the files.
+                list.push("--no-shconf".to_owned());
             }
         }
         Ok(())
@@ -190,7 +192,7 @@ mod tests {
         };
         assert_eq!(
             line(&config),
-            "pns --lcores=0@3 --file-prefix=lab --no-huge -m 256 --no-pci \
+            "pns --lcores=0@3 --file-prefix=lab --no-huge -m 256 --no-shconf --no-pci \
              --vdev=net_af_xdp0,iface=va,force_copy=1 --vdev=net_null0 --log-level=notice \
              --iova-mode=va --no-telemetry"
         );

@@ -82,10 +82,10 @@ impl fmt::Display for Error {
                 "DPDK was initialized in this process before, and that can be done only once: \
                  share the one `Eal`, or start a new process",
             ),
-            Self::Initialization(errno) => write!(
-                out,
-                "DPDK did not start: {errno}; the lines starting with EAL: above say why",
-            ),
+            Self::Initialization(errno) => {
+                write!(out, "DPDK did not start: {errno}")?;
+                out.write_str(initialization_hint(*errno))
+            }
             Self::NoHugePages => out.write_str(
                 "no huge pages are free: reserve some (`sysctl vm.nr_hugepages=512`), or run \
                  without them (`--no-huge`), which is slower and suits virtual devices only",
@@ -135,6 +135,16 @@ impl fmt::Display for Error {
                  while a secondary process is attached",
             ),
         }
+    }
+}
+
+fn initialization_hint(errno: Errno) -> &'static str {
+    match errno.0 {
+        libc::ENODEV => "; a device is spelt wrongly or its driver's package is not installed",
+        libc::EACCES | libc::EPERM => "; run as root, or give access to huge pages and devices",
+        libc::ENOMEM => "; the memory asked for is not free",
+        libc::EAGAIN => "; another process uses the same file prefix",
+        _ => "; the lines starting with EAL: above say why",
     }
 }
 
@@ -208,6 +218,7 @@ mod tests {
         told(pool(libc::EINVAL), "librte_mempool_ring");
         told(pool(libc::ENOMEM), "more memory");
         told(Error::AlreadyInitialized, "only once");
+        told(Error::Initialization(Errno(libc::ENODEV)), "spelt wrongly");
     }
 
     #[test]

@@ -109,6 +109,9 @@ impl Mempool {
         if count > burst.remaining_capacity() {
             return false;
         }
+        if count == 0 {
+            return true;
+        }
         let mut taken = [const { MaybeUninit::<Mbuf>::uninit() }; crate::BURST];
         let wanted = u32::try_from(count).unwrap_or(0);
         // SAFETY: the array has space for `count` pointers, as the burst has and so the check

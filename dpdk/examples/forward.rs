@@ -1,0 +1,105 @@
+//! Forwards frames between two devices, both ways, one thread a direction, and tells once a second
+//! what crossed. Ends after the given number of seconds.
+//!
+//! ```text
+//! forward SECONDS DEVICE DEVICE
+//! forward 30 net_af_xdp0,iface=left,force_copy=1 net_af_xdp1,iface=right,force_copy=1
+//! ```
+//! The devices must be of the network namespace in which it runs.
+
+use std::error::Error;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use dpdk::{
+    Burst, Eal, EalConfig, LogLevel, Memory, Mempool, Port, PortConfig, RxQueue,
+    ThreadRegistration, TxQueue,
+};
+
+/// How long a direction sleeps when nothing came, so that two of them can share a core.
+const IDLE: Duration = Duration::from_micros(20);
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let [seconds, left, right] = arguments.as_slice() else {
+        return Err("usage: forward SECONDS DEVICE DEVICE".into());
+    };
+    let seconds: u32 = seconds.parse()?;
+    let memory = if dpdk::huge_pages_available() > 0 {
+        Memory::Huge { in_memory: true }
+    } else {
+        Memory::NoHuge { megabytes: 256 }
+    };
+    let config = EalConfig {
+        memory,
+        vdevs: vec![left.clone(), right.clone()],
+        log_level: LogLevel::Info,
+        iova_va: true,
+        ..EalConfig::default()
+    };
+    let eal = Eal::init(&config)?;
+    println!("{} with {memory:?}", eal.version());
+    let pool = Mempool::new(&eal, "frames", 16_383, 2048, 256, None)?;
+    let mut left = open(&eal, &pool, left)?;
+    let mut right = open(&eal, &pool, right)?;
+    let there = (left.take_rx_queue(0), right.take_tx_queue(0));
+    let back = (right.take_rx_queue(0), left.take_tx_queue(0));
+    let (Some(left_rx), Some(right_tx)) = there else {
+        return Err("no queue".into());
+    };
+    let (Some(right_rx), Some(left_tx)) = back else {
+        return Err("no queue".into());
+    };
+
+    let stop = AtomicBool::new(false);
+    thread::scope(|scope| {
+        scope.spawn(|| direction(&eal, left_rx, right_tx, &stop));
+        scope.spawn(|| direction(&eal, right_rx, left_tx, &stop));
+        for _ in 0..seconds {
+            thread::sleep(Duration::from_secs(1));
+            println!("{}: {:?}", left.name(), left.stats());
+            println!("{}: {:?}", right.name(), right.stats());
+        }
+        stop.store(true, Ordering::Relaxed);
+    });
+    left.stop()?;
+    right.stop()?;
+    println!(
+        "{} of {} buffers are back",
+        pool.available(),
+        pool.capacity()
+    );
+    Ok(())
+}
+
+fn open(eal: &Eal, pool: &Mempool, device: &str) -> Result<Port, dpdk::Error> {
+    let name = device.split(',').next().unwrap_or(device);
+    let mut port = Port::by_name(eal, name)?.configure(&PortConfig::default(), pool)?;
+    port.start()?;
+    println!(
+        "{name}: MAC {:02x?}, MTU {}, promiscuous {}, {:?}, {:?}",
+        port.mac(),
+        port.mtu(),
+        port.promiscuous(),
+        port.link(),
+        port.capabilities()?
+    );
+    Ok(port)
+}
+
+fn direction(eal: &Eal, mut from: RxQueue, mut to: TxQueue, stop: &AtomicBool) {
+    let registration = ThreadRegistration::new(eal);
+    if let Err(error) = &registration {
+        eprintln!("{error}");
+    }
+    let mut burst = Burst::new();
+    while !stop.load(Ordering::Relaxed) {
+        if from.receive(&mut burst) == 0 {
+            thread::sleep(IDLE);
+            continue;
+        }
+        to.send(&mut burst);
+        dpdk::free(&mut burst);
+    }
+}
