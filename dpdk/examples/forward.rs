@@ -1,8 +1,8 @@
-//! Forwards frames between two devices, both ways, one thread a direction, and tells once a second
-//! what crossed. Ends after the given number of seconds.
+//! Forwards frames between two devices, both ways, one thread a queue and direction, and tells once
+//! a second what crossed. Ends after the given number of seconds.
 //!
 //! ```text
-//! forward SECONDS DEVICE DEVICE
+//! forward SECONDS DEVICE DEVICE [QUEUES]
 //! forward 30 net_af_xdp0,iface=left,force_copy=1 net_af_xdp1,iface=right,force_copy=1
 //! ```
 //! The devices must be of the network namespace in which it runs.
@@ -22,8 +22,10 @@ const IDLE: Duration = Duration::from_micros(20);
 
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let [seconds, left, right] = arguments.as_slice() else {
-        return Err("usage: forward SECONDS DEVICE DEVICE".into());
+    let (seconds, left, right, queues) = match arguments.as_slice() {
+        [seconds, left, right] => (seconds, left, right, 1),
+        [seconds, left, right, queues] => (seconds, left, right, queues.parse()?),
+        _ => return Err("usage: forward SECONDS DEVICE DEVICE [QUEUES]".into()),
     };
     let seconds: u32 = seconds.parse()?;
     let memory = if dpdk::huge_pages_available() > 0 {
@@ -41,21 +43,21 @@ fn main() -> Result<(), Box<dyn Error>> {
     let eal = Eal::init(&config)?;
     println!("{} with {memory:?}", eal.version());
     let pool = Mempool::new(&eal, "frames", 16_383, 2048, 256, None)?;
-    let mut left = open(&eal, &pool, left)?;
-    let mut right = open(&eal, &pool, right)?;
-    let there = (left.take_rx_queue(0), right.take_tx_queue(0));
-    let back = (right.take_rx_queue(0), left.take_tx_queue(0));
-    let (Some(left_rx), Some(right_tx)) = there else {
-        return Err("no queue".into());
-    };
-    let (Some(right_rx), Some(left_tx)) = back else {
-        return Err("no queue".into());
-    };
+    let mut left = open(&eal, &pool, left, queues)?;
+    let mut right = open(&eal, &pool, right, queues)?;
 
     let stop = AtomicBool::new(false);
     thread::scope(|scope| {
-        scope.spawn(|| direction(&eal, left_rx, right_tx, &stop));
-        scope.spawn(|| direction(&eal, right_rx, left_tx, &stop));
+        for queue in 0..queues {
+            let there = (left.take_rx_queue(queue), right.take_tx_queue(queue));
+            let back = (right.take_rx_queue(queue), left.take_tx_queue(queue));
+            for ends in [there, back] {
+                let (Some(from), Some(to)) = ends else {
+                    continue;
+                };
+                scope.spawn(|| direction(&eal, from, to, &stop));
+            }
+        }
         for _ in 0..seconds {
             thread::sleep(Duration::from_secs(1));
             println!("{}: {:?}", left.name(), left.stats());
@@ -63,8 +65,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         }
         stop.store(true, Ordering::Relaxed);
     });
-    left.stop()?;
-    right.stop()?;
+    drop((left, right));
     println!(
         "{} of {} buffers are back",
         pool.available(),
@@ -73,9 +74,14 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-fn open(eal: &Eal, pool: &Mempool, device: &str) -> Result<Port, dpdk::Error> {
+fn open(eal: &Eal, pool: &Mempool, device: &str, queues: u16) -> Result<Port, dpdk::Error> {
     let name = device.split(',').next().unwrap_or(device);
-    let mut port = Port::by_name(eal, name)?.configure(&PortConfig::default(), pool)?;
+    let config = PortConfig {
+        rx_queues: queues,
+        tx_queues: queues,
+        ..PortConfig::default()
+    };
+    let mut port = Port::by_name(eal, name)?.configure(&config, pool)?;
     port.start()?;
     println!(
         "{name}: MAC {:02x?}, MTU {}, promiscuous {}, {:?}, {:?}",

@@ -137,7 +137,9 @@ impl Model {
                 self.tailroom += self.data.len() - length;
                 self.data.truncate(length);
             }
-            _ => return false,
+            Step::Trim(_) | Step::Prepend(..) | Step::Append(..) | Step::Truncate(_) => {
+                return false;
+            }
         }
         true
     }
