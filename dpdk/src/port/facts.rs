@@ -9,7 +9,8 @@ pub struct PortConfig {
     pub tx_queues: u16,
     /// Frames that a queue holds; rounded to what the device can do.
     pub descriptors: u16,
-    /// Accept frames to every address. A device that cannot says so in [`Port::promiscuous`].
+    /// Accept frames to every address. A device that cannot, says so in
+    /// [`crate::Port::promiscuous`].
     pub promiscuous: bool,
     /// The largest IP packet in octets; `None` leaves the device's.
     pub mtu: Option<u16>,
