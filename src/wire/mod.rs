@@ -2,3 +2,4 @@
 
 pub mod call_id;
 pub mod field;
+pub mod mppe;
