@@ -3,3 +3,4 @@
 pub mod call_id;
 pub mod field;
 pub mod mppe;
+pub mod pptp;
