@@ -1,3 +1,9 @@
 //! Bytes to values and back: pure, without state. One protocol, one file.
 
+pub mod ccp;
+pub mod chap;
 pub mod field;
+pub mod ipcp;
+pub mod lcp;
+pub mod options;
+pub mod ppp;
