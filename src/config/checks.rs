@@ -167,7 +167,7 @@ fn check_memory(tables: &Tables<'_>, report: &mut Report<'_>) {
     let workers = u64::try_from(tables.workers.count()).unwrap_or(u64::MAX);
     let queued = tables.ports.iter().map(|(_, port)| {
         let rx_queues = port.rx_queues.map_or(workers, u64::from);
-        rx_queues * u64::from(port.rx_descriptors) + workers * u64::from(port.tx_descriptors)
+        (rx_queues + workers) * u64::from(port.descriptors)
     });
     // Beside the queues: bursts in hand, caches, and the rings to the slow path.
     let wanted = queued.sum::<u64>() + workers * 1_024;

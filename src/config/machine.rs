@@ -141,7 +141,8 @@ impl Machine<'_> {
         match driver {
             None => self.error(subject, format!("{address} has no driver"), bind),
             Some(driver) if HANDED_OVER.contains(&driver) => {
-                if driver == "vfio-pci" && !device.join("iommu_group").exists() {
+                if driver == "vfio-pci" && fs::symlink_metadata(device.join("iommu_group")).is_err()
+                {
                     self.check_without_iommu(subject, address);
                 }
             }
@@ -294,3 +295,6 @@ fn open_files(text: &str) -> Option<u64> {
         soft.parse().ok()
     }
 }
+
+#[cfg(test)]
+mod tests;

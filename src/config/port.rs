@@ -33,10 +33,8 @@ pub struct Port {
     pub routes: Vec<Route>,
     /// Receive queues; `None`: one per worker, as far as the device can.
     pub rx_queues: Option<u16>,
-    /// Descriptors per receive queue.
-    pub rx_descriptors: u16,
-    /// Descriptors per transmit queue (there is one per worker, as far as the device can).
-    pub tx_descriptors: u16,
+    /// Frames that each receive and each transmit queue holds; a power of two.
+    pub descriptors: u16,
 }
 
 /// A route by way of a port.
@@ -135,8 +133,7 @@ pub(super) fn read(table: &mut Table<'_, '_>) -> Option<Port> {
     let mtu = table.number("mtu", 1500, 576..=2000);
     let mac = table.parsed("mac", mac);
     let rx_queues = table.number_if_given("rx_queues", 1..=256);
-    let rx_descriptors = read_descriptors(table, "rx_descriptors");
-    let tx_descriptors = read_descriptors(table, "tx_descriptors");
+    let descriptors = read_descriptors(table);
     if addresses.is_empty() && !table.has("addresses") {
         table.refuse_missing("addresses", "addresses = [\"198.51.100.1/24\"]");
     }
@@ -151,8 +148,7 @@ pub(super) fn read(table: &mut Table<'_, '_>) -> Option<Port> {
         mac,
         routes: routes.into_iter().flatten().collect(),
         rx_queues,
-        rx_descriptors,
-        tx_descriptors,
+        descriptors,
     })
 }
 
@@ -187,12 +183,12 @@ fn read_route(table: &mut Table<'_, '_>, addresses: &[Ipv4Prefix]) -> Option<Rou
     Some(Route { to: to?, via })
 }
 
-fn read_descriptors(table: &mut Table<'_, '_>, key: &'static str) -> u16 {
-    let descriptors: u16 = table.number(key, 1024, 64..=8192);
+fn read_descriptors(table: &mut Table<'_, '_>) -> u16 {
+    let descriptors: u16 = table.number("descriptors", 1024, 64..=8192);
     if !descriptors.is_power_of_two() {
         let cure = format!("write {}", descriptors.next_power_of_two());
         table.refuse(
-            key,
+            "descriptors",
             Fault::new(format!("{descriptors} is not a power of two"), cure),
         );
     }

@@ -18,15 +18,15 @@ pub struct Ppp {
     /// A link quiet for so long is sent an LCP Echo-Request (RFC 1661 §5.8).
     pub lcp_echo_interval: Duration,
     /// So many LCP Echo-Requests without an answer end the call.
-    pub lcp_echo_failures_max: u16,
+    pub lcp_echo_failures_max: u8,
     /// Restart timer (RFC 1661 §4.6).
     pub restart_timer: Duration,
     /// Max-Configure (RFC 1661 §4.6).
-    pub configure_max: u16,
+    pub configure_max: u8,
     /// Max-Terminate (RFC 1661 §4.6).
-    pub terminate_max: u16,
+    pub terminate_max: u8,
     /// Max-Failure (RFC 1661 §4.6).
-    pub failure_max: u16,
+    pub failure_max: u8,
     /// How the client proves who it is.
     pub authentication: Authentication,
     /// Encryption.

@@ -362,9 +362,9 @@ impl<'r, 't> Table<'r, 't> {
     }
 }
 
-/// The word of `known` that `word` was probably meant to be: fewest edits, at most a third of it.
+/// The word of `known` that `word` was probably meant to be: fewest edits, at most half of it.
 pub(super) fn nearest<'k>(word: &str, known: &[&'k str]) -> Option<&'k str> {
-    let edits_max = (word.chars().count() / 3).max(1);
+    let edits_max = (word.chars().count() / 2).clamp(1, 3);
     known
         .iter()
         .map(|candidate| (edits(word, candidate), *candidate))
