@@ -463,3 +463,6 @@ fn open(chain: &Chain, session_key: &[u8; 16], frame: &mut [u8], rc4: &mut Rc4) 
     rc4.apply(rest);
     true
 }
+
+#[cfg(test)]
+mod tests;
