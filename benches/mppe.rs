@@ -1,5 +1,6 @@
 //! MPPE-128 stateless, 64 flows round robin in bursts of 64: time a frame, all in (key change, key
 //! schedule, keystream). The baseline is the same work with the `rc4` and `sha1` crates.
+#![expect(clippy::unwrap_used, reason = "a benchmark is not a library")]
 
 use std::hint::black_box;
 use std::num::NonZeroU64;
@@ -124,7 +125,7 @@ fn decrypt(criterion: &mut Criterion) {
         let mut worker = DecryptWorker::new(64, BUDGET);
         let mut rc4 = Rc4::unkeyed();
         let mut sequence = 0;
-        let burst = || {
+        let mut burst = || {
             sequence += 1;
             let mut send = |client: &mut EncryptState| {
                 let mut frame = frame(length);
@@ -136,7 +137,7 @@ fn decrypt(criterion: &mut Criterion) {
                 clients.iter_mut().map(&mut send).collect::<Vec<_>>(),
             )
         };
-        let open = |(sequence, mut payloads): (u32, Vec<Vec<u8>>)| {
+        let mut open = |(sequence, mut payloads): (u32, Vec<Vec<u8>>)| {
             let mut jobs: Vec<_> = (0..FLOWS)
                 .zip(&mut payloads)
                 .map(|(flow, payload)| DecryptJob::new(flow, sequence, payload))
@@ -147,7 +148,7 @@ fn decrypt(criterion: &mut Criterion) {
             payloads
         };
         group.bench_function(BenchmarkId::new("pns", length), |bencher| {
-            bencher.iter_batched(burst, open, BatchSize::PerIteration);
+            bencher.iter_batched(&mut burst, &mut open, BatchSize::PerIteration);
         });
     }
     group.finish();

@@ -1,4 +1,10 @@
 //! Recorded sessions of real clients with real servers, taken apart with the password alone.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test that cannot go on has failed"
+)]
 
 use std::num::NonZeroU64;
 

@@ -9,18 +9,18 @@ use pcap_file::pcapng::{Block, PcapNgReader};
 const CLIENT: [u8; 4] = [198, 51, 100, 2];
 
 /// One PPP frame as it crossed the wire.
-pub struct PppFrame {
-    pub from_client: bool,
+pub(crate) struct PppFrame {
+    pub(crate) from_client: bool,
     /// The GRE sequence number.
-    pub sequence: u32,
+    pub(crate) sequence: u32,
     /// The PPP protocol number.
-    pub protocol: u16,
+    pub(crate) protocol: u16,
     /// What follows the protocol field.
-    pub payload: Vec<u8>,
+    pub(crate) payload: Vec<u8>,
 }
 
 /// Every captured packet, link layer first.
-pub fn packets(name: &str) -> Vec<Vec<u8>> {
+pub(crate) fn packets(name: &str) -> Vec<Vec<u8>> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("tests/captures")
         .join(name);
@@ -36,7 +36,7 @@ pub fn packets(name: &str) -> Vec<Vec<u8>> {
 }
 
 /// Every PPP frame of a recording, in the order of capture.
-pub fn ppp_frames(name: &str) -> Vec<PppFrame> {
+pub(crate) fn ppp_frames(name: &str) -> Vec<PppFrame> {
     packets(name)
         .iter()
         .filter_map(|packet| ppp_frame(packet))
