@@ -202,6 +202,28 @@ fn sixty_four_back_is_kept_and_sixty_five_is_gone() {
 }
 
 #[test]
+fn one_jump_keeps_the_keys_of_the_last_sixty_four_it_skipped() {
+    let mut pair = Pair::rich();
+    assert_eq!(pair.pass(), Ok(()));
+    let skipped: Vec<_> = (0..100).map(|_| pair.send()).collect();
+    assert_eq!(pair.pass(), Ok(()));
+    assert_eq!(pair.worker.kept_keys(), 64);
+    for (number, (sequence, payload)) in skipped.iter().enumerate() {
+        let expected = if number < 36 {
+            Err(DecryptRefusal::KeyGone)
+        } else {
+            Ok(())
+        };
+        assert_eq!(
+            pair.receive(*sequence, payload),
+            expected,
+            "skipped frame {number}"
+        );
+    }
+    assert_eq!(pair.worker.kept_keys(), 0);
+}
+
+#[test]
 fn wiped_keys_decrypt_and_encrypt_nothing() {
     let mut pair = Pair::rich();
     pair.lose(3);
@@ -276,6 +298,18 @@ fn a_loss_longer_than_the_budget_is_caught_up_with_in_parts() {
     for _ in 0..100 {
         assert_eq!(pair.pass(), Ok(()));
     }
+}
+
+#[test]
+fn a_count_that_looks_near_after_whole_turns_does_not_start_the_walk_again() {
+    let flow = Budget::new(5000, 1, Timestamp::ZERO);
+    let mut pair = Pair::new(flow, Budget::new(1_000_000, 0, Timestamp::ZERO));
+    assert_eq!(pair.pass(), Ok(()));
+    // The next count looks two ahead, and is 8194 ahead.
+    pair.lose(8193);
+    assert_eq!(pair.pass(), Err(DecryptRefusal::BudgetExhausted));
+    pair.now = Timestamp::MAX;
+    assert_eq!(pair.pass(), Ok(()));
 }
 
 #[test]
