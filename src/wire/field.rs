@@ -40,7 +40,11 @@ pub struct Writer<'a> {
 impl<'a> Writer<'a> {
     /// Starts at the front of `buffer`.
     pub fn new(buffer: &'a mut [u8]) -> Self {
-        Self { buffer, length: 0, overflowed: false }
+        Self {
+            buffer,
+            length: 0,
+            overflowed: false,
+        }
     }
 
     /// Appends `bytes` as they are.

@@ -22,16 +22,19 @@ server_start() {
 
 # PNS sees a /run of its own, so that the admin socket of a fixed configuration is this lab's.
 start_pns() {
-    local binary config pid deadline=$((SECONDS + LISTEN_S))
+    local binary config deadline=$((SECONDS + LISTEN_S))
     binary=$(realpath "$1") config=$(realpath "$2")
     mkdir -p "$(state)/run/pns"
-    PNS_RUN=$(state)/run setsid ip netns exec "$(namespace pns)" unshare -m /bin/bash -c '
-        mount --make-rprivate / && mount --bind "$PNS_RUN" /run && exec "$@"' pns \
+    rm -f "$(state)"/server.{pid,exit,log}
+    PNS_STATE=$(state) setsid ip netns exec "$(namespace pns)" unshare -m /bin/bash -c '
+        mount --make-rprivate / && mount --bind "$PNS_STATE/run" /run || exit 1
+        "$@" &
+        echo $! > "$PNS_STATE/server.pid.part" && mv "$PNS_STATE/server.pid.part" "$PNS_STATE/server.pid"
+        wait $!
+        echo $? > "$PNS_STATE/server.exit"' pns \
         "$binary" run --config "$config" < /dev/null > "$(server_log)" 2>&1 &
-    pid=$!
-    echo "$pid" > "$(state)/server.pid"
     until inside pns ss -Hltn sport = :1723 | grep -q .; do
-        if [ ! -d "/proc/$pid" ] || [ $SECONDS -ge $deadline ]; then
+        if [ -e "$(state)/server.exit" ] || [ $SECONDS -ge $deadline ]; then
             tail -n 40 "$(server_log)" >&2
             die "pns did not listen on TCP/1723"
         fi
@@ -42,17 +45,23 @@ start_pns() {
 server_log() { echo "$(state)/server.log"; }
 server_socket() { echo "$(state)/run/pns/admin.sock"; }
 
-# server_stop [SIGNAL]: waits until it has gone; prints its exit code when we are its parent.
+# server_stop [SIGNAL]: waits until it has gone; its exit code, or 124 when it had to be killed.
 server_stop() {
     local pid deadline=$((SECONDS + 20))
     if [ "$(cat "$(state)/server")" = pptpd ]; then
         guest_stop server
+        rm -rf "$(guest_share server)"
         return
     fi
     read -r pid < "$(state)/server.pid"
     kill -"${1:-TERM}" "$pid" 2>/dev/null || true
-    while [ -d "/proc/$pid" ] && ! grep -q '^State:.Z' "/proc/$pid/status" 2>/dev/null; do
-        [ $SECONDS -lt $deadline ] || { kill -KILL "$pid"; die "pns did not end within 20 s of SIG${1:-TERM}"; }
+    until [ -e "$(state)/server.exit" ]; do
+        if [ $SECONDS -ge $deadline ]; then
+            say "lab: pns did not end within 20 s of SIG${1:-TERM}"
+            kill -KILL "$pid"
+            return 124
+        fi
         sleep 0.05
     done
+    return "$(cat "$(state)/server.exit")"
 }
