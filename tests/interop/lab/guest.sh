@@ -53,12 +53,14 @@ guest_alive() {
 }
 
 # client_start NAME LAST_OCTET: a client at 198.51.100.LAST_OCTET on a wire of its own.
+# LAB_CLIENT=guest|namespace decides instead of /dev/ppp.
 client_start() {
     local name=$1 address=$WAN_NETWORK.$2/24 own
-    if [ -c /dev/ppp ] && [ "${LAB_CLIENT:-namespace}" != guest ]; then
+    local kind=${LAB_CLIENT:-guest}
+    [ -n "${LAB_CLIENT:-}" ] || [ ! -c /dev/ppp ] || kind=namespace
+    if [ "$kind" = namespace ]; then
         own=$(namespace "$name")
-        ip netns add "$own"
-        ip -n "$own" link set lo up
+        add_namespace "$name"
         wire "$own" wan_c "$(namespace wan)" "${name}b"
         ip -n "$own" address add "$address" dev wan_c
         ip -n "$(namespace wan)" link set "${name}b" master br0

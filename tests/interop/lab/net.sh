@@ -23,6 +23,13 @@ no_offloads() {
     ip netns exec "$1" ethtool -K "$2" tx off rx off sg off tso off gso off gro off > /dev/null 2>&1 || true
 }
 
+# Nobody in a lab speaks IPv6 on an Ethernet, so no capture has its neighbour discovery in it.
+add_namespace() {
+    ip netns add "$(namespace "$1")"
+    inside "$1" sysctl -qw net.ipv6.conf.all.disable_ipv6=1 net.ipv6.conf.default.disable_ipv6=1
+    ip -n "$(namespace "$1")" link set lo up
+}
+
 # wire NS_A NAME_A NS_B NAME_B: a veth made inside the namespaces; the host never sees it.
 wire() {
     local queues=${LAB_QUEUES:-1} counts
@@ -47,10 +54,7 @@ lab_up() {
     echo "$owner $(start_time "$owner")" > "$(state)/owner"
     trap 'lab_down' ERR
     for ns in wan pns host; do
-        ip netns add "$(namespace $ns)"
-        ip netns exec "$(namespace $ns)" sysctl -qw net.ipv6.conf.all.disable_ipv6=1 \
-            net.ipv6.conf.default.disable_ipv6=1
-        ip -n "$(namespace $ns)" link set lo up
+        add_namespace $ns
     done
     # The bridge has no address, floods what it has not learnt and keeps its mouth shut.
     ip -n "$(namespace wan)" link add br0 mtu 1500 type bridge stp_state 0 mcast_snooping 0

@@ -11,7 +11,7 @@ mount -t proc proc /proc
 mount -t sysfs sysfs /sys
 mount -t tmpfs tmpfs /mnt && mkdir /mnt/share && mount -t hostfs none /mnt/share -o "$here" || fail "no shared directory"
 export SHARE=/mnt/share
-cd /mnt
+cd /mnt || fail "no /mnt"
 for place in /run /tmp /var/log /var/tmp /etc/ppp /dev; do mount -t tmpfs tmpfs "$place"; done
 mkdir /run/lock /run/pptp /dev/pts /dev/shm
 mknod -m 666 /dev/null c 1 3

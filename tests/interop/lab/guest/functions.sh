@@ -1,18 +1,23 @@
+#!/bin/bash
 # What commands in a guest may use. A call is named by $CALL, so that one guest can hold several:
 # $CALL.log (pppd's debug log), $CALL.up (interface, our address, the server's), $CALL.exit (pppd's
 # exit code), all in $SHARE.
 . "$SHARE/boot.env"
 export CALL=${CALL:-call}
 
-# pppd as a client or a server reads its secrets here and tells us here when IPCP is up.
+# ppp_files USER PASSWORD: pppd reads its secrets here, and tells us here when IPCP is up.
 ppp_files() {
-    local user=$1 password=$2
-    printf '"%s" * "%s" *\n' "$user" "$password" > /etc/ppp/chap-secrets
+    printf '"%s" * "%s" *\n' "$1" "$2" > /etc/ppp/chap-secrets
     cp /etc/ppp/chap-secrets /etc/ppp/pap-secrets
     chmod 600 /etc/ppp/*-secrets
     : > /etc/ppp/options
-    printf '#!/bin/bash\n[ -n "$6" ] || exit 0\necho "$1 $4 $5" > "%s/$6.up.part"\nmv "%s/$6.up.part" "%s/$6.up"\n' \
-        "$SHARE" "$SHARE" "$SHARE" > /etc/ppp/ip-up
+    cat > /etc/ppp/ip-up <<'UP'
+#!/bin/bash
+# interface, tty, speed, local address, remote address, ipparam (the name of the call)
+[ "$6" ] || exit 0
+echo "$1 $4 $5" > "/mnt/share/$6.up.part"
+mv "/mnt/share/$6.up.part" "/mnt/share/$6.up"
+UP
     chmod 755 /etc/ppp/ip-up
 }
 
@@ -54,10 +59,9 @@ hangup() {
 serve_pptpd() {
     ppp_files "$1" "$2"
     shift 2
-    printf '%s\n' name pns lock noauth require-mschap-v2 refuse-pap refuse-chap refuse-mschap nodeflate nobsdcomp \
+    printf '%s\n' name pns lock require-mschap-v2 refuse-pap refuse-chap refuse-mschap nodeflate nobsdcomp \
         novj debug dump noipv6 mtu 1400 mru 1400 lcp-echo-interval 30 lcp-echo-failure 4 logfile /tmp/server.log "$@" \
         > /etc/ppp/options.pptpd
-    sed -i '/^noauth$/d' /etc/ppp/options.pptpd
     printf '%s\n' "option /etc/ppp/options.pptpd" "localip 10.77.0.1" "remoteip 10.77.0.100-199" > /tmp/pptpd.conf
     sysctl -qw net.ipv4.ip_forward=1
     setsid pptpd -f -c /tmp/pptpd.conf < /dev/null > /tmp/pptpd.log 2>&1 &
