@@ -44,10 +44,12 @@ impl Config {
             }
             Ok(users_text)
         })?;
-        let users_file = config.users.file.display().to_string();
         config
             .warnings
-            .extend(mode_warning.map(|fault| whole(&users_file, fault)));
+            .extend(mode_warning.map(|fault| ConfigError {
+                key: "users.file".to_owned(),
+                ..whole(&file, fault)
+            }));
         Ok(config)
     }
 }
