@@ -327,6 +327,12 @@ impl Mirror {
             .map(|neighbour| (neighbour.ifindex, neighbour.address))
     }
 
+    /// Whether the kernel has an entry for a neighbour, resolved or not.
+    #[must_use]
+    pub fn knows_neighbour(&self, ifindex: u32, address: Ipv4Addr) -> bool {
+        self.current.neighbours.contains_key(&(ifindex, address))
+    }
+
     /// Our own addresses, of all interfaces.
     pub fn addresses(&self) -> impl Iterator<Item = Address> {
         self.current.addresses.iter().copied()
