@@ -281,7 +281,10 @@ fn users_are_checked_against_the_configuration() {
     );
     let own = user("address = \"10.77.0.150\"\npool = \"default\"");
     let config = parse(MINIMAL, &own).unwrap();
-    assert_eq!(config.users.find("bob").unwrap().address, Some([10, 77, 0, 150].into()));
+    assert_eq!(
+        config.users.find("bob").unwrap().address,
+        Some([10, 77, 0, 150].into())
+    );
     let hashed = "[[user]]\nname = \"bob\"\nnt_hash = \"44EBba8d5312b8d611474411f56989ae\"\n";
     let config = parse(MINIMAL, hashed).unwrap();
     // RFC 2759 §9.2: NtPasswordHash of "clientPass".
