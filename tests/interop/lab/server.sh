@@ -23,9 +23,12 @@ server_start() {
 # PNS sees a /run of its own, so that the admin socket of a fixed configuration is this lab's.
 start_pns() {
     local binary config deadline=$((SECONDS + LISTEN_S))
-    binary=$(realpath "$1") config=$(realpath "$2")
-    mkdir -p "$(state)/run/pns"
+    binary=$(realpath "$1") config=$(state)/etc/pns.toml
+    mkdir -p "$(state)/run/pns" "$(state)/etc"
     rm -f "$(state)"/server.{pid,exit,log}
+    # PNS does not read a users file that everybody can, as those of a working copy are.
+    install -m 640 "$2" "$config"
+    install -m 640 -t "$(state)/etc" "$(dirname "$2")"/*users*.toml
     PNS_STATE=$(state) setsid ip netns exec "$(namespace pns)" unshare -m /bin/bash -c '
         mount --make-rprivate / && mount --bind "$PNS_STATE/run" /run || exit 1
         "$@" &
