@@ -322,16 +322,6 @@ pub(super) fn check_user(
     let Some(address) = user.address else {
         return Ok(());
     };
-    if let Some((_, pool)) = pools.iter().find(|(_, pool)| pool.contains(address)) {
-        let problem = format!(
-            "{address} is in pool {:?}, which may give it to others",
-            pool.name
-        );
-        return Err((
-            "address",
-            Fault::new(problem, "choose one outside every pool"),
-        ));
-    }
     let of_port = |(_, port): &(usize, Port)| {
         port.addresses.iter().any(|own| own.address == address)
             || port.routes.iter().any(|route| route.via == address)

@@ -14,8 +14,8 @@ use super::table::{Table, read_document};
 use super::words::name;
 use crate::auth::secret::NtHash;
 
-/// Longest user name, in bytes: what fits the Name field that clients send (RFC 2759 §4).
-const USER_NAME_LENGTH_MAX: usize = 256;
+/// Longest user name, in bytes: what fits a RADIUS User-Name too (RFC 2865 §5.1).
+const USER_NAME_LENGTH_MAX: usize = 253;
 /// Longest password, in characters (RFC 2759 §8.1).
 const PASSWORD_LENGTH_MAX: usize = 256;
 /// Passwords shorter than this are warned about: MS-CHAPv2 lets a listener guess offline.
@@ -34,9 +34,10 @@ pub struct User {
     pub name: String,
     /// The NT hash of the password (RFC 2759 §8.3).
     pub nt_hash: NtHash,
-    /// The address that only this user gets; no pool contains it.
+    /// The address that only this user gets, in a pool's ranges or not.
     pub address: Option<Ipv4Addr>,
-    /// The pool to lease from instead of `ppp.ipcp.pool`; it exists.
+    /// The pool to lease from, or to take the gateway from beside [`Self::address`], instead of
+    /// `ppp.ipcp.pool`; it exists.
     pub pool: Option<String>,
 }
 
@@ -142,13 +143,6 @@ fn read_user(table: &mut Table<'_, '_>) -> Option<User> {
     let nt_hash = read_nt_hash(table);
     let address = table.parsed("address", host_address);
     let pool = table.parsed("pool", name(32));
-    if address.is_some() && pool.is_some() {
-        let fault = Fault::new(
-            "has no meaning beside user.address",
-            "take one of the two out",
-        );
-        table.refuse("pool", fault);
-    }
     Some(User {
         name: user_name?,
         nt_hash: nt_hash?,

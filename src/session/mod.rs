@@ -1,1 +1,4 @@
 //! The join of control connection, call, link and lease.
+
+pub mod admission;
+pub mod call_ids;
