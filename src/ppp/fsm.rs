@@ -199,12 +199,13 @@ const IRC_SCR: Actions = IRC.and(SCR);
 const IRC_STR: Actions = IRC.and(STR);
 const TLD_SCR: Actions = TLD.and(SCR);
 
+use Event as E;
+use State::*;
+
 /// The state transition table (RFC 1661 §4.1): what to do, and the state after it. The optional
 /// behaviours `p`, `r` and `x` of the RFC are not used.
 #[must_use]
 pub const fn transition(state: State, event: Event) -> (Actions, State) {
-    use Event as E;
-    use State::*;
     match (event, state) {
         (E::Up, Initial) => (NONE, Closed),
         (E::Up, Starting) => (IRC_SCR, ReqSent),
@@ -229,7 +230,7 @@ pub const fn transition(state: State, event: Event) -> (Actions, State) {
         (E::TimeoutRetry, Closing | Stopping) => (STR, state),
         (E::TimeoutRetry, ReqSent | AckRcvd) => (SCR, ReqSent),
         (E::TimeoutRetry, AckSent) => (SCR, AckSent),
-        (E::TimeoutFinal, Closing) => (TLF, Closed),
+        (E::TimeoutFinal | E::TerminateAck, Closing) => (TLF, Closed),
         (E::TimeoutFinal, Stopping | ReqSent | AckRcvd | AckSent) => (TLF, Stopped),
         (E::TimeoutRetry | E::TimeoutFinal, Initial | Starting) => (DASH, state),
         (E::TimeoutRetry | E::TimeoutFinal, Closed | Stopped | Opened) => (DASH, state),
@@ -254,22 +255,19 @@ pub const fn transition(state: State, event: Event) -> (Actions, State) {
         (E::TerminateRequest, ReqSent | AckRcvd | AckSent) => (STA, ReqSent),
         (E::TerminateRequest, Opened) => (TLD.and(ZRC).and(STA), Stopping),
         (E::TerminateAck, Closed | Stopped | AckSent) => (NONE, state),
-        (E::TerminateAck, Closing) => (TLF, Closed),
         (E::TerminateAck, Stopping) => (TLF, Stopped),
         (E::TerminateAck, ReqSent | AckRcvd) => (NONE, ReqSent),
         (E::TerminateAck, Opened) => (TLD_SCR, ReqSent),
         (E::UnknownCode, Closed | Stopped | Closing | Stopping) => (SCJ, state),
         (E::UnknownCode, ReqSent | AckRcvd | AckSent | Opened) => (SCJ, state),
-        (E::RejectPermitted, Closed | Stopped | Closing | Stopping) => (NONE, state),
-        (E::RejectPermitted, ReqSent | AckSent | Opened) => (NONE, state),
         (E::RejectPermitted, AckRcvd) => (NONE, ReqSent),
         (E::RejectCatastrophic, Closed | Closing) => (TLF, Closed),
         (E::RejectCatastrophic, Stopped | Stopping) => (TLF, Stopped),
         (E::RejectCatastrophic, ReqSent | AckRcvd | AckSent) => (TLF, Stopped),
         (E::RejectCatastrophic, Opened) => (TLD.and(IRC_STR), Stopping),
         (E::Echo, Opened) => (SER, Opened),
-        (E::Echo, Closed | Stopped | Closing | Stopping) => (NONE, state),
-        (E::Echo, ReqSent | AckRcvd | AckSent) => (NONE, state),
+        (E::RejectPermitted | E::Echo, Closed | Stopped | Closing | Stopping) => (NONE, state),
+        (E::RejectPermitted | E::Echo, ReqSent | AckRcvd | AckSent | Opened) => (NONE, state),
         (E::RequestGood | E::RequestBad | E::Ack, Initial | Starting) => (DASH, state),
         (E::NakOrReject | E::TerminateRequest, Initial | Starting) => (DASH, state),
         (E::TerminateAck | E::UnknownCode, Initial | Starting) => (DASH, state),
