@@ -15,9 +15,6 @@ pub(super) struct OutBuffer {
 pub(super) struct Full;
 
 impl OutBuffer {
-    /// Storage above this is given back when the queue has run empty: most connections are idle.
-    const IDLE_BYTES_MAX: usize = 2 * MESSAGE_BYTES_MAX;
-
     pub(super) const fn new(bytes_max: usize) -> Self {
         Self {
             bytes: Vec::new(),
@@ -44,7 +41,8 @@ impl OutBuffer {
     /// Forgets the first `count` bytes: they were written.
     pub(super) fn consume(&mut self, count: usize) {
         self.bytes.drain(..count.min(self.bytes.len()));
-        if self.bytes.is_empty() && self.bytes.capacity() > Self::IDLE_BYTES_MAX {
+        // Most connections are idle, and there may be a million of them.
+        if self.bytes.is_empty() {
             self.bytes = Vec::new();
         }
     }

@@ -12,7 +12,7 @@
 //! of `consume()`.
 //!
 //! Apple's client reads each reply with one fixed-size read and expects that very message next,
-//! so no Echo-Request is sent while an Outgoing-Call-Reply is owed or before the first one. We
+//! so no Echo-Request is sent before the first Outgoing-Call-Reply. We
 //! never send Set-Link-Info: there are NAT boxes that cut the connection after it.
 
 mod actions;
@@ -165,6 +165,10 @@ impl Control {
         let output = self.outputs.pop_front()?;
         if let Output::Event(Event::LinkInfo { .. } | Event::WanError { .. }) = output {
             self.information = self.information.saturating_sub(1);
+        }
+        // Most connections say nothing for hours, and there may be a million of them.
+        if self.outputs.is_empty() {
+            self.outputs = VecDeque::new();
         }
         Some(output)
     }
