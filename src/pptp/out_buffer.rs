@@ -60,13 +60,15 @@ mod tests {
     #[test]
     fn messages_are_queued_whole_up_to_the_bound() {
         let message = Message::from(EchoRequest { identifier: 1 });
+        assert_eq!(OutBuffer::new(15).push(&message), Err(Full));
+        assert_eq!(OutBuffer::new(16).push(&message), Ok(()));
         let mut out = OutBuffer::new(40);
         assert_eq!(out.push(&message), Ok(()));
         assert_eq!(out.push(&message), Ok(()));
         assert_eq!(out.push(&message), Err(Full));
         assert_eq!(out.pending().len(), 32);
         out.consume(9);
-        assert_eq!(out.pending()[..7], [0, 0, 0, 0, 0, 0, 1]);
+        assert_eq!(out.pending()[..7], [5, 0, 0, 0, 0, 0, 1]);
         assert_eq!(out.push(&message), Ok(()));
         out.consume(1000);
         assert!(out.pending().is_empty());

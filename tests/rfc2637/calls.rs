@@ -243,6 +243,13 @@ fn s2_12_a_call_cleared_before_the_reply_is_never_connected() {
     assert_eq!(only_notify(&mut accepted).call_id, LOCAL_CALL);
     assert_eq!(accepted.control.calls(), []);
 
+    let mut undecided = Dialogue::with_waiting_call();
+    undecided.say(CallClearRequest {
+        call_id: CLIENT_CALL,
+    });
+    undecided.pass_s(5);
+    assert_eq!(undecided.closed(), Some(CloseReason::PeerCleared));
+
     let mut refused = Dialogue::with_waiting_call();
     refused.say(CallClearRequest {
         call_id: CLIENT_CALL,

@@ -319,7 +319,7 @@ impl Control {
     // ---- to the client, and the end ----
 
     fn send(&mut self, message: impl Into<Message>) {
-        if !self.is_closing() && self.out.push(&message.into()).is_err() {
+        if self.state != ControlState::Closed && self.out.push(&message.into()).is_err() {
             self.close(CloseReason::PeerNotReading);
         }
     }
@@ -327,7 +327,6 @@ impl Control {
     /// Reads no more, and closes when the pending bytes are written or after a bounded time.
     pub(super) fn drain(&mut self, reason: CloseReason, now: Timestamp) {
         self.begin_closing(ControlState::Draining, reason, now);
-        self.close_when_drained();
     }
 
     fn begin_closing(&mut self, state: ControlState, reason: CloseReason, now: Timestamp) {

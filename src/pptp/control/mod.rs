@@ -212,14 +212,10 @@ impl Control {
         self.malformed
     }
 
-    fn is_closing(&self) -> bool {
-        matches!(self.state, ControlState::Draining | ControlState::Closed)
-    }
-
     // ---- from the client ----
 
     fn receive(&mut self, mut stream: &[u8], now: Timestamp) {
-        while !self.is_closing() {
+        while !matches!(self.state, ControlState::Draining | ControlState::Closed) {
             match self.framer.next_message(&mut stream) {
                 Ok(Some(message)) => self.receive_message(&message, now),
                 Ok(None) => return,
