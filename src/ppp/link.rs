@@ -425,6 +425,3 @@ impl Link {
         }
     }
 }
-
-#[cfg(test)]
-mod tests;
