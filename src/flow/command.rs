@@ -1,0 +1,100 @@
+//! Slow path to worker: one FIFO of commands and outbound PPP control frames, so that "arm the keys,
+//! then send the Configure-Ack" is ordered by construction.
+
+use std::net::Ipv4Addr;
+
+use super::{Authenticated, FlowKey, FrameBytes};
+use crate::wire::call_id::CallId;
+
+/// The ends of a call as GRE sees them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(C)]
+pub struct OpenCall {
+    /// Our address: the source of downstream GRE.
+    pub local_address: Ipv4Addr,
+    /// The client's address: GRE from anywhere else is refused.
+    pub peer_address: Ipv4Addr,
+    /// The client's Call ID: what downstream GRE carries.
+    pub peer_call_id: CallId,
+}
+
+/// An order to the worker that owns `flow`.
+// The frame makes one variant long; a ring slot is as long as the longest either way.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "a ring holds commands by value in fixed slots"
+)]
+pub enum FlowCommand {
+    /// Creates the flow: PPP control frames pass between client and slow path, user data does not.
+    /// Answered by `Opened` or `OpenRefused`.
+    Open {
+        /// The new call.
+        flow: FlowKey,
+        /// Its ends.
+        call: OpenCall,
+    },
+    /// Sends one PPP frame (with address, control and protocol fields) in clear to the client. The
+    /// worker adds GRE.
+    Frame {
+        /// The call.
+        flow: FlowKey,
+        /// The PPP frame.
+        frame: FrameBytes,
+    },
+    /// The client has proved who it is: policy and start keys are in the worker from here on. The
+    /// four commands below are refused for a flow without it.
+    Authorise {
+        /// The call.
+        flow: FlowKey,
+        /// The proof.
+        authenticated: Authenticated,
+    },
+    /// MPPE was agreed for frames from the client: decrypt them. Precedes every Configure-Ack of CCP
+    /// that the client could open on.
+    ArmUpstream {
+        /// The call.
+        flow: FlowKey,
+    },
+    /// CCP has reached Opened: encrypt frames to the client.
+    ArmDownstream {
+        /// The call.
+        flow: FlowKey,
+    },
+    /// Forward what the client sends from `lease`. Precedes every Configure-Ack of IPCP that the
+    /// client could open on.
+    ForwardUpstream {
+        /// The call.
+        flow: FlowKey,
+        /// The only source address that the client may use.
+        lease: Ipv4Addr,
+    },
+    /// IPCP has reached Opened: forward to the client what is addressed to its lease.
+    ForwardDownstream {
+        /// The call.
+        flow: FlowKey,
+        /// Longest IP packet that the client accepts, in bytes (its LCP Maximum-Receive-Unit).
+        mtu: u16,
+    },
+    /// Ends the flow, wipes its keys, and answers with `Closed`. Frames queued before it still leave.
+    Close {
+        /// The call.
+        flow: FlowKey,
+    },
+}
+
+impl FlowCommand {
+    /// The call that the command is for; its bucket decides the ring.
+    #[must_use]
+    pub const fn flow(&self) -> FlowKey {
+        match self {
+            Self::Open { flow, .. }
+            | Self::Frame { flow, .. }
+            | Self::Authorise { flow, .. }
+            | Self::ArmUpstream { flow }
+            | Self::ArmDownstream { flow }
+            | Self::ForwardUpstream { flow, .. }
+            | Self::ForwardDownstream { flow, .. }
+            | Self::Close { flow } => *flow,
+        }
+    }
+}

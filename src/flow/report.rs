@@ -1,0 +1,54 @@
+//! Worker to slow path: answers to commands and what a worker noticed by itself.
+
+use super::{FlowKey, FlowTotals};
+use crate::counted_enum;
+
+counted_enum! {
+    /// Why a worker could not open a flow.
+    pub enum OpenRefusal {
+        /// The worker's flow slab is full.
+        SlabFull => "slab_full",
+        /// The Call ID is in use: the slow path and the worker disagree.
+        CallIdInUse => "call_id_in_use",
+        /// The Call ID belongs to another worker, or the local address is unknown.
+        NotOwner => "not_owner",
+    }
+}
+
+/// A message from the worker that owns `flow`. Order holds within one worker only.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FlowReport {
+    /// The flow exists: the client may now be told our Call ID.
+    Opened {
+        /// The call.
+        flow: FlowKey,
+        /// Where its counters are in the worker's [`super::counters::CounterArena`].
+        slot: u32,
+    },
+    /// The flow could not be created.
+    OpenRefused {
+        /// The call.
+        flow: FlowKey,
+        /// Why.
+        refusal: OpenRefusal,
+    },
+    /// The flow is gone and its keys are wiped; these are the exact final counters. Only now may its
+    /// lease and its Call ID be used again.
+    Closed {
+        /// The call.
+        flow: FlowKey,
+        /// The bill.
+        totals: FlowTotals,
+    },
+    /// Frames from the client fail to decrypt steadily: its keys are probably wrong.
+    DecryptionFailing {
+        /// The call.
+        flow: FlowKey,
+    },
+    /// A command named a flow that does not exist, or asked to arm or forward without proof of
+    /// authentication: an error of the slow path, to be counted and logged.
+    CommandRefused {
+        /// The call.
+        flow: FlowKey,
+    },
+}
