@@ -1,5 +1,10 @@
 //! Every control frame that real clients and servers exchanged in the recorded sessions is read
 //! without a refusal, and written back byte for byte.
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test that cannot go on has failed"
+)]
 
 use pcap_file::pcapng::{Block, PcapNgReader};
 use pns::wire::ccp::CcpOption;

@@ -108,7 +108,8 @@ fn a_client_without_mppe_as_recorded() {
 
 #[test]
 fn optional_encryption_is_given_up_by_each_kind_of_refusal() {
-    let refusals: [(&str, fn(&mut Server, u8)); 5] = [
+    type Refusal = fn(&mut Server, u8);
+    let refusals: [(&str, Refusal); 5] = [
         ("reject", |server, ours| {
             drop(server.packet(Protocol::CCP, 4, ours, CCP_128))
         }),

@@ -8,17 +8,16 @@ const PROOF: &str = "S=0123456789ABCDEF0123456789ABCDEF01234567";
 fn authenticator(retries_max: u8) -> (Authenticator, u8) {
     let mut authenticator = Authenticator::new(Draws::new(&[7; 32], 1), retries_max);
     let frame = authenticator.start("pns", 10);
-    match parse(&frame) {
-        Chap::Challenge {
-            identifier,
-            value,
-            name,
-        } => {
-            assert_eq!((value.len(), name), (16, &b"pns"[..]));
-            (authenticator, identifier)
-        }
-        other => panic!("{other:?}"),
-    }
+    let Chap::Challenge {
+        identifier,
+        value,
+        name,
+    } = parse(&frame)
+    else {
+        panic!("{frame:?}")
+    };
+    assert_eq!((value.len(), name), (16, &b"pns"[..]));
+    (authenticator, identifier)
 }
 
 fn parse(frame: &PppFrame) -> Chap<'_> {
@@ -51,18 +50,19 @@ fn message(frame: &PppFrame) -> (u8, String) {
             identifier,
             message,
         } => (identifier, String::from_utf8(message.to_vec()).unwrap()),
-        other => panic!("{other:?}"),
+        Chap::Challenge { .. } | Chap::Response { .. } => panic!("{frame:?}"),
     }
 }
 
 fn challenge_of(outcome: Outcome) -> [u8; 16] {
-    match outcome {
-        Outcome::Ask(Credentials::MsChapV2 {
-            authenticator_challenge,
-            ..
-        }) => authenticator_challenge,
-        other => panic!("{other:?}"),
-    }
+    let Outcome::Ask(Credentials::MsChapV2 {
+        authenticator_challenge,
+        ..
+    }) = outcome
+    else {
+        panic!("{outcome:?}")
+    };
+    authenticator_challenge
 }
 
 #[test]

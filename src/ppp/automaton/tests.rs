@@ -60,13 +60,13 @@ fn at(seconds: u64) -> Timestamp {
 
 /// What was sent: code, identifier, data.
 fn sent(effects: &Effects) -> Vec<(u8, u8, Vec<u8>)> {
-    let frames = effects.iter().filter_map(|effect| match effect {
-        Effect::Frame(frame) => {
-            let bytes = Frame::parse(frame.as_bytes()).unwrap().payload;
-            let packet = Packet::parse(bytes).unwrap();
-            Some((packet.code, packet.identifier, packet.data.to_vec()))
-        }
-        _ => None,
+    let frames = effects.iter().filter_map(|effect| {
+        let Effect::Frame(frame) = effect else {
+            return None;
+        };
+        let bytes = Frame::parse(frame.as_bytes()).unwrap().payload;
+        let packet = Packet::parse(bytes).unwrap();
+        Some((packet.code, packet.identifier, packet.data.to_vec()))
     });
     frames.collect()
 }
