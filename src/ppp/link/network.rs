@@ -16,6 +16,10 @@ use crate::wire::ppp::{Frame, Packet, code};
 /// A request longer than this does not wait; the client repeats it.
 const HELD_MAX: usize = 256;
 
+/// How often a client that need not encrypt is asked whether it would: the silent ones must have
+/// time left to negotiate their address.
+const OPTIONAL_REQUESTS_MAX: u8 = 4;
+
 /// Whether frames are encrypted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Encryption {
@@ -38,7 +42,7 @@ pub(super) struct Network {
 }
 
 impl Network {
-    fn new(grant: NetworkGrant, ccp: Option<Ccp>, limits: Limits) -> Self {
+    fn new(grant: NetworkGrant, ccp: Option<Automaton<Ccp>>, limits: Limits) -> Self {
         Self {
             grant,
             encryption: if ccp.is_some() {
@@ -46,7 +50,7 @@ impl Network {
             } else {
                 Encryption::Off
             },
-            ccp: ccp.map(|ccp| Automaton::new(ccp, limits)),
+            ccp,
             ipcp: Automaton::new(Ipcp::new(grant), limits),
             held: None,
         }
@@ -80,16 +84,25 @@ impl Network {
 
 impl Link {
     pub(super) fn start_network(&mut self, grant: NetworkGrant, keys: bool, now: Timestamp) {
-        let required = self.config.mppe == MppePolicy::Required;
+        let limits = self.config.limits(self.config.configure_max);
         let ccp = match self.config.mppe {
             MppePolicy::Required if !keys => {
                 return self.end(EndReason::MppeKeysMissing, now);
             }
-            MppePolicy::Required | MppePolicy::Optional => keys.then(|| Ccp::new(required)),
-            MppePolicy::Off => None,
+            MppePolicy::Required => Some(Automaton::new(Ccp::new(true), limits)),
+            MppePolicy::Optional if keys => {
+                let configure_max = limits.configure_max.min(OPTIONAL_REQUESTS_MAX);
+                Some(Automaton::new(
+                    Ccp::new(false),
+                    Limits {
+                        configure_max,
+                        ..limits
+                    },
+                ))
+            }
+            MppePolicy::Optional | MppePolicy::Off => None,
         };
         let encrypts = ccp.is_some();
-        let limits = self.config.limits(self.config.configure_max);
         self.network = Some(Network::new(grant, ccp, limits));
         if encrypts {
             self.with_ccp(EndReason::NegotiationTimeoutCcp, now, |ccp| ccp.open(now));
