@@ -327,10 +327,10 @@ impl Mirror {
             .map(|neighbour| (neighbour.ifindex, neighbour.address))
     }
 
-    /// Whether the kernel has an entry for a neighbour, resolved or not.
+    /// The kernel's entry for a neighbour on one of our ports, resolved or not.
     #[must_use]
-    pub fn knows_neighbour(&self, ifindex: u32, address: Ipv4Addr) -> bool {
-        self.current.neighbours.contains_key(&(ifindex, address))
+    pub fn neighbour(&self, ifindex: u32, address: Ipv4Addr) -> Option<Neighbour> {
+        self.current.neighbours.get(&(ifindex, address)).copied()
     }
 
     /// Our own addresses, of all interfaces.
