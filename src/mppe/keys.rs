@@ -1,8 +1,169 @@
-//! RFC 3079 keys (placeholder until the key derivation lands in the next commit).
+//! Start keys (RFC 3079 §3): from an MS-CHAPv2 login to one key for each direction.
+//!
+//! Directions are types. `upstream` is client to server, `downstream` server to client, whichever
+//! end we are; so a send key can never be installed where the receive key belongs.
 
-/// Start keys of one call, one for each direction.
-#[derive(zeroize::ZeroizeOnDrop)]
+use sha1::{Digest, Sha1};
+use zeroize::Zeroize;
+
+/// RFC 3079 §3.4: the constant that makes a master key.
+const MASTER_MAGIC: &[u8; 27] = b"This is the MPPE Master Key";
+/// RFC 3079 §3.4: the client's send key, which is the server's receive key.
+const UPSTREAM_MAGIC: &[u8; 84] = b"On the client side, this is the send key; \
+    on the server side, it is the receive key.";
+/// RFC 3079 §3.4: the client's receive key, which is the server's send key.
+const DOWNSTREAM_MAGIC: &[u8; 84] = b"On the client side, this is the receive key; \
+    on the server side, it is the send key.";
+/// SHSpad1 of RFC 3079 §3.4.
+pub(crate) const PAD_1: [u8; 40] = [0x00; 40];
+/// SHSpad2 of RFC 3079 §3.4.
+pub(crate) const PAD_2: [u8; 40] = [0xf2; 40];
+
+/// How many bits of a session key are secret (RFC 3078 §2.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum Strength {
+    /// 40 bits: eight bytes, of which the first three are fixed.
+    Bits40,
+    /// 56 bits: eight bytes, of which the first is fixed.
+    Bits56,
+    /// 128 bits: sixteen bytes, all secret.
+    Bits128,
+}
+
+impl Strength {
+    /// Length of a session key, in bytes (RFC 3079 §3.5).
+    #[must_use]
+    pub const fn key_length(self) -> usize {
+        match self {
+            Self::Bits40 | Self::Bits56 => 8,
+            Self::Bits128 => 16,
+        }
+    }
+
+    /// The bits in words, as tables show them.
+    #[must_use]
+    pub const fn bits(self) -> u8 {
+        match self {
+            Self::Bits40 => 40,
+            Self::Bits56 => 56,
+            Self::Bits128 => 128,
+        }
+    }
+}
+
+/// How often the key changes (RFC 3078 §7).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum Mode {
+    /// Before every frame; a lost frame costs nothing but itself.
+    Stateless,
+}
+
+/// The master key of an MS-CHAPv2 login (RFC 3079 §3.3, GetMasterKey).
+#[repr(transparent)]
+pub struct MasterKey([u8; 16]);
+
+impl MasterKey {
+    /// GetMasterKey (RFC 3079 §3.4) from the hash of the NT hash and the NT-Response.
+    #[must_use]
+    pub fn derive(password_hash_hash: &[u8; 16], nt_response: &[u8; 24]) -> Self {
+        let mut hash = Sha1::new();
+        hash.update(password_hash_hash);
+        hash.update(nt_response);
+        hash.update(MASTER_MAGIC);
+        Self(first_sixteen(hash))
+    }
+
+    /// The bytes, for a test vector or RADIUS. They must not be logged or stored.
+    #[must_use]
+    pub const fn expose(&self) -> &[u8; 16] {
+        &self.0
+    }
+
+    /// GetAsymmetricStartKey (RFC 3079 §3.4). A key of eight bytes is the first half of this one.
+    fn start_key(&self, magic: &[u8; 84]) -> [u8; 16] {
+        let mut hash = Sha1::new();
+        hash.update(self.0);
+        hash.update(PAD_1);
+        hash.update(magic);
+        hash.update(PAD_2);
+        first_sixteen(hash)
+    }
+}
+
+impl Drop for MasterKey {
+    fn drop(&mut self) {
+        self.0.zeroize();
+    }
+}
+
+/// Declares a start key of one direction: plain data, wiped when dropped, without `Debug` or `Clone`.
+macro_rules! start_key {
+    ($(#[$meta:meta])* $name:ident) => {
+        $(#[$meta])*
+        #[repr(transparent)]
+        pub struct $name([u8; 16]);
+
+        impl $name {
+            /// A key that an authentication server sent instead of the login it was derived from.
+            #[must_use]
+            pub const fn from_bytes(bytes: [u8; 16]) -> Self {
+                Self(bytes)
+            }
+
+            /// The bytes, for a computation. They must not be logged or stored.
+            #[must_use]
+            pub const fn expose(&self) -> &[u8; 16] {
+                &self.0
+            }
+        }
+
+        impl Drop for $name {
+            fn drop(&mut self) {
+                self.0.zeroize();
+            }
+        }
+    };
+}
+
+start_key! {
+    /// The start key of frames from the client: the server's receive key.
+    UpstreamKey
+}
+start_key! {
+    /// The start key of frames to the client: the server's send key.
+    DownstreamKey
+}
+
+/// Both start keys of one login. Each is used once: making an encryptor or decryptor consumes it.
+#[repr(C)]
 pub struct StartKeys {
-    upstream: [u8; 16],
-    downstream: [u8; 16],
+    /// From the client: the server decrypts with it.
+    pub upstream: UpstreamKey,
+    /// To the client: the server encrypts with it.
+    pub downstream: DownstreamKey,
+}
+
+impl StartKeys {
+    /// The start keys of an MS-CHAPv2 login (RFC 3079 §3.3).
+    #[must_use]
+    pub fn from_mschapv2(password_hash_hash: &[u8; 16], nt_response: &[u8; 24]) -> Self {
+        let master = MasterKey::derive(password_hash_hash, nt_response);
+        Self {
+            upstream: UpstreamKey(master.start_key(UPSTREAM_MAGIC)),
+            downstream: DownstreamKey(master.start_key(DOWNSTREAM_MAGIC)),
+        }
+    }
+}
+
+/// The first sixteen bytes of a digest.
+pub(crate) fn first_sixteen(hash: Sha1) -> [u8; 16] {
+    let mut digest: [u8; 20] = hash.finalize().into();
+    let mut key = [0u8; 16];
+    for (place, byte) in key.iter_mut().zip(digest) {
+        *place = byte;
+    }
+    digest.zeroize();
+    key
 }

@@ -7,4 +7,5 @@ pub mod field;
 pub mod gre;
 pub mod icmp;
 pub mod ipv4;
+pub mod mppe;
 pub mod tcp_mss;

@@ -1,0 +1,194 @@
+//! Catching up with a sender whose frames were lost. Every lost frame costs a key change, and a
+//! forged count can pretend that thousands were lost; so the work is budgeted, and what the budget
+//! did not allow today is not done again from the start tomorrow.
+
+use zeroize::Zeroize;
+
+use crate::clock::Timestamp;
+use crate::mppe::chain::Link;
+use crate::mppe::skipped::KeyId;
+
+/// Key changes that may still be spent on frames that were never seen. Refills with time, up to a
+/// limit. A flow has one, and a worker has one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(C)]
+pub struct Budget {
+    refilled: Timestamp,
+    remaining: u32,
+    most: u32,
+    steps_per_s: u32,
+}
+
+impl Budget {
+    /// A full budget of `most` key changes that refills at `steps_per_s`.
+    #[must_use]
+    pub const fn new(most: u32, steps_per_s: u32, now: Timestamp) -> Self {
+        Self {
+            refilled: now,
+            remaining: most,
+            most,
+            steps_per_s,
+        }
+    }
+
+    /// Adds what time has earned since the last call.
+    pub fn refill(&mut self, now: Timestamp) {
+        const NANOS_PER_S: u128 = 1_000_000_000;
+        let elapsed = now.since(self.refilled).as_nanos();
+        let earned = elapsed * u128::from(self.steps_per_s) / NANOS_PER_S;
+        let room = self.most.saturating_sub(self.remaining);
+        match u32::try_from(earned) {
+            Ok(0) => {}
+            Ok(earned) if earned < room => {
+                // The time of the fraction of a key change that is not paid yet stays earned.
+                let spent = u128::from(earned) * NANOS_PER_S / u128::from(self.steps_per_s);
+                let spent = u64::try_from(spent).unwrap_or(u64::MAX);
+                self.refilled =
+                    Timestamp::from_nanos(self.refilled.as_nanos().saturating_add(spent));
+                self.remaining = self.remaining.saturating_add(earned);
+            }
+            Ok(_) | Err(_) => {
+                self.refilled = now;
+                self.remaining = self.most;
+            }
+        }
+    }
+
+    /// Key changes left.
+    #[must_use]
+    pub const fn remaining(&self) -> u32 {
+        self.remaining
+    }
+
+    /// Takes up to `wanted` key changes that both budgets can pay, and answers how many.
+    pub(crate) fn take(flow: &mut Self, worker: &mut Self, wanted: u64) -> u64 {
+        let affordable = flow.remaining.min(worker.remaining);
+        let granted = u32::try_from(wanted).unwrap_or(u32::MAX).min(affordable);
+        flow.remaining -= granted;
+        worker.remaining -= granted;
+        u64::from(granted)
+    }
+}
+
+/// A chain that ran out of budget on the way to a frame: where it got to.
+#[repr(C)]
+struct Unfinished {
+    owner: KeyId,
+    /// The committed position that the walk started from; another commit makes it useless.
+    base: u64,
+    /// The GRE sequence number of the frame it was for. Frames before that one need keys before it.
+    sequence: u32,
+    link: Link,
+}
+
+impl Unfinished {
+    fn empty() -> Self {
+        let link = Link {
+            session_key: [0; 16],
+            position: 0,
+        };
+        Self {
+            owner: KeyId::default(),
+            base: 0,
+            sequence: 0,
+            link,
+        }
+    }
+
+    fn belongs_to(&self, owner: KeyId, base: u64) -> bool {
+        self.owner == owner && self.base == base && owner != KeyId::default()
+    }
+}
+
+/// How many flows of a worker can be catching up at once without disturbing each other.
+const WALKS: usize = 32;
+
+/// The walks of a worker that ran out of budget. It is look-ahead only: without it nothing is
+/// wrong, but a loss longer than a budget would never be caught up with.
+pub(crate) struct UnfinishedWalks([Unfinished; WALKS]);
+
+impl UnfinishedWalks {
+    pub(crate) fn new() -> Self {
+        Self(std::array::from_fn(|_| Unfinished::empty()))
+    }
+
+    /// Where a walk for a frame with `sequence` can go on. A walk for a later frame is left alone:
+    /// it may have been forged, and it may be past the key that is wanted.
+    pub(crate) fn find(&mut self, owner: KeyId, base: u64, sequence: u32) -> Option<Link> {
+        let slot = self.slot(owner)?;
+        (slot.belongs_to(owner, base) && !is_before(sequence, slot.sequence))
+            .then(|| slot.link.duplicate())
+    }
+
+    /// Remembers how far a walk got.
+    pub(crate) fn save(&mut self, owner: KeyId, base: u64, sequence: u32, link: &Link) {
+        if let Some(slot) = self.slot(owner) {
+            let same_walk = slot.belongs_to(owner, base) && !is_before(sequence, slot.sequence);
+            if same_walk && slot.link.position >= link.position {
+                return;
+            }
+            slot.sequence = if same_walk { slot.sequence } else { sequence };
+            slot.owner = owner;
+            slot.base = base;
+            slot.link = link.duplicate();
+        }
+    }
+
+    /// Wipes the walk of a flow.
+    pub(crate) fn forget(&mut self, owner: KeyId) {
+        if let Some(slot) = self.slot(owner)
+            && slot.owner == owner
+        {
+            slot.owner = KeyId::default();
+            slot.link.zeroize();
+        }
+    }
+
+    fn slot(&mut self, owner: KeyId) -> Option<&mut Unfinished> {
+        self.0.get_mut(owner.place(WALKS))
+    }
+}
+
+/// Serial number arithmetic on GRE sequence numbers.
+const fn is_before(sequence: u32, other: u32) -> bool {
+    other.wrapping_sub(sequence).wrapping_sub(1) < 1 << 31
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MS: u64 = 1_000_000;
+
+    #[test]
+    fn a_budget_refills_with_time_up_to_its_limit_and_loses_no_fraction() {
+        let mut flow = Budget::new(10, 1000, Timestamp::ZERO);
+        let mut worker = Budget::new(1000, 1, Timestamp::ZERO);
+        assert_eq!(Budget::take(&mut flow, &mut worker, 25), 10);
+        assert_eq!(worker.remaining(), 990);
+        // 1000 a second is one a millisecond: twenty half steps make ten.
+        for half in 1..=10 {
+            flow.refill(Timestamp::from_nanos(half * MS / 2));
+        }
+        assert_eq!(flow.remaining(), 5);
+        flow.refill(Timestamp::from_nanos(MS * 3_600_000));
+        assert_eq!(flow.remaining(), 10);
+    }
+
+    #[test]
+    fn the_poorer_budget_decides() {
+        let mut flow = Budget::new(10, 0, Timestamp::ZERO);
+        let mut worker = Budget::new(4, 0, Timestamp::ZERO);
+        assert_eq!(Budget::take(&mut flow, &mut worker, 9), 4);
+        assert_eq!(Budget::take(&mut flow, &mut worker, u64::MAX), 0);
+        assert_eq!((flow.remaining(), worker.remaining()), (6, 0));
+        worker.refill(Timestamp::MAX);
+        assert_eq!(worker.remaining(), 0, "a rate of nothing earns nothing");
+    }
+
+    #[test]
+    fn sequence_numbers_wrap() {
+        assert!(is_before(1, 2) && !is_before(2, 2) && !is_before(3, 2));
+        assert!(is_before(u32::MAX, 0) && !is_before(0, u32::MAX));
+    }
+}

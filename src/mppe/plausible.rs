@@ -1,0 +1,141 @@
+//! Whether a decrypted frame looks like one that a peer encrypted.
+//!
+//! MPPE has no integrity check. A forged frame decrypts to noise, and what tells noise from a
+//! packet is the packet itself: a protocol that is carried, the IP version, header length, total
+//! length and, for IPv4, the header checksum. Noise passes as IPv4 about once in 2^40 frames (2^32
+//! with a compressed protocol field).
+
+/// How much of a frame [`plausible_ppp`] needs to see: the protocol field and the longest IPv4
+/// header.
+pub const PREFIX_LENGTH: usize = 64;
+
+const IPV4: u8 = 0x21;
+const IPV6: u8 = 0x57;
+
+/// Whether a decrypted PPP frame of `length` bytes that starts with `prefix` is a packet.
+///
+/// `prefix` is the whole frame or at least [`PREFIX_LENGTH`] bytes of it. The protocol field may be
+/// compressed to one byte whether or not that was negotiated (RFC 1661 §6.5). Bytes after the
+/// packet are padding (RFC 1661 §5).
+#[must_use]
+pub fn plausible_ppp(prefix: &[u8], length: usize) -> bool {
+    let (protocol, packet, field_length) = match prefix {
+        [0, protocol, packet @ ..] if protocol & 1 == 1 => (*protocol, packet, 2),
+        [protocol, packet @ ..] if protocol & 1 == 1 => (*protocol, packet, 1),
+        _ => return false,
+    };
+    let available = length.saturating_sub(field_length);
+    match protocol {
+        IPV4 => plausible_ipv4(packet, available),
+        IPV6 => plausible_ipv6(packet, available),
+        _ => false,
+    }
+}
+
+/// RFC 791 §3.1.
+fn plausible_ipv4(packet: &[u8], available: usize) -> bool {
+    let [version_and_words, _, length_high, length_low, ..] = packet else {
+        return false;
+    };
+    let header_length = usize::from(version_and_words & 0x0f) * 4;
+    let total_length = usize::from(u16::from_be_bytes([*length_high, *length_low]));
+    if version_and_words >> 4 != 4 || header_length < 20 {
+        return false;
+    }
+    if total_length < header_length || total_length > available {
+        return false;
+    }
+    packet
+        .get(..header_length)
+        .is_some_and(|header| ones_complement_sum(header) == 0xffff)
+}
+
+/// RFC 8200 §3.
+fn plausible_ipv6(packet: &[u8], available: usize) -> bool {
+    let [version, _, _, _, length_high, length_low, ..] = packet else {
+        return false;
+    };
+    let payload_length = usize::from(u16::from_be_bytes([*length_high, *length_low]));
+    version >> 4 == 6 && payload_length + 40 <= available
+}
+
+/// RFC 1071 over an even number of bytes.
+fn ones_complement_sum(header: &[u8]) -> u16 {
+    let (words, _) = header.as_chunks::<2>();
+    let sum: u32 = words
+        .iter()
+        .map(|word| u32::from(u16::from_be_bytes(*word)))
+        .sum();
+    let folded = (sum & 0xffff) + (sum >> 16);
+    let [.., high, low] = ((folded & 0xffff) + (folded >> 16)).to_be_bytes();
+    u16::from_be_bytes([high, low])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A ping of 28 bytes, header checksum right.
+    const PING: [u8; 28] = [
+        0x45, 0, 0, 28, 0, 1, 0, 0, 64, 1, 0xa5, 0xdc, 10, 77, 0, 100, 192, 168, 99, 2, 8, 0, 0, 0,
+        0, 0, 0, 0,
+    ];
+
+    fn framed(protocol: &[u8], packet: &[u8]) -> bool {
+        let frame = [protocol, packet].concat();
+        plausible_ppp(&frame[..frame.len().min(PREFIX_LENGTH)], frame.len())
+    }
+
+    #[test]
+    fn a_packet_passes_with_either_protocol_field_and_with_padding() {
+        assert!(framed(&[0, 0x21], &PING));
+        assert!(framed(&[0x21], &PING));
+        assert!(framed(&[0, 0x21], &[&PING[..], &[0; 90]].concat()));
+    }
+
+    #[test]
+    fn one_changed_bit_of_the_header_is_noticed() {
+        for bit in 0..20 * 8 {
+            let mut packet = PING;
+            packet[bit / 8] ^= 0x80 >> (bit % 8);
+            assert!(!framed(&[0, 0x21], &packet), "bit {bit}");
+        }
+    }
+
+    #[test]
+    fn other_protocols_and_every_cut_are_refused() {
+        for protocol in 0..=u16::MAX {
+            assert_eq!(framed(&protocol.to_be_bytes(), &PING), protocol == 0x0021);
+        }
+        for cut in 0..PING.len() {
+            assert!(!framed(&[0, 0x21], &PING[..cut]), "cut at {cut}");
+        }
+        assert!(!framed(&[], &[]));
+        assert!(!framed(&[0], &[]));
+    }
+
+    #[test]
+    fn the_longest_ipv4_header_fits_the_prefix() {
+        let mut packet = vec![0x4f, 0, 0x01, 0x00];
+        packet.resize(256, 0);
+        let sum = ones_complement_sum(&packet[..60]);
+        packet[10..12].copy_from_slice(&(!sum).to_be_bytes());
+        assert!(framed(&[0, 0x21], &packet));
+        packet[59] = 1;
+        assert!(!framed(&[0, 0x21], &packet));
+    }
+
+    #[test]
+    fn ipv6_needs_its_version_and_length() {
+        let mut packet = vec![0x60, 0, 0, 0, 0, 8];
+        packet.resize(48, 0);
+        assert!(framed(&[0, 0x57], &packet));
+        assert!(framed(&[0x57], &packet));
+        packet[5] = 9;
+        assert!(!framed(&[0, 0x57], &packet));
+        packet[5] = 8;
+        packet[0] = 0x40;
+        assert!(!framed(&[0, 0x57], &packet));
+        assert!(!framed(&[0, 0x57], &packet[..5]));
+    }
+}

@@ -1,0 +1,167 @@
+//! The MPPE header: two bytes between the PPP protocol field 0x00fd and the encrypted frame
+//! (RFC 3078 §3).
+
+use crate::counted_enum;
+use crate::wire::field::u16_at;
+
+/// Length of the header, in bytes.
+pub const HEADER_LENGTH: usize = 2;
+/// The PPP protocol number of an encrypted frame (RFC 3078 §3).
+pub const PROTOCOL: u16 = 0x00fd;
+
+const FLUSHED: u16 = 0x8000;
+const AT_FRONT: u16 = 0x4000;
+const COMPRESSED: u16 = 0x2000;
+const ENCRYPTED: u16 = 0x1000;
+
+counted_enum! {
+    /// Why bytes are not an MPPE header.
+    pub enum Malformed {
+        /// Fewer than two bytes.
+        Short => "short",
+    }
+}
+
+/// The 12-bit coherency count (RFC 3078 §3.1), which wraps from 4095 to 0.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[repr(transparent)]
+pub struct CoherencyCount(u16);
+
+impl CoherencyCount {
+    /// How many counts there are before they repeat.
+    pub const MODULUS: u16 = 4096;
+
+    /// The count that a running number of frames shows, which is its low 12 bits.
+    #[must_use]
+    pub const fn new(value: u16) -> Self {
+        Self(value % Self::MODULUS)
+    }
+
+    /// The count, 0 to 4095.
+    #[must_use]
+    pub const fn value(self) -> u16 {
+        self.0
+    }
+
+    /// How many frames after `earlier` this one is if it is after it: 0 to 4095.
+    #[must_use]
+    pub const fn since(self, earlier: Self) -> u16 {
+        self.0.wrapping_sub(earlier.0) % Self::MODULUS
+    }
+}
+
+/// The header (RFC 3078 §3.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Header {
+    /// Bit A: the key was re-initialised before this frame; set on every stateless frame.
+    pub flushed: bool,
+    /// Bit B: the packet was put at the front of MPPC's history; without meaning in MPPE.
+    pub at_front: bool,
+    /// Bit C: the packet is compressed by MPPC.
+    pub compressed: bool,
+    /// Bit D: the packet is encrypted.
+    pub encrypted: bool,
+    /// Which frame this is.
+    pub coherency_count: CoherencyCount,
+}
+
+impl Header {
+    /// The header of an encrypted stateless frame: bits A and D (RFC 3078 §3.1, §7.2).
+    #[must_use]
+    pub const fn stateless(coherency_count: CoherencyCount) -> Self {
+        Self {
+            flushed: true,
+            at_front: false,
+            compressed: false,
+            encrypted: true,
+            coherency_count,
+        }
+    }
+
+    /// Reads the header in front of `bytes`.
+    ///
+    /// # Errors
+    /// [`Malformed::Short`] if there are fewer than two bytes.
+    #[inline]
+    pub fn parse(bytes: &[u8]) -> Result<Self, Malformed> {
+        let bits = u16_at(bytes, 0).ok_or(Malformed::Short)?;
+        Ok(Self {
+            flushed: bits & FLUSHED != 0,
+            at_front: bits & AT_FRONT != 0,
+            compressed: bits & COMPRESSED != 0,
+            encrypted: bits & ENCRYPTED != 0,
+            coherency_count: CoherencyCount::new(bits),
+        })
+    }
+
+    /// The two bytes on the wire.
+    #[inline]
+    #[must_use]
+    pub const fn to_bytes(self) -> [u8; HEADER_LENGTH] {
+        let mut bits = self.coherency_count.value();
+        if self.flushed {
+            bits |= FLUSHED;
+        }
+        if self.at_front {
+            bits |= AT_FRONT;
+        }
+        if self.compressed {
+            bits |= COMPRESSED;
+        }
+        if self.encrypted {
+            bits |= ENCRYPTED;
+        }
+        bits.to_be_bytes()
+    }
+
+    /// Writes the header in front of `buffer` and answers its length, or `None` if it does not fit.
+    #[inline]
+    pub fn emit(&self, buffer: &mut [u8]) -> Option<usize> {
+        *buffer.first_chunk_mut::<HEADER_LENGTH>()? = self.to_bytes();
+        Some(HEADER_LENGTH)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_header_survives_the_round_trip() {
+        for bits in 0..=u16::MAX {
+            let bytes = bits.to_be_bytes();
+            let header = Header::parse(&bytes).unwrap();
+            let mut out = [0u8; 3];
+            assert_eq!(header.emit(&mut out), Some(HEADER_LENGTH));
+            assert_eq!(out, [bytes[0], bytes[1], 0]);
+        }
+    }
+
+    #[test]
+    fn bits_are_where_rfc_3078_section_3_1_puts_them() {
+        let header = Header::parse(&[0x90, 0x00, 0x55]).unwrap();
+        assert_eq!(header, Header::stateless(CoherencyCount::new(0)));
+        let header = Header::parse(&[0x6a, 0xbc]).unwrap();
+        assert!(!header.flushed && header.at_front && header.compressed && !header.encrypted);
+        assert_eq!(header.coherency_count.value(), 0xabc);
+    }
+
+    #[test]
+    fn what_is_cut_short_is_refused_and_never_overruns() {
+        assert_eq!(Header::parse(&[]), Err(Malformed::Short));
+        assert_eq!(Header::parse(&[0x90]), Err(Malformed::Short));
+        assert_eq!(
+            Header::stateless(CoherencyCount::default()).emit(&mut [0u8; 1]),
+            None
+        );
+    }
+
+    #[test]
+    fn the_count_wraps_at_4096() {
+        let (last, first) = (CoherencyCount::new(4095), CoherencyCount::new(4096));
+        assert_eq!(first.value(), 0);
+        assert_eq!(first.since(last), 1);
+        assert_eq!(last.since(first), 4095);
+        assert_eq!(last.since(last), 0);
+    }
+}
