@@ -1,1 +1,10 @@
 //! Where an address lives: kernel routes and neighbours mirrored, and the address directory.
+//!
+//! The kernel decides; the mirror keeps what netlink says about it, and turns that into an
+//! immutable [`Snapshot`] that every worker looks up without a lock.
+
+pub mod prefix;
+pub mod snapshot;
+
+pub use prefix::Prefix;
+pub use snapshot::{NextHop, Published, Snapshot};
