@@ -1,11 +1,17 @@
 //! Bytes to values and back: pure, without state. One protocol, one file.
 
 pub mod call_id;
+pub mod ccp;
+pub mod chap;
 pub mod checksum;
 pub mod ethernet;
 pub mod field;
 pub mod gre;
 pub mod icmp;
+pub mod ipcp;
 pub mod ipv4;
+pub mod lcp;
 pub mod mppe;
+pub mod options;
+pub mod ppp;
 pub mod tcp_mss;
