@@ -3,8 +3,10 @@
 //! The kernel decides; the mirror keeps what netlink says about it, and turns that into an
 //! immutable [`Snapshot`] that every worker looks up without a lock.
 
+pub mod directory;
 pub mod prefix;
 pub mod snapshot;
 
+pub use directory::{Directory, DirectoryWriter};
 pub use prefix::Prefix;
 pub use snapshot::{NextHop, Published, Snapshot};
