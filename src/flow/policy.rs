@@ -45,6 +45,14 @@ impl Authenticated {
         Self { policy, keys }
     }
 
+    /// For tests and benches of the data plane, which have no login behind them. Product code never
+    /// calls it (`tests/tidy.rs` holds that).
+    #[doc(hidden)]
+    #[must_use]
+    pub fn without_login(policy: FlowPolicy, keys: Option<StartKeys>) -> Self {
+        Self::new(policy, keys)
+    }
+
     /// What to enforce.
     #[must_use]
     pub const fn policy(&self) -> FlowPolicy {
