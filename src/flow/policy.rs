@@ -22,8 +22,6 @@ pub struct FlowPolicy {
     pub encryption: Encryption,
     /// Whether this client may reach other clients.
     pub client_to_client: bool,
-    /// Whether this client may reach the box itself: its addresses, and services on them.
-    pub client_to_server: bool,
     /// Largest TCP MSS let through in either direction, in bytes; 0 leaves MSS alone.
     pub mss_max: u16,
 }
