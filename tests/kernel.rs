@@ -1,6 +1,12 @@
 //! The kernel side against a real kernel: each test runs in a network namespace of its own, which
 //! ends with it. Needs root; says so and passes where there is none.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test fails by panicking, its helpers too"
+)]
+
 use std::io::Write as _;
 use std::net::{Ipv4Addr, UdpSocket};
 use std::process::{Command, Stdio};

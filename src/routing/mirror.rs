@@ -269,9 +269,15 @@ impl Mirror {
     /// A new snapshot, if something has changed since the last one. However many changes came in
     /// between, it is built once.
     pub fn snapshot_if_changed(&mut self) -> Option<Snapshot> {
+        self.builder_if_changed().map(Builder::build)
+    }
+
+    /// The same before [`Builder::build`], which takes tens of milliseconds for 100,000 routes and can
+    /// be done elsewhere.
+    pub fn builder_if_changed(&mut self) -> Option<Builder> {
         if self.dirty && self.staged.is_none() {
             self.dirty = false;
-            return Some(self.snapshot());
+            return Some(self.builder());
         }
         None
     }
@@ -279,6 +285,10 @@ impl Mirror {
     /// The snapshot of what is known now.
     #[must_use]
     pub fn snapshot(&self) -> Snapshot {
+        self.builder().build()
+    }
+
+    fn builder(&self) -> Builder {
         let mut builder = Snapshot::builder();
         for (ifindex, port) in &self.ports {
             builder = self.add_port(builder, *ifindex, *port);
@@ -297,7 +307,7 @@ impl Mirror {
                 builder = builder.target(*prefix, self.target(route));
             }
         }
-        builder.build()
+        builder
     }
 
     /// Interface and address of every gateway that the fast path uses. The kernel does not see that
