@@ -217,7 +217,8 @@ fn wait_for(
                 poll.poll(&mut events, Some(Duration::from_millis(50)))
                     .unwrap();
             }
-            other => panic!("{other:?}"),
+            Received::Overlong => panic!("a frame filled the buffer"),
+            Received::Down => panic!("the interface is down"),
         }
     }
 }
