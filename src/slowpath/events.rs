@@ -5,7 +5,11 @@ use crate::session::Event;
 /// Writes one event to the log.
 pub(super) fn log(event: &Event) {
     match event {
-        Event::ConnectionEstablished { peer, host_name, vendor_name } => {
+        Event::ConnectionEstablished {
+            peer,
+            host_name,
+            vendor_name,
+        } => {
             tracing::info!(%peer, host_name, vendor_name, "control connection established");
         }
         Event::ConnectionClosed { peer, reason } => {
@@ -17,13 +21,23 @@ pub(super) fn log(event: &Event) {
         Event::CallOpened { flow, peer_address } => {
             tracing::info!(call_id = flow.call_id.get(), %peer_address, "call opened");
         }
-        Event::Rejected { flow, peer_address, rejection } => {
+        Event::Rejected {
+            flow,
+            peer_address,
+            rejection,
+        } => {
             tracing::warn!(
                 call_id = flow.call_id.get(), %peer_address, reason = %rejection,
                 "authentication refused"
             );
         }
-        Event::NetworkUp { flow, user, lease, encrypted, setup } => {
+        Event::NetworkUp {
+            flow,
+            user,
+            lease,
+            encrypted,
+            setup,
+        } => {
             let setup_ms = setup.as_millis();
             tracing::info!(
                 call_id = flow.call_id.get(), user, %lease, encrypted, setup_ms, "network up"
@@ -42,7 +56,14 @@ pub(super) fn log(event: &Event) {
                 "the worker refused an order of the slow path: this is an error of PNS"
             );
         }
-        Event::CallEnded { flow, peer_address, user, reason, duration, totals } => {
+        Event::CallEnded {
+            flow,
+            peer_address,
+            user,
+            reason,
+            duration,
+            totals,
+        } => {
             tracing::info!(
                 call_id = flow.call_id.get(),
                 %peer_address,

@@ -66,7 +66,11 @@ impl Sockets {
                 Ok(socket)
             };
             let socket = open().map_err(|error| (at, error))?;
-            listeners.push(Listener { socket, address: *address, ready: true });
+            listeners.push(Listener {
+                socket,
+                address: *address,
+                ready: true,
+            });
         }
         Ok(Self {
             listeners,
@@ -86,7 +90,9 @@ impl Sockets {
 
     /// The kernel has something for the connection with this index.
     pub(super) fn socket_ready(&mut self, index: usize, readable: bool, sessions: &mut Sessions) {
-        let Some(socket) = self.sockets.get_mut(index).and_then(Option::as_mut) else { return };
+        let Some(socket) = self.sockets.get_mut(index).and_then(Option::as_mut) else {
+            return;
+        };
         let id = socket.id;
         if readable && !std::mem::replace(&mut socket.readable, true) {
             self.runnable.push_back(id);
@@ -122,7 +128,11 @@ impl Sockets {
                 self.read(id, sessions, now);
             }
         }
-        while self.lingering.front().is_some_and(|(deadline, _)| *deadline <= now) {
+        while self
+            .lingering
+            .front()
+            .is_some_and(|(deadline, _)| *deadline <= now)
+        {
             self.lingering.pop_front();
         }
     }
@@ -176,7 +186,10 @@ impl Sockets {
         now: Timestamp,
     ) {
         for _ in 0..ACCEPT_BUDGET {
-            let Some(listener) = self.listeners.get_mut(index).filter(|listener| listener.ready)
+            let Some(listener) = self
+                .listeners
+                .get_mut(index)
+                .filter(|listener| listener.ready)
             else {
                 return;
             };
@@ -215,7 +228,8 @@ impl Sockets {
         // Every message is one write and must leave at once.
         let _nagle = stream.set_nodelay(true);
         let interest = Interest::READABLE | Interest::WRITABLE;
-        if let Err(error) = registry.register(&mut stream, token::connection(id.index()), interest) {
+        if let Err(error) = registry.register(&mut stream, token::connection(id.index()), interest)
+        {
             tracing::warn!(%error, "cannot watch a control connection");
             sessions.peer_closed(id, now);
             return;
@@ -224,7 +238,11 @@ impl Sockets {
             self.sockets.resize_with(id.index() + 1, || None);
         }
         if let Some(place) = self.sockets.get_mut(id.index()) {
-            *place = Some(Socket { id, stream, readable: true });
+            *place = Some(Socket {
+                id,
+                stream,
+                readable: true,
+            });
         }
         self.runnable.push_back(id);
     }
