@@ -178,11 +178,7 @@ fn run<E: fmt::Display>(
     let config = match Config::load(file) {
         Ok(config) => config,
         Err(errors) => {
-            writeln!(
-                err,
-                "{errors}\npns: not started: {} of the above",
-                errors.0.len()
-            )?;
+            writeln!(err, "{errors}\npns: not started")?;
             return Ok(Outcome::Failed);
         }
     };

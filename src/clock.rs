@@ -66,6 +66,12 @@ impl MonotonicClock {
         }
     }
 
+    /// The start.
+    #[must_use]
+    pub const fn epoch(&self) -> Instant {
+        self.start
+    }
+
     /// The time since the start.
     #[inline]
     #[must_use]

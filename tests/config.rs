@@ -1,4 +1,8 @@
 //! The shipped configurations are right, and every key is explained where an operator looks.
+#![expect(
+    clippy::unwrap_used,
+    reason = "without the repository's files there is no test"
+)]
 
 use std::collections::BTreeSet;
 use std::fs;

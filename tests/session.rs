@@ -67,7 +67,6 @@ impl World {
         let policy = FlowPolicy {
             encryption: Encryption::Required,
             client_to_client: false,
-            client_to_server: true,
             mss_max: 0,
         };
         let alice = LocalUser {

@@ -123,7 +123,6 @@ mod tests {
         let policy = FlowPolicy {
             encryption: Encryption::Required,
             client_to_client: false,
-            client_to_server: true,
             mss_max: 1360,
         };
         let alice = LocalUser {

@@ -229,12 +229,13 @@ impl Machine<'_> {
             Placement::Anywhere(_) => &[],
         };
         if let Some(online) = online {
-            for core in cores
-                .iter()
-                .chain(&control)
+            let wanted = cores.iter().chain(&control);
+            let missing: Vec<u16> = wanted
                 .filter(|core| !online.contains(core))
-            {
-                let problem = format!("core {core} is not there or not online");
+                .copied()
+                .collect();
+            if !missing.is_empty() {
+                let problem = format!("cores {missing:?} are not there or not online");
                 self.error("workers", problem, format!("choose among {online:?}"));
             }
         }

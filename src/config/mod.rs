@@ -10,6 +10,7 @@ mod checks;
 mod dpdk;
 mod error;
 mod forwarding;
+mod load;
 mod log;
 mod machine;
 mod pool;
@@ -25,9 +26,6 @@ mod workers;
 mod tests;
 
 use std::collections::BTreeSet;
-use std::fs::File;
-use std::io::Read;
-use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use zeroize::Zeroizing;
@@ -37,6 +35,7 @@ pub use admin::{Admin, DEFAULT_SOCKET};
 pub use dpdk::{Dpdk, Memory};
 pub use error::{ConfigError, ConfigErrors, Fault};
 pub use forwarding::{Forwarding, MssClamp};
+pub use load::UsersFileMode;
 pub use log::{Log, LogFormat, LogLevel};
 pub use machine::{Finding, Severity, machine_check};
 pub use pool::Pool;
@@ -76,47 +75,7 @@ pub struct Config {
     pub warnings: Vec<ConfigError>,
 }
 
-/// What to do about a users file that others can read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum UsersFileMode {
-    /// Refuse it: for a server that is to run with it.
-    Refuse,
-    /// Warn: for a file that is only looked at, in a repository for instance.
-    Warn,
-}
-
 impl Config {
-    /// Reads the file at `path` and the users file that it names, to run with them.
-    ///
-    /// # Errors
-    /// Everything wrong with either file, including a users file that others can read.
-    pub fn load(path: &Path) -> Result<Self, ConfigErrors> {
-        Self::load_with(path, UsersFileMode::Refuse)
-    }
-
-    /// As [`Self::load`], with a choice about a users file that others can read.
-    ///
-    /// # Errors
-    /// Everything wrong with either file.
-    pub fn load_with(path: &Path, mode: UsersFileMode) -> Result<Self, ConfigErrors> {
-        let file = path.display().to_string();
-        let text = read_text(path).map_err(|fault| ConfigErrors(vec![whole(&file, fault)]))?;
-        let mut mode_warning = None;
-        let mut config = Self::parse(&text, &file, |users_path| {
-            let (users_text, fault) = read_secret_text(users_path)?;
-            match (fault, mode) {
-                (Some(fault), UsersFileMode::Refuse) => return Err(fault),
-                (fault, _) => mode_warning = fault,
-            }
-            Ok(users_text)
-        })?;
-        let users_file = config.users.file.display().to_string();
-        config
-            .warnings
-            .extend(mode_warning.map(|fault| whole(&users_file, fault)));
-        Ok(config)
-    }
-
     /// Understands `text`, called `file` in messages; `read_users` supplies the text of the users
     /// file. Pure but for what `read_users` does.
     ///
@@ -274,43 +233,4 @@ impl Draft {
             warnings,
         }
     }
-}
-
-fn whole(file: &str, fault: Fault) -> ConfigError {
-    ConfigError {
-        file: file.to_owned(),
-        line: 0,
-        column: 0,
-        key: String::new(),
-        problem: fault.problem,
-        cure: fault.cure,
-    }
-}
-
-fn read_text(path: &Path) -> Result<String, Fault> {
-    std::fs::read_to_string(path).map_err(|error| {
-        Fault::new(
-            format!("cannot be read: {error}"),
-            "name a TOML file; see config/ for examples",
-        )
-    })
-}
-
-/// The text, and what is wrong with the file's mode. The mode is that of the file that was opened,
-/// whatever happens to the path meanwhile.
-fn read_secret_text(path: &Path) -> Result<(Zeroizing<String>, Option<Fault>), Fault> {
-    let unreadable = |error: std::io::Error| {
-        let problem = format!("{} cannot be read: {error}", path.display());
-        Fault::new(
-            problem,
-            "copy config/users.example.toml there and chmod 0640 it",
-        )
-    };
-    let mut file = File::open(path).map_err(unreadable)?;
-    let metadata = file.metadata().map_err(unreadable)?;
-    // Room for all of it at once: a buffer that grows leaves copies of passwords in freed memory.
-    let length = usize::try_from(metadata.len()).unwrap_or(0);
-    let mut text = Zeroizing::new(String::with_capacity(length.saturating_add(1)));
-    file.read_to_string(&mut text).map_err(unreadable)?;
-    Ok((text, users::mode_fault(path, metadata.permissions().mode())))
 }

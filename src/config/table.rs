@@ -9,6 +9,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::error::{Fault, Report};
+use super::words::nearest;
 
 /// One table being read.
 pub(super) struct Table<'r, 't> {
@@ -67,13 +68,13 @@ impl<'r, 't> Table<'r, 't> {
         let empty = DeTable::new();
         let (inner, offset) = match self.take(key) {
             None => (&empty, self.offset),
-            Some(value) => match value.get_ref() {
-                DeValue::Table(inner) => (inner, value.span().start),
-                other => {
-                    self.refuse_type(&path, value, other, "a table");
-                    (&empty, value.span().start)
+            Some(value) => {
+                let inner = value.get_ref().as_table();
+                if inner.is_none() {
+                    self.refuse_type(&path, value, "a table");
                 }
-            },
+                (inner.unwrap_or(&empty), value.span().start)
+            }
         };
         visit(self.report, inner, path, offset, read)
     }
@@ -92,11 +93,9 @@ impl<'r, 't> Table<'r, 't> {
             let path = format!("{}[{index}]", self.path_of(key));
             let offset = value.span().start;
             self.report.note_place(&path, offset);
-            match value.get_ref() {
-                DeValue::Table(inner) => {
-                    read_values.push(visit(self.report, inner, path, offset, &read));
-                }
-                other => self.refuse_type(&path, value, other, "a table"),
+            match value.get_ref().as_table() {
+                Some(inner) => read_values.push(visit(self.report, inner, path, offset, &read)),
+                None => self.refuse_type(&path, value, "a table"),
             }
         }
         read_values
@@ -158,14 +157,12 @@ impl<'r, 't> Table<'r, 't> {
         let Some(value) = self.take(key) else {
             return default;
         };
-        match value.get_ref() {
-            DeValue::Boolean(flag) => *flag,
-            other => {
-                let path = self.path_of(key);
-                self.refuse_type(&path, value, other, "true or false");
-                default
-            }
+        let flag = value.get_ref().as_bool();
+        if flag.is_none() {
+            let path = self.path_of(key);
+            self.refuse_type(&path, value, "true or false");
         }
+        flag.unwrap_or(default)
     }
 
     /// Text that `parse` understands, if the file has it.
@@ -262,14 +259,12 @@ impl<'r, 't> Table<'r, 't> {
 
     fn elements(&mut self, key: &'static str, wanted: &str) -> Option<&'r [Spanned<DeValue<'t>>]> {
         let value = self.take(key)?;
-        match value.get_ref() {
-            DeValue::Array(elements) => Some(elements),
-            other => {
-                let path = self.path_of(key);
-                self.refuse_type(&path, value, other, wanted);
-                None
-            }
+        let elements = value.get_ref().as_array();
+        if elements.is_none() {
+            let path = self.path_of(key);
+            self.refuse_type(&path, value, wanted);
         }
+        elements.map(|elements| &**elements)
     }
 
     fn integer<N>(
@@ -282,12 +277,9 @@ impl<'r, 't> Table<'r, 't> {
         N: Copy + Display + PartialOrd + TryFrom<i64>,
     {
         let wanted = format!("a whole number from {} to {}", range.start(), range.end());
-        let integer = match value.get_ref() {
-            DeValue::Integer(integer) => integer,
-            other => {
-                self.refuse_type(path, value, other, &wanted);
-                return None;
-            }
+        let Some(integer) = value.get_ref().as_integer() else {
+            self.refuse_type(path, value, &wanted);
+            return None;
         };
         let number = i64::from_str_radix(integer.as_str(), integer.radix())
             .ok()
@@ -309,26 +301,17 @@ impl<'r, 't> Table<'r, 't> {
         value: &Spanned<DeValue<'t>>,
         parse: &impl Fn(&str) -> Result<T, Fault>,
     ) -> Option<T> {
-        let parsed = match value.get_ref() {
-            DeValue::String(text) => parse(text),
-            other => {
-                self.refuse_type(path, value, other, "a text in quotes");
-                return None;
-            }
+        let Some(text) = value.get_ref().as_str() else {
+            self.refuse_type(path, value, "a text in quotes");
+            return None;
         };
-        parsed
+        parse(text)
             .map_err(|fault| self.report.error_at(value.span().start, path, fault))
             .ok()
     }
 
-    fn refuse_type(
-        &mut self,
-        path: &str,
-        value: &Spanned<DeValue<'t>>,
-        found: &DeValue<'t>,
-        wanted: &str,
-    ) {
-        let found = match found {
+    fn refuse_type(&mut self, path: &str, value: &Spanned<DeValue<'t>>, wanted: &str) {
+        let found = match value.get_ref() {
             DeValue::String(_) => "a text",
             DeValue::Integer(_) => "a whole number",
             DeValue::Float(_) => "a number with a fraction",
@@ -362,99 +345,5 @@ impl<'r, 't> Table<'r, 't> {
     }
 }
 
-/// The word of `known` that `word` was probably meant to be: fewest edits, at most half of it.
-pub(super) fn nearest<'k>(word: &str, known: &[&'k str]) -> Option<&'k str> {
-    let edits_max = (word.chars().count() / 2).clamp(1, 3);
-    known
-        .iter()
-        .map(|candidate| (edits(word, candidate), *candidate))
-        .filter(|(edits, _)| *edits <= edits_max)
-        .min()
-        .map(|(_, candidate)| candidate)
-}
-
-/// Levenshtein distance: insertions, deletions and replacements from one word to the other.
-fn edits(from: &str, to: &str) -> usize {
-    let mut row: Vec<usize> = (0..=to.chars().count()).collect();
-    for (index, from_character) in from.chars().enumerate() {
-        let mut next = vec![index + 1];
-        let mut left = index + 1;
-        for (to_character, above) in to.chars().zip(row.windows(2)) {
-            let &[diagonal, above] = above else { continue };
-            let replaced = diagonal + usize::from(from_character != to_character);
-            left = replaced.min(left + 1).min(above + 1);
-            next.push(left);
-        }
-        row = next;
-    }
-    row.last().copied().unwrap_or(0)
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn errors(text: &str, read: impl FnOnce(&mut Table<'_, '_>)) -> Vec<String> {
-        let mut report = Report::new("f", text);
-        read_document(&mut report, text, read);
-        report
-            .finish()
-            .errors
-            .iter()
-            .map(ToString::to_string)
-            .collect()
-    }
-
-    #[test]
-    fn all_mistakes_in_one_go() {
-        let text = "size = 99\nflga = true\nwords = [\"a\", 7]\nzzzzzz = 1\nflag = 0x10\n";
-        let found = errors(text, |table| {
-            table.number("size", 1u16, 1..=10);
-            table.flag("flag", false);
-            table.list("words", |word| Ok(word.to_owned()));
-        });
-        assert_eq!(
-            found,
-            [
-                "f:1:8: size: 99 is out of range; write a whole number from 1 to 10",
-                "f:2:1: flga: is not a known key; did you mean `flag`?",
-                "f:3:15: words[1]: is a whole number; write a text in quotes",
-                "f:4:1: zzzzzz: is not a known key; known here are size, flag, words",
-                "f:5:8: flag: is a whole number; write true or false",
-            ]
-        );
-    }
-
-    #[test]
-    fn every_syntax_error_is_reported_and_nothing_else() {
-        let found = errors("a = \nb = [1\nc = 1\n", |table| {
-            table.number("missing", 1u8, 1..=1);
-        });
-        assert!(
-            found.len() >= 2 && found.iter().all(|line| line.starts_with("f:")),
-            "{found:?}"
-        );
-    }
-
-    #[test]
-    fn numbers_beyond_64_bits_negative_and_in_other_bases() {
-        let text = "a = 99999999999999999999\nb = -1\nc = 0xff\nd = 1_000\n";
-        let found = errors(text, |table| {
-            assert_eq!(table.number("a", 5u32, 0..=9), 5);
-            assert_eq!(table.number("b", 5u32, 0..=9), 5);
-            assert_eq!(table.number("c", 5u32, 0..=255), 255);
-            assert_eq!(table.number("d", 5u32, 0..=1000), 1000);
-        });
-        assert_eq!(found.len(), 2, "{found:?}");
-    }
-
-    #[test]
-    fn nearest_word() {
-        assert_eq!(
-            nearest("requird", &["off", "optional", "required"]),
-            Some("required")
-        );
-        assert_eq!(nearest("nothing", &["off", "optional", "required"]), None);
-        assert_eq!(edits("kitten", "sitting"), 3);
-    }
-}
+mod tests;

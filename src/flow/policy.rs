@@ -22,8 +22,6 @@ pub struct FlowPolicy {
     pub encryption: Encryption,
     /// Whether this client may reach other clients.
     pub client_to_client: bool,
-    /// Whether this client may reach the box itself: its addresses, and services on them.
-    pub client_to_server: bool,
     /// Largest TCP MSS let through in either direction, in bytes; 0 leaves MSS alone.
     pub mss_max: u16,
 }
@@ -43,6 +41,14 @@ impl Authenticated {
     #[must_use]
     pub(crate) fn new(policy: FlowPolicy, keys: Option<StartKeys>) -> Self {
         Self { policy, keys }
+    }
+
+    /// For tests and benches of the data plane, which have no login behind them. Product code never
+    /// calls it (`tests/tidy.rs` holds that).
+    #[doc(hidden)]
+    #[must_use]
+    pub fn without_login(policy: FlowPolicy, keys: Option<StartKeys>) -> Self {
+        Self::new(policy, keys)
     }
 
     /// What to enforce.

@@ -184,9 +184,8 @@ impl Calls {
         self.calls.len() >= self.calls_max
     }
 
-    /// Whether a call waits for the session's decision: an Outgoing-Call-Reply is owed.
-    pub(super) const fn any_waiting(&self) -> bool {
-        self.waiting > 0
+    pub(super) fn any_established(&self) -> bool {
+        self.calls.len() > self.waiting.saturating_add(self.disconnecting)
     }
 
     /// Whether no call is left that the client still wants.

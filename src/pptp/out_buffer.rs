@@ -15,9 +15,6 @@ pub(super) struct OutBuffer {
 pub(super) struct Full;
 
 impl OutBuffer {
-    /// Storage above this is given back when the queue has run empty: most connections are idle.
-    const IDLE_BYTES_MAX: usize = 2 * MESSAGE_BYTES_MAX;
-
     pub(super) const fn new(bytes_max: usize) -> Self {
         Self {
             bytes: Vec::new(),
@@ -44,7 +41,8 @@ impl OutBuffer {
     /// Forgets the first `count` bytes: they were written.
     pub(super) fn consume(&mut self, count: usize) {
         self.bytes.drain(..count.min(self.bytes.len()));
-        if self.bytes.is_empty() && self.bytes.capacity() > Self::IDLE_BYTES_MAX {
+        // Most connections are idle, and there may be a million of them.
+        if self.bytes.is_empty() {
             self.bytes = Vec::new();
         }
     }
@@ -62,13 +60,15 @@ mod tests {
     #[test]
     fn messages_are_queued_whole_up_to_the_bound() {
         let message = Message::from(EchoRequest { identifier: 1 });
+        assert_eq!(OutBuffer::new(15).push(&message), Err(Full));
+        assert_eq!(OutBuffer::new(16).push(&message), Ok(()));
         let mut out = OutBuffer::new(40);
         assert_eq!(out.push(&message), Ok(()));
         assert_eq!(out.push(&message), Ok(()));
         assert_eq!(out.push(&message), Err(Full));
         assert_eq!(out.pending().len(), 32);
         out.consume(9);
-        assert_eq!(out.pending()[..7], [0, 0, 0, 0, 0, 0, 1]);
+        assert_eq!(out.pending()[..7], [5, 0, 0, 0, 0, 0, 1]);
         assert_eq!(out.push(&message), Ok(()));
         out.consume(1000);
         assert!(out.pending().is_empty());

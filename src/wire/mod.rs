@@ -3,10 +3,16 @@
 pub mod call_id;
 pub mod ccp;
 pub mod chap;
+pub mod checksum;
+pub mod ethernet;
 pub mod field;
+pub mod gre;
+pub mod icmp;
 pub mod ipcp;
+pub mod ipv4;
 pub mod lcp;
 pub mod mppe;
 pub mod options;
 pub mod ppp;
 pub mod pptp;
+pub mod tcp_mss;

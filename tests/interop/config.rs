@@ -1,6 +1,6 @@
 //! The shipped lab configuration, with what a case changes.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use toml::{Table, Value};
 
@@ -10,8 +10,7 @@ pub(crate) struct Config(Table);
 impl Config {
     /// As shipped.
     pub(crate) fn lab() -> Self {
-        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("config/lab.toml");
-        let text = std::fs::read_to_string(&path).expect("config/lab.toml");
+        let text = std::fs::read_to_string(shipped("lab.toml")).expect("config/lab.toml");
         Self(text.parse().expect("config/lab.toml is TOML"))
     }
 
@@ -41,8 +40,19 @@ impl Config {
         self
     }
 
-    /// The text of the file.
-    pub(crate) fn text(&self) -> String {
-        toml::to_string(&self.0).expect("a table can be written")
+    /// Writes it, and the users file that it names, into `directory`; the path of the file.
+    pub(crate) fn write(&self, directory: &Path) -> PathBuf {
+        std::fs::create_dir_all(directory).unwrap();
+        let users = self.0["users"]["file"].as_str().expect("users.file");
+        std::fs::copy(shipped(users), directory.join(users)).expect("the users file");
+        let file = directory.join("lab.toml");
+        std::fs::write(&file, toml::to_string(&self.0).unwrap()).unwrap();
+        file
     }
+}
+
+fn shipped(file: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("config")
+        .join(file)
 }

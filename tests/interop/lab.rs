@@ -69,8 +69,7 @@ impl Lab {
             self.command(&words);
             return;
         }
-        let file = self.state.join("pns.toml");
-        std::fs::write(&file, config.text()).unwrap();
+        let file = config.write(&self.state.join("case"));
         let file = file.to_str().unwrap();
         self.command(&["server-start", "pns", env!("CARGO_BIN_EXE_pns"), file]);
     }
@@ -138,7 +137,7 @@ impl Lab {
         Recording { tcpdump, file }
     }
 
-    /// `pns show WHAT --json`: the rows, whether they stand alone or under a name.
+    /// The rows of `pns show WHAT --json`.
     pub(crate) fn show(&self, what: &str) -> Vec<Value> {
         let socket = self.state.join("run/pns/admin.sock");
         let output = Command::new(env!("CARGO_BIN_EXE_pns"))
@@ -169,8 +168,20 @@ impl Lab {
         }
     }
 
+    /// Waits until the server's log names `reason`, the typed reason of an end.
+    pub(crate) fn wait_for_reason(&self, reason: &str) {
+        let end = Instant::now() + Duration::from_secs(5);
+        while !self.server_log().contains(reason) {
+            assert!(
+                Instant::now() < end,
+                "the server's log does not say {reason}"
+            );
+            std::thread::sleep(Duration::from_millis(100));
+        }
+    }
+
     /// What the server has logged.
-    pub(crate) fn server_log(&self) -> String {
+    fn server_log(&self) -> String {
         std::fs::read_to_string(self.state.join("server.log")).unwrap_or_default()
     }
 

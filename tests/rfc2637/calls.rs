@@ -91,12 +91,8 @@ fn s2_8_a_refused_call_is_answered_and_may_be_tried_again() {
         dialogue.events()[..],
         [Event::CallRequested { .. }]
     ));
-    dialogue.pass_s(1000);
-    assert_eq!(
-        dialogue.closed(),
-        None,
-        "the session decides when it decides"
-    );
+    dialogue.pass_s(59);
+    assert_eq!(dialogue.closed(), None);
 }
 
 #[test]
@@ -117,6 +113,20 @@ fn s2_8_after_a_refusal_the_connection_is_stopped_if_no_call_follows() {
         dialogue.heard_types(),
         [MessageType::StopControlConnectionRequest]
     );
+}
+
+#[test]
+fn s3_a_call_that_the_session_forgets_ends_with_the_connection() {
+    let mut dialogue = Dialogue::with_waiting_call();
+    dialogue.pass(Duration::from_millis(59_999));
+    assert_eq!(dialogue.heard(), []);
+    dialogue.pass(Duration::from_millis(1));
+    assert_eq!(
+        dialogue.heard_types(),
+        [MessageType::StopControlConnectionRequest]
+    );
+    dialogue.pass_s(3);
+    assert_eq!(dialogue.closed(), Some(CloseReason::NoCall));
 }
 
 #[test]
@@ -232,6 +242,13 @@ fn s2_12_a_call_cleared_before_the_reply_is_never_connected() {
     accepted.accept(CLIENT_CALL, LOCAL_CALL);
     assert_eq!(only_notify(&mut accepted).call_id, LOCAL_CALL);
     assert_eq!(accepted.control.calls(), []);
+
+    let mut undecided = Dialogue::with_waiting_call();
+    undecided.say(CallClearRequest {
+        call_id: CLIENT_CALL,
+    });
+    undecided.pass_s(5);
+    assert_eq!(undecided.closed(), Some(CloseReason::PeerCleared));
 
     let mut refused = Dialogue::with_waiting_call();
     refused.say(CallClearRequest {

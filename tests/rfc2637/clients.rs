@@ -152,6 +152,23 @@ fn apple_reads_one_reply_at_a_time() {
     assert_eq!(dialogue.heard_types(), [MessageType::EchoRequest]);
 }
 
+/// Apple's clients stop sending at a window of zero (M5).
+#[test]
+fn the_window_is_never_zero() {
+    for (receive_window, announced) in [(0, 1), (1, 1), (64, 64), (u16::MAX, u16::MAX)] {
+        let mut dialogue = Dialogue::established_with(pns::pptp::ControlConfig {
+            receive_window,
+            ..config()
+        });
+        dialogue.say(call_request(CLIENT_CALL));
+        dialogue.accept(CLIENT_CALL, LOCAL_CALL);
+        let [Message::OutgoingCallReply(reply)] = dialogue.heard()[..] else {
+            panic!()
+        };
+        assert_eq!(reply.packet_receive_window_size, announced);
+    }
+}
+
 /// Android: host `anonymous` (A1), a window of 8192 (A2), wants its own Call ID back (A3), goes by
 /// Call-Disconnect-Notify with our Call ID (A4), and just closes TCP (A5).
 #[test]

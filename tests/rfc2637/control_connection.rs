@@ -443,6 +443,32 @@ fn a_last_message_that_is_not_read_delays_the_close_by_3_s_at_most() {
 }
 
 #[test]
+fn what_comes_after_the_last_message_does_not_matter() {
+    for (last, reason) in [
+        (
+            bytes(StopControlConnectionRequest {
+                reason: StopReason::NONE,
+            }),
+            CloseReason::PeerStopped,
+        ),
+        (
+            bytes(StartControlConnectionRequest {
+                protocol_version: 2,
+                ..start_request()
+            }),
+            CloseReason::VersionUnsupported,
+        ),
+    ] {
+        let mut dialogue = Dialogue::new();
+        dialogue.say_bytes(&[last.as_slice(), &[0xff; 300]].concat());
+        dialogue.say_bytes(&[0xff; 300]);
+        assert_eq!(dialogue.heard().len(), 1);
+        assert_eq!(dialogue.closed(), Some(reason));
+        assert_eq!(dialogue.control.malformed(), None);
+    }
+}
+
+#[test]
 fn every_close_reason_has_its_own_description() {
     let mut descriptions: Vec<_> = CloseReason::ALL.iter().map(|one| one.describe()).collect();
     descriptions.sort_unstable();

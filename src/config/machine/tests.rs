@@ -179,7 +179,7 @@ fn interfaces_cores_pages_and_descriptors() {
     let found = findings(&root, xdp, "[workers]\ncores = [3]\ncontrol_core = 9\n");
     assert_eq!(
         found,
-        ["error: workers: core 9 is not there or not online; choose among [0, 1, 2, 3]"]
+        ["error: workers: cores [9] are not there or not online; choose among [0, 1, 2, 3]"]
     );
     root.write(
         "proc/self/limits",

@@ -1,7 +1,5 @@
 //! What a control connection does about a reaction: replies, events, and its own end.
 
-use std::time::Duration;
-
 use super::types::{CloseReason, ControlState, Event, Misbehaviour, Output};
 use super::{CLOSING_TIMEOUT, Control, FIRMWARE_REVISION, INFORMATION_MAX, LINGER_TIMEOUT, Timer};
 use crate::clock::Timestamp;
@@ -113,7 +111,6 @@ impl Control {
     pub(super) fn arm_echo(&mut self, now: Timestamp) {
         let may_send = self.state == ControlState::Established
             && self.replied
-            && !self.calls.any_waiting()
             && !self.config.echo_interval.is_zero();
         if self.state == ControlState::Established && self.echo_outstanding {
             return;
@@ -151,7 +148,7 @@ impl Control {
             return;
         }
         match self.calls.step(peer_call_id, input) {
-            CallAction::Ask(request) => self.ask(request),
+            CallAction::Ask(request) => self.ask(request, now),
             CallAction::RefuseDuplicate => {
                 self.count(Misbehaviour::CallIdRepeated);
                 let result = OutgoingCallResult::GENERAL_ERROR;
@@ -174,7 +171,6 @@ impl Control {
             }
             CallAction::ReplyRefused { result, error } => {
                 self.refuse_call(peer_call_id, result, error);
-                self.wait_for_a_call(Timer::NoCall, self.config.establish_timeout, now);
             }
             CallAction::Notify {
                 local_call_id,
@@ -188,11 +184,12 @@ impl Control {
             }
             CallAction::Nothing => {}
         }
+        self.watch_for_calls(now);
     }
 
-    fn ask(&mut self, request: &OutgoingCallRequest) {
-        self.disarm(Timer::NoCall);
+    fn ask(&mut self, request: &OutgoingCallRequest, now: Timestamp) {
         self.disarm(Timer::Linger);
+        self.arm(Timer::NoCall, now + self.config.establish_timeout);
         self.report(Event::CallRequested {
             peer_call_id: request.call_id,
             serial: request.call_serial_number,
@@ -255,13 +252,17 @@ impl Control {
 
     fn report_cleared(&mut self, peer_call_id: CallId, now: Timestamp) {
         self.report(Event::CallCleared { peer_call_id });
-        self.wait_for_a_call(Timer::Linger, LINGER_TIMEOUT, now);
+        if self.state == ControlState::Established && self.calls.none_wanted() {
+            self.arm(Timer::Linger, now + LINGER_TIMEOUT);
+        }
     }
 
-    /// Without a call that the client wants, the control connection has only so long.
-    fn wait_for_a_call(&mut self, timer: Timer, patience: Duration, now: Timestamp) {
-        if self.state == ControlState::Established && self.calls.none_wanted() {
-            self.arm(timer, now + patience);
+    /// Without an established call the control connection has only so long, whoever is slow.
+    fn watch_for_calls(&mut self, now: Timestamp) {
+        if self.calls.any_established() {
+            self.disarm(Timer::NoCall);
+        } else if self.state == ControlState::Established && self.timer(Timer::NoCall).is_none() {
+            self.arm(Timer::NoCall, now + self.config.establish_timeout);
         }
     }
 
@@ -318,7 +319,7 @@ impl Control {
     // ---- to the client, and the end ----
 
     fn send(&mut self, message: impl Into<Message>) {
-        if !self.is_closing() && self.out.push(&message.into()).is_err() {
+        if self.state != ControlState::Closed && self.out.push(&message.into()).is_err() {
             self.close(CloseReason::PeerNotReading);
         }
     }
@@ -326,7 +327,6 @@ impl Control {
     /// Reads no more, and closes when the pending bytes are written or after a bounded time.
     pub(super) fn drain(&mut self, reason: CloseReason, now: Timestamp) {
         self.begin_closing(ControlState::Draining, reason, now);
-        self.close_when_drained();
     }
 
     fn begin_closing(&mut self, state: ControlState, reason: CloseReason, now: Timestamp) {

@@ -12,7 +12,7 @@
 //! of `consume()`.
 //!
 //! Apple's client reads each reply with one fixed-size read and expects that very message next,
-//! so no Echo-Request is sent while an Outgoing-Call-Reply is owed or before the first one. We
+//! so no Echo-Request is sent before the first Outgoing-Call-Reply. We
 //! never send Set-Link-Info: there are NAT boxes that cut the connection after it.
 
 mod actions;
@@ -166,6 +166,10 @@ impl Control {
         if let Output::Event(Event::LinkInfo { .. } | Event::WanError { .. }) = output {
             self.information = self.information.saturating_sub(1);
         }
+        // Most connections say nothing for hours, and there may be a million of them.
+        if self.outputs.is_empty() {
+            self.outputs = VecDeque::new();
+        }
         Some(output)
     }
 
@@ -208,14 +212,10 @@ impl Control {
         self.malformed
     }
 
-    fn is_closing(&self) -> bool {
-        matches!(self.state, ControlState::Draining | ControlState::Closed)
-    }
-
     // ---- from the client ----
 
     fn receive(&mut self, mut stream: &[u8], now: Timestamp) {
-        while !self.is_closing() {
+        while !matches!(self.state, ControlState::Draining | ControlState::Closed) {
             match self.framer.next_message(&mut stream) {
                 Ok(Some(message)) => self.receive_message(&message, now),
                 Ok(None) => return,

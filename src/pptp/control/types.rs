@@ -15,8 +15,8 @@ pub struct ControlConfig {
     pub host_name: String,
     /// What we call ourselves there; cut at 64 octets.
     pub vendor_name: String,
-    /// How long a client may take to establish the control connection, and how long an
-    /// established one may stay without a call (RFC 2637 §3.1.4 says 60 s for the former).
+    /// How long a client may take to establish the control connection, and how long it may then
+    /// be without an established call (RFC 2637 §3.1.4 says 60 s for the former).
     pub establish_timeout: Duration,
     /// Silence after which an Echo-Request is sent (RFC 2637 §3.1.4: 60 s); zero sends none.
     pub echo_interval: Duration,
@@ -228,7 +228,7 @@ counted_enum! {
         Stopped => "stopped",
         /// The client did not establish the control connection in time.
         EstablishTimeout => "establish_timeout",
-        /// The control connection had no call for too long.
+        /// The control connection had no established call for too long.
         NoCall => "no_call",
         /// Our Echo-Request was not answered in time.
         EchoTimeout => "echo_timeout",
@@ -256,7 +256,7 @@ impl CloseReason {
             Self::EstablishTimeout => {
                 "the client connected but sent no Start-Control-Connection-Request in time"
             }
-            Self::NoCall => "the control connection was without a call for too long",
+            Self::NoCall => "the control connection was without an established call for too long",
             Self::EchoTimeout => "the client did not answer an Echo-Request",
             Self::VersionUnsupported => "the client asked for a protocol version other than 1.0",
             Self::Malformed => "the client sent something that is not a PPTP control message",

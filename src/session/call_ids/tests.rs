@@ -149,6 +149,25 @@ fn when_none_is_cool_one_of_the_oldest_is_taken() {
 }
 
 #[test]
+fn the_bucket_that_rested_longest_is_taken() {
+    for turn in 0..50 {
+        let mut ids = CallIds::new();
+        let all: Vec<CallId> = (0..512)
+            .map(|turn| ids.allocate(|bucket| bucket < 2, PEERS[0], at_s(0), random(turn)))
+            .filter_map(Result::ok)
+            .collect();
+        for (seconds, bucket) in [(10, 1), (20, 0)] {
+            let of_bucket = all.iter().filter(|id| id.bucket() == bucket);
+            of_bucket.for_each(|id| assert!(ids.release(*id, at_s(seconds))));
+        }
+        let id = ids
+            .allocate(|bucket| bucket < 2, PEERS[1], at_s(30), random(turn))
+            .unwrap();
+        assert_eq!(id.bucket(), 1);
+    }
+}
+
+#[test]
 fn no_bucket_is_a_refusal_of_its_own() {
     let refusal = CallIds::new().allocate(|_| false, PEERS[0], at_s(0), 0);
     assert_eq!(refusal, Err(CallIdRefusal::NoBucket));

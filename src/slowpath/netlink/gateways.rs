@@ -7,6 +7,7 @@ use std::net::Ipv4Addr;
 
 use super::Requests;
 use crate::routing::Mirror;
+use crate::routing::mirror::NeighbourState;
 
 /// The gateways that the kernel has been asked to manage.
 #[derive(Debug, Default)]
@@ -25,14 +26,21 @@ impl GatewayKeeper {
     pub fn update(&mut self, mirror: &Mirror, requests: &mut Requests) -> io::Result<()> {
         let wanted = mirror.gateways();
         for gateway @ (ifindex, address) in &wanted {
-            if !self.managed.contains(gateway) || !mirror.knows_neighbour(*ifindex, *address) {
+            let state = mirror
+                .neighbour(*ifindex, *address)
+                .map(|found| found.state);
+            // Managing an entry that the administrator has set would throw the MAC address away.
+            if state == Some(NeighbourState::Permanent) {
+                self.managed.remove(gateway);
+            } else if state.is_none() || !self.managed.contains(gateway) {
                 requests.manage_neighbour(*ifindex, *address)?;
                 self.managed.insert(*gateway);
             }
         }
         let unwanted: Vec<_> = self.managed.difference(&wanted).copied().collect();
         for gateway @ (ifindex, address) in unwanted {
-            if mirror.knows_neighbour(ifindex, address) {
+            let state = mirror.neighbour(ifindex, address).map(|found| found.state);
+            if state.is_some_and(|state| state != NeighbourState::Permanent) {
                 requests.use_neighbour(ifindex, address)?;
             }
             self.managed.remove(&gateway);

@@ -183,7 +183,7 @@ impl Requests {
     }
 
     /// Asks the kernel to resolve a neighbour and to keep it resolved from now on (`managed`, Linux
-    /// 5.16; older kernels resolve it when the first packet is punted). Does not wait for an answer.
+    /// 5.16; older kernels resolve it when the first packet is punted). Not for a permanent one, which would lose its MAC address. Does not wait for an answer.
     ///
     /// # Errors
     ///
@@ -196,7 +196,7 @@ impl Requests {
     }
 
     /// Tells the kernel that a neighbour is in use, so that it is confirmed if that is due; also ends
-    /// [`Self::manage_neighbour`]. Does not wait for an answer.
+    /// [`Self::manage_neighbour`]. Not for a permanent one. Does not wait for an answer.
     ///
     /// # Errors
     ///

@@ -7,8 +7,6 @@ use super::{MESSAGE_BYTES_MAX, Malformed, Message, MessageType, checked_header};
 pub struct Framer {
     buffer: [u8; MESSAGE_BYTES_MAX],
     length: usize,
-    /// Set once; a stream that lost its step never finds it again.
-    lost: Option<Malformed>,
 }
 
 impl Framer {
@@ -21,7 +19,6 @@ impl Framer {
         Self {
             buffer: [0; MESSAGE_BYTES_MAX],
             length: 0,
-            lost: None,
         }
     }
 
@@ -31,23 +28,8 @@ impl Framer {
     ///
     /// # Errors
     /// Says how the stream broke the framing. The control connection has to be closed then
-    /// (RFC 2637 §1.4); every later call gives the same answer.
+    /// (RFC 2637 §1.4): the bad bytes stay, so every later call gives the same answer.
     pub fn next_message(&mut self, stream: &mut &[u8]) -> Result<Option<Message>, Malformed> {
-        if let Some(malformed) = self.lost {
-            return Err(malformed);
-        }
-        let next = self.collect(stream);
-        self.lost = next.err();
-        next
-    }
-
-    /// Bytes held of a message that is not complete.
-    #[must_use]
-    pub const fn held_bytes(&self) -> usize {
-        self.length
-    }
-
-    fn collect(&mut self, stream: &mut &[u8]) -> Result<Option<Message>, Malformed> {
         let Some(message_type) = self.message_type(stream)? else {
             return Ok(None);
         };
@@ -58,6 +40,12 @@ impl Framer {
         let message = Message::parse(self.held())?;
         self.length = 0;
         Ok(Some(message))
+    }
+
+    /// Bytes held of a message that is not complete.
+    #[must_use]
+    pub const fn held_bytes(&self) -> usize {
+        self.length
     }
 
     fn message_type(&mut self, stream: &mut &[u8]) -> Result<Option<MessageType>, Malformed> {

@@ -22,17 +22,21 @@ server_start() {
 
 # PNS sees a /run of its own, so that the admin socket of a fixed configuration is this lab's.
 start_pns() {
-    local binary config deadline=$((SECONDS + LISTEN_S))
-    binary=$(realpath "$1") config=$(realpath "$2")
-    mkdir -p "$(state)/run/pns"
+    local binary deadline=$((SECONDS + LISTEN_S))
+    binary=$(realpath "$1")
+    mkdir -p "$(state)/run/pns" "$(state)/run/lab" "$(state)/etc"
     rm -f "$(state)"/server.{pid,exit,log}
+    # PNS does not read a users file that everybody can, as those of a working copy are.
+    install -m 640 "$2" "$(state)/etc/pns.toml"
+    install -m 640 -t "$(state)/etc" "$(dirname "$2")"/*users*.toml
     PNS_STATE=$(state) setsid ip netns exec "$(namespace pns)" unshare -m /bin/bash -c '
-        mount --make-rprivate / && mount --bind "$PNS_STATE/run" /run || exit 1
+        mount --make-rprivate / && mount --bind "$PNS_STATE" "$PNS_STATE/run/lab" &&
+            mount --rbind "$PNS_STATE/run" /run && cd / || exit 1
         "$@" &
-        echo $! > "$PNS_STATE/server.pid.part" && mv "$PNS_STATE/server.pid.part" "$PNS_STATE/server.pid"
+        echo $! > /run/lab/server.pid
         wait $!
-        echo $? > "$PNS_STATE/server.exit"' pns \
-        "$binary" run --config "$config" < /dev/null > "$(server_log)" 2>&1 &
+        echo $? > /run/lab/server.exit' pns \
+        "$binary" run --config /run/lab/etc/pns.toml < /dev/null > "$(server_log)" 2>&1 &
     until inside pns ss -Hltn sport = :1723 | grep -q .; do
         if [ -e "$(state)/server.exit" ] || [ $SECONDS -ge $deadline ]; then
             tail -n 40 "$(server_log)" >&2
@@ -55,7 +59,7 @@ server_stop() {
     fi
     read -r pid < "$(state)/server.pid"
     kill -"${1:-TERM}" "$pid" 2>/dev/null || true
-    until [ -e "$(state)/server.exit" ]; do
+    until [ -s "$(state)/server.exit" ]; do
         if [ $SECONDS -ge $deadline ]; then
             say "lab: pns did not end within 20 s of SIG${1:-TERM}"
             kill -KILL "$pid"

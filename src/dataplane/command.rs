@@ -1,0 +1,224 @@
+//! What the slow path asks of a worker: commands, PPP frames to send, and frames from the kernel.
+
+use super::batch::{Entry, NO_FLOW, Origin, Packet};
+use super::drop_reason::DropReason;
+use super::frame::Frame;
+use super::node::gre_output::{self, Payload};
+use super::port::{Bill, PortIo};
+use super::stats::FrameCount;
+use super::worker::Worker;
+use crate::flow::ring::Injected;
+use crate::flow::{
+    Authenticated, Encryption, FlowCommand, FlowKey, FlowReport, OpenCall, OpenRefusal,
+};
+use crate::mppe::catch_up::Budget;
+use crate::mppe::decrypt::DecryptState;
+use crate::mppe::encrypt::EncryptState;
+use crate::mppe::keys::{Mode, Strength};
+use crate::wire::ethernet::{TAG_LENGTH, TAG_OFFSET, TAGGED};
+use crate::wire::ipv4;
+
+/// The command named no flow, or asked for what the flow may not have.
+struct Refused;
+
+impl<P: PortIo> Worker<P> {
+    /// Obeys a command. There must be room for its report.
+    pub(super) fn obey(&mut self, command: FlowCommand) {
+        let flow = command.flow();
+        let outcome = match command {
+            FlowCommand::Open { flow, call } => {
+                let report = self.open(flow, call);
+                self.exits.report(report);
+                Ok(())
+            }
+            FlowCommand::Close { flow } => self.close(flow),
+            FlowCommand::Frame { flow, frame } => self.send_frame(flow, frame.as_slice()),
+            FlowCommand::Authorise {
+                flow,
+                authenticated,
+            } => self.authorise(flow, authenticated),
+            FlowCommand::ArmUpstream { flow } => self.arm_upstream(flow),
+            FlowCommand::ArmDownstream { flow } => self.arm_downstream(flow),
+            FlowCommand::ForwardUpstream { flow, lease } => self.authorised(flow).map(|flow| {
+                flow.lease = lease;
+                flow.permissions.upstream = true;
+            }),
+            FlowCommand::ForwardDownstream { flow, mtu } => self.authorised(flow).map(|flow| {
+                flow.mtu = mtu;
+                flow.permissions.downstream = true;
+            }),
+        };
+        if let Err(Refused) = outcome {
+            self.exits.report(FlowReport::CommandRefused { flow });
+        }
+    }
+
+    fn open(&mut self, flow: FlowKey, call: OpenCall) -> FlowReport {
+        if self.view.buckets.worker(flow.call_id) != self.view.index || flow.call_id.get() == 0 {
+            let refusal = OpenRefusal::NotOwner;
+            return FlowReport::OpenRefused { flow, refusal };
+        }
+        match self.flows.open(flow, call) {
+            Ok(slot) => FlowReport::Opened { flow, slot },
+            Err(refusal) => FlowReport::OpenRefused { flow, refusal },
+        }
+    }
+
+    fn close(&mut self, flow: FlowKey) -> Result<(), Refused> {
+        let slot = self.flows.find(flow).ok_or(Refused)?;
+        // What was sent before this is on the bill.
+        self.ports.flush();
+        self.ports.forget(slot);
+        let totals = self.flows.close(slot, &mut self.decrypt);
+        self.exits.report(FlowReport::Closed { flow, totals });
+        Ok(())
+    }
+
+    fn send_frame(&mut self, flow: FlowKey, bytes: &[u8]) -> Result<(), Refused> {
+        let slot = self.flows.find(flow).ok_or(Refused)?;
+        self.exits.count(FrameCount::ControlOut, 1);
+        if let Err(reason) = self.send_control(slot, bytes, Payload::WHOLE) {
+            self.exits.refuse_frames(reason, 1);
+        }
+        Ok(())
+    }
+
+    /// Sends a PPP frame, or an acknowledgment alone.
+    pub(super) fn send_control(
+        &mut self,
+        slot: u32,
+        bytes: &[u8],
+        payload: Payload,
+    ) -> Result<(), DropReason> {
+        let frame = self
+            .ports
+            .allocate_copy(bytes)
+            .ok_or(DropReason::NoBuffer)?;
+        let Self {
+            flows,
+            routes,
+            view,
+            ports,
+            identification,
+            ..
+        } = self;
+        let routes = routes.load();
+        gre_output::send(
+            frame,
+            payload,
+            slot,
+            flows,
+            routes,
+            view,
+            ports,
+            identification,
+        )
+    }
+
+    fn authorised(&mut self, flow: FlowKey) -> Result<&mut super::flow::Flow, Refused> {
+        let slot = self.flows.find(flow).ok_or(Refused)?;
+        let flow = self.flows.get_mut(slot).ok_or(Refused)?;
+        flow.permissions.authorised.then_some(flow).ok_or(Refused)
+    }
+
+    fn authorise(&mut self, flow: FlowKey, proof: Authenticated) -> Result<(), Refused> {
+        let slot = self.flows.find(flow).ok_or(Refused)?;
+        let flow = self.flows.get_mut(slot).ok_or(Refused)?;
+        let (policy, keys) = proof.into_parts();
+        flow.policy = policy;
+        flow.permissions.authorised = true;
+        let (upstream, downstream) = keys.map(|keys| (keys.upstream, keys.downstream)).unzip();
+        flow.upstream_key = upstream;
+        flow.downstream_key = downstream;
+        Ok(())
+    }
+
+    fn arm_upstream(&mut self, flow: FlowKey) -> Result<(), Refused> {
+        let now = self.exits.now;
+        let limit = self.catch_up_per_flow;
+        let id = self.flows.new_key_id();
+        let slot = self.flows.find(flow).ok_or(Refused)?;
+        let flow = self
+            .flows
+            .get_mut(slot)
+            .filter(|flow| may_encrypt(flow))
+            .ok_or(Refused)?;
+        let key = flow.upstream_key.take().ok_or(Refused)?;
+        if let Some(previous) = &mut flow.decrypt {
+            previous.wipe(&mut self.decrypt);
+        }
+        // Encrypted frames come after everything that was heard so far.
+        let heard = flow.window.newest().unwrap_or(0);
+        let budget = Budget::new(limit.most, limit.steps_per_s, now);
+        let (strength, mode) = (Strength::Bits128, Mode::Stateless);
+        flow.decrypt = Some(DecryptState::new(key, strength, mode, id, heard, budget));
+        flow.implausible = 0;
+        Ok(())
+    }
+
+    fn arm_downstream(&mut self, flow: FlowKey) -> Result<(), Refused> {
+        let flow = self.authorised(flow)?;
+        if !may_encrypt(flow) {
+            return Err(Refused);
+        }
+        let key = flow.downstream_key.take().ok_or(Refused)?;
+        flow.encrypt = Some(EncryptState::new(key, Strength::Bits128, Mode::Stateless));
+        Ok(())
+    }
+
+    /// Takes a frame from the kernel.
+    pub(super) fn inject(&mut self, injected: &Injected) {
+        self.exits.count(FrameCount::Injected, 1);
+        let outcome = match injected {
+            Injected::Ethernet { port, frame } => self.inject_ethernet(*port, frame.as_slice()),
+            Injected::Downstream { frame } => self.inject_downstream(frame.as_slice()),
+        };
+        if let Err(reason) = outcome {
+            self.exits.refuse_frames(reason, 1);
+        }
+    }
+
+    fn inject_ethernet(&mut self, port: u8, bytes: &[u8]) -> Result<(), DropReason> {
+        let mut frame = self
+            .ports
+            .allocate_copy(bytes)
+            .ok_or(DropReason::NoBuffer)?;
+        if bytes.len() < TAG_OFFSET + 2 {
+            return Err(DropReason::EthernetShort);
+        }
+        if let Some(vlan) = self.view.vlan(port) {
+            frame.prepend(TAG_LENGTH).ok_or(DropReason::HeadroomShort)?;
+            let bytes = frame.bytes_mut();
+            bytes.copy_within(TAG_LENGTH..TAG_LENGTH + TAG_OFFSET, 0);
+            let tag = bytes.get_mut(TAG_OFFSET..TAG_OFFSET + TAG_LENGTH);
+            let [a, b] = TAGGED.to_be_bytes();
+            let [c, d] = vlan.to_be_bytes();
+            tag.ok_or(DropReason::EthernetShort)?
+                .copy_from_slice(&[a, b, c, d]);
+        }
+        self.ports.transmit(
+            port,
+            frame,
+            Bill::packet(NO_FLOW, super::batch::Direction::Downstream, 0),
+        );
+        Ok(())
+    }
+
+    fn inject_downstream(&mut self, bytes: &[u8]) -> Result<(), DropReason> {
+        let header = ipv4::Header::parse(bytes).map_err(|_| DropReason::InnerMalformed)?;
+        let frame = self
+            .ports
+            .allocate_copy(bytes)
+            .ok_or(DropReason::NoBuffer)?;
+        let mut packet = Packet::new(frame, 0);
+        packet.frame.truncate(usize::from(header.total_length));
+        packet.meta.ip = header;
+        packet.meta.origin = Origin::Kernel;
+        self.exits.steer(packet, self.view.index, Entry::Downstream);
+        Ok(())
+    }
+}
+
+fn may_encrypt(flow: &super::flow::Flow) -> bool {
+    flow.permissions.authorised && flow.policy.encryption != Encryption::Off
+}

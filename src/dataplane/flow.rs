@@ -1,0 +1,289 @@
+//! The record of one flow: plain data of a fixed size, owned by one worker.
+
+use std::net::Ipv4Addr;
+
+use super::policer::Policer;
+use super::window::{Committed, SequenceWindow, WindowRefusal};
+use crate::clock::Timestamp;
+use crate::flow::{Encryption, FlowCounters, FlowKey, FlowPolicy, OpenCall};
+use crate::mppe::decrypt::DecryptState;
+use crate::mppe::encrypt::EncryptState;
+use crate::mppe::keys::{DownstreamKey, UpstreamKey};
+use crate::wire::call_id::CallId;
+use crate::wire::ipv4;
+
+/// Bytes that MPPE adds to a PPP frame: its header, and the protocol field inside (RFC 3078 §3).
+pub const MPPE_OVERHEAD: u16 = 4;
+/// Bytes around the IP packet of a clear frame: outer IPv4, GRE with both numbers, PPP.
+pub const CLEAR_OVERHEAD: u16 = 20 + 16 + 4;
+
+/// What a flow may do.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(C)]
+pub struct Permissions {
+    /// The slot is in use.
+    pub open: bool,
+    /// There was proof of authentication.
+    pub authorised: bool,
+    /// IP packets pass from the client.
+    pub upstream: bool,
+    /// IP packets pass to the client.
+    pub downstream: bool,
+}
+
+/// Whether the peer waits for an acknowledgment (RFC 2637 §4.3).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(C)]
+pub struct Owed {
+    /// Since when.
+    pub since: Timestamp,
+    /// Whether there is anything to acknowledge.
+    pub owed: bool,
+    /// Whether the slot waits in the schedule of lone acknowledgments; outlives the flow.
+    pub queued: bool,
+}
+
+/// A flow. An empty one is all zero but for `Owed::queued`.
+#[repr(C)]
+pub struct Flow {
+    /// Its name.
+    pub key: FlowKey,
+    /// Our address.
+    pub local_address: Ipv4Addr,
+    /// The client's address.
+    pub peer_address: Ipv4Addr,
+    /// The address that the client leases.
+    pub lease: Ipv4Addr,
+    /// The client's Call ID.
+    pub peer_call_id: CallId,
+    /// Longest PPP information field that the client takes, in bytes.
+    pub mtu: u16,
+    /// Sequence number of the next GRE packet to the client.
+    pub next_sequence: u32,
+    /// The newest of our packets that the client has acknowledged, less one if none.
+    pub peer_acknowledged: u32,
+    /// What to enforce.
+    pub policy: FlowPolicy,
+    /// What it may do.
+    pub permissions: Permissions,
+    /// Frames since the last one that could be decrypted.
+    pub implausible: u32,
+    /// Sequence numbers from the client.
+    pub window: SequenceWindow,
+    /// Acknowledgments to the client.
+    pub owed: Owed,
+    /// PPP control frames to the slow path.
+    pub control: Policer,
+    /// Keys from the client, once armed.
+    pub decrypt: Option<DecryptState>,
+    /// Keys to the client, once armed.
+    pub encrypt: Option<EncryptState>,
+    /// Start key that was not used yet.
+    pub upstream_key: Option<UpstreamKey>,
+    /// Start key that was not used yet.
+    pub downstream_key: Option<DownstreamKey>,
+}
+
+const _: () = assert!(
+    size_of::<Flow>() <= 512,
+    "a million flows shall fit half a gigabyte"
+);
+
+/// Nothing is required of a flow without a policy, but nothing passes either.
+const NO_POLICY: FlowPolicy = FlowPolicy {
+    encryption: Encryption::Required,
+    client_to_client: false,
+    mss_max: 0,
+};
+
+impl Flow {
+    /// An unused slot.
+    pub(super) fn empty() -> Self {
+        Self {
+            key: FlowKey::new(0, CallId::new(0)),
+            local_address: Ipv4Addr::UNSPECIFIED,
+            peer_address: Ipv4Addr::UNSPECIFIED,
+            lease: Ipv4Addr::UNSPECIFIED,
+            peer_call_id: CallId::new(0),
+            mtu: 0,
+            next_sequence: 0,
+            peer_acknowledged: u32::MAX,
+            policy: NO_POLICY,
+            permissions: Permissions::default(),
+            implausible: 0,
+            window: SequenceWindow::default(),
+            owed: Owed::default(),
+            control: Policer::default(),
+            decrypt: None,
+            encrypt: None,
+            upstream_key: None,
+            downstream_key: None,
+        }
+    }
+
+    /// Starts a call in this slot.
+    pub(super) fn open(&mut self, key: FlowKey, call: OpenCall) {
+        let queued = self.owed.queued;
+        *self = Self::empty();
+        self.owed.queued = queued;
+        self.key = key;
+        self.local_address = call.local_address;
+        self.peer_address = call.peer_address;
+        self.peer_call_id = call.peer_call_id;
+        self.permissions.open = true;
+    }
+
+    /// Empties the slot. Dropping the keys wipes them.
+    pub(super) fn close(&mut self) {
+        let queued = self.owed.queued;
+        *self = Self::empty();
+        self.owed.queued = queued;
+    }
+
+    /// Whether clear user data is refused, whichever way it goes.
+    #[inline]
+    #[must_use]
+    pub fn refuses_clear(&self, armed: bool) -> bool {
+        armed || self.policy.encryption == Encryption::Required
+    }
+
+    /// Longest IP packet for the client if the way there takes `path_mtu`, in bytes.
+    #[inline]
+    #[must_use]
+    pub fn packet_max(&self, path_mtu: u16) -> u16 {
+        let overhead = if self.encrypt.is_some() {
+            MPPE_OVERHEAD
+        } else {
+            0
+        };
+        let link = self.mtu.saturating_sub(overhead);
+        let path = path_mtu.saturating_sub(CLEAR_OVERHEAD + overhead);
+        link.min(path).max(ipv4::MTU_MIN)
+    }
+
+    /// The client has acknowledged our packets up to `acknowledgment`. Numbers that we have not sent
+    /// yet mean nothing.
+    #[inline]
+    pub fn acknowledged(&mut self, acknowledgment: u32) {
+        let outstanding = self
+            .next_sequence
+            .wrapping_sub(1)
+            .wrapping_sub(self.peer_acknowledged);
+        let step = acknowledgment.wrapping_sub(self.peer_acknowledged);
+        if step <= outstanding {
+            self.peer_acknowledged = acknowledgment;
+        }
+    }
+
+    /// The frame with this number has proved right: moves the window, owes an acknowledgment, counts.
+    ///
+    /// # Errors
+    /// [`WindowRefusal::Duplicate`] if an equal frame in the same burst came first.
+    #[inline]
+    pub fn accept(
+        &mut self,
+        sequence: u32,
+        counters: Option<&FlowCounters>,
+        now: Timestamp,
+    ) -> Result<(), WindowRefusal> {
+        let committed = self.window.commit(sequence)?;
+        self.owe(now);
+        if let Some(counters) = counters {
+            counters.heard(now.as_nanos());
+            match committed {
+                Committed::Ahead { missing: 0 } => {}
+                Committed::Ahead { missing } => counters.lost(u64::from(missing)),
+                Committed::Late => counters.found(),
+            }
+        }
+        Ok(())
+    }
+
+    /// There is something to acknowledge.
+    #[inline]
+    fn owe(&mut self, now: Timestamp) {
+        if !self.owed.owed {
+            self.owed.owed = true;
+            self.owed.since = now;
+        }
+    }
+
+    /// The acknowledgment that is owed, which the caller sends.
+    #[inline]
+    pub fn take_acknowledgment(&mut self) -> Option<u32> {
+        if !self.owed.owed {
+            return None;
+        }
+        self.owed.owed = false;
+        self.window.newest()
+    }
+
+    /// The number of the next GRE packet to the client.
+    #[inline]
+    pub fn take_sequence(&mut self) -> u32 {
+        let sequence = self.next_sequence;
+        self.next_sequence = sequence.wrapping_add(1);
+        sequence
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn open_flow() -> Flow {
+        let mut flow = Flow::empty();
+        let call = OpenCall {
+            local_address: Ipv4Addr::new(198, 51, 100, 1),
+            peer_address: Ipv4Addr::new(198, 51, 100, 2),
+            peer_call_id: CallId::new(9),
+        };
+        flow.open(FlowKey::new(0, CallId::new(5)), call);
+        flow
+    }
+
+    #[test]
+    fn a_new_flow_may_nothing_and_refuses_clear_data() {
+        let flow = open_flow();
+        assert!(!flow.permissions.authorised && !flow.permissions.upstream);
+        assert!(!flow.permissions.downstream && flow.refuses_clear(false));
+    }
+
+    #[test]
+    fn s4_3_acknowledgments_are_owed_once_for_all_frames_before() {
+        let mut flow = open_flow();
+        assert_eq!(flow.take_acknowledgment(), None);
+        for sequence in 7..10 {
+            flow.accept(sequence, None, Timestamp::from_nanos(u64::from(sequence)))
+                .unwrap();
+        }
+        assert_eq!(flow.owed.since, Timestamp::from_nanos(7));
+        assert_eq!(flow.take_acknowledgment(), Some(9));
+        assert_eq!(flow.take_acknowledgment(), None);
+    }
+
+    #[test]
+    fn acknowledgments_of_the_peer_only_advance_to_what_was_sent() {
+        let mut flow = open_flow();
+        flow.acknowledged(0);
+        assert_eq!(flow.peer_acknowledged, u32::MAX, "nothing was sent yet");
+        for _ in 0..10 {
+            flow.take_sequence();
+        }
+        flow.acknowledged(10);
+        assert_eq!(flow.peer_acknowledged, u32::MAX);
+        flow.acknowledged(9);
+        flow.acknowledged(4);
+        assert_eq!(flow.peer_acknowledged, 9);
+    }
+
+    #[test]
+    fn the_mtu_leaves_room_for_the_headers_of_both_link_and_path() {
+        let mut flow = open_flow();
+        flow.mtu = 1400;
+        assert_eq!(flow.packet_max(1500), 1400);
+        flow.mtu = 1500;
+        assert_eq!(flow.packet_max(1500), 1460);
+        assert_eq!(flow.packet_max(60), 68, "never below what IPv4 needs");
+    }
+}

@@ -1,0 +1,219 @@
+//! The flows of one worker: a slab of fixed size, and for each local address a flat table from Call
+//! ID to slot, so that a packet costs two loads and no hash.
+
+use std::num::NonZeroU64;
+use std::time::Duration;
+
+use super::acknowledgments::AcknowledgmentSchedule;
+use super::flow::Flow;
+use super::window::WindowRefusal;
+use crate::clock::Timestamp;
+use crate::flow::counters::CounterArena;
+use crate::flow::{FlowCounters, FlowKey, FlowTotals, OpenCall, OpenRefusal};
+use crate::mppe::decrypt::{DecryptState, DecryptStates, DecryptWorker};
+use crate::mppe::encrypt::{EncryptState, EncryptStates};
+use crate::mppe::skipped::KeyId;
+
+const CALL_IDS: usize = 1 << 16;
+const NO_SLOT: u32 = u32::MAX;
+
+/// The table.
+pub struct FlowTable {
+    slots: Box<[Flow]>,
+    free: Vec<u32>,
+    /// By local address, then by Call ID.
+    index: Box<[Box<[u32]>]>,
+    counters: CounterArena,
+    acknowledgments: AcknowledgmentSchedule,
+    next_key_id: NonZeroU64,
+}
+
+impl FlowTable {
+    /// Room for as many flows as `counters` has slots, on `locals` local addresses. Acknowledgments
+    /// that nothing carries are due after `acknowledgment_delay`, at most twice that.
+    #[must_use]
+    pub fn new(counters: CounterArena, locals: usize, acknowledgment_delay: Duration) -> Self {
+        let capacity = u32::try_from(counters.len()).unwrap_or(NO_SLOT);
+        let call_ids = || vec![NO_SLOT; CALL_IDS].into_boxed_slice();
+        Self {
+            slots: (0..capacity).map(|_| Flow::empty()).collect(),
+            free: (0..capacity).rev().collect(),
+            index: (0..locals).map(|_| call_ids()).collect(),
+            acknowledgments: AcknowledgmentSchedule::new(counters.len(), acknowledgment_delay),
+            counters,
+            next_key_id: NonZeroU64::MIN,
+        }
+    }
+
+    /// Creates a flow that passes control frames only, and answers its slot.
+    ///
+    /// # Errors
+    /// [`OpenRefusal`]; nothing has changed then.
+    pub fn open(&mut self, key: FlowKey, call: OpenCall) -> Result<u32, OpenRefusal> {
+        let entry = self
+            .index
+            .get_mut(usize::from(key.local))
+            .and_then(|call_ids| call_ids.get_mut(usize::from(key.call_id.get())))
+            .ok_or(OpenRefusal::NotOwner)?;
+        if *entry != NO_SLOT {
+            return Err(OpenRefusal::CallIdInUse);
+        }
+        let slot = self.free.pop().ok_or(OpenRefusal::SlabFull)?;
+        *entry = slot;
+        if let Some(flow) = self.slots.get_mut(slot as usize) {
+            flow.open(key, call);
+        }
+        if let Some(counters) = self.counters.get(slot as usize) {
+            counters.reset();
+        }
+        Ok(slot)
+    }
+
+    /// Ends a flow, wipes its keys, and answers its final counters.
+    pub fn close(&mut self, slot: u32, worker: &mut DecryptWorker) -> FlowTotals {
+        if let Some(flow) = self.slots.get_mut(slot as usize)
+            && flow.permissions.open
+        {
+            if let Some(decrypt) = &mut flow.decrypt {
+                decrypt.wipe(worker);
+            }
+            let key = flow.key;
+            flow.close();
+            self.free.push(slot);
+            let call_ids = self.index.get_mut(usize::from(key.local));
+            if let Some(entry) =
+                call_ids.and_then(|ids| ids.get_mut(usize::from(key.call_id.get())))
+            {
+                *entry = NO_SLOT;
+            }
+        }
+        let counters = self.counters.get(slot as usize);
+        counters.map_or_else(FlowTotals::default, FlowCounters::totals)
+    }
+
+    /// The slot of a flow.
+    #[inline]
+    #[must_use]
+    pub fn find(&self, key: FlowKey) -> Option<u32> {
+        let call_ids = self.index.get(usize::from(key.local))?;
+        let slot = *call_ids.get(usize::from(key.call_id.get()))?;
+        (slot != NO_SLOT).then_some(slot)
+    }
+
+    /// The flow in a slot, if one is.
+    #[inline]
+    pub fn get_mut(&mut self, slot: u32) -> Option<&mut Flow> {
+        let flow = self.slots.get_mut(slot as usize)?;
+        flow.permissions.open.then_some(flow)
+    }
+
+    /// The frame with this number from the client has proved right: moves its window, counts it, and
+    /// owes an acknowledgment.
+    ///
+    /// # Errors
+    /// [`WindowRefusal::Duplicate`] if an equal frame in the same burst came first.
+    #[inline]
+    pub fn accept(
+        &mut self,
+        slot: u32,
+        sequence: u32,
+        now: Timestamp,
+    ) -> Result<(), WindowRefusal> {
+        if let Some(flow) = self.slots.get_mut(slot as usize) {
+            flow.accept(sequence, self.counters.get(slot as usize), now)?;
+            self.acknowledgments.note(slot, flow);
+        }
+        Ok(())
+    }
+
+    /// The next slot whose acknowledgment must go out alone now.
+    pub fn next_lone_acknowledgment(&mut self, now: Timestamp) -> Option<u32> {
+        self.acknowledgments.due(&mut self.slots, now)
+    }
+
+    /// How many flows there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.slots.len() - self.free.len()
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// A name for a set of keys that no other set of this worker ever had.
+    pub fn new_key_id(&mut self) -> KeyId {
+        let name = self.next_key_id;
+        self.next_key_id = name.saturating_add(1);
+        KeyId::new(name)
+    }
+}
+
+impl DecryptStates for FlowTable {
+    fn decrypt_state(&mut self, flow: u32) -> Option<&mut DecryptState> {
+        self.get_mut(flow)?.decrypt.as_mut()
+    }
+}
+
+impl EncryptStates for FlowTable {
+    fn encrypt_state(&mut self, flow: u32) -> Option<&mut EncryptState> {
+        self.get_mut(flow)?.encrypt.as_mut()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::Timestamp;
+    use crate::flow::counters::counter_arena;
+    use crate::mppe::catch_up::Budget;
+    use crate::wire::call_id::CallId;
+    use std::net::Ipv4Addr;
+
+    const CALL: OpenCall = OpenCall {
+        local_address: Ipv4Addr::new(198, 51, 100, 1),
+        peer_address: Ipv4Addr::new(198, 51, 100, 2),
+        peer_call_id: CallId::new(1),
+    };
+
+    fn key(local: u16, call_id: u16) -> FlowKey {
+        FlowKey::new(local, CallId::new(call_id))
+    }
+
+    #[test]
+    fn each_local_address_has_call_ids_of_its_own() {
+        let mut decrypt = DecryptWorker::new(1, Budget::new(1, 1, Timestamp::ZERO));
+        let mut table = FlowTable::new(counter_arena(3), 2, Duration::ZERO);
+        let first = table.open(key(0, 7), CALL).unwrap();
+        let second = table.open(key(1, 7), CALL).unwrap();
+        assert_ne!(first, second);
+        assert_eq!(table.open(key(0, 7), CALL), Err(OpenRefusal::CallIdInUse));
+        assert_eq!(table.open(key(2, 7), CALL), Err(OpenRefusal::NotOwner));
+        assert!(table.open(key(0, 65535), CALL).is_ok());
+        assert_eq!(table.open(key(0, 8), CALL), Err(OpenRefusal::SlabFull));
+        assert_eq!(table.find(key(1, 7)), Some(second));
+        table.close(second, &mut decrypt);
+        assert_eq!(table.find(key(1, 7)), None);
+        assert!(table.get_mut(second).is_none());
+        assert_eq!(table.len(), 2);
+        assert_eq!(table.open(key(1, 9), CALL), Ok(second));
+    }
+
+    #[test]
+    fn a_reused_slot_starts_from_zero_and_closing_twice_frees_once() {
+        let mut decrypt = DecryptWorker::new(1, Budget::new(1, 1, Timestamp::ZERO));
+        let arena = counter_arena(1);
+        let mut table = FlowTable::new(arena.clone(), 1, Duration::ZERO);
+        let slot = table.open(key(0, 1), CALL).unwrap();
+        table.get_mut(slot).unwrap().permissions.upstream = true;
+        arena[0].upstream(100);
+        assert_eq!(table.close(slot, &mut decrypt).upstream_bytes, 100);
+        table.close(slot, &mut decrypt);
+        let slot = table.open(key(0, 2), CALL).unwrap();
+        assert_eq!(table.open(key(0, 3), CALL), Err(OpenRefusal::SlabFull));
+        assert!(!table.get_mut(slot).unwrap().permissions.upstream);
+        assert_eq!(arena[0].totals(), FlowTotals::default());
+    }
+}

@@ -1,0 +1,151 @@
+//! First node of a received frame: is it ours, and which way does it go?
+//!
+//! GRE to an address that clients dial goes upstream, IPv4 to a client's address goes downstream, and
+//! everything else is the kernel's. GRE to our addresses never reaches the kernel.
+
+use crate::dataplane::batch::{Entry, Packet, Punt, PuntClass, Verdict};
+use crate::dataplane::config::View;
+use crate::dataplane::drop_reason::DropReason;
+use crate::dataplane::frame::Frame;
+use crate::dataplane::port::{PortConfig, Side};
+use crate::routing::{Directory, NextHop, Snapshot};
+use crate::wire::ethernet::{self, TAG_LENGTH, TAG_OFFSET, ether_type};
+use crate::wire::field::u16_at;
+use crate::wire::ipv4::{self, protocol};
+
+/// A received Ethernet frame.
+#[inline]
+pub(in crate::dataplane) fn run<F: Frame>(
+    packet: &mut Packet<F>,
+    view: &View,
+    directory: &mut Directory,
+    routes: &Snapshot,
+) -> Verdict {
+    let Some(port) = view.ports.get(usize::from(packet.meta.port)) else {
+        return Verdict::Drop(DropReason::PortUnknown);
+    };
+    let header = match ethernet_input(&mut packet.frame, port) {
+        Ok(header) => header,
+        Err(reason) => return Verdict::Drop(reason),
+    };
+    match header.ether_type {
+        // RFC 1812 §5.3.4: what was sent to everybody on the link is never forwarded.
+        ether_type::IPV4 if ethernet::is_group(header.destination) => punt(PuntClass::Local),
+        ether_type::IPV4 => ipv4_input(packet, view, directory, routes, port.side),
+        ether_type::ARP => punt(PuntClass::Arp),
+        _ => punt(PuntClass::Local),
+    }
+}
+
+const fn punt(class: PuntClass) -> Verdict {
+    Verdict::Punt(Punt::Ethernet(class))
+}
+
+/// Checks length, VLAN and station, and takes the VLAN tag out.
+#[inline]
+fn ethernet_input<F: Frame>(
+    frame: &mut F,
+    port: &PortConfig,
+) -> Result<ethernet::Header, DropReason> {
+    if !frame.is_contiguous() {
+        return Err(DropReason::FrameChained);
+    }
+    let header = ethernet::Header::parse(frame.bytes())
+        .map_err(|ethernet::Malformed::Short| DropReason::EthernetShort)?;
+    let stripped = frame.stripped_vlan().map(|tag| tag & ethernet::VLAN_MASK);
+    // VLAN 0 is a priority without a VLAN (IEEE 802.1Q §9.6).
+    let vlan = header.vlan.or(stripped).filter(|vlan| *vlan != 0);
+    if vlan != port.vlan {
+        return Err(DropReason::VlanMismatch);
+    }
+    if !ethernet::is_group(header.destination) && header.destination != port.mac {
+        return Err(DropReason::ForeignMac);
+    }
+    if header.vlan.is_some() {
+        frame.bytes_mut().copy_within(..TAG_OFFSET, TAG_LENGTH);
+        frame.trim_front(TAG_LENGTH);
+    }
+    Ok(header)
+}
+
+#[inline]
+fn ipv4_input<F: Frame>(
+    packet: &mut Packet<F>,
+    view: &View,
+    directory: &mut Directory,
+    routes: &Snapshot,
+    side: Side,
+) -> Verdict {
+    let bytes = packet.frame.bytes().get(ethernet::HEADER_LENGTH..);
+    let header = match ipv4::Header::parse(bytes.unwrap_or_default()) {
+        Ok(header) => header,
+        Err(reason) => return Verdict::Drop(reason.into()),
+    };
+    packet.meta.ip = header;
+    if let Some(local) = view.local(header.destination) {
+        if header.protocol != protocol::GRE {
+            return punt(local_class(packet, view));
+        }
+        packet.meta.key.local = local;
+        strip(packet);
+        if header.is_fragment() {
+            let (worker, entry) = (fragment_owner(&header, view), Entry::Fragment);
+            return Verdict::Steer { worker, entry };
+        }
+        return steer(view, Entry::Upstream);
+    }
+    if directory.contains(header.destination) {
+        if side == Side::Access {
+            return Verdict::Drop(DropReason::PoolFromAccessSide);
+        }
+        if header.time_to_live <= 1 {
+            // The kernel has the pool's route by the TUN, and says Time Exceeded.
+            return punt(PuntClass::Exception);
+        }
+        strip(packet);
+        return steer(view, Entry::Downstream);
+    }
+    if routes.lookup(header.destination) == NextHop::Local {
+        return punt(local_class(packet, view));
+    }
+    punt(PuntClass::Exception)
+}
+
+const fn steer(view: &View, entry: Entry) -> Verdict {
+    let worker = view.index;
+    Verdict::Steer { worker, entry }
+}
+
+/// Takes off the Ethernet header and the padding.
+#[inline]
+fn strip<F: Frame>(packet: &mut Packet<F>) {
+    packet.frame.trim_front(ethernet::HEADER_LENGTH);
+    packet
+        .frame
+        .truncate(usize::from(packet.meta.ip.total_length));
+}
+
+/// TCP to the control port is more important than anything else that is ours. Later fragments have
+/// no port; control messages are never fragmented.
+fn local_class<F: Frame>(packet: &Packet<F>, view: &View) -> PuntClass {
+    let header = &packet.meta.ip;
+    let segment = ethernet::HEADER_LENGTH + usize::from(header.header_length);
+    let port = u16_at(packet.frame.bytes(), segment + 2);
+    let is_control = header.protocol == protocol::TCP
+        && header.fragment_offset == 0
+        && port == Some(view.control_port);
+    if is_control {
+        PuntClass::Control
+    } else {
+        PuntClass::Local
+    }
+}
+
+/// All fragments of a datagram go to one worker, whatever queue they came in by.
+fn fragment_owner(header: &ipv4::Header, view: &View) -> u8 {
+    let mut hash =
+        u64::from(header.source.to_bits()) << 32 | u64::from(header.destination.to_bits());
+    hash = (hash ^ u64::from(header.identification)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    let owner = (hash >> 32) % u64::from(view.buckets.workers());
+    u8::try_from(owner).unwrap_or(0)
+}

@@ -1,0 +1,93 @@
+//! IPv4 to a client: whose it is, whether it may, and whether it fits. Every drop of this direction
+//! is here, before encryption, since an encrypted frame that is not sent is a frame lost to the peer.
+
+use crate::dataplane::batch::{Cipher, Direction, Entry, Origin, Packet, Verdict};
+use crate::dataplane::config::View;
+use crate::dataplane::drop_reason::DropReason;
+use crate::dataplane::flow::Flow;
+use crate::dataplane::flow_table::FlowTable;
+use crate::dataplane::frame::Frame;
+use crate::dataplane::node::inner_input::clamp;
+use crate::flow::Encryption;
+use crate::routing::{Directory, NextHop, Snapshot};
+use crate::wire::ipv4;
+
+/// Longest headers that are prepended: Ethernet with a tag, IPv4, GRE with both numbers, PPP, MPPE
+/// and the protocol field inside.
+const HEADERS_MAX: usize = 18 + 20 + 16 + 4 + 2 + 2;
+
+/// An IPv4 packet to a client. Leaves it with a next hop for the outer packet.
+#[inline]
+pub(in crate::dataplane) fn run<F: Frame>(
+    packet: &mut Packet<F>,
+    flows: &mut FlowTable,
+    view: &View,
+    directory: &mut Directory,
+    routes: &Snapshot,
+) -> Verdict {
+    packet.meta.direction = Direction::Downstream;
+    let header = packet.meta.ip;
+    let Some(key) = directory.owner(header.destination) else {
+        return Verdict::Drop(DropReason::NoLease);
+    };
+    let worker = view.buckets.worker(key.call_id);
+    if worker != view.index {
+        let entry = Entry::Downstream;
+        return Verdict::Steer { worker, entry };
+    }
+    let slot = flows.find(key);
+    let Some((slot, flow)) = slot.and_then(|slot| Some((slot, flows.get_mut(slot)?))) else {
+        return Verdict::Drop(DropReason::NoLease);
+    };
+    // What the directory says may be of yesterday.
+    if flow.lease != header.destination {
+        return Verdict::Drop(DropReason::NoLease);
+    }
+    packet.meta.flow = slot;
+    packet.meta.key = key;
+    let from_client =
+        packet.meta.origin == Origin::Client || directory.owner(header.source).is_some();
+    if from_client && !flow.policy.client_to_client {
+        return Verdict::Drop(DropReason::ClientToClientRefused);
+    }
+    match ready(packet, flow, routes.lookup(flow.peer_address)) {
+        Ok(mtu) if header.total_length > mtu => return Verdict::Fragment { mtu },
+        Ok(_) => {}
+        Err(reason) => return Verdict::Drop(reason),
+    }
+    if packet.meta.origin == Origin::Wire {
+        // The classifier has left packets without hops to the kernel.
+        ipv4::decrement_ttl(packet.frame.bytes_mut());
+    }
+    clamp(packet, flow.policy.mss_max);
+    Verdict::Next
+}
+
+/// Whether the call can take a packet now, and of what length.
+#[inline]
+fn ready<F: Frame>(
+    packet: &mut Packet<F>,
+    flow: &Flow,
+    next_hop: NextHop,
+) -> Result<u16, DropReason> {
+    if !flow.permissions.downstream {
+        return Err(DropReason::NotForwarding);
+    }
+    packet.meta.cipher = match (&flow.encrypt, flow.policy.encryption) {
+        (Some(_), _) => Cipher::Encrypted,
+        (None, Encryption::Required) => return Err(DropReason::EncryptionNotReady),
+        (None, Encryption::Optional | Encryption::Off) => Cipher::Clear,
+    };
+    let path_mtu = match next_hop {
+        NextHop::Port { mtu, .. } => mtu,
+        NextHop::Unresolved => return Err(DropReason::NeighbourUnresolved),
+        NextHop::Local | NextHop::Kernel | NextHop::Unreachable | NextHop::Blackhole => {
+            return Err(DropReason::PeerUnreachable);
+        }
+    };
+    if packet.frame.headroom() < HEADERS_MAX {
+        return Err(DropReason::HeadroomShort);
+    }
+    packet.meta.next_hop = next_hop;
+    Ok(flow.packet_max(path_mtu))
+}

@@ -1,0 +1,188 @@
+//! Last node of a packet to a client: PPP, enhanced GRE with its sequence number and the
+//! acknowledgment that is owed (RFC 2637 §4.3), outer IPv4, Ethernet, and out.
+
+use crate::dataplane::batch::{Cipher, Direction, Meta, NO_FLOW, Packet};
+use crate::dataplane::config::View;
+use crate::dataplane::drop_reason::DropReason;
+use crate::dataplane::exits::Exits;
+use crate::dataplane::flow::Flow;
+use crate::dataplane::flow_table::FlowTable;
+use crate::dataplane::frame::Frame;
+use crate::dataplane::port::{Bill, PortIo, Ports};
+use crate::routing::{NextHop, Snapshot};
+use crate::wire::ethernet::{self, ether_type};
+use crate::wire::gre;
+use crate::wire::ipv4::{self, protocol};
+use crate::wire::ppp::{ADDRESS_CONTROL, Protocol};
+
+/// What a GRE packet carries.
+#[derive(Clone, Copy)]
+pub(in crate::dataplane) enum Payload {
+    /// The frame, behind these bytes of PPP and MPPE headers.
+    Framed {
+        /// The bytes.
+        head: [u8; 6],
+        /// How many of them.
+        length: u8,
+    },
+    /// Nothing: an acknowledgment alone.
+    Nothing,
+}
+
+impl Payload {
+    /// A whole PPP frame.
+    pub(in crate::dataplane) const WHOLE: Self = Self::Framed {
+        head: [0; 6],
+        length: 0,
+    };
+
+    fn of(meta: &Meta) -> Self {
+        let [address, control] = ADDRESS_CONTROL;
+        let [mppe_high, mppe_low] = meta.mppe_header;
+        let encrypted = meta.cipher == Cipher::Encrypted;
+        let protocol = if encrypted {
+            Protocol::COMPRESSED
+        } else {
+            Protocol::IPV4
+        };
+        let [high, low] = protocol.0.to_be_bytes();
+        Self::Framed {
+            head: [address, control, high, low, mppe_high, mppe_low],
+            length: if encrypted { 6 } else { 4 },
+        }
+    }
+
+    fn head(&self) -> &[u8] {
+        match self {
+            Self::Framed { head, length } => head.get(..usize::from(*length)).unwrap_or_default(),
+            Self::Nothing => &[],
+        }
+    }
+}
+
+/// An IPv4 packet to a client, encrypted if it has to be.
+#[inline]
+pub(in crate::dataplane) fn run<P: PortIo>(
+    mut packet: Packet<P::Frame>,
+    flows: &mut FlowTable,
+    view: &View,
+    ports: &mut Ports<P>,
+    exits: &Exits<P::Frame>,
+    identification: &mut u16,
+) {
+    let Some(flow) = flows.get_mut(packet.meta.flow) else {
+        return exits.refuse(&packet.meta, DropReason::NoLease);
+    };
+    let payload = Payload::of(&packet.meta);
+    let (next_hop, octets) = (packet.meta.next_hop, packet.meta.ip.total_length);
+    match encapsulate(
+        &mut packet.frame,
+        flow,
+        payload,
+        next_hop,
+        view,
+        identification,
+    ) {
+        Ok(port) => {
+            let bill = Bill::packet(packet.meta.flow, Direction::Downstream, octets);
+            ports.transmit(port, packet.frame, bill);
+        }
+        Err(reason) => exits.refuse(&packet.meta, reason),
+    }
+}
+
+/// A PPP control frame, or an acknowledgment alone, to the client of `slot`.
+pub(in crate::dataplane) fn send<P: PortIo>(
+    mut frame: P::Frame,
+    payload: Payload,
+    slot: u32,
+    flows: &mut FlowTable,
+    routes: &Snapshot,
+    view: &View,
+    ports: &mut Ports<P>,
+    identification: &mut u16,
+) -> Result<(), DropReason> {
+    let flow = flows.get_mut(slot).ok_or(DropReason::NoLease)?;
+    let next_hop = routes.lookup(flow.peer_address);
+    let port = encapsulate(&mut frame, flow, payload, next_hop, view, identification)?;
+    ports.transmit(port, frame, Bill::packet(NO_FLOW, Direction::Downstream, 0));
+    Ok(())
+}
+
+/// Writes all headers in front of `frame`, and answers the port to leave by.
+#[inline]
+fn encapsulate<F: Frame>(
+    frame: &mut F,
+    flow: &mut Flow,
+    payload: Payload,
+    next_hop: NextHop,
+    view: &View,
+    identification: &mut u16,
+) -> Result<u8, DropReason> {
+    let NextHop::Port {
+        port,
+        source_mac,
+        destination_mac,
+        ..
+    } = next_hop
+    else {
+        return Err(match next_hop {
+            NextHop::Unresolved => DropReason::NeighbourUnresolved,
+            _ => DropReason::PeerUnreachable,
+        });
+    };
+    let ethernet = ethernet::Header {
+        destination: destination_mac,
+        source: source_mac,
+        vlan: view.vlan(port),
+        ether_type: ether_type::IPV4,
+    };
+    let head = payload.head();
+    let payload_length = head.len() + frame.bytes().len();
+    let room_max = ethernet.length() + ipv4::HEADER_LENGTH + gre::HEADER_LENGTH_MAX + head.len();
+    let fits = u16::try_from(payload_length + ipv4::HEADER_LENGTH + gre::HEADER_LENGTH_MAX);
+    let (Ok(_), true) = (fits, frame.headroom() >= room_max) else {
+        return Err(DropReason::HeadroomShort);
+    };
+    let gre = gre::Header {
+        payload_length: u16::try_from(payload_length).unwrap_or(0),
+        call_id: flow.peer_call_id,
+        sequence: match payload {
+            Payload::Framed { .. } => Some(flow.take_sequence()),
+            Payload::Nothing => None,
+        },
+        acknowledgment: flow.take_acknowledgment(),
+    };
+    let outer_length = ipv4::HEADER_LENGTH + gre.length() + payload_length;
+    *identification = identification.wrapping_add(1);
+    let ip = ipv4::Header {
+        identification: *identification,
+        ..ipv4::Header::plain(
+            protocol::GRE,
+            flow.local_address,
+            flow.peer_address,
+            u16::try_from(outer_length).unwrap_or(0),
+        )
+    };
+    write(frame, &ethernet, &ip, &gre, head).ok_or(DropReason::HeadroomShort)?;
+    Ok(port)
+}
+
+#[inline]
+fn write<F: Frame>(
+    frame: &mut F,
+    ethernet: &ethernet::Header,
+    ip: &ipv4::Header,
+    gre: &gre::Header,
+    head: &[u8],
+) -> Option<()> {
+    let (link, network) = (ethernet.length(), usize::from(ip.header_length));
+    let room = frame.prepend(link + network + gre.length() + head.len())?;
+    ethernet.emit(room)?;
+    let room = room.get_mut(link..)?;
+    ip.emit(room)?;
+    let room = room.get_mut(network..)?;
+    let written = gre.emit(room)?;
+    room.get_mut(written..)?.copy_from_slice(head);
+    Some(())
+}

@@ -1,0 +1,122 @@
+//! IPv4 from a client: only from its lease, only to whom policy allows, and on to the next hop.
+//!
+//! Whether the destination is another client is decided before anything else can take the packet out
+//! of the fast path, so that no option, TTL or fragment goes round isolation.
+
+use crate::dataplane::batch::{Entry, Origin, Packet, Punt, PuntClass, Verdict};
+use crate::dataplane::config::View;
+use crate::dataplane::drop_reason::DropReason;
+use crate::dataplane::flow_table::FlowTable;
+use crate::dataplane::frame::Frame;
+use crate::routing::{Directory, NextHop, Snapshot};
+use crate::wire::ipv4::{self, protocol};
+use crate::wire::tcp_mss;
+
+/// An IPv4 packet of a client.
+#[inline]
+pub(in crate::dataplane) fn run<F: Frame>(
+    packet: &mut Packet<F>,
+    flows: &mut FlowTable,
+    view: &View,
+    directory: &mut Directory,
+    routes: &Snapshot,
+) -> Verdict {
+    let Ok(header) = ipv4::Header::parse(packet.frame.bytes()) else {
+        return Verdict::Drop(DropReason::InnerMalformed);
+    };
+    packet.frame.truncate(usize::from(header.total_length));
+    packet.meta.ip = header;
+    let Some(flow) = flows.get_mut(packet.meta.flow) else {
+        return Verdict::Drop(DropReason::GreCallIdUnknown);
+    };
+    if !flow.permissions.upstream {
+        return Verdict::Drop(DropReason::NotForwarding);
+    }
+    if header.source != flow.lease {
+        return Verdict::Drop(DropReason::SourceNotLease);
+    }
+    let policy = flow.policy;
+    if let Some(owner) = directory.owner(header.destination) {
+        if !policy.client_to_client {
+            return Verdict::Drop(DropReason::ClientToClientRefused);
+        }
+        let worker = view.buckets.worker(owner.call_id);
+        return to_client(packet, worker, policy.mss_max);
+    }
+    let next_hop = routes.lookup(header.destination);
+    if next_hop == NextHop::Local {
+        return if view.client_to_server {
+            Verdict::Punt(Punt::Inner(PuntClass::Local))
+        } else {
+            Verdict::Drop(DropReason::ClientToServerRefused)
+        };
+    }
+    if !is_unicast(&header) {
+        return Verdict::Drop(DropReason::InnerNotUnicast);
+    }
+    if directory.contains(header.destination) {
+        return Verdict::Drop(DropReason::NoLease);
+    }
+    to_network(packet, next_hop, policy.mss_max)
+}
+
+/// To another client, who may be another worker's.
+fn to_client<F: Frame>(packet: &mut Packet<F>, worker: u8, mss_max: u16) -> Verdict {
+    if needs_kernel(&packet.meta.ip) {
+        return Verdict::Punt(Punt::Inner(PuntClass::Exception));
+    }
+    forward(packet, mss_max);
+    packet.meta.origin = Origin::Client;
+    let entry = Entry::Downstream;
+    Verdict::Steer { worker, entry }
+}
+
+#[inline]
+fn to_network<F: Frame>(packet: &mut Packet<F>, next_hop: NextHop, mss_max: u16) -> Verdict {
+    match next_hop {
+        NextHop::Port { mtu, .. } => {
+            if needs_kernel(&packet.meta.ip) || packet.meta.ip.total_length > mtu {
+                return Verdict::Punt(Punt::Inner(PuntClass::Exception));
+            }
+            forward(packet, mss_max);
+            packet.meta.next_hop = next_hop;
+            Verdict::Next
+        }
+        NextHop::Blackhole => Verdict::Drop(DropReason::RouteBlackhole),
+        NextHop::Local | NextHop::Kernel | NextHop::Unresolved | NextHop::Unreachable => {
+            Verdict::Punt(Punt::Inner(PuntClass::Exception))
+        }
+    }
+}
+
+/// What a router does beyond passing on: Time Exceeded, options.
+const fn needs_kernel(header: &ipv4::Header) -> bool {
+    header.time_to_live <= 1 || header.has_options()
+}
+
+/// One hop less, and a segment size that fits the call.
+#[inline]
+fn forward<F: Frame>(packet: &mut Packet<F>, mss_max: u16) {
+    let header = &mut packet.meta.ip;
+    ipv4::decrement_ttl(packet.frame.bytes_mut());
+    header.time_to_live = header.time_to_live.saturating_sub(1);
+    clamp(packet, mss_max);
+}
+
+/// Lowers the Maximum Segment Size that a TCP SYN announces.
+#[inline]
+pub(in crate::dataplane) fn clamp<F: Frame>(packet: &mut Packet<F>, mss_max: u16) {
+    let header = &packet.meta.ip;
+    if header.protocol == protocol::TCP && header.fragment_offset == 0 && mss_max != 0 {
+        let segment = usize::from(header.header_length);
+        if let Some(segment) = packet.frame.bytes_mut().get_mut(segment..) {
+            tcp_mss::clamp(segment, mss_max);
+        }
+    }
+}
+
+/// Whether one host shall receive the packet (RFC 1812 §5.3.7).
+fn is_unicast(header: &ipv4::Header) -> bool {
+    let [first, ..] = header.destination.octets();
+    !matches!(first, 0 | 127 | 224..)
+}

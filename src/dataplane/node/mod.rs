@@ -1,0 +1,14 @@
+//! The nodes: one file each, in the order in which [`super::pipeline`] runs them.
+
+pub(super) mod answer;
+pub(super) mod classify;
+pub(super) mod downstream_input;
+pub(super) mod fragment;
+pub(super) mod gre_input;
+pub(super) mod gre_output;
+pub(super) mod inner_input;
+pub(super) mod ip_output;
+pub(super) mod mppe_decrypt;
+pub(super) mod mppe_encrypt;
+pub(super) mod ppp_input;
+pub(super) mod reassemble;

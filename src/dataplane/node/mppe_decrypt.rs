@@ -1,0 +1,132 @@
+//! MPPE from clients (RFC 3078): the whole burst at once. A frame that decrypts to a packet proves
+//! its sequence number; a forged one moves nothing.
+
+use arrayvec::ArrayVec;
+
+use crate::clock::Timestamp;
+use crate::dataplane::batch::{BURST, Batch, Cipher, Packet, Punt, Verdict};
+use crate::dataplane::drop_reason::DropReason;
+use crate::dataplane::exits::Exits;
+use crate::dataplane::flow_table::FlowTable;
+use crate::dataplane::frame::Frame;
+use crate::flow::FlowReport;
+use crate::mppe::decrypt::{DecryptJob, DecryptRefusal, DecryptWorker, decrypt_batch};
+use crate::wire::mppe::HEADER_LENGTH;
+use crate::wire::ppp::Protocol;
+
+/// Decrypts what is encrypted, in place.
+#[inline]
+pub(in crate::dataplane) fn decrypt<F: Frame>(
+    batch: &mut Batch<F>,
+    flows: &mut FlowTable,
+    worker: &mut DecryptWorker,
+    now: Timestamp,
+) {
+    let packets = batch.packets();
+    let mut jobs: ArrayVec<DecryptJob<'_>, BURST> = ArrayVec::new();
+    for packet in packets.iter_mut() {
+        if packet.meta.cipher == Cipher::Encrypted {
+            let (flow, sequence) = (packet.meta.flow, packet.meta.sequence);
+            // As many places as packets.
+            let job = DecryptJob::new(flow, sequence, packet.frame.bytes_mut());
+            let _full = jobs.try_push(job);
+        }
+    }
+    if jobs.is_empty() {
+        return;
+    }
+    decrypt_batch(flows, &mut jobs, worker, now);
+    let outcomes: ArrayVec<Result<(), DecryptRefusal>, BURST> =
+        jobs.into_iter().map(|job| job.outcome).collect();
+    let encrypted = packets
+        .iter_mut()
+        .filter(|packet| packet.meta.cipher == Cipher::Encrypted);
+    for (packet, outcome) in encrypted.zip(outcomes) {
+        packet.meta.cipher = match outcome {
+            Ok(()) => Cipher::Decrypted,
+            Err(refusal) => Cipher::Refused(refusal),
+        };
+    }
+}
+
+/// Takes the sequence number of a decrypted frame, and leaves its IPv4 packet. `failing_after` frames
+/// in a row that did not decrypt are reported.
+#[inline]
+pub(in crate::dataplane) fn accept<F: Frame>(
+    packet: &mut Packet<F>,
+    flows: &mut FlowTable,
+    failing_after: u32,
+    now: Timestamp,
+) -> (Verdict, Option<FlowReport>) {
+    let Some(flow) = flows.get_mut(packet.meta.flow) else {
+        return (Verdict::Drop(DropReason::GreCallIdUnknown), None);
+    };
+    match packet.meta.cipher {
+        Cipher::Clear => return (Verdict::Next, None),
+        Cipher::Encrypted => return (Verdict::Drop(DropReason::MppeNoKeys), None),
+        Cipher::Refused(refusal) => {
+            let mut report = None;
+            if refusal == DecryptRefusal::Implausible {
+                flow.implausible = flow.implausible.saturating_add(1);
+                let flow_key = flow.key;
+                report = (flow.implausible == failing_after)
+                    .then_some(FlowReport::DecryptionFailing { flow: flow_key });
+            }
+            return (Verdict::Drop(refusal.into()), report);
+        }
+        Cipher::Decrypted => {}
+    }
+    flow.implausible = 0;
+    if flows
+        .accept(packet.meta.flow, packet.meta.sequence, now)
+        .is_err()
+    {
+        return (Verdict::Drop(DropReason::SequenceDuplicate), None);
+    }
+    (strip(packet), None)
+}
+
+/// Takes off the MPPE header and the protocol field inside.
+#[inline]
+fn strip<F: Frame>(packet: &mut Packet<F>) -> Verdict {
+    packet.frame.trim_front(HEADER_LENGTH);
+    let bytes = packet.frame.bytes();
+    let Ok((protocol, payload)) = Protocol::parse(bytes) else {
+        return Verdict::Drop(DropReason::PppMalformed);
+    };
+    let front = bytes.len() - payload.len();
+    match protocol {
+        Protocol::IPV4 => {
+            packet.frame.trim_front(front);
+            Verdict::Next
+        }
+        // IPv6, for a Protocol-Reject. Nothing else looks like a packet.
+        _ => Verdict::Punt(Punt::Ppp),
+    }
+}
+
+/// Both, and the reports.
+#[inline]
+pub(in crate::dataplane) fn run<F: Frame>(
+    batch: &mut Batch<F>,
+    flows: &mut FlowTable,
+    worker: &mut DecryptWorker,
+    exits: &mut Exits<F>,
+    failing_after: u32,
+) {
+    let now = exits.now;
+    decrypt(batch, flows, worker, now);
+    let mut reports: ArrayVec<FlowReport, BURST> = ArrayVec::new();
+    batch.stage(
+        |packet| {
+            let (verdict, report) = accept(packet, flows, failing_after, now);
+            reports.extend(report);
+            verdict
+        },
+        |packet, verdict| exits.take(packet, verdict),
+    );
+    for report in reports {
+        // Nothing else depends on it: if there is no room, the slow path has worse trouble.
+        let _told = exits.report(report);
+    }
+}

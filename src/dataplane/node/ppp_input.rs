@@ -1,0 +1,78 @@
+//! PPP from a client: encrypted frames to MPPE, clear IP on if that is allowed, and everything else
+//! to the slow path, which speaks LCP, authentication, CCP and IPCP and rejects the rest.
+
+use crate::clock::Timestamp;
+use crate::dataplane::batch::{Cipher, Packet, Punt, Verdict};
+use crate::dataplane::drop_reason::DropReason;
+use crate::dataplane::flow_table::FlowTable;
+use crate::dataplane::frame::Frame;
+use crate::dataplane::policer::Rate;
+use crate::wire::ppp::{ADDRESS_CONTROL, Frame as PppFrame, Protocol};
+
+/// A clear control frame on an encrypted call proves nothing about itself, so it moves the sequence
+/// window by no more than this: frames of the call that a forgery overtook are still in reach.
+const UNPROVEN_ADVANCE_MAX: u32 = 16;
+
+/// A PPP frame. Leaves an IPv4 packet, or the MPPE header of an encrypted frame.
+#[inline]
+pub(in crate::dataplane) fn run<F: Frame>(
+    packet: &mut Packet<F>,
+    flows: &mut FlowTable,
+    control_rate: Rate,
+    now: Timestamp,
+) -> Verdict {
+    let length = packet.frame.bytes().len();
+    let Ok(frame) = PppFrame::parse(packet.frame.bytes()) else {
+        return Verdict::Drop(DropReason::PppMalformed);
+    };
+    let protocol = frame.protocol;
+    let front = length - frame.payload.len();
+    let Some(flow) = flows.get_mut(packet.meta.flow) else {
+        return Verdict::Drop(DropReason::GreCallIdUnknown);
+    };
+    match protocol {
+        Protocol::COMPRESSED if flow.decrypt.is_some() => {
+            packet.meta.cipher = Cipher::Encrypted;
+            packet.frame.trim_front(front);
+            Verdict::Next
+        }
+        Protocol::COMPRESSED => Verdict::Drop(DropReason::MppeNotArmed),
+        Protocol::IPV4 if flow.refuses_clear(flow.decrypt.is_some()) => {
+            Verdict::Drop(DropReason::PlaintextRefused)
+        }
+        Protocol::IPV4 => {
+            packet.frame.trim_front(front);
+            match flows.accept(packet.meta.flow, packet.meta.sequence, now) {
+                Ok(()) => Verdict::Next,
+                Err(_duplicate) => Verdict::Drop(DropReason::SequenceDuplicate),
+            }
+        }
+        _ => control(packet, flows, control_rate, now),
+    }
+}
+
+/// A frame for the slow path, from its protocol field on.
+#[cold]
+fn control<F: Frame>(
+    packet: &mut Packet<F>,
+    flows: &mut FlowTable,
+    rate: Rate,
+    now: Timestamp,
+) -> Verdict {
+    let (slot, sequence) = (packet.meta.flow, packet.meta.sequence);
+    let Some(flow) = flows.get_mut(slot) else {
+        return Verdict::Drop(DropReason::GreCallIdUnknown);
+    };
+    if !flow.control.allow(rate, now) {
+        return Verdict::Drop(DropReason::PuntPppCallPoliced);
+    }
+    let advance = flow.window.advance(sequence).unwrap_or(0);
+    if flow.decrypt.is_none() || advance <= UNPROVEN_ADVANCE_MAX {
+        // A duplicate within one burst: the machines of the slow path know repeated frames.
+        let _duplicate = flows.accept(slot, sequence, now);
+    }
+    if packet.frame.bytes().starts_with(&ADDRESS_CONTROL) {
+        packet.frame.trim_front(ADDRESS_CONTROL.len());
+    }
+    Verdict::Punt(Punt::Ppp)
+}

@@ -1,0 +1,193 @@
+//! The order of the nodes, both ways, on one screen.
+//!
+//! ```text
+//!            port rx ----------- classify --- not ours -------------> kernel (punt)
+//!                                 |  |  |
+//!      fragments of GRE to us ----+  |  +---- to a client's address
+//!            v                       v                        v
+//!        reassemble -----------> gre_input <- other       downstream_input <- other workers, TUN
+//!                                    |         workers        |    |
+//!                                ppp_input -- control ->      |  fragment -- must not -> answer
+//!                                    |        slow path       |    |
+//!                               mppe_decrypt                mppe_encrypt
+//!                                    |                        |
+//!                               inner_input --- client ---> (downstream_input)
+//!                                    |          to client     |
+//!                                ip_output                gre_output
+//!                                    |                        |
+//!                                 port tx                  port tx
+//! ```
+//!
+//! Whatever does not reach the next node ends in [`super::exits`], which counts it.
+
+use super::batch::{BURST, Verdict};
+use super::node::{
+    answer, classify, downstream_input, fragment, gre_input, gre_output, inner_input, ip_output,
+    mppe_decrypt, mppe_encrypt, ppp_input, reassemble,
+};
+use super::port::PortIo;
+use super::worker::Worker;
+
+impl<P: PortIo> Worker<P> {
+    /// What a port has received: to the entries.
+    pub(super) fn classify(&mut self) {
+        let Self {
+            received,
+            view,
+            directory,
+            routes,
+            exits,
+            ..
+        } = self;
+        let routes = routes.load();
+        received.stage(
+            |packet| classify::run(packet, view, directory, routes),
+            |packet, verdict| exits.take(packet, verdict),
+        );
+    }
+
+    /// Everything that has entered, until nothing is left. Only an answer enters anything again, and
+    /// about an answer there is never another.
+    pub(super) fn run_nodes(&mut self) {
+        while !self.exits.entries.is_empty() {
+            self.fragments();
+            self.upstream();
+            self.downstream();
+            self.answers();
+        }
+    }
+
+    /// Fragments of GRE packets to us.
+    fn fragments(&mut self) {
+        if self.exits.entries.fragments.is_empty() {
+            return;
+        }
+        let Self {
+            batch,
+            exits,
+            reassembly,
+            view,
+            ports,
+            ..
+        } = self;
+        std::mem::swap(batch, &mut exits.entries.fragments);
+        for packet in batch.packets().drain(..) {
+            reassemble::run(&packet, reassembly, view, ports, exits);
+        }
+    }
+
+    /// From clients.
+    fn upstream(&mut self) {
+        if self.exits.entries.upstream.is_empty() {
+            return;
+        }
+        let Self {
+            batch,
+            exits,
+            flows,
+            view,
+            directory,
+            routes,
+            ports,
+            decrypt,
+            control_rate,
+            ..
+        } = self;
+        let (routes, now) = (routes.load(), exits.now);
+        std::mem::swap(batch, &mut exits.entries.upstream);
+        batch.stage(
+            |packet| gre_input::run(packet, flows, view),
+            |packet, verdict| exits.take(packet, verdict),
+        );
+        batch.stage(
+            |packet| ppp_input::run(packet, flows, *control_rate, now),
+            |packet, verdict| exits.take(packet, verdict),
+        );
+        mppe_decrypt::run(batch, flows, decrypt, exits, view.implausible_frames_max);
+        batch.stage(
+            |packet| inner_input::run(packet, flows, view, directory, routes),
+            |packet, verdict| exits.take(packet, verdict),
+        );
+        for packet in batch.packets().drain(..) {
+            ip_output::run(packet, view, ports, exits);
+        }
+    }
+
+    /// To clients.
+    fn downstream(&mut self) {
+        if self.exits.entries.downstream.is_empty() {
+            return;
+        }
+        let Self {
+            batch,
+            exits,
+            flows,
+            view,
+            directory,
+            routes,
+            ports,
+            pieces,
+            error_limit,
+            ..
+        } = self;
+        let routes = routes.load();
+        std::mem::swap(batch, &mut exits.entries.downstream);
+        batch.stage(
+            |packet| downstream_input::run(packet, flows, view, directory, routes),
+            |packet, verdict| match verdict {
+                Verdict::Fragment { mtu } => {
+                    fragment::run(packet, mtu, view, ports, exits, pieces, error_limit);
+                }
+                other => exits.take(packet, other),
+            },
+        );
+        self.encapsulate();
+        while !self.pieces.is_empty() {
+            let count = self.pieces.len().min(BURST);
+            self.batch.packets().extend(self.pieces.drain(..count));
+            self.encapsulate();
+        }
+    }
+
+    /// The second half of the way to clients, after which nothing is refused any more.
+    fn encapsulate(&mut self) {
+        let Self {
+            batch,
+            exits,
+            flows,
+            view,
+            ports,
+            identification,
+            ..
+        } = self;
+        mppe_encrypt::run(batch, flows, exits);
+        for packet in batch.packets().drain(..) {
+            gre_output::run(packet, flows, view, ports, exits, identification);
+        }
+    }
+
+    /// Errors of our own.
+    fn answers(&mut self) {
+        if self.exits.entries.answers.is_empty() {
+            return;
+        }
+        let Self {
+            batch,
+            exits,
+            view,
+            directory,
+            routes,
+            ports,
+            ..
+        } = self;
+        let routes = routes.load();
+        std::mem::swap(batch, &mut exits.entries.answers);
+        batch.stage(
+            |packet| answer::run(packet, view, directory, routes),
+            |packet, verdict| exits.take(packet, verdict),
+        );
+        for packet in batch.packets().drain(..) {
+            ip_output::run(packet, view, ports, exits);
+        }
+    }
+}

@@ -1,0 +1,238 @@
+//! A worker: one core, its queues on every port, its flows, and the loop.
+//!
+//! One [`Worker::turn`] takes a bounded amount from every source and never waits: no lock, no system
+//! call, no allocation. [`Worker::run`] is the only place that reads the clock or sleeps.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use arc_swap::{ArcSwap, Cache};
+use rtrb::Consumer;
+
+use super::batch::{BURST, Batch, Burst, Packet};
+use super::config::{CatchUpLimit, View, WorkerConfig, WorkerShared};
+use super::drop_reason::DropReason;
+use super::exits::{Exits, ExitsParts};
+use super::flow_table::FlowTable;
+use super::handoff::HandoffEnds;
+use super::idle::Idle;
+use super::node::fragment::{ErrorLimit, PIECES_MAX};
+use super::node::gre_output::Payload;
+use super::node::reassemble::Reassembly;
+use super::policer::Rate;
+use super::port::{PortIo, Ports};
+use super::stats::{FrameCount, WorkerStats};
+use crate::clock::Timestamp;
+use crate::flow::FlowCommand;
+use crate::flow::ring::Injected;
+use crate::mppe::catch_up::Budget;
+use crate::mppe::decrypt::DecryptWorker;
+use crate::routing::{Directory, Snapshot};
+
+/// Most commands in a turn: they are short, but packets wait meanwhile.
+const COMMANDS_PER_TURN: usize = 64;
+/// How often what is late is looked for.
+const SWEEP_INTERVAL: Duration = Duration::from_millis(1);
+
+/// A worker.
+pub struct Worker<P: PortIo> {
+    pub(super) view: View,
+    pub(super) ports: Ports<P>,
+    pub(super) flows: FlowTable,
+    pub(super) directory: Directory,
+    pub(super) routes: Cache<Arc<ArcSwap<Snapshot>>, Arc<Snapshot>>,
+    pub(super) exits: Exits<P::Frame>,
+    pub(super) decrypt: DecryptWorker,
+    pub(super) reassembly: Reassembly,
+    pub(super) error_limit: ErrorLimit,
+    pub(super) control_rate: Rate,
+    pub(super) catch_up_per_flow: CatchUpLimit,
+    /// Of the outer packets to clients.
+    pub(super) identification: u16,
+    /// What a port has received.
+    pub(super) received: Batch<P::Frame>,
+    /// The burst in the nodes.
+    pub(super) batch: Batch<P::Frame>,
+    /// Pieces of packets that were too long.
+    pub(super) pieces: Vec<Packet<P::Frame>>,
+    commands: Consumer<FlowCommand>,
+    injected: Consumer<Injected>,
+    burst: Burst<P::Frame>,
+    stats: Arc<WorkerStats>,
+    idle: Idle,
+    next_sweep: Timestamp,
+}
+
+/// What a turn did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Work {
+    /// Frames received, injected and handed in.
+    pub frames: usize,
+    /// Commands obeyed.
+    pub commands: usize,
+}
+
+impl Work {
+    /// Whether there was nothing to do.
+    #[must_use]
+    pub const fn is_idle(self) -> bool {
+        self.frames == 0 && self.commands == 0
+    }
+}
+
+impl<P: PortIo> Worker<P> {
+    /// A worker with its queues on all ports, by port number. All memory that it will ever use is
+    /// taken here.
+    #[must_use]
+    pub fn new(
+        config: WorkerConfig,
+        ports: Vec<P>,
+        handoff: HandoffEnds<P::Frame>,
+        shared: WorkerShared,
+        now: Timestamp,
+    ) -> Self {
+        let locals = config.listen.len();
+        let delay = config.acknowledgment_delay;
+        let flows = FlowTable::new(Arc::clone(&shared.counters), locals, delay);
+        let exits = Exits::new(ExitsParts {
+            index: config.index,
+            handoff,
+            punted: shared.rings.punted,
+            reports: shared.rings.reports,
+            limits: config.punt,
+            doorbell: shared.doorbell,
+            stats: Arc::clone(&shared.stats),
+            counters: Arc::clone(&shared.counters),
+        });
+        let budget = Budget::new(config.catch_up.most, config.catch_up.steps_per_s, now);
+        let per_call = config.punt.ppp_frames_per_call_per_s;
+        Self {
+            view: View::new(&config, shared.buckets),
+            ports: Ports::new(ports, Arc::clone(&shared.stats), shared.counters),
+            flows,
+            directory: shared.directory,
+            routes: Cache::new(shared.routes),
+            exits,
+            decrypt: DecryptWorker::new(config.skipped_key_regions, budget),
+            reassembly: Reassembly::new(),
+            error_limit: ErrorLimit::new(config.icmp_errors_per_s),
+            control_rate: Rate::new(per_call, per_call),
+            catch_up_per_flow: config.catch_up_per_flow,
+            identification: 0,
+            received: Batch::default(),
+            batch: Batch::default(),
+            pieces: Vec::with_capacity(PIECES_MAX),
+            commands: shared.rings.commands,
+            injected: shared.rings.injected,
+            burst: Burst::new(),
+            stats: shared.stats,
+            idle: Idle::new(config.idle_sleep_max),
+            next_sweep: now,
+        }
+    }
+
+    /// One round: commands, frames from the kernel, frames from other workers, frames from ports,
+    /// what is late, and out with everything.
+    pub fn turn(&mut self, now: Timestamp) -> Work {
+        self.exits.now = now;
+        let mut work = Work {
+            commands: self.take_commands(),
+            frames: self.take_injected(),
+        };
+        for worker in 0..self.exits.handoff.workers() {
+            work.frames += self.take_handoff(worker);
+        }
+        for port in 0..self.ports.count() {
+            work.frames += self.take_received(port);
+        }
+        if now >= self.next_sweep {
+            self.next_sweep = now + SWEEP_INTERVAL;
+            self.sweep(now);
+        }
+        self.ports.flush();
+        self.exits.flush();
+        let held = self.ports.staged() + self.reassembly.held();
+        self.stats.turn(now, !work.is_idle(), held);
+        work
+    }
+
+    /// Turns until `stop` is set. Timestamps count from `epoch`, the same for all workers.
+    pub fn run(&mut self, stop: &AtomicBool, epoch: Instant) {
+        while !stop.load(Ordering::Relaxed) {
+            let now = Timestamp::ZERO + epoch.elapsed();
+            let work = self.turn(now);
+            self.idle.after(work);
+        }
+    }
+
+    /// How many flows the worker has.
+    #[must_use]
+    pub fn flows(&self) -> usize {
+        self.flows.len()
+    }
+
+    fn take_commands(&mut self) -> usize {
+        let mut taken = 0;
+        while taken < COMMANDS_PER_TURN && self.exits.has_room_for_report() {
+            let Ok(command) = self.commands.pop() else {
+                break;
+            };
+            self.obey(command);
+            taken += 1;
+        }
+        taken
+    }
+
+    fn take_injected(&mut self) -> usize {
+        let mut taken = 0;
+        while taken < BURST {
+            let Ok(injected) = self.injected.pop() else {
+                break;
+            };
+            self.inject(&injected);
+            taken += 1;
+        }
+        self.run_nodes();
+        taken
+    }
+
+    fn take_handoff(&mut self, worker: u8) -> usize {
+        let mut taken = 0;
+        while taken < BURST {
+            let Some(handoff) = self.exits.handoff.receive(worker) else {
+                break;
+            };
+            self.exits.count(FrameCount::HandedIn, 1);
+            self.exits
+                .steer(handoff.packet, self.view.index, handoff.entry);
+            taken += 1;
+        }
+        self.run_nodes();
+        taken
+    }
+
+    fn take_received(&mut self, port: u8) -> usize {
+        self.ports.receive(port, &mut self.burst);
+        let taken = self.burst.len();
+        if taken > 0 {
+            let packets = self.burst.drain(..).map(|frame| Packet::new(frame, port));
+            self.received.packets().extend(packets);
+            self.classify();
+            self.run_nodes();
+        }
+        taken
+    }
+
+    /// Acknowledgments that nothing carried, and fragments whose rest did not come.
+    fn sweep(&mut self, now: Timestamp) {
+        while let Some(slot) = self.flows.next_lone_acknowledgment(now) {
+            self.exits.count(FrameCount::Generated, 1);
+            if let Err(reason) = self.send_control(slot, &[], Payload::Nothing) {
+                self.exits.refuse_frames(reason, 1);
+            }
+        }
+        let lost = self.reassembly.expire(now);
+        self.exits.refuse_frames(DropReason::FragmentTimeout, lost);
+    }
+}

@@ -1,0 +1,83 @@
+//! The Internet checksum (RFC 1071) and its incremental update (RFC 1624).
+
+/// The one's-complement sum of `bytes`, folded to 16 bits: 0xffff over anything that carries its
+/// own right checksum. An odd last byte counts as the high half of a word.
+#[inline]
+#[must_use]
+pub fn sum(bytes: &[u8]) -> u16 {
+    let (words, rest) = bytes.as_chunks::<2>();
+    let mut total: u64 = words
+        .iter()
+        .map(|word| u64::from(u16::from_be_bytes(*word)))
+        .sum();
+    if let [last] = rest {
+        total += u64::from(u16::from_be_bytes([*last, 0]));
+    }
+    fold(total)
+}
+
+/// The checksum to write into a field that was zero when `bytes` were summed.
+#[inline]
+#[must_use]
+pub fn checksum(bytes: &[u8]) -> u16 {
+    !sum(bytes)
+}
+
+/// The checksum after one 16-bit word that it covers changed from `old` to `new` (RFC 1624 §3,
+/// equation 3).
+#[inline]
+#[must_use]
+pub fn update(checksum: u16, old: u16, new: u16) -> u16 {
+    !fold(u64::from(!checksum) + u64::from(!old) + u64::from(new))
+}
+
+const fn fold(mut total: u64) -> u16 {
+    while total > 0xffff {
+        total = (total & 0xffff) + (total >> 16);
+    }
+    let [.., high, low] = total.to_be_bytes();
+    u16::from_be_bytes([high, low])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn the_example_of_rfc_1071_section_3() {
+        assert_eq!(
+            sum(&[0x00, 0x01, 0xf2, 0x03, 0xf4, 0xf5, 0xf6, 0xf7]),
+            0xddf2
+        );
+        assert_eq!(sum(&[0xab]), 0xab00);
+        assert_eq!(sum(&[]), 0);
+    }
+
+    #[test]
+    fn the_example_of_rfc_1624_section_4() {
+        assert_eq!(update(0xdd2f, 0x5555, 0x3285), 0x0000);
+    }
+
+    proptest! {
+        #[test]
+        fn an_update_verifies_like_a_recomputation(
+            mut bytes in proptest::collection::vec(any::<u8>(), 4..64),
+            new in any::<u16>(),
+        ) {
+            bytes.truncate(bytes.len() & !1);
+            bytes[0] = 0;
+            bytes[1] = 0;
+            let before = checksum(&bytes);
+            let last = bytes.len() - 2;
+            let old = u16::from_be_bytes([bytes[last], bytes[last + 1]]);
+            bytes[last..].copy_from_slice(&new.to_be_bytes());
+            let after = if last == 0 { before } else { update(before, old, new) };
+            if last > 0 {
+                bytes[..2].copy_from_slice(&after.to_be_bytes());
+                // Both zeros of one's complement verify.
+                prop_assert!(sum(&bytes) == 0xffff || bytes.iter().all(|byte| *byte == 0));
+            }
+        }
+    }
+}
