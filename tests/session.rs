@@ -495,3 +495,15 @@ fn a_client_that_never_negotiates_is_given_up_in_time() {
     assert!(reason.contains("timeout"), "{reason}");
     world.assert_all_given_back();
 }
+
+#[test]
+fn a_dead_client_is_not_waited_for_when_lcp_says_goodbye() {
+    let mut world = World::new();
+    let mut client = PppClient::new("alice", "wonderland-7");
+    world.dial(&mut client);
+    let config = LinkConfig::default();
+    let bound = config.echo_interval * (u32::from(config.echo_failures_max) + 1);
+    world.pass(bound + Duration::from_secs(1));
+    assert_eq!(world.end_reason(), "link.echo_timeout");
+    world.assert_all_given_back();
+}

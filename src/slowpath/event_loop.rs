@@ -169,9 +169,9 @@ impl EventLoop {
                         self.sessions.frame(flow, frame.as_slice(), now);
                     }
                     Some(Punted::Ethernet { port, frame }) => {
-                        self.exception.to_tap(port, frame.as_slice());
+                        self.exception.write_tap(port, frame.as_slice());
                     }
-                    Some(Punted::Inner { frame, .. }) => self.exception.to_tun(frame.as_slice()),
+                    Some(Punted::Inner { frame, .. }) => self.exception.write_tun(frame.as_slice()),
                     None => break,
                 }
             }

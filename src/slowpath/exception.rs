@@ -112,14 +112,14 @@ impl ExceptionPath {
     }
 
     /// A frame that came in by `port` and is for the kernel.
-    pub(super) fn to_tap(&mut self, port: u8, frame: &[u8]) {
+    pub(super) fn write_tap(&mut self, port: u8, frame: &[u8]) {
         if let Some(tap) = self.taps.get_mut(usize::from(port)) {
             count_write(&mut tap.counters, tap.device.write(frame).is_ok());
         }
     }
 
     /// An inner packet that is for the kernel.
-    pub(super) fn to_tun(&mut self, packet: &[u8]) {
+    pub(super) fn write_tun(&mut self, packet: &[u8]) {
         count_write(
             &mut self.tun.counters,
             self.tun.device.write(packet).is_ok(),

@@ -44,7 +44,6 @@ pub(super) struct Sockets {
     /// Sockets that had more than their budget.
     runnable: VecDeque<ConnectionId>,
     lingering: VecDeque<(Timestamp, TcpStream)>,
-    refused: u64,
 }
 
 impl Sockets {
@@ -77,7 +76,6 @@ impl Sockets {
             sockets: Vec::new(),
             runnable: VecDeque::new(),
             lingering: VecDeque::new(),
-            refused: 0,
         })
     }
 
@@ -110,12 +108,6 @@ impl Sockets {
     #[must_use]
     pub(super) fn poll_timeout(&self) -> Option<Timestamp> {
         self.lingering.front().map(|(deadline, _)| *deadline)
-    }
-
-    /// Connections that were closed at once because a limit refused them.
-    #[must_use]
-    pub(super) const fn refused(&self) -> u64 {
-        self.refused
     }
 
     /// Accepts and reads within this turn's budget, and closes what has lingered.
@@ -210,7 +202,6 @@ impl Sockets {
             match sessions.accept(peer, address, now) {
                 Ok(id) => self.adopt(id, stream, registry, sessions, now),
                 Err(refusal) => {
-                    self.refused += 1;
                     tracing::debug!(%peer, reason = refusal.name(), "control connection refused");
                 }
             }

@@ -251,6 +251,15 @@ impl View for ServerView<'_> {
                 }
             }
         }
+        for (layer, reason, frames) in self.sessions.refusals().iter() {
+            let (layer, reason) = (layer.to_owned(), reason.to_owned());
+            rows.push(DropRow {
+                worker: None,
+                layer,
+                reason,
+                frames,
+            });
+        }
         for (reason, frames) in self.exception.drops() {
             let (layer, reason) = ("kernel".to_owned(), reason.to_owned());
             rows.push(DropRow {
