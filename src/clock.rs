@@ -2,7 +2,7 @@
 //! can make time pass. Only `slowpath` and the worker loop read the real clock.
 
 use std::ops::{Add, Sub};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Nanoseconds since an arbitrary start; monotonic.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -47,5 +47,41 @@ impl Sub<Duration> for Timestamp {
     fn sub(self, duration: Duration) -> Self {
         let nanos = u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
         Self(self.0.saturating_sub(nanos))
+    }
+}
+
+/// The real clock. One is made at start and copied to the slow path and to every worker, so that
+/// their times compare; nobody else holds one.
+#[derive(Clone, Copy, Debug)]
+pub struct MonotonicClock {
+    start: Instant,
+}
+
+impl MonotonicClock {
+    /// Starts at [`Timestamp::ZERO`].
+    #[must_use]
+    pub fn new() -> Self {
+        Self {
+            start: Instant::now(),
+        }
+    }
+
+    /// The start.
+    #[must_use]
+    pub const fn epoch(&self) -> Instant {
+        self.start
+    }
+
+    /// The time since the start.
+    #[inline]
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        Timestamp::ZERO + self.start.elapsed()
+    }
+}
+
+impl Default for MonotonicClock {
+    fn default() -> Self {
+        Self::new()
     }
 }

@@ -4,6 +4,7 @@
 //! authenticates them, keys MPPE, gives them an address, and forwards their IP packets.
 pub mod aaa;
 pub mod auth;
+pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod counted;

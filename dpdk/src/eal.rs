@@ -67,11 +67,11 @@ impl Eal {
         if code < 0 {
             return Err(Error::Initialization(errno));
         }
-        // A name that nobody chose is a directory that nobody would miss.
-        let runtime_directory = config
-            .file_prefix
-            .is_none()
-            .then(|| runtime_directory(config));
+        // A name that nobody chose is a directory that nobody would miss. It is empty already if
+        // no files or sockets are needed, and goes at the end otherwise.
+        let chosen = config.file_prefix.is_some();
+        let directory = Some(runtime_directory(config)).filter(|_| !chosen);
+        let runtime_directory = directory.filter(|path| std::fs::remove_dir(path).is_err());
         Ok(Self {
             environment: Arc::new(Environment { runtime_directory }),
         })

@@ -29,6 +29,10 @@
 //! moved::<dpdk::RxQueue>();
 //! moved::<dpdk::TxQueue>();
 //! moved::<dpdk::Mbuf>();
+//! fn shared<T: Send + Sync>() {}
+//! shared::<dpdk::Port>();
+//! shared::<dpdk::Mempool>();
+//! shared::<dpdk::Eal>();
 //! ```
 #![expect(unsafe_code, reason = "this crate is the safe face of a C library")]
 

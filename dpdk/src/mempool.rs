@@ -14,7 +14,9 @@ use crate::mbuf::Mbuf;
 ///
 /// An [`Mbuf`] does not keep its pool, since that would cost an atomic operation a frame. A pool
 /// whose last owner goes while mbufs are out is therefore not freed but left in place, with the
-/// environment, for the rest of the process.
+/// environment, for the rest of the process. The count that decides it is exact only when no other
+/// thread is in the middle of giving a buffer back; a worker that holds its queues until its last
+/// frame is gone, holds the pool by them, and so never is.
 #[derive(Clone, Debug)]
 pub struct Mempool {
     inner: Arc<Inner>,

@@ -1,1 +1,236 @@
-//! A TOML file becomes a validated `Config`, or an error that says what would be right.
+//! A TOML file becomes a validated [`Config`], or an error that says what would be right.
+//!
+//! One file per table. Reading never stops at the first mistake: every table reports what it can
+//! ([`ConfigErrors`]), unknown keys are refused with the nearest known one, and a file with any
+//! error is refused whole. The result is immutable; a later configuration replaces it whole.
+
+mod address;
+mod admin;
+mod checks;
+mod dpdk;
+mod error;
+mod forwarding;
+mod load;
+mod log;
+mod machine;
+mod pool;
+mod port;
+mod ppp;
+mod server;
+mod table;
+mod users;
+mod words;
+mod workers;
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use zeroize::Zeroizing;
+
+pub use address::{Ipv4Prefix, Ipv4Range};
+pub use admin::{Admin, DEFAULT_SOCKET};
+pub use dpdk::{Dpdk, Memory};
+pub use error::{ConfigError, ConfigErrors, Fault};
+pub use forwarding::{Forwarding, MssClamp};
+pub use load::UsersFileMode;
+pub use log::{Log, LogFormat, LogLevel};
+pub use machine::{Finding, Severity, machine_check};
+pub use pool::Pool;
+pub use port::{Device, Port, Route, Side};
+pub use ppp::{Authentication, AuthenticationMethod, Ipcp, Mppe, MppePolicy, MppeStrength, Ppp};
+pub use server::{CALL_IDS_PER_ADDRESS, Framing, Server};
+pub use users::{User, Users};
+pub use workers::{Placement, Punt, Workers};
+
+use error::{Findings, Report};
+use table::{Table, read_document};
+
+/// Everything an operator decides, checked. Its `Debug` shows no secret.
+#[derive(Debug)]
+pub struct Config {
+    /// `[server]`.
+    pub server: Server,
+    /// `[dpdk]`.
+    pub dpdk: Dpdk,
+    /// `[[port]]`, in the order of the file.
+    pub ports: Vec<Port>,
+    /// `[workers]`.
+    pub workers: Workers,
+    /// `[[pool]]`, in the order of the file.
+    pub pools: Vec<Pool>,
+    /// `[ppp]`.
+    pub ppp: Ppp,
+    /// `[users]` and the file it names.
+    pub users: Users,
+    /// `[forwarding]`.
+    pub forwarding: Forwarding,
+    /// `[admin]`.
+    pub admin: Admin,
+    /// `[log]`.
+    pub log: Log,
+    /// What is legal and probably not meant, in the order of the files.
+    pub warnings: Vec<ConfigError>,
+}
+
+impl Config {
+    /// Understands `text`, called `file` in messages; `read_users` supplies the text of the users
+    /// file. Pure but for what `read_users` does.
+    ///
+    /// # Errors
+    /// Everything wrong with either text.
+    pub fn parse(
+        text: &str,
+        file: &str,
+        read_users: impl FnOnce(&Path) -> Result<Zeroizing<String>, Fault>,
+    ) -> Result<Self, ConfigErrors> {
+        let mut report = Report::new(file, text);
+        let Some(draft) = read_document(&mut report, text, |table| Draft::read(table, file)) else {
+            return Err(ConfigErrors(report.finish().errors));
+        };
+        checks::check(&draft.tables(), &mut report);
+        let (users, of_users) = draft.read_users(&mut report, read_users);
+        let Findings {
+            mut errors,
+            mut warnings,
+            ..
+        } = report.finish();
+        errors.extend(of_users.errors);
+        warnings.extend(of_users.warnings);
+        match users {
+            Some(users) if errors.is_empty() => Ok(draft.into_config(users, warnings)),
+            _ => Err(ConfigErrors(errors)),
+        }
+    }
+
+    /// The pool of this name.
+    #[must_use]
+    pub fn pool(&self, name: &str) -> Option<&Pool> {
+        self.pools.iter().find(|pool| pool.name == name)
+    }
+
+    /// Name field of our Challenge (RFC 2759 §3).
+    #[must_use]
+    pub fn challenge_name(&self) -> &str {
+        self.ppp
+            .authentication
+            .challenge_name
+            .as_deref()
+            .unwrap_or(&self.server.host_name)
+    }
+}
+
+/// Every key that a configuration file may have (`ppp.mppe.policy`), and every key that a users
+/// file may have (`user.name`): what the documentation must explain.
+#[must_use]
+pub fn accepted_keys() -> BTreeSet<String> {
+    // Tables in lists are only visited if they are there, and what is missing in them does not
+    // stop the reading.
+    let text = "[[port]]\nroutes = [{}]\n[[pool]]\n";
+    let mut report = Report::new("", text);
+    read_document(&mut report, text, |table| Draft::read(table, ""));
+    let mut keys = report.finish().asked;
+    let text = "[[user]]\n";
+    let mut report = Report::new("", text);
+    users::read_file(&mut report, text, "".into(), |_| Ok(()));
+    keys.append(&mut report.finish().asked);
+    keys
+}
+
+/// The tables as far as they could be read; those in lists with their index in the file.
+struct Draft {
+    server: Server,
+    dpdk: Dpdk,
+    ports: checks::Indexed<Port>,
+    workers: Workers,
+    pools: checks::Indexed<Pool>,
+    ppp: Ppp,
+    users_file: Option<std::path::PathBuf>,
+    forwarding: Forwarding,
+    admin: Admin,
+    log: Log,
+}
+
+impl Draft {
+    fn read(table: &mut Table<'_, '_>, file: &str) -> Self {
+        fn indexed<T>(values: Vec<Option<T>>) -> checks::Indexed<T> {
+            let values = values.into_iter().enumerate();
+            values
+                .filter_map(|(index, value)| Some((index, value?)))
+                .collect()
+        }
+        Self {
+            server: table.section("server", server::read),
+            dpdk: table.section("dpdk", dpdk::read),
+            ports: indexed(table.sections("port", port::read)),
+            workers: table.section("workers", workers::read),
+            pools: indexed(table.sections("pool", pool::read)),
+            ppp: table.section("ppp", ppp::read),
+            users_file: table.section("users", |users| users::read_section(users, Path::new(file))),
+            forwarding: table.section("forwarding", forwarding::read),
+            admin: table.section("admin", admin::read),
+            log: table.section("log", log::read),
+        }
+    }
+
+    fn tables(&self) -> checks::Tables<'_> {
+        checks::Tables {
+            server: &self.server,
+            dpdk: &self.dpdk,
+            ports: &self.ports,
+            workers: &self.workers,
+            pools: &self.pools,
+            ppp: &self.ppp,
+        }
+    }
+
+    fn read_users(
+        &self,
+        report: &mut Report<'_>,
+        read: impl FnOnce(&Path) -> Result<Zeroizing<String>, Fault>,
+    ) -> (Option<Users>, Findings) {
+        let nothing = Findings {
+            errors: Vec::new(),
+            warnings: Vec::new(),
+            asked: BTreeSet::new(),
+        };
+        let Some(file) = &self.users_file else {
+            return (None, nothing);
+        };
+        let text = match read(file) {
+            Ok(text) => text,
+            Err(fault) => {
+                report.error("users.file", fault);
+                return (None, nothing);
+            }
+        };
+        let mut of_users = Report::new(file.display().to_string(), &text);
+        let pools_known = !report.is_wrong("pool");
+        let users = users::read_file(&mut of_users, &text, file.clone(), |user| {
+            let checked = checks::check_user(user, &self.server, &self.ports, &self.pools);
+            if pools_known { checked } else { Ok(()) }
+        });
+        if users.is_empty() {
+            of_users.warn("", Fault::new("has no [[user]]", "nobody can log in"));
+        }
+        (Some(users), of_users.finish())
+    }
+
+    fn into_config(self, users: Users, warnings: Vec<ConfigError>) -> Config {
+        Config {
+            server: self.server,
+            dpdk: self.dpdk,
+            ports: self.ports.into_iter().map(|(_, port)| port).collect(),
+            workers: self.workers,
+            pools: self.pools.into_iter().map(|(_, pool)| pool).collect(),
+            ppp: self.ppp,
+            users,
+            forwarding: self.forwarding,
+            admin: self.admin,
+            log: self.log,
+            warnings,
+        }
+    }
+}

@@ -11,6 +11,8 @@ pub mod acknowledgments;
 pub mod batch;
 mod command;
 pub mod config;
+#[cfg(feature = "dpdk")]
+mod dpdk_port;
 pub mod drop_reason;
 mod exits;
 pub mod flow;
@@ -30,6 +32,8 @@ pub mod worker;
 
 pub use batch::{Burst, Verdict};
 pub use config::{PuntLimits, WorkerConfig, WorkerShared};
+#[cfg(feature = "dpdk")]
+pub use dpdk_port::DpdkPort;
 pub use drop_reason::DropReason;
 pub use frame::Frame;
 pub use handoff::{HandoffEnds, mesh};

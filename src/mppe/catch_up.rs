@@ -187,6 +187,41 @@ mod tests {
     }
 
     #[test]
+    fn a_walk_serves_later_frames_of_the_same_flow_and_commit_only() {
+        let owner = KeyId::new(std::num::NonZeroU64::MIN);
+        let at = |position| Link {
+            session_key: [7; 16],
+            position,
+        };
+        let mut walks = UnfinishedWalks::new();
+        walks.save(owner, 10, 100, &at(60));
+        let found = |walks: &mut UnfinishedWalks, owner, base, sequence| {
+            walks.find(owner, base, sequence).map(|link| link.position)
+        };
+        assert_eq!(found(&mut walks, owner, 10, 100), Some(60));
+        assert_eq!(found(&mut walks, owner, 10, 101), Some(60));
+        assert_eq!(
+            found(&mut walks, owner, 10, 99),
+            None,
+            "that one needs earlier keys"
+        );
+        assert_eq!(
+            found(&mut walks, owner, 11, 100),
+            None,
+            "the chain moved on"
+        );
+        assert_eq!(found(&mut walks, KeyId::default(), 10, 100), None);
+        // A later frame takes the walk further, never back; an earlier one starts its own.
+        walks.save(owner, 10, 105, &at(70));
+        walks.save(owner, 10, 105, &at(65));
+        assert_eq!(found(&mut walks, owner, 10, 100), Some(70));
+        walks.save(owner, 10, 50, &at(20));
+        assert_eq!(found(&mut walks, owner, 10, 50), Some(20));
+        walks.forget(owner);
+        assert_eq!(found(&mut walks, owner, 10, 100), None);
+    }
+
+    #[test]
     fn sequence_numbers_wrap() {
         assert!(is_before(1, 2) && !is_before(2, 2) && !is_before(3, 2));
         assert!(is_before(u32::MAX, 0) && !is_before(0, u32::MAX));

@@ -34,12 +34,6 @@ impl Link {
             position: self.position,
         }
     }
-
-    /// Whether this is all zeros.
-    #[cfg(test)]
-    pub(crate) fn is_wiped(&self) -> bool {
-        self.session_key == [0; 16] && self.position == 0
-    }
 }
 
 impl Zeroize for Link {
@@ -116,6 +110,12 @@ impl Chain {
     /// Keys `rc4` for the frame whose session key is given.
     pub(crate) fn key(&self, rc4: &mut Rc4, session_key: &[u8; 16]) {
         schedule(rc4, session_key, self.strength);
+    }
+
+    /// The start key, to see that it does not change.
+    #[cfg(test)]
+    pub(crate) const fn start_key_bytes(&self) -> [u8; 16] {
+        self.start_key
     }
 
     /// Overwrites the keys.

@@ -5,7 +5,7 @@
 //! on the side, the start of the frame is decrypted on the side, and only when that looks like a
 //! packet does anything move: the state, the kept keys, or a byte of the frame.
 
-use zeroize::{Zeroize, Zeroizing};
+use zeroize::Zeroizing;
 
 use crate::clock::Timestamp;
 use crate::counted_enum;
@@ -15,6 +15,7 @@ use crate::mppe::keys::{DownstreamKey, Mode, Strength, UpstreamKey};
 use crate::mppe::plausible::{PREFIX_LENGTH, plausible_ppp};
 use crate::mppe::rc4::Rc4;
 use crate::mppe::skipped::{KEPT_BACK, KeyId, SkippedKeys};
+use crate::mppe::trail::Trail;
 use crate::wire::mppe::{CoherencyCount, HEADER_LENGTH, Header};
 
 counted_enum! {
@@ -381,64 +382,6 @@ pub fn decrypt_batch(
     }
 }
 
-/// A walk along a chain on the side, with the keys of the last places it passed.
-struct Trail {
-    link: Link,
-    first: u64,
-    passed: Zeroizing<[[u8; 16]; KEPT_BACK as usize]>,
-}
-
-impl Trail {
-    fn new(link: Link) -> Self {
-        let first = link.position;
-        Self {
-            link,
-            first,
-            passed: Zeroizing::new([[0; 16]; KEPT_BACK as usize]),
-        }
-    }
-
-    /// Goes on from where an earlier walk ended, if that is further.
-    fn resume(&mut self, unfinished: Option<Link>) {
-        if let Some(link) = unfinished
-            && link.position > self.link.position
-        {
-            self.first = link.position;
-            self.link = link;
-        }
-    }
-
-    fn walk(&mut self, chain: &Chain, steps: u64, rc4: &mut Rc4) {
-        for _ in 0..steps {
-            if let Some(place) = self.passed.get_mut(ring_place(self.link.position)) {
-                *place = self.link.session_key;
-            }
-            chain.step(&mut self.link, rc4);
-        }
-    }
-
-    /// Hands the keys of the frames between the committed place and this one to the pool.
-    fn keep_passed(&self, base: u64, id: KeyId, pool: &mut SkippedKeys) {
-        let oldest = self.link.position.saturating_sub(KEPT_BACK);
-        for position in oldest.max(self.first).max(base + 1)..self.link.position {
-            if let Some(session_key) = self.passed.get(ring_place(position)) {
-                let mut link = Link {
-                    session_key: *session_key,
-                    position,
-                };
-                pool.keep(id, &link);
-                link.zeroize();
-            }
-        }
-    }
-}
-
-const fn ring_place(position: u64) -> usize {
-    #[expect(clippy::cast_possible_truncation, reason = "the remainder is below 64")]
-    let place = (position % KEPT_BACK) as usize;
-    place
-}
-
 /// How far after `link` the next place with this count is: 1 to 4096.
 const fn distance(link: &Link, count: CoherencyCount) -> u64 {
     match count.since(link.coherency_count()) {
@@ -463,3 +406,6 @@ fn open(chain: &Chain, session_key: &[u8; 16], frame: &mut [u8], rc4: &mut Rc4) 
     rc4.apply(rest);
     true
 }
+
+#[cfg(test)]
+mod tests;

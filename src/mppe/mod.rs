@@ -21,3 +21,4 @@ pub mod keys;
 pub mod plausible;
 pub mod rc4;
 pub mod skipped;
+mod trail;

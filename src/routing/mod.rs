@@ -1,12 +1,14 @@
 //! Where an address lives: kernel routes and neighbours mirrored, and the address directory.
 //!
-//! The kernel decides; the mirror keeps what netlink says about it, and turns that into an
+//! The kernel decides; [`mirror::Mirror`] keeps what netlink says about it, and turns that into an
 //! immutable [`Snapshot`] that every worker looks up without a lock.
 
 pub mod directory;
+pub mod mirror;
 pub mod prefix;
 pub mod snapshot;
 
 pub use directory::{Directory, DirectoryWriter};
+pub use mirror::Mirror;
 pub use prefix::Prefix;
 pub use snapshot::{NextHop, Published, Snapshot};

@@ -1,1 +1,465 @@
-//! The join of control connection, call, link and lease.
+//! The join of control connection, call, link and lease: the only place where the machines meet.
+//!
+//! [`Sessions`] is sans-IO. The event loop (or the simulator) feeds it bytes, reports, frames,
+//! decisions and the clock, and takes out what is to be written, asked and ordered:
+//!
+//! ```text
+//!   accept, receive, peer_closed --+                  +--> poll_output: sockets, questions, events
+//!   report, frame (from workers) --+--> Sessions -----+--> pending/consumed: bytes for a socket
+//!   decide (from aaa) -------------+                  +--> poll_command(worker): orders, in order
+//!   handle_timeout ----------------+                  +--> poll_timeout
+//! ```
+//!
+//! Whatever ends a call, [`teardown`] is the one way out, with one typed [`EndReason`].
+
+pub mod admission;
+mod call;
+pub mod call_ids;
+mod connection;
+mod drive;
+mod end;
+mod table;
+mod teardown;
+mod timers;
+mod view;
+
+use std::collections::VecDeque;
+use std::net::{Ipv4Addr, SocketAddrV4};
+use std::sync::Arc;
+use std::time::Duration;
+
+pub use admission::AdmissionRefusal;
+pub use call::CallState;
+pub use end::EndReason;
+pub use view::{CallView, ConnectionView};
+
+use crate::aaa::{NameServers, Pools};
+use crate::clock::Timestamp;
+use crate::flow::{BucketTable, FlowCommand, FlowKey, FlowReport, FlowTotals};
+use crate::ppp::link::{Credentials, LinkConfig};
+use crate::pptp::{Control, ControlConfig};
+use crate::wire::pptp::StopReason;
+use admission::{Admission, AdmissionLimits};
+use call::Call;
+use call_ids::CallIds;
+use connection::Connection;
+use table::{Id, Table};
+use timers::Timers;
+
+/// Names a control connection.
+pub type ConnectionId = Id<Connection>;
+/// Names a call.
+pub type CallRef = Id<Call>;
+
+/// What all sessions share; replaced whole when the configuration changes.
+pub struct SessionConfig {
+    /// The addresses that clients dial; a position here is the `local` of a [`FlowKey`].
+    pub listen: Vec<Ipv4Addr>,
+    /// Settings of every control connection.
+    pub control: Arc<ControlConfig>,
+    /// Settings of every PPP link.
+    pub link: Arc<LinkConfig>,
+    /// Whom to admit before any work is done.
+    pub limits: AdmissionLimits,
+    /// From Outgoing-Call-Request to the network phase.
+    pub setup_timeout: Duration,
+    /// What clients are told in IPCP.
+    pub name_servers: NameServers,
+}
+
+/// Something for the world outside.
+pub enum Output {
+    /// [`Sessions::pending`] has bytes for this connection.
+    Transmit(ConnectionId),
+    /// Write what is pending, then close the socket and call [`Sessions::forget`].
+    Close(ConnectionId),
+    /// A peer wants to be let in: answer with [`Sessions::decide`].
+    Ask {
+        /// The call that asks.
+        call: CallRef,
+        /// What the peer says of itself.
+        credentials: Credentials,
+        /// Where it calls from.
+        peer_address: Ipv4Addr,
+    },
+    /// Packets to `lease` are for `flow` from now on: enter it in the address directory before any
+    /// later command of that flow is delivered.
+    LeaseSet {
+        /// The client's address.
+        lease: Ipv4Addr,
+        /// Its call.
+        flow: FlowKey,
+    },
+    /// Packets to `lease` are for nobody.
+    LeaseCleared {
+        /// The address that was leased.
+        lease: Ipv4Addr,
+    },
+    /// Something that an operator may want to know.
+    Event(Event),
+}
+
+/// What happened, for logs and counters.
+#[derive(Debug)]
+pub enum Event {
+    /// A client opened its control connection.
+    ConnectionEstablished {
+        /// The client.
+        peer: SocketAddrV4,
+        /// What it calls itself.
+        host_name: String,
+        /// Who made it.
+        vendor_name: String,
+    },
+    /// A control connection was closed.
+    ConnectionClosed {
+        /// The client.
+        peer: SocketAddrV4,
+        /// Why.
+        reason: crate::pptp::CloseReason,
+    },
+    /// A call was refused before it existed.
+    CallRefused {
+        /// The client.
+        peer: SocketAddrV4,
+        /// Why, in the words of the one who refused.
+        reason: &'static str,
+    },
+    /// A call exists: the client has been told our Call ID.
+    CallOpened {
+        /// The call.
+        flow: FlowKey,
+        /// The client.
+        peer_address: Ipv4Addr,
+    },
+    /// A peer's credentials were not accepted.
+    Rejected {
+        /// The call.
+        flow: FlowKey,
+        /// The client.
+        peer_address: Ipv4Addr,
+        /// Why.
+        rejection: crate::aaa::Rejection,
+    },
+    /// A call has reached the network phase.
+    NetworkUp {
+        /// The call.
+        flow: FlowKey,
+        /// Who it is.
+        user: String,
+        /// The address that was leased.
+        lease: Ipv4Addr,
+        /// Whether MPPE is in force.
+        encrypted: bool,
+        /// From Outgoing-Call-Request until now.
+        setup: Duration,
+    },
+    /// Frames of a client fail to decrypt: its keys are probably wrong.
+    DecryptionFailing {
+        /// The call.
+        flow: FlowKey,
+        /// The client.
+        peer_address: Ipv4Addr,
+    },
+    /// A worker refused an order: an error of ours.
+    CommandRefused {
+        /// The call.
+        flow: FlowKey,
+    },
+    /// A call is gone: the worker has given its final report.
+    CallEnded {
+        /// The call.
+        flow: FlowKey,
+        /// The client.
+        peer_address: Ipv4Addr,
+        /// Who it was, if it got that far.
+        user: Option<String>,
+        /// Why.
+        reason: EndReason,
+        /// From Outgoing-Call-Request until now.
+        duration: Duration,
+        /// The bill.
+        totals: FlowTotals,
+    },
+}
+
+/// Why a TCP connection was not accepted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AcceptRefusal {
+    /// A limit is reached.
+    Limit(AdmissionRefusal),
+    /// Nobody listens on the address that was dialled.
+    LocalAddressUnknown,
+    /// The server is about to stop.
+    Stopping,
+}
+
+impl AcceptRefusal {
+    /// The name in logs and counters.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Limit(refusal) => refusal.name(),
+            Self::LocalAddressUnknown => "local_address_unknown",
+            Self::Stopping => "stopping",
+        }
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum TimerKey {
+    Connection(ConnectionId),
+    Call(CallRef),
+}
+
+/// Calls that may exist on the slow path of one process, and connections under them.
+#[derive(Clone, Copy, Debug)]
+pub struct Capacity {
+    /// Control connections.
+    pub connections: usize,
+    /// Calls.
+    pub calls: usize,
+}
+
+/// All control connections and calls.
+pub struct Sessions {
+    config: SessionConfig,
+    buckets: Arc<BucketTable>,
+    connections: Table<Connection>,
+    calls: Table<Call>,
+    /// For each local address, the call that has each Call ID.
+    by_call_id: Vec<Box<[Option<CallRef>]>>,
+    call_ids: Vec<CallIds>,
+    admission: Admission,
+    pools: Pools,
+    timers: Timers<TimerKey>,
+    outputs: VecDeque<Output>,
+    /// For each worker, the calls that have orders waiting, each at most once.
+    ready: Vec<VecDeque<CallRef>>,
+    /// Machines that were touched and may have outputs.
+    touched_connections: VecDeque<ConnectionId>,
+    touched_calls: VecDeque<CallRef>,
+    entropy: Box<dyn FnMut(&mut [u8]) + Send>,
+    stopping: bool,
+}
+
+impl Sessions {
+    /// No sessions yet. `entropy` fills a buffer with unpredictable bytes (challenges and magic
+    /// numbers come from it).
+    #[must_use]
+    pub fn new(
+        config: SessionConfig,
+        buckets: Arc<BucketTable>,
+        pools: Pools,
+        capacity: Capacity,
+        entropy: Box<dyn FnMut(&mut [u8]) + Send>,
+    ) -> Self {
+        let locals = config.listen.len();
+        Self {
+            connections: Table::new(capacity.connections),
+            calls: Table::new(capacity.calls),
+            by_call_id: (0..locals)
+                .map(|_| vec![None; 1 << 16].into_boxed_slice())
+                .collect(),
+            call_ids: (0..locals).map(|_| CallIds::new()).collect(),
+            admission: Admission::new(config.limits),
+            ready: (0..buckets.workers()).map(|_| VecDeque::new()).collect(),
+            timers: Timers::new(),
+            outputs: VecDeque::new(),
+            touched_connections: VecDeque::new(),
+            touched_calls: VecDeque::new(),
+            stopping: false,
+            config,
+            buckets,
+            pools,
+            entropy,
+        }
+    }
+
+    /// A client has opened a TCP connection to `local_address`.
+    ///
+    /// # Errors
+    /// The limit that refuses it; the caller closes the socket.
+    pub fn accept(
+        &mut self,
+        peer: SocketAddrV4,
+        local_address: Ipv4Addr,
+        now: Timestamp,
+    ) -> Result<ConnectionId, AcceptRefusal> {
+        let local = self
+            .config
+            .listen
+            .iter()
+            .position(|address| *address == local_address);
+        let local = local.and_then(|position| u16::try_from(position).ok());
+        let local = local.ok_or(AcceptRefusal::LocalAddressUnknown)?;
+        if self.stopping {
+            return Err(AcceptRefusal::Stopping);
+        }
+        let permit = self
+            .admission
+            .admit_connection(*peer.ip())
+            .map_err(AcceptRefusal::Limit)?;
+        let connection = Connection {
+            control: Control::new(ControlConfig::clone(&self.config.control), now),
+            peer,
+            local,
+            local_address,
+            calls: Vec::new(),
+            permit,
+            host_name: String::new(),
+            vendor_name: String::new(),
+            closing: false,
+            armed: None,
+        };
+        let Ok(id) = self.connections.insert(connection) else {
+            return Err(AcceptRefusal::Limit(AdmissionRefusal::ControlConnections));
+        };
+        self.touched_connections.push_back(id);
+        self.settle(now);
+        Ok(id)
+    }
+
+    /// Bytes have arrived on a control connection.
+    pub fn receive(&mut self, id: ConnectionId, bytes: &[u8], now: Timestamp) {
+        if let Some(connection) = self.connections.get_mut(id) {
+            connection
+                .control
+                .handle(crate::pptp::Input::Bytes(bytes), now);
+            self.touched_connections.push_back(id);
+            self.settle(now);
+        }
+    }
+
+    /// The client has closed a control connection, or it has broken.
+    pub fn peer_closed(&mut self, id: ConnectionId, now: Timestamp) {
+        if let Some(connection) = self.connections.get_mut(id) {
+            connection
+                .control
+                .handle(crate::pptp::Input::PeerClosed, now);
+            self.touched_connections.push_back(id);
+            self.settle(now);
+        }
+    }
+
+    /// What waits to be written to a control connection.
+    #[must_use]
+    pub fn pending(&self, id: ConnectionId) -> &[u8] {
+        self.connections
+            .get(id)
+            .map_or(&[], |connection| connection.control.pending())
+    }
+
+    /// `bytes` of what was pending have been written.
+    pub fn consumed(&mut self, id: ConnectionId, bytes: usize) {
+        if let Some(connection) = self.connections.get_mut(id) {
+            connection.control.consume(bytes);
+        }
+    }
+
+    /// The socket of a connection that was told to close is closed.
+    pub fn forget(&mut self, id: ConnectionId) {
+        self.connections.remove(id);
+    }
+
+    /// A worker reports.
+    pub fn report(&mut self, report: FlowReport, now: Timestamp) {
+        match report {
+            FlowReport::Opened { flow, slot } => self.flow_opened(flow, slot, now),
+            FlowReport::OpenRefused { flow, refusal } => {
+                self.flow_refused(flow, EndReason::Worker(refusal), now);
+            }
+            FlowReport::Closed { flow, totals } => self.flow_closed(flow, totals, now),
+            FlowReport::DecryptionFailing { flow } => {
+                if let Some(call) = self.call_of(flow).and_then(|id| self.calls.get(id)) {
+                    let peer_address = call.peer_address;
+                    self.event(Event::DecryptionFailing { flow, peer_address });
+                }
+            }
+            FlowReport::CommandRefused { flow } => self.event(Event::CommandRefused { flow }),
+        }
+        self.settle(now);
+    }
+
+    /// A PPP control frame of a call, from its protocol field on.
+    pub fn frame(&mut self, flow: FlowKey, frame: &[u8], now: Timestamp) {
+        let Some(id) = self.call_of(flow) else { return };
+        let Some(call) = self.calls.get_mut(id) else {
+            return;
+        };
+        match call.state {
+            CallState::Negotiating | CallState::Network | CallState::Terminating => {
+                call.link.handle(crate::ppp::link::Input::Frame(frame), now);
+                self.touched_calls.push_back(id);
+                self.settle(now);
+            }
+            CallState::Opening | CallState::Closing => {}
+        }
+    }
+
+    /// Timers have run out.
+    pub fn handle_timeout(&mut self, now: Timestamp) {
+        while let Some((deadline, key)) = self.timers.pop_due(now) {
+            match key {
+                TimerKey::Connection(id) => self.connection_timeout(id, deadline, now),
+                TimerKey::Call(id) => self.call_timeout(id, deadline, now),
+            }
+        }
+        self.settle(now);
+    }
+
+    /// When [`Self::handle_timeout`] is next needed, at the latest.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<Timestamp> {
+        self.timers.next()
+    }
+
+    /// The next thing for the world outside.
+    pub fn poll_output(&mut self) -> Option<Output> {
+        self.outputs.pop_front()
+    }
+
+    /// The next order for `worker`. The calls take turns, each keeps its own order, and an order that
+    /// is taken must be delivered: ask only when the ring has room.
+    pub fn poll_command(&mut self, worker: u8) -> Option<FlowCommand> {
+        let ready = self.ready.get_mut(usize::from(worker))?;
+        while let Some(id) = ready.pop_front() {
+            let Some(call) = self.calls.get_mut(id) else {
+                continue;
+            };
+            let flow = call.flow;
+            let command = call.next_order().and_then(|order| order.into_command(flow));
+            if call.has_orders() {
+                ready.push_back(id);
+            }
+            if command.is_some() {
+                return command;
+            }
+        }
+        None
+    }
+
+    /// Ends every session in an orderly way and accepts no new ones. [`Self::is_empty`] says when
+    /// they are gone.
+    pub fn stop(&mut self, now: Timestamp) {
+        self.stopping = true;
+        let calls: Vec<_> = self.calls.iter().map(|(id, _)| id).collect();
+        for id in calls {
+            self.begin_end(id, EndReason::AdministrativeStop, now);
+        }
+        let without_calls = |(id, connection): (ConnectionId, &Connection)| {
+            connection.calls.is_empty().then_some(id)
+        };
+        let idle: Vec<_> = self.connections.iter().filter_map(without_calls).collect();
+        for id in idle {
+            self.stop_connection(id, StopReason::STOP_LOCAL_SHUTDOWN, now);
+        }
+        self.settle(now);
+    }
+
+    /// Whether no connection and no call is left.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.connections.is_empty() && self.calls.is_empty()
+    }
+}

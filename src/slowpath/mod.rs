@@ -1,1 +1,54 @@
-//! The event loop: the only room with sockets, timers and a clock.
+//! The slow path: the only room with sockets, timers and a clock.
+//!
+//! - `start` brings everything up, in this order: `ports` (DPDK), `kernel` (TAP, TUN, netlink),
+//!   `workers`, sockets, sessions.
+//! - `event_loop` is the one loop; each of its sources is a file: `sockets` (TCP/1723), `exception`
+//!   (TAP and TUN), `kernel_mirror` (routes and neighbours), `admin_socket`, `signals`, `worker_link`.
+//! - `view` is what `pns show` sees, `events` what the log says, `supervisor` watches the workers.
+
+pub mod device;
+pub mod jobs;
+pub mod netlink;
+pub mod notify;
+pub mod sysctl;
+pub mod tap;
+pub mod tun;
+pub mod watchdog;
+
+#[cfg(feature = "dpdk")]
+pub mod start;
+
+#[cfg(feature = "dpdk")]
+mod admin_socket;
+#[cfg(feature = "dpdk")]
+mod event_loop;
+#[cfg(feature = "dpdk")]
+mod events;
+#[cfg(feature = "dpdk")]
+mod exception;
+#[cfg(feature = "dpdk")]
+mod kernel;
+#[cfg(feature = "dpdk")]
+mod kernel_mirror;
+#[cfg(feature = "dpdk")]
+mod ports;
+#[cfg(feature = "dpdk")]
+mod settings;
+#[cfg(feature = "dpdk")]
+mod signals;
+#[cfg(feature = "dpdk")]
+mod sockets;
+#[cfg(feature = "dpdk")]
+mod start_error;
+#[cfg(feature = "dpdk")]
+mod supervisor;
+#[cfg(feature = "dpdk")]
+mod token;
+#[cfg(feature = "dpdk")]
+mod view;
+#[cfg(feature = "dpdk")]
+mod worker_link;
+#[cfg(feature = "dpdk")]
+mod worker_threads;
+#[cfg(feature = "dpdk")]
+mod workers;

@@ -1,18 +1,21 @@
-//! The Call ID of RFC 2637 §2: each end of a call chooses the number that the other end must put
-//! into the key field of GRE towards it.
+//! The Call ID: the 16-bit name one end gives a call, carried in control messages and in the Key
+//! of every enhanced GRE header towards that end (RFC 2637 §3.2.2, §4.1).
 
 use std::fmt;
 
-/// A 16-bit Call ID. Zero is legal on the wire (old clients choose it), but we never allocate it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+/// A Call ID. Ours says which bucket, and so which worker, owns the call's flow.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(transparent)]
 pub struct CallId(u16);
 
 impl CallId {
-    /// Wraps a number from the wire.
+    /// How many buckets Call IDs fall into.
+    pub const BUCKETS: usize = 256;
+
+    /// The Call ID with this number. Peers may use 0 (old pptp-linux always does); we never do.
     #[must_use]
-    pub const fn new(value: u16) -> Self {
-        Self(value)
+    pub const fn new(number: u16) -> Self {
+        Self(number)
     }
 
     /// The number on the wire.
@@ -21,15 +24,35 @@ impl CallId {
         self.0
     }
 
-    /// The low 8 bits, which alone decide the worker that owns the call.
+    /// The low 8 bits: the index into the one table that maps Call IDs to workers.
     #[must_use]
     pub const fn bucket(self) -> u8 {
-        self.0.to_be_bytes()[1]
+        let [_, low] = self.0.to_be_bytes();
+        low
     }
 }
 
 impl fmt::Display for CallId {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{}", self.0)
+        fmt::Display::fmt(&self.0, formatter)
+    }
+}
+
+impl fmt::Debug for CallId {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "CallId({})", self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_bucket_is_the_low_byte() {
+        assert_eq!(CallId::new(0x12_34).bucket(), 0x34);
+        assert_eq!(CallId::new(0xff_00).bucket(), 0);
+        assert_eq!(CallId::new(513).to_string(), "513");
+        assert_eq!(size_of::<CallId>(), 2);
     }
 }

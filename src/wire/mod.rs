@@ -14,4 +14,5 @@ pub mod lcp;
 pub mod mppe;
 pub mod options;
 pub mod ppp;
+pub mod pptp;
 pub mod tcp_mss;

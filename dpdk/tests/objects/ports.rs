@@ -243,6 +243,22 @@ fn more_queues_than_the_device_has_are_refused() {
 }
 
 #[test]
+fn the_mtu_is_what_was_asked_for_or_an_error() {
+    let pool = pool(255);
+    let with = |mtu| PortConfig {
+        mtu,
+        ..PortConfig::default()
+    };
+    let port = Port::probe(eal(), &unique("net_null")).unwrap();
+    let port = port.configure(&with(None), &pool).unwrap();
+    assert_eq!(port.mtu(), 1500);
+    let port = port.configure(&with(Some(1400)), &pool).unwrap();
+    assert_eq!(port.mtu(), 1400);
+    let refused = port.configure(&with(Some(20)), &pool).unwrap_err();
+    assert!(matches!(refused, Error::Port { .. }), "{refused}");
+}
+
+#[test]
 fn a_taken_name_leaves_the_first_cable_alone() {
     let pool = pool(255);
     let name = unique("twice");

@@ -1,0 +1,258 @@
+//! The command line: `pns run`, `pns check`, `pns show`. Exit codes: 0 fine, 1 failed, 2 usage.
+
+use std::fmt;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::config::{Config, DEFAULT_SOCKET, UsersFileMode, machine_check};
+use crate::operate::admin::{Request, Response, Selector};
+use crate::operate::{client, show};
+
+/// A PPTP network server whose data path bypasses the kernel.
+#[derive(Debug, Parser)]
+#[command(name = "pns", version, about, after_help = EXAMPLES, subcommand_required = true)]
+#[command(arg_required_else_help = true)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  pns check /etc/pns/pns.toml         is the file right, and the machine ready for it?
+  pns run --config /etc/pns/pns.toml  serve until SIGTERM or Ctrl-C
+  pns show sessions                   who is connected
+  pns show session alice              everything about one user's session
+  pns show drops --json               where frames end, for a program
+
+Exit codes: 0 fine, 1 failed, 2 wrong usage.";
+
+const CHECK_HELP: &str = "\
+Prints every mistake in the file and in the users file that it names, as file:line:column, then \
+what is probably not meant, then what this machine lacks: drivers, hugepages, IOMMU, cores.
+
+Exits with 0 if the file is right, whatever the machine lacks: a file may be checked on another \
+machine than the one it is for. With --strict every warning and everything that is lacking counts.";
+
+const SHOW_EXAMPLES: &str = "\
+Examples:
+  pns show sessions
+  pns show session 4711          by our Call ID
+  pns show session alice         by user
+  pns show session user:4711     by user, for a name that is a number
+  pns show ports --json | jq '.ports[].rx_frames'";
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Serve until told to stop
+    Run {
+        /// The configuration file
+        #[arg(long, value_name = "FILE")]
+        config: PathBuf,
+    },
+    /// Check a configuration file, and this machine against it
+    #[command(long_about = CHECK_HELP)]
+    Check {
+        /// The configuration file
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+        /// Fail on warnings and on what this machine lacks, too
+        #[arg(long)]
+        strict: bool,
+    },
+    /// Ask a running server
+    #[command(after_help = SHOW_EXAMPLES)]
+    Show(Show),
+}
+
+/// A question to a running server.
+#[derive(Debug, Args)]
+pub struct Show {
+    /// What to show.
+    #[command(subcommand)]
+    pub what: What,
+    /// Print one JSON document instead of a table
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// The server's admin socket
+    #[arg(long, global = true, value_name = "PATH", default_value = DEFAULT_SOCKET)]
+    pub socket: PathBuf,
+}
+
+/// What to show.
+#[derive(Debug, Subcommand)]
+pub enum What {
+    /// The server as a whole: version, uptime, how full it is
+    Status,
+    /// Every session, a line each
+    Sessions,
+    /// Everything about the sessions of one Call ID or user
+    Session {
+        /// Our Call ID, or a user's name; user:NAME for a name that is a number
+        #[arg(value_name = "CALL-ID|USER")]
+        which: String,
+    },
+    /// The workers: load, frames, heartbeat
+    Workers,
+    /// The ports: link, frames, the kernel's share
+    Ports,
+    /// Dropped frames by worker and reason
+    Drops,
+    /// The address pools: how full they are
+    Pools,
+}
+
+impl What {
+    fn request(&self) -> Request {
+        match self {
+            Self::Status => Request::Status {},
+            Self::Sessions => Request::Sessions {},
+            Self::Session { which } => Request::Session {
+                which: Selector::from_word(which),
+            },
+            Self::Workers => Request::Workers {},
+            Self::Ports => Request::Ports {},
+            Self::Drops => Request::Drops {},
+            Self::Pools => Request::Pools {},
+        }
+    }
+}
+
+/// How it ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// Exit code 0.
+    Fine,
+    /// Exit code 1; why has been written to standard error.
+    Failed,
+}
+
+impl From<Outcome> for ExitCode {
+    fn from(outcome: Outcome) -> Self {
+        match outcome {
+            Outcome::Fine => Self::SUCCESS,
+            Outcome::Failed => Self::FAILURE,
+        }
+    }
+}
+
+/// Does what the command line says; `serve` runs the server with a configuration that is right.
+pub fn execute<E: fmt::Display>(
+    cli: &Cli,
+    serve: impl FnOnce(Config) -> Result<(), E>,
+) -> ExitCode {
+    let (mut out, mut err) = (io::stdout().lock(), io::stderr());
+    let outcome = execute_with(cli, Path::new("/"), &mut out, &mut err, serve);
+    // A reader that has seen enough (`pns show sessions | head`) is no failure.
+    match outcome {
+        Ok(outcome) => outcome.into(),
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
+        Err(_) => ExitCode::FAILURE,
+    }
+}
+
+fn execute_with<E: fmt::Display>(
+    cli: &Cli,
+    root: &Path,
+    out: &mut dyn Write,
+    err: &mut dyn Write,
+    serve: impl FnOnce(Config) -> Result<(), E>,
+) -> io::Result<Outcome> {
+    match &cli.command {
+        Command::Run { config } => run(config, err, serve),
+        Command::Check { file, strict } => check(file, *strict, root, out, err),
+        Command::Show(show) => ask(show, out, err),
+    }
+}
+
+fn run<E: fmt::Display>(
+    file: &Path,
+    err: &mut dyn Write,
+    serve: impl FnOnce(Config) -> Result<(), E>,
+) -> io::Result<Outcome> {
+    let config = match Config::load(file) {
+        Ok(config) => config,
+        Err(errors) => {
+            writeln!(err, "{errors}\npns: not started")?;
+            return Ok(Outcome::Failed);
+        }
+    };
+    for warning in &config.warnings {
+        writeln!(err, "warning: {warning}")?;
+    }
+    if let Err(error) = serve(config) {
+        writeln!(err, "pns: {error}")?;
+        return Ok(Outcome::Failed);
+    }
+    Ok(Outcome::Fine)
+}
+
+fn check(
+    file: &Path,
+    strict: bool,
+    root: &Path,
+    out: &mut dyn Write,
+    err: &mut dyn Write,
+) -> io::Result<Outcome> {
+    let config = match Config::load_with(file, UsersFileMode::Warn) {
+        Ok(config) => config,
+        Err(errors) => {
+            writeln!(
+                err,
+                "{errors}\n{}: wrong in {} places",
+                file.display(),
+                errors.0.len()
+            )?;
+            return Ok(Outcome::Failed);
+        }
+    };
+    for warning in &config.warnings {
+        writeln!(out, "warning: {warning}")?;
+    }
+    let findings = machine_check(&config, root);
+    for finding in &findings {
+        writeln!(out, "this machine: {finding}")?;
+    }
+    let (warnings, lacks) = (config.warnings.len(), findings.len());
+    let summary = format!("{warnings} warning(s), this machine lacks {lacks} thing(s)");
+    writeln!(out, "{}: right; {summary}", file.display())?;
+    Ok(if strict && warnings + lacks > 0 {
+        Outcome::Failed
+    } else {
+        Outcome::Fine
+    })
+}
+
+fn ask(question: &Show, out: &mut dyn Write, err: &mut dyn Write) -> io::Result<Outcome> {
+    let response = match client::ask(&question.socket, &question.what.request()) {
+        Ok(response) => response,
+        Err(error) => {
+            writeln!(err, "pns: {error}")?;
+            return Ok(Outcome::Failed);
+        }
+    };
+    if let Response::Error(_) = response {
+        // A program that asked for JSON gets JSON even then.
+        if question.json {
+            write!(out, "{}", show::json(&response))?;
+        } else {
+            write!(err, "pns: {}", show::text(&response))?;
+        }
+        return Ok(Outcome::Failed);
+    }
+    let text = if question.json {
+        show::json(&response)
+    } else {
+        show::text(&response)
+    };
+    write!(out, "{text}")?;
+    Ok(Outcome::Fine)
+}
+
+#[cfg(test)]
+mod tests;

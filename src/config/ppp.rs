@@ -1,0 +1,178 @@
+//! `[ppp]`: what we negotiate with the peer (RFC 1661, RFC 2759, RFC 3078, RFC 1332).
+
+use std::net::Ipv4Addr;
+use std::time::Duration;
+
+use super::address::host_address;
+use super::error::Fault;
+use super::table::Table;
+use super::words::{name, one_of, printable};
+
+/// The PPP link.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ppp {
+    /// Maximum-Receive-Unit that we ask for (RFC 1661 §6.1), octets.
+    pub mru: u16,
+    /// Most octets in a packet to the client, whatever larger MRU it asks for.
+    pub mtu_max: u16,
+    /// A link quiet for so long is sent an LCP Echo-Request (RFC 1661 §5.8).
+    pub lcp_echo_interval: Duration,
+    /// So many LCP Echo-Requests without an answer end the call.
+    pub lcp_echo_failures_max: u8,
+    /// Restart timer (RFC 1661 §4.6).
+    pub restart_timer: Duration,
+    /// Max-Configure (RFC 1661 §4.6).
+    pub configure_max: u8,
+    /// Max-Terminate (RFC 1661 §4.6).
+    pub terminate_max: u8,
+    /// Max-Failure (RFC 1661 §4.6).
+    pub failure_max: u8,
+    /// How the client proves who it is.
+    pub authentication: Authentication,
+    /// Encryption.
+    pub mppe: Mppe,
+    /// What clients are told about the network.
+    pub ipcp: Ipcp,
+}
+
+/// How the client proves who it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Authentication {
+    /// What we offer, best first; never empty.
+    pub methods: Vec<AuthenticationMethod>,
+    /// How often a client may try again after a wrong password on the same call.
+    pub retries_max: u8,
+    /// Name field of our Challenge (RFC 2759 §3); `None`: `server.host_name`.
+    pub challenge_name: Option<String>,
+}
+
+/// A way to prove who one is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AuthenticationMethod {
+    /// MS-CHAPv2 (RFC 2759).
+    MsChapV2,
+}
+
+/// Microsoft Point-to-Point Encryption (RFC 3078).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Mppe {
+    /// Whether calls must, may or do not encrypt.
+    pub policy: MppePolicy,
+    /// Key length.
+    pub strength: MppeStrength,
+}
+
+/// Whether calls encrypt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MppePolicy {
+    /// A client that does not encrypt is let go, and no clear packet passes.
+    Required,
+    /// A client may decline.
+    Optional,
+    /// Never offered.
+    Off,
+}
+
+/// Key length of MPPE, always stateless (RFC 3078 §8.1: keys change with every packet).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MppeStrength {
+    /// 128-bit keys.
+    Bits128,
+}
+
+/// What clients are told about the network (RFC 1332, RFC 1877).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ipcp {
+    /// Primary and secondary DNS server.
+    pub dns: Vec<Ipv4Addr>,
+    /// Primary and secondary NetBIOS name server.
+    pub nbns: Vec<Ipv4Addr>,
+    /// The pool for users for whom nothing else is said; it exists.
+    pub pool: String,
+}
+
+const POLICIES: &[(&str, MppePolicy)] = &[
+    ("required", MppePolicy::Required),
+    ("optional", MppePolicy::Optional),
+    ("off", MppePolicy::Off),
+];
+
+pub(super) fn read(table: &mut Table<'_, '_>) -> Ppp {
+    Ppp {
+        mru: table.number("mru", 1400, 128..=1_960),
+        mtu_max: table.number("mtu_max", 1400, 128..=1_960),
+        lcp_echo_interval: table.seconds("lcp_echo_interval_s", 30, 1..=3_600),
+        lcp_echo_failures_max: table.number("lcp_echo_failures_max", 4, 1..=100),
+        restart_timer: table.seconds("restart_timer_s", 3, 1..=60),
+        configure_max: table.number("configure_max", 10, 1..=100),
+        terminate_max: table.number("terminate_max", 2, 1..=20),
+        failure_max: table.number("failure_max", 5, 1..=50),
+        authentication: table.section("authentication", read_authentication),
+        mppe: table.section("mppe", read_mppe),
+        ipcp: table.section("ipcp", read_ipcp),
+    }
+}
+
+fn read_authentication(table: &mut Table<'_, '_>) -> Authentication {
+    let methods = table.list("methods", method);
+    if methods.as_ref().is_some_and(Vec::is_empty) {
+        let fault = Fault::new("is empty, so nobody could log in", "write [\"mschapv2\"]");
+        table.refuse("methods", fault);
+    }
+    Authentication {
+        methods: methods.unwrap_or_else(|| vec![AuthenticationMethod::MsChapV2]),
+        retries_max: table.number("retries_max", 0, 0..=3),
+        challenge_name: table.parsed("challenge_name", printable(64)),
+    }
+}
+
+fn method(text: &str) -> Result<AuthenticationMethod, Fault> {
+    const NOT_BUILT: [&str; 5] = ["mschap", "chap", "chap-md5", "pap", "eap"];
+    if NOT_BUILT.contains(&text) {
+        return Err(Fault::new(
+            format!("{text} is not built yet"),
+            "write \"mschapv2\"",
+        ));
+    }
+    one_of("a method", &[("mschapv2", AuthenticationMethod::MsChapV2)])(text)
+}
+
+fn read_mppe(table: &mut Table<'_, '_>) -> Mppe {
+    let policy = table.parsed("policy", one_of("a policy", POLICIES));
+    Mppe {
+        policy: policy.unwrap_or(MppePolicy::Required),
+        strength: table
+            .parsed("strength", strength)
+            .unwrap_or(MppeStrength::Bits128),
+    }
+}
+
+fn strength(text: &str) -> Result<MppeStrength, Fault> {
+    if ["40", "56"].contains(&text) {
+        let problem = format!("{text}-bit keys are weak, and not built yet");
+        return Err(Fault::new(problem, "write \"128\""));
+    }
+    one_of("a key length", &[("128", MppeStrength::Bits128)])(text)
+}
+
+fn read_ipcp(table: &mut Table<'_, '_>) -> Ipcp {
+    Ipcp {
+        dns: read_name_servers(table, "dns"),
+        nbns: read_name_servers(table, "nbns"),
+        pool: table
+            .parsed("pool", name(32))
+            .unwrap_or_else(|| "default".to_owned()),
+    }
+}
+
+fn read_name_servers(table: &mut Table<'_, '_>, key: &'static str) -> Vec<Ipv4Addr> {
+    let servers = table.list(key, host_address).unwrap_or_default();
+    if servers.len() > 2 {
+        let problem = format!("names {} servers", servers.len());
+        table.refuse(
+            key,
+            Fault::new(problem, "write a primary and a secondary (RFC 1877)"),
+        );
+    }
+    servers
+}

@@ -1,0 +1,225 @@
+//! `[users]` and the file it names: who may log in, with which password.
+//!
+//! Passwords become NT hashes (RFC 2759 §8.3) while the file is read; no copy of the clear text is
+//! kept. The hash is as good as the password, so the file is refused if others can read it.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::net::Ipv4Addr;
+use std::path::{Path, PathBuf};
+
+use super::address::host_address;
+use super::error::{Fault, Report};
+use super::table::{Table, read_document};
+use super::words::name;
+use crate::auth::secret::NtHash;
+
+/// Longest user name, in bytes: what fits a RADIUS User-Name too (RFC 2865 §5.1).
+const USER_NAME_LENGTH_MAX: usize = 253;
+/// Longest password, in characters (RFC 2759 §8.1).
+const PASSWORD_LENGTH_MAX: usize = 256;
+/// Passwords shorter than this are warned about: MS-CHAPv2 lets a listener guess offline.
+const PASSWORD_LENGTH_ADVISED: usize = 8;
+
+/// The local users.
+pub struct Users {
+    /// The file they were read from.
+    pub file: PathBuf,
+    by_name: BTreeMap<String, User>,
+}
+
+/// Who may log in.
+pub struct User {
+    /// The name, as the client sends it.
+    pub name: String,
+    /// The NT hash of the password (RFC 2759 §8.3).
+    pub nt_hash: NtHash,
+    /// The address that only this user gets, in a pool's ranges or not.
+    pub address: Option<Ipv4Addr>,
+    /// The pool to lease from, or to take the gateway from beside [`Self::address`], instead of
+    /// `ppp.ipcp.pool`; it exists.
+    pub pool: Option<String>,
+}
+
+impl Users {
+    /// The user with exactly this name.
+    #[must_use]
+    pub fn find(&self, name: &str) -> Option<&User> {
+        self.by_name.get(name)
+    }
+
+    /// Every user, by name.
+    pub fn iter(&self) -> impl Iterator<Item = &User> {
+        self.by_name.values()
+    }
+
+    /// How many users there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.by_name.len()
+    }
+
+    /// Whether nobody may log in.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.by_name.is_empty()
+    }
+}
+
+/// How many, never who nor with what.
+impl fmt::Debug for Users {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Users")
+            .field("file", &self.file)
+            .field("count", &self.by_name.len())
+            .finish_non_exhaustive()
+    }
+}
+
+/// `users.file`, relative to the directory of the configuration file.
+pub(super) fn read_section(table: &mut Table<'_, '_>, config_file: &Path) -> Option<PathBuf> {
+    let file = table.required("file", "file = \"users.toml\"", |text| {
+        if text.is_empty() || text.contains('\0') {
+            return Err(Fault::new(
+                "is not a path",
+                "write for example \"users.toml\"",
+            ));
+        }
+        Ok(PathBuf::from(text))
+    })?;
+    Some(
+        config_file
+            .parent()
+            .unwrap_or_else(|| Path::new(""))
+            .join(file),
+    )
+}
+
+/// Reads the users file. Errors go to `report`, which stands for that file.
+pub(super) fn read_file<'t>(
+    report: &mut Report<'t>,
+    text: &'t str,
+    file: PathBuf,
+    check: impl Fn(&User) -> Result<(), (&'static str, Fault)>,
+) -> Users {
+    let users = read_document(report, text, |table| table.sections("user", read_user));
+    let mut by_name: BTreeMap<String, (usize, User)> = BTreeMap::new();
+    let mut addresses: BTreeMap<Ipv4Addr, String> = BTreeMap::new();
+    for (index, user) in users.into_iter().flatten().enumerate() {
+        let Some(user) = user else { continue };
+        let path = |key: &str| format!("user[{index}].{key}");
+        if let Err((key, fault)) = check(&user) {
+            report.error(&path(key), fault);
+        }
+        if let Some(address) = user.address
+            && let Some(other) = addresses.insert(address, user.name.clone())
+        {
+            let fault = Fault::new(format!("{address} already is the address of {other:?}"), "");
+            report.error(&path("address"), fault);
+        }
+        if let Some((earlier, _)) = by_name.get(&user.name) {
+            let line = report
+                .line_of(&format!("user[{earlier}].name"))
+                .unwrap_or(0);
+            let problem = format!("{:?} is already a user, on line {line}", user.name);
+            report.error(
+                &path("name"),
+                Fault::new(problem, "take one of the two out"),
+            );
+            continue;
+        }
+        by_name.insert(user.name.clone(), (index, user));
+    }
+    let by_name = by_name
+        .into_iter()
+        .map(|(name, (_, user))| (name, user))
+        .collect();
+    Users { file, by_name }
+}
+
+fn read_user(table: &mut Table<'_, '_>) -> Option<User> {
+    let user_name = table.required("name", "name = \"alice\"", user_name);
+    let nt_hash = read_nt_hash(table);
+    let address = table.parsed("address", host_address);
+    let pool = table.parsed("pool", name(32));
+    Some(User {
+        name: user_name?,
+        nt_hash: nt_hash?,
+        address,
+        pool,
+    })
+}
+
+fn read_nt_hash(table: &mut Table<'_, '_>) -> Option<NtHash> {
+    let short = std::cell::Cell::new(false);
+    let from_password = table.parsed("password", |password| {
+        let length = password.chars().count();
+        short.set(length < PASSWORD_LENGTH_ADVISED);
+        if length == 0 || length > PASSWORD_LENGTH_MAX {
+            let cure = format!("write 1 to {PASSWORD_LENGTH_MAX} characters");
+            return Err(Fault::new(format!("has {length} characters"), cure));
+        }
+        Ok(NtHash::from_password(password))
+    });
+    if short.get() {
+        let cure = "whoever hears a log-in can guess offline: better use 12 or more";
+        let problem = format!("has fewer than {PASSWORD_LENGTH_ADVISED} characters");
+        table.warn("password", Fault::new(problem, cure));
+    }
+    let from_hex = table.parsed("nt_hash", nt_hash);
+    match (table.has("password"), table.has("nt_hash")) {
+        (true, true) => {
+            let fault = Fault::new("is there beside user.password", "take one of the two out");
+            table.refuse("nt_hash", fault);
+            None
+        }
+        (true, false) => from_password,
+        (false, true) => from_hex,
+        (false, false) => {
+            table.refuse_missing(
+                "password",
+                "password = \"…\", or nt_hash = \"32 hex digits\"",
+            );
+            None
+        }
+    }
+}
+
+/// Thirty-two hexadecimal digits. The message does not repeat them: they are a secret.
+fn nt_hash(text: &str) -> Result<NtHash, Fault> {
+    let refused = || Fault::new("is not an NT hash", "write 32 hexadecimal digits");
+    let digits: &[u8; 32] = text.as_bytes().try_into().map_err(|_| refused())?;
+    let mut bytes = [0u8; 16];
+    for (byte, pair) in bytes.iter_mut().zip(digits.chunks_exact(2)) {
+        for digit in pair {
+            let value = char::from(*digit)
+                .to_digit(16)
+                .and_then(|value| u8::try_from(value).ok());
+            *byte = (*byte << 4) | value.ok_or_else(refused)?;
+        }
+    }
+    Ok(NtHash::from_bytes(bytes))
+}
+
+fn user_name(text: &str) -> Result<String, Fault> {
+    if text.is_empty() || text.len() > USER_NAME_LENGTH_MAX || text.chars().any(char::is_control) {
+        let cure = format!("write 1 to {USER_NAME_LENGTH_MAX} bytes without control characters");
+        return Err(Fault::new(format!("{text:?} cannot be a user name"), cure));
+    }
+    Ok(text.to_owned())
+}
+
+/// Why the users file is refused with this mode, and the command that helps.
+pub(super) fn mode_fault(file: &Path, mode: u32) -> Option<Fault> {
+    (mode & 0o007 != 0).then(|| {
+        Fault::new(
+            format!(
+                "{} holds passwords, and its mode {:04o} lets every user of this machine at it",
+                file.display(),
+                mode & 0o7777
+            ),
+            format!("run: chmod o-rwx {}", file.display()),
+        )
+    })
+}

@@ -1,0 +1,221 @@
+//! The admin protocol: one line of JSON asks (`{"show":"sessions"}`), one line of JSON answers
+//! (`{"sessions":[…]}` or `{"error":{…}}`). Several questions may follow each other on one
+//! connection. Pure: bytes and a [`View`] in, a value out.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::rows::{DropRow, PoolRow, PortRow, SessionDetail, SessionRow, Status, WorkerRow};
+
+/// Longest request, newline included, in bytes.
+pub const REQUEST_LENGTH_MAX: usize = 4096;
+
+/// A question.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "show", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Request {
+    /// The server as a whole.
+    Status {},
+    /// Every session, in a line each.
+    Sessions {},
+    /// Sessions with everything that is known of them.
+    Session {
+        /// A Call ID of ours, or a user's name.
+        which: Selector,
+    },
+    /// The workers.
+    Workers {},
+    /// The ports.
+    Ports {},
+    /// Dropped frames by worker and reason.
+    Drops {},
+    /// The pools.
+    Pools {},
+}
+
+/// Which session: several users share a name, and each local address has Call IDs of its own, so
+/// the answer may be more than one.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Selector {
+    /// Our Call ID.
+    CallId(u16),
+    /// The name that the user logged in with.
+    User(String),
+}
+
+impl Selector {
+    /// Reads what an operator types: a number is a Call ID, anything else a user; `user:1234` is a
+    /// user whose name is a number.
+    #[must_use]
+    pub fn from_word(word: &str) -> Self {
+        match (word.strip_prefix("user:"), word.parse()) {
+            (Some(user), _) => Self::User(user.to_owned()),
+            (None, Ok(call_id)) => Self::CallId(call_id),
+            (None, Err(_)) => Self::User(word.to_owned()),
+        }
+    }
+}
+
+impl fmt::Display for Selector {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::CallId(call_id) => write!(formatter, "Call ID {call_id}"),
+            Self::User(user) => write!(formatter, "user {user:?}"),
+        }
+    }
+}
+
+/// An answer.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Response {
+    /// To [`Request::Status`].
+    Status(Status),
+    /// To [`Request::Sessions`].
+    Sessions(Vec<SessionRow>),
+    /// To [`Request::Session`]; never empty.
+    Session(Vec<SessionDetail>),
+    /// To [`Request::Workers`].
+    Workers(Vec<WorkerRow>),
+    /// To [`Request::Ports`].
+    Ports(Vec<PortRow>),
+    /// To [`Request::Drops`].
+    Drops(Vec<DropRow>),
+    /// To [`Request::Pools`].
+    Pools(Vec<PoolRow>),
+    /// There is no answer.
+    Error(AdminError),
+}
+
+impl Response {
+    /// The line that goes over the socket, newline included.
+    #[must_use]
+    pub fn to_line(&self) -> Vec<u8> {
+        // Rows are plain strings and numbers; a float that JSON cannot say is written as null.
+        let mut line = serde_json::to_vec(self).unwrap_or_else(|_| {
+            br#"{"error":{"code":"internal","message":"the answer cannot be written as JSON"}}"#
+                .to_vec()
+        });
+        line.push(b'\n');
+        line
+    }
+}
+
+/// Why there is no answer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AdminError {
+    /// For programs.
+    pub code: ErrorCode,
+    /// For people: what is wrong and what would be right.
+    pub message: String,
+}
+
+/// Why there is no answer, for programs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ErrorCode {
+    /// The request is longer than [`REQUEST_LENGTH_MAX`]; the connection must be closed.
+    RequestTooLong,
+    /// The line is not a request.
+    RequestMalformed,
+    /// No session is the one that was asked for.
+    SessionUnknown,
+    /// The server failed.
+    Internal,
+}
+
+/// What there is to see: the event loop's side.
+pub trait View {
+    /// The server as a whole.
+    fn status(&self) -> Status;
+    /// Every session.
+    fn sessions(&self) -> Vec<SessionRow>;
+    /// The sessions that `which` means.
+    fn session(&self, which: &Selector) -> Vec<SessionDetail>;
+    /// Every worker.
+    fn workers(&self) -> Vec<WorkerRow>;
+    /// Every port.
+    fn ports(&self) -> Vec<PortRow>;
+    /// Every worker's drops; reasons that never happened may be left out.
+    fn drops(&self) -> Vec<DropRow>;
+    /// Every pool.
+    fn pools(&self) -> Vec<PoolRow>;
+}
+
+/// Answers one question.
+#[must_use]
+pub fn handle(request: &Request, view: &dyn View) -> Response {
+    match request {
+        Request::Status {} => Response::Status(view.status()),
+        Request::Sessions {} => Response::Sessions(view.sessions()),
+        Request::Session { which } => {
+            let sessions = view.session(which);
+            if sessions.is_empty() {
+                let message = format!("there is no session of {which}; see: pns show sessions");
+                return Response::Error(AdminError {
+                    code: ErrorCode::SessionUnknown,
+                    message,
+                });
+            }
+            Response::Session(sessions)
+        }
+        Request::Workers {} => Response::Workers(view.workers()),
+        Request::Ports {} => Response::Ports(view.ports()),
+        Request::Drops {} => Response::Drops(view.drops()),
+        Request::Pools {} => Response::Pools(view.pools()),
+    }
+}
+
+/// What stands at the front of what a client has sent so far.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Received {
+    /// No whole line yet.
+    Incomplete,
+    /// A line, of so many bytes with its newline: a request, or the reason why it is none.
+    Line {
+        /// Bytes to take from the front of the buffer.
+        length: usize,
+        /// The request.
+        request: Result<Request, AdminError>,
+    },
+    /// More than a request can have, and no end of line: answer, and close the connection.
+    TooLong(AdminError),
+}
+
+/// Reads the first request in `buffer`.
+#[must_use]
+pub fn receive(buffer: &[u8]) -> Received {
+    let window = buffer.get(..REQUEST_LENGTH_MAX).unwrap_or(buffer);
+    let Some(end) = window.iter().position(|byte| *byte == b'\n') else {
+        if window.len() < REQUEST_LENGTH_MAX {
+            return Received::Incomplete;
+        }
+        let message = format!("a request has at most {REQUEST_LENGTH_MAX} bytes");
+        return Received::TooLong(AdminError {
+            code: ErrorCode::RequestTooLong,
+            message,
+        });
+    };
+    let line = window.get(..end).unwrap_or_default();
+    let request = serde_json::from_slice(line).map_err(|error| AdminError {
+        code: ErrorCode::RequestMalformed,
+        message: format!("{error}; ask like {{\"show\":\"sessions\"}}"),
+    });
+    Received::Line {
+        length: end + 1,
+        request,
+    }
+}
+
+/// The line that asks `request`, newline included.
+#[must_use]
+pub fn request_line(request: &Request) -> Vec<u8> {
+    let mut line = serde_json::to_vec(request).unwrap_or_default();
+    line.push(b'\n');
+    line
+}
+
+#[cfg(test)]
+pub(super) mod tests;

@@ -1,0 +1,205 @@
+//! What `pns show` can show. The same values are printed as tables and as JSON, so a name here is a
+//! promise: units last, `upstream` is from the client, `downstream` is to the client.
+
+use std::net::Ipv4Addr;
+
+use serde::{Deserialize, Serialize};
+
+/// The server as a whole.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Status {
+    /// Version of the program.
+    pub version: String,
+    /// Host Name that peers are told.
+    pub host_name: String,
+    /// Seconds since the start.
+    pub uptime_s: u64,
+    /// Memory of the data path: `huge` or `no-huge`.
+    pub memory: String,
+    /// Control connections now.
+    pub control_connections: u32,
+    /// Most control connections at once.
+    pub control_connections_max: u32,
+    /// Calls now, in whatever state.
+    pub calls: u32,
+    /// Most calls at once.
+    pub calls_max: u32,
+    /// Turns of the slow path's loop that took more than 5 ms.
+    pub slow_turns: u64,
+}
+
+/// One session, in a line.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SessionRow {
+    /// Who logged in; empty before that.
+    pub user: String,
+    /// The client's address inside the call, once it has one.
+    pub address: Option<Ipv4Addr>,
+    /// Where the client dials from.
+    pub peer_address: Ipv4Addr,
+    /// The address that it dialled.
+    pub local_address: Ipv4Addr,
+    /// Our Call ID: in GRE towards us.
+    pub local_call_id: u16,
+    /// The client's Call ID: in GRE towards it.
+    pub peer_call_id: u16,
+    /// How far it is: `opening`, `link`, `authenticating`, `network`, `up`, `closing`.
+    pub state: String,
+    /// `mppe-128-stateless` or `none`.
+    pub encryption: String,
+    /// Seconds since the call was placed.
+    pub since_s: u64,
+    /// Frames from the client.
+    pub upstream_frames: u64,
+    /// Bytes of IP packets from the client.
+    pub upstream_bytes: u64,
+    /// Frames to the client.
+    pub downstream_frames: u64,
+    /// Bytes of IP packets to the client.
+    pub downstream_bytes: u64,
+    /// The worker that owns the flow.
+    pub worker: u16,
+}
+
+/// One session with everything that is known of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SessionDetail {
+    /// The line of `show sessions`.
+    #[serde(flatten)]
+    pub row: SessionRow,
+    /// Host Name of the peer's Start-Control-Connection-Request.
+    pub peer_host_name: String,
+    /// Vendor Name of the same message.
+    pub peer_vendor_name: String,
+    /// TCP port that the control connection comes from.
+    pub peer_port: u16,
+    /// What was negotiated, layer by layer.
+    pub negotiated: Vec<NegotiatedOption>,
+    /// Counters beyond those of the line.
+    pub counters: Vec<Counter>,
+    /// Frames of this call that were dropped, by reason.
+    pub drops: Vec<DropCount>,
+}
+
+/// One negotiated option.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NegotiatedOption {
+    /// `lcp`, `authentication`, `ccp`, `ipcp`, `call`.
+    pub layer: String,
+    /// The option's name in its RFC.
+    pub option: String,
+    /// What holds for us.
+    pub local: String,
+    /// What holds for the peer.
+    pub peer: String,
+}
+
+/// A counter by name.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counter {
+    /// Its name, with its unit last.
+    pub name: String,
+    /// Its value.
+    pub value: u64,
+}
+
+/// Dropped frames of one call.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DropCount {
+    /// The `DropReason` by name.
+    pub reason: String,
+    /// How many.
+    pub frames: u64,
+}
+
+/// One worker.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct WorkerRow {
+    /// Its number.
+    pub worker: u16,
+    /// Its core; `None`: wherever the scheduler likes.
+    pub core: Option<u16>,
+    /// `running`, `idle` or `stalled`.
+    pub state: String,
+    /// Flows that it owns.
+    pub flows: u32,
+    /// Turns of its loop since the start.
+    pub loops: u64,
+    /// Share of its turns that found nothing to do, 0 to 1.
+    pub idle_share: f64,
+    /// Frames from its queues and rings.
+    pub in_frames: u64,
+    /// Frames sent.
+    pub out_frames: u64,
+    /// Frames dropped, for whatever reason.
+    pub dropped_frames: u64,
+    /// Frames handed to the slow path.
+    pub punted_frames: u64,
+    /// Milliseconds since it last said that it is alive.
+    pub heartbeat_age_ms: u64,
+}
+
+/// One port.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PortRow {
+    /// Its name in the configuration.
+    pub name: String,
+    /// The DPDK device.
+    pub device: String,
+    /// The DPDK driver that serves it.
+    pub driver: String,
+    /// `access`, `network` or `both`.
+    pub side: String,
+    /// Its Ethernet address.
+    pub mac: String,
+    /// Octets of the largest IPv4 packet.
+    pub mtu: u16,
+    /// `up` or `down`.
+    pub link: String,
+    /// Megabits per second; `None` if the device does not say.
+    pub speed_mbps: Option<u32>,
+    /// Frames received.
+    pub rx_frames: u64,
+    /// Bytes received.
+    pub rx_bytes: u64,
+    /// Frames that the device lost for want of buffers or descriptors.
+    pub rx_missed_frames: u64,
+    /// Frames sent.
+    pub tx_frames: u64,
+    /// Bytes sent.
+    pub tx_bytes: u64,
+    /// The kernel's interface for it.
+    pub tap: String,
+    /// Frames given to the kernel there.
+    pub tap_to_kernel_frames: u64,
+    /// Frames that the kernel sent there.
+    pub tap_from_kernel_frames: u64,
+}
+
+/// Frames that one worker dropped for one reason.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DropRow {
+    /// The worker; `None`: the slow path.
+    pub worker: Option<u16>,
+    /// Where: `wire`, `gre`, `ppp`, `mppe`, `forwarding`, `punt`, …
+    pub layer: String,
+    /// The `DropReason` by name.
+    pub reason: String,
+    /// How many.
+    pub frames: u64,
+}
+
+/// One pool.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PoolRow {
+    /// Its name in the configuration.
+    pub name: String,
+    /// How many addresses it has.
+    pub size: u64,
+    /// Leased.
+    pub used: u64,
+    /// Ready to be leased.
+    pub free: u64,
+    /// Given back a moment ago, and resting.
+    pub quarantined: u64,
+}

@@ -1,0 +1,259 @@
+//! Answers as people read them.
+
+use super::admin::Response;
+use super::rows::{PortRow, SessionDetail, SessionRow, Status, WorkerRow};
+use super::table::{Table, human_bytes, human_duration, printable};
+
+/// The answer as text, newline at the end. For an error, its message.
+#[must_use]
+pub fn text(response: &Response) -> String {
+    match response {
+        Response::Status(status) => status_text(status),
+        Response::Sessions(rows) => sessions_text(rows),
+        Response::Session(details) => {
+            let parts: Vec<String> = details.iter().map(session_text).collect();
+            parts.join("\n")
+        }
+        Response::Workers(rows) => workers_text(rows),
+        Response::Ports(rows) => ports_text(rows),
+        Response::Drops(rows) => {
+            let mut table = Table::new(&["worker", "layer", "reason", ">frames"]);
+            for row in rows {
+                let worker = row
+                    .worker
+                    .map_or_else(|| "slow path".to_owned(), |id| id.to_string());
+                table.row(vec![
+                    worker,
+                    row.layer.clone(),
+                    row.reason.clone(),
+                    number(row.frames),
+                ]);
+            }
+            table.render()
+        }
+        Response::Pools(rows) => {
+            let mut table = Table::new(&["pool", ">size", ">used", ">free", ">quarantined"]);
+            for row in rows {
+                let numbers = [row.size, row.used, row.free, row.quarantined].map(number);
+                table.row(std::iter::once(row.name.clone()).chain(numbers).collect());
+            }
+            table.render()
+        }
+        Response::Error(error) => format!("{}\n", printable(&error.message)),
+    }
+}
+
+/// The answer as one JSON document, indented, newline at the end.
+#[must_use]
+pub fn json(response: &Response) -> String {
+    let text = serde_json::to_string_pretty(response).unwrap_or_else(|_| "{}".to_owned());
+    text + "\n"
+}
+
+fn status_text(status: &Status) -> String {
+    let of = |now: u32, max: u32| format!("{now} of {max}");
+    fields(&[
+        ("version", status.version.clone()),
+        ("host name", status.host_name.clone()),
+        ("up for", human_duration(status.uptime_s)),
+        ("memory", status.memory.clone()),
+        (
+            "connections",
+            of(status.control_connections, status.control_connections_max),
+        ),
+        ("calls", of(status.calls, status.calls_max)),
+        ("slow turns", number(status.slow_turns)),
+    ])
+}
+
+fn sessions_text(rows: &[SessionRow]) -> String {
+    let mut table = Table::new(&[
+        "user",
+        "address",
+        "from",
+        ">call",
+        ">peer call",
+        "state",
+        "encryption",
+        ">since",
+        ">up",
+        ">down",
+        ">worker",
+    ]);
+    for row in rows {
+        table.row(vec![
+            or_dash(&row.user),
+            row.address
+                .map_or_else(|| "-".to_owned(), |address| address.to_string()),
+            row.peer_address.to_string(),
+            row.local_call_id.to_string(),
+            row.peer_call_id.to_string(),
+            row.state.clone(),
+            row.encryption.clone(),
+            human_duration(row.since_s),
+            human_bytes(row.upstream_bytes),
+            human_bytes(row.downstream_bytes),
+            row.worker.to_string(),
+        ]);
+    }
+    table.render()
+}
+
+fn session_text(detail: &SessionDetail) -> String {
+    let row = &detail.row;
+    let traffic = |frames: u64, bytes: u64| format!("{frames} frames, {}", human_bytes(bytes));
+    let mut text = fields(&[
+        ("user", or_dash(&row.user)),
+        (
+            "address",
+            row.address
+                .map_or_else(|| "-".to_owned(), |address| address.to_string()),
+        ),
+        ("peer", format!("{}:{}", row.peer_address, detail.peer_port)),
+        ("peer host name", or_dash(&detail.peer_host_name)),
+        ("peer vendor name", or_dash(&detail.peer_vendor_name)),
+        ("dialled", row.local_address.to_string()),
+        (
+            "call id",
+            format!("{} (peer's: {})", row.local_call_id, row.peer_call_id),
+        ),
+        ("state", row.state.clone()),
+        ("encryption", row.encryption.clone()),
+        ("since", human_duration(row.since_s)),
+        ("worker", row.worker.to_string()),
+        ("upstream", traffic(row.upstream_frames, row.upstream_bytes)),
+        (
+            "downstream",
+            traffic(row.downstream_frames, row.downstream_bytes),
+        ),
+    ]);
+    if !detail.negotiated.is_empty() {
+        let mut table = Table::new(&["layer", "option", "local", "peer"]);
+        for option in &detail.negotiated {
+            table.row(vec![
+                option.layer.clone(),
+                option.option.clone(),
+                option.local.clone(),
+                option.peer.clone(),
+            ]);
+        }
+        text = text + "\n" + &table.render();
+    }
+    let counters = detail
+        .counters
+        .iter()
+        .map(|counter| (&counter.name, counter.value));
+    text.push_str(&counts("counter", counters));
+    let drops = detail.drops.iter().map(|drop| (&drop.reason, drop.frames));
+    text.push_str(&counts("dropped", drops));
+    text
+}
+
+fn workers_text(rows: &[WorkerRow]) -> String {
+    let mut table = Table::new(&[
+        ">worker",
+        ">core",
+        "state",
+        ">flows",
+        ">idle",
+        ">in",
+        ">out",
+        ">dropped",
+        ">punted",
+        ">heartbeat",
+    ]);
+    for row in rows {
+        table.row(vec![
+            row.worker.to_string(),
+            row.core
+                .map_or_else(|| "any".to_owned(), |core| core.to_string()),
+            row.state.clone(),
+            row.flows.to_string(),
+            format!("{:.1} %", row.idle_share * 100.0),
+            number(row.in_frames),
+            number(row.out_frames),
+            number(row.dropped_frames),
+            number(row.punted_frames),
+            format!("{} ms", row.heartbeat_age_ms),
+        ]);
+    }
+    table.render()
+}
+
+fn ports_text(rows: &[PortRow]) -> String {
+    let mut table = Table::new(&[
+        "port",
+        "side",
+        "device",
+        "driver",
+        "link",
+        "mac",
+        ">mtu",
+        ">rx",
+        ">rx bytes",
+        ">missed",
+        ">tx",
+        ">tx bytes",
+        "tap",
+        ">to kernel",
+        ">from kernel",
+    ]);
+    for row in rows {
+        let link = match row.speed_mbps {
+            Some(speed) => format!("{} {speed} Mbit/s", row.link),
+            None => row.link.clone(),
+        };
+        table.row(vec![
+            row.name.clone(),
+            row.side.clone(),
+            row.device.clone(),
+            row.driver.clone(),
+            link,
+            row.mac.clone(),
+            row.mtu.to_string(),
+            number(row.rx_frames),
+            human_bytes(row.rx_bytes),
+            number(row.rx_missed_frames),
+            number(row.tx_frames),
+            human_bytes(row.tx_bytes),
+            row.tap.clone(),
+            number(row.tap_to_kernel_frames),
+            number(row.tap_from_kernel_frames),
+        ]);
+    }
+    table.render()
+}
+
+/// One field a line, values in one column.
+fn fields(fields: &[(&str, String)]) -> String {
+    let width = fields.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
+    let line = |(name, value): &(&str, String)| format!("{name:width$}  {}\n", printable(value));
+    fields.iter().map(line).collect()
+}
+
+/// A table of counts below an empty line; nothing if there are none.
+fn counts<'n>(heading: &'static str, counts: impl Iterator<Item = (&'n String, u64)>) -> String {
+    let mut table = Table::new(&[heading, ">count"]);
+    let mut any = false;
+    for (name, count) in counts {
+        any = true;
+        table.row(vec![name.clone(), number(count)]);
+    }
+    if any {
+        format!("\n{}", table.render())
+    } else {
+        String::new()
+    }
+}
+
+fn number(value: u64) -> String {
+    value.to_string()
+}
+
+fn or_dash(text: &str) -> String {
+    if text.is_empty() {
+        "-".to_owned()
+    } else {
+        text.to_owned()
+    }
+}

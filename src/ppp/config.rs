@@ -1,0 +1,90 @@
+//! What a link is told: its configuration, shared by all calls, and the grant of one user.
+
+use super::automaton::Limits;
+use std::net::Ipv4Addr;
+use std::time::Duration;
+
+/// What becomes of encryption.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MppePolicy {
+    /// MPPE with 128 bits, stateless, or no call.
+    Required,
+    /// MPPE if the client agrees, clear otherwise.
+    Optional,
+    /// CCP is refused and everything is clear.
+    Off,
+}
+
+/// Settings of a link, the same for every call of a server.
+#[derive(Clone, Debug)]
+pub struct LinkConfig {
+    /// The Maximum-Receive-Unit that we ask for, in bytes (RFC 1661 §6.1).
+    pub mru: u16,
+    /// Time before a request is sent again (RFC 1661 §4.6).
+    pub restart_timer: Duration,
+    /// How often a Configure-Request is sent without an answer.
+    pub configure_max: u8,
+    /// How often a Terminate-Request is sent without an answer.
+    pub terminate_max: u8,
+    /// How many Configure-Naks go either way before an option is given up.
+    pub failure_max: u8,
+    /// Time from the start of the link to the network being up; starts again with each permitted
+    /// retry of a password.
+    pub setup_timeout: Duration,
+    /// Time between LCP Echo-Requests; zero sends none.
+    pub echo_interval: Duration,
+    /// How many Echo-Requests in a row may stay unanswered.
+    pub echo_failures_max: u8,
+    /// The name in our CHAP challenge.
+    pub chap_name: String,
+    /// How often a client may try another password in one call.
+    pub retries_max: u8,
+    /// Whether calls are encrypted.
+    pub mppe: MppePolicy,
+}
+
+impl LinkConfig {
+    /// The part that every automaton needs. `repeats_max` is how often a repeated request is
+    /// acknowledged without a renegotiation.
+    pub(super) fn limits(&self, repeats_max: u8) -> Limits {
+        Limits {
+            // A timer of nothing would send every repetition at once.
+            restart_timer: self.restart_timer.max(Duration::from_millis(10)),
+            configure_max: self.configure_max.max(1),
+            terminate_max: self.terminate_max,
+            failure_max: self.failure_max,
+            repeats_max,
+        }
+    }
+}
+
+impl Default for LinkConfig {
+    fn default() -> Self {
+        Self {
+            mru: 1400,
+            restart_timer: Duration::from_secs(3),
+            configure_max: 10,
+            terminate_max: 2,
+            failure_max: 5,
+            setup_timeout: Duration::from_secs(30),
+            echo_interval: Duration::from_secs(20),
+            echo_failures_max: 3,
+            chap_name: String::from("pns"),
+            retries_max: 1,
+            mppe: MppePolicy::Required,
+        }
+    }
+}
+
+/// The network side of what a user was granted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NetworkGrant {
+    /// Our address on the link.
+    pub local_address: Ipv4Addr,
+    /// The client's address: its lease.
+    pub peer_address: Ipv4Addr,
+    /// Primary and secondary DNS server, if there are any (RFC 1877 §1.1 and §1.3).
+    pub dns: [Option<Ipv4Addr>; 2],
+    /// Primary and secondary NetBIOS name server (RFC 1877 §1.2 and §1.4).
+    pub nbns: [Option<Ipv4Addr>; 2],
+}

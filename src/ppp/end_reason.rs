@@ -1,0 +1,149 @@
+//! Why a link ended: one reason, the same in logs, metrics, accounting and `pns explain`.
+
+use crate::counted_enum;
+
+/// A counted enum whose variants also say what to change on which side.
+macro_rules! end_reasons {
+    ($($(#[$meta:meta])* $variant:ident => $name:literal, $sentence:literal;)+) => {
+        counted_enum! {
+            /// The one cause of a link's end.
+            pub enum EndReason {
+                $($(#[$meta])* $variant => $name,)+
+            }
+        }
+
+        impl EndReason {
+            /// What happened and what to change on which side, in one sentence.
+            #[must_use]
+            pub const fn describe(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $sentence,)+
+                }
+            }
+        }
+    };
+}
+
+end_reasons! {
+    /// The client sent an LCP Terminate-Request.
+    PeerTerminated => "peer_terminated",
+        "The client hung up; nothing to change.";
+    /// The call was closed by an operator.
+    AdministrativeStop => "administrative_stop",
+        "An operator closed the call; the client may dial again.";
+    /// The server is shutting down.
+    Shutdown => "shutdown",
+        "The server was stopped; the client may dial again once it is back.";
+    /// The time granted to the user is over.
+    SessionTimeout => "session_timeout",
+        "The time granted to the user is over; raise the user's session limit if it is too short.";
+    /// The call carried no traffic for too long.
+    IdleTimeout => "idle_timeout",
+        "The call carried no traffic for the idle limit; raise the limit on the server or let the \
+         client send keep-alives.";
+    /// The control connection ended under the call.
+    ControlConnectionClosed => "control_connection_closed",
+        "The client's TCP connection to port 1723 ended and took the call with it; look for a \
+         firewall or NAT box in between that drops idle connections.";
+    /// The client cleared the call on the control connection.
+    CallCleared => "call_cleared",
+        "The client cleared the call; nothing to change.";
+    /// The server could not do its part.
+    InternalFailure => "internal_failure",
+        "The server could not carry the call; see the server's log for the cause.";
+    /// LCP did not open in time.
+    NegotiationTimeoutLcp => "negotiation_timeout_lcp",
+        "No PPP frame of the client arrived or none of ours reached it; let GRE (IP protocol 47) \
+         pass both ways through every firewall and NAT box in between.";
+    /// CCP did not open in time.
+    NegotiationTimeoutCcp => "negotiation_timeout_ccp",
+        "The client did not finish negotiating encryption; enable MPPE with 128 bits on the \
+         client, or make MPPE optional on the server.";
+    /// IPCP did not open in time.
+    NegotiationTimeoutIpcp => "negotiation_timeout_ipcp",
+        "The client did not finish negotiating its address; let the client obtain an address from \
+         the server.";
+    /// Both sides kept asking for different things.
+    NegotiationDidNotConverge => "negotiation_did_not_converge",
+        "Client and server kept asking for different options; set the client's PPP options back \
+         to their defaults.";
+    /// The client negotiated again and again.
+    RenegotiationLimit => "renegotiation_limit",
+        "The client kept negotiating an established link anew; look for packet loss on the path \
+         or two clients that use one configuration.";
+    /// The client rejected a packet without which PPP does not work.
+    ProtocolFailure => "protocol_failure",
+        "The client rejected a packet without which PPP cannot work; update the client's PPP \
+         software.";
+    /// The client will not authenticate by MS-CHAPv2.
+    AuthenticationNotAgreed => "authentication_not_agreed",
+        "The client refuses MS-CHAPv2; allow MS-CHAPv2 on the client.";
+    /// The client did not answer the challenge in time.
+    AuthenticationTimeout => "authentication_timeout",
+        "The client did not answer the challenge in time; check that it has a name and a \
+         password, and look for loss on the path.";
+    /// Nobody decided on the client's credentials in time.
+    DecisionTimeout => "decision_timeout",
+        "No decision on the client's password came in time; check that the server's RADIUS \
+         servers answer.";
+    /// The client's name or password is wrong.
+    AuthenticationFailed => "authentication_failed",
+        "Name or password is wrong; correct the password on the client or the user on the server.";
+    /// The client does not encrypt, but has to.
+    MppeRefusedByPeer => "mppe_refused_by_peer",
+        "The client does not encrypt; enable MPPE with 128 bits on the client, or make MPPE \
+         optional on the server.";
+    /// The client insists on another kind of encryption.
+    MppeNotAgreed => "mppe_not_agreed",
+        "The client wants another kind of encryption than 128-bit stateless MPPE; enable 128 bits \
+         on the client.";
+    /// Encryption is required, but the authentication gave no keys.
+    MppeKeysMissing => "mppe_keys_missing",
+        "Encryption is required but the authentication gave no keys; make the RADIUS server send \
+         the MS-MPPE keys, or make MPPE optional on the server.";
+    /// The client ended encryption on a call that has to be encrypted.
+    MppeClosedByPeer => "mppe_closed_by_peer",
+        "The client ended encryption on a call that must be encrypted; see the client's log.";
+    /// The client negotiated anew after keys had been used.
+    RekeyNotPossible => "rekey_not_possible",
+        "The client negotiated a live call anew, but its keys may be used once only; let the \
+         client dial again.";
+    /// The client does not take the address that it was given.
+    AddressNotAgreed => "address_not_agreed",
+        "The client insists on an address of its own; let it obtain one from the server, or grant \
+         the user that address.";
+    /// The client does not speak IPv4.
+    NetworkRefusedByPeer => "network_refused_by_peer",
+        "The client refused IPv4; enable IPv4 on the client.";
+    /// The client closed IPv4.
+    NetworkClosedByPeer => "network_closed_by_peer",
+        "The client closed IPv4 on the link; see the client's log.";
+    /// The client did not answer Echo-Requests.
+    EchoTimeout => "echo_timeout",
+        "The client stopped answering keep-alives; check its connection, or raise the echo limits \
+         on the server if its path is lossy.";
+    /// The link hears itself.
+    LoopDetected => "loop_detected",
+        "The server heard its own PPP frames; look for a box that reflects GRE.";
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_reason_is_one_sentence_of_its_own() {
+        for &reason in EndReason::ALL {
+            let sentence = reason.describe();
+            assert!(
+                sentence.ends_with('.') && !sentence.contains("  "),
+                "{sentence}"
+            );
+            let twins = EndReason::ALL
+                .iter()
+                .filter(|other| other.describe() == sentence)
+                .count();
+            assert_eq!(twins, 1, "{sentence}");
+        }
+    }
+}

@@ -1,0 +1,135 @@
+//! The client's address and name servers (RFC 1332, RFC 1877): the lease and nothing else.
+
+use super::automaton::OptionPolicy;
+use super::config::NetworkGrant;
+use super::end_reason::EndReason;
+use super::judgement::{Judgement, Objection};
+use crate::wire::ipcp::{IpcpOption, NameServer, kind};
+use crate::wire::options::{Options, RawOption};
+use crate::wire::ppp::Protocol;
+use std::net::Ipv4Addr;
+
+/// The options of IPCP.
+#[derive(Debug)]
+pub struct Ipcp {
+    grant: NetworkGrant,
+    names_address: bool,
+}
+
+impl Ipcp {
+    /// Hands out `grant`.
+    #[must_use]
+    pub const fn new(grant: NetworkGrant) -> Self {
+        Self {
+            grant,
+            names_address: true,
+        }
+    }
+
+    const fn server(&self, server: NameServer) -> Option<Ipv4Addr> {
+        let NetworkGrant { dns, nbns, .. } = self.grant;
+        match server {
+            NameServer::PrimaryDns => dns[0],
+            NameServer::SecondaryDns => dns[1],
+            NameServer::PrimaryNbns => nbns[0],
+            NameServer::SecondaryNbns => nbns[1],
+        }
+    }
+
+    fn judge_server(
+        &self,
+        option: RawOption<'_>,
+        server: NameServer,
+        named: Option<Ipv4Addr>,
+        judgement: &mut Judgement,
+    ) {
+        match self.server(server) {
+            None => judgement.reject(option),
+            Some(ours) if named == Some(ours) => {}
+            Some(ours) => {
+                judgement.nak(option, |list| {
+                    IpcpOption::NameServer(server, ours).emit(list)
+                });
+            }
+        }
+    }
+
+    /// RFC 1661 §6: an unrecognized length is answered by a Nak with the right one.
+    fn judge_malformed(&self, option: RawOption<'_>, judgement: &mut Judgement) {
+        match option.kind {
+            kind::ADDRESS => {
+                let ours = IpcpOption::Address(self.grant.peer_address);
+                judgement.nak(option, |list| ours.emit(list));
+            }
+            kind::PRIMARY_DNS => {
+                self.judge_server(option, NameServer::PrimaryDns, None, judgement);
+            }
+            kind::PRIMARY_NBNS => {
+                self.judge_server(option, NameServer::PrimaryNbns, None, judgement);
+            }
+            kind::SECONDARY_DNS => {
+                self.judge_server(option, NameServer::SecondaryDns, None, judgement);
+            }
+            kind::SECONDARY_NBNS => {
+                self.judge_server(option, NameServer::SecondaryNbns, None, judgement);
+            }
+            _ => judgement.reject(option),
+        }
+    }
+}
+
+impl OptionPolicy for Ipcp {
+    const PROTOCOL: Protocol = Protocol::IPCP;
+
+    fn request(&self, options: &mut Vec<u8>) {
+        if self.names_address {
+            IpcpOption::Address(self.grant.local_address).emit(options);
+        }
+    }
+
+    fn judge(&mut self, options: &Options<'_>, judgement: &mut Judgement) -> Result<(), Objection> {
+        let lease = self.grant.peer_address;
+        let mut address = None;
+        for option in options.iter() {
+            match IpcpOption::parse(option) {
+                Ok(IpcpOption::Address(named)) => {
+                    address = Some(named);
+                    if named != lease {
+                        judgement.nak(option, |list| IpcpOption::Address(lease).emit(list));
+                    }
+                }
+                Ok(IpcpOption::NameServer(server, named)) => {
+                    self.judge_server(option, server, Some(named), judgement);
+                }
+                // Van Jacobson compression among them.
+                Ok(IpcpOption::Other(_)) => judgement.reject(option),
+                Err(_) => self.judge_malformed(option, judgement),
+            }
+        }
+        if address != Some(lease) && judgement.out_of_patience() {
+            return Err(Objection::EndLink(EndReason::AddressNotAgreed));
+        }
+        if options.find(kind::ADDRESS).is_none() {
+            judgement.ask_for(|list| IpcpOption::Address(lease).emit(list));
+        }
+        Ok(())
+    }
+
+    fn agreed(&mut self, _options: &Options<'_>) {}
+
+    fn nak_received(
+        &mut self,
+        _options: &Options<'_>,
+        out_of_patience: bool,
+    ) -> Result<(), Objection> {
+        // A client that wants to tell us our address gets a link without one: nothing depends
+        // on the client knowing it.
+        self.names_address &= !out_of_patience;
+        Ok(())
+    }
+
+    fn reject_received(&mut self, _options: &Options<'_>) -> Result<(), Objection> {
+        self.names_address = false;
+        Ok(())
+    }
+}

@@ -1,0 +1,259 @@
+//! Options of the link itself (RFC 1661 §6): what we ask for and what we take.
+
+use super::automaton::OptionPolicy;
+use super::draws::Draws;
+use super::end_reason::EndReason;
+use super::judgement::{Judgement, Objection};
+use crate::wire::lcp::{AuthenticationProtocol, LcpOption, kind};
+use crate::wire::options::{Options, RawOption};
+use crate::wire::ppp::Protocol;
+
+/// The Maximum-Receive-Unit of a peer that does not name one (RFC 1661 §6.1), in bytes.
+pub const MRU_DEFAULT: u16 = 1500;
+
+/// A peer that receives less than this, in bytes, cannot be served; as other servers have it.
+pub const MRU_MIN: u16 = 128;
+
+/// So many of our own requests in a row are not chance.
+const LOOPS_MAX: u8 = 4;
+
+/// What the peer asked for and we acknowledged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PeerLink {
+    /// The largest information field that the peer receives, in bytes.
+    pub mru: u16,
+    /// The peer's magic number, zero without one.
+    pub magic: u32,
+    /// The peer reads one-byte protocol fields.
+    pub protocol_field_compression: bool,
+    /// The peer reads frames without address and control fields.
+    pub address_control_field_compression: bool,
+}
+
+impl PeerLink {
+    const DEFAULT: Self = Self {
+        mru: MRU_DEFAULT,
+        magic: 0,
+        protocol_field_compression: false,
+        address_control_field_compression: false,
+    };
+}
+
+/// The options that we ask for. MS-CHAPv2 is always among them; the compressions cost nothing
+/// to read and save the client three bytes a packet, and like the rest they may be rejected.
+#[derive(Debug)]
+pub struct Lcp {
+    draws: Draws,
+    mru: Option<u16>,
+    magic: Option<u32>,
+    protocol_field_compression: bool,
+    address_control_field_compression: bool,
+    peer: PeerLink,
+    loops: u8,
+}
+
+impl Lcp {
+    /// Options for a link that asks for a Maximum-Receive-Unit of `mru` bytes.
+    #[must_use]
+    pub fn new(mru: u16, mut draws: Draws) -> Self {
+        Self {
+            mru: Some(mru),
+            magic: Some(draws.magic()),
+            protocol_field_compression: true,
+            address_control_field_compression: true,
+            peer: PeerLink::DEFAULT,
+            loops: 0,
+            draws,
+        }
+    }
+
+    /// What the peer asked for.
+    #[must_use]
+    pub const fn peer(&self) -> PeerLink {
+        self.peer
+    }
+
+    /// What we said that we receive, in bytes.
+    #[must_use]
+    pub fn local_mru(&self) -> u16 {
+        self.mru.unwrap_or(MRU_DEFAULT)
+    }
+
+    /// Our magic number, zero without one.
+    #[must_use]
+    pub fn local_magic(&self) -> u32 {
+        self.magic.unwrap_or_default()
+    }
+
+    /// Whether `magic` is ours, so that the packet with it came back to us.
+    #[must_use]
+    pub fn is_own_magic(&self, magic: u32) -> bool {
+        self.magic == Some(magic)
+    }
+
+    /// A smaller value than ours is the peer's to choose; what we send was never that large.
+    fn takes_mru(&self, mru: u16) -> bool {
+        self.mru.is_some_and(|ours| (MRU_MIN..ours).contains(&mru))
+    }
+
+    /// RFC 1661 §6.4: our own number in a peer's request is a looped link, or great chance.
+    fn hears_itself(&mut self, options: &Options<'_>) -> Result<bool, Objection> {
+        let magic = options
+            .find(kind::MAGIC_NUMBER)
+            .and_then(|option| option.fixed());
+        if !magic
+            .map(u32::from_be_bytes)
+            .is_some_and(|magic| self.is_own_magic(magic))
+        {
+            self.loops = 0;
+            return Ok(false);
+        }
+        self.loops = self.loops.saturating_add(1);
+        if self.loops > LOOPS_MAX {
+            return Err(Objection::EndLink(EndReason::LoopDetected));
+        }
+        Ok(true)
+    }
+
+    fn nak_magic(&mut self, option: RawOption<'_>, judgement: &mut Judgement) {
+        let other = LcpOption::MagicNumber(self.draws.magic());
+        judgement.nak(option, |list| other.emit(list));
+    }
+
+    /// RFC 1661 §6: an unrecognized length is answered by a Nak with the right one.
+    fn judge_malformed(&mut self, option: RawOption<'_>, judgement: &mut Judgement) {
+        let wanted = match option.kind {
+            kind::MAXIMUM_RECEIVE_UNIT => LcpOption::MaximumReceiveUnit(MRU_DEFAULT),
+            kind::CONTROL_CHARACTER_MAP => LcpOption::ControlCharacterMap(0),
+            kind::MAGIC_NUMBER => return self.nak_magic(option, judgement),
+            kind::PROTOCOL_FIELD_COMPRESSION => LcpOption::ProtocolFieldCompression,
+            kind::ADDRESS_CONTROL_FIELD_COMPRESSION => LcpOption::AddressControlFieldCompression,
+            _ => return judgement.reject(option),
+        };
+        judgement.nak(option, |list| wanted.emit(list));
+    }
+}
+
+impl OptionPolicy for Lcp {
+    const PROTOCOL: Protocol = Protocol::LCP;
+
+    fn request(&self, options: &mut Vec<u8>) {
+        if let Some(mru) = self.mru {
+            LcpOption::MaximumReceiveUnit(mru).emit(options);
+        }
+        LcpOption::Authentication(AuthenticationProtocol::MsChapV2).emit(options);
+        if let Some(magic) = self.magic {
+            LcpOption::MagicNumber(magic).emit(options);
+        }
+        if self.protocol_field_compression {
+            LcpOption::ProtocolFieldCompression.emit(options);
+        }
+        if self.address_control_field_compression {
+            LcpOption::AddressControlFieldCompression.emit(options);
+        }
+    }
+
+    fn judge(&mut self, options: &Options<'_>, judgement: &mut Judgement) -> Result<(), Objection> {
+        let looped = self.hears_itself(options)?;
+        for option in options.iter() {
+            match LcpOption::parse(option) {
+                Ok(LcpOption::MagicNumber(magic)) if magic == 0 || looped => {
+                    self.nak_magic(option, judgement);
+                }
+                // Nothing else of such a request is worth a word: rejecting our own options
+                // would only make us give them up.
+                Ok(_) | Err(_) if looped => {}
+                Ok(LcpOption::MaximumReceiveUnit(mru)) if mru < MRU_MIN => {
+                    let wanted = LcpOption::MaximumReceiveUnit(MRU_DEFAULT);
+                    judgement.nak(option, |list| wanted.emit(list));
+                }
+                Ok(
+                    LcpOption::MaximumReceiveUnit(_)
+                    | LcpOption::MagicNumber(_)
+                    | LcpOption::ControlCharacterMap(_)
+                    | LcpOption::ProtocolFieldCompression
+                    | LcpOption::AddressControlFieldCompression,
+                ) => {}
+                // We do not authenticate to clients: MPPE needs one direction only. Callback,
+                // multilink and the like are not for a tunnel.
+                Ok(LcpOption::Authentication(_) | LcpOption::Other(_)) => judgement.reject(option),
+                Err(_) => self.judge_malformed(option, judgement),
+            }
+        }
+        Ok(())
+    }
+
+    fn agreed(&mut self, options: &Options<'_>) {
+        self.peer = PeerLink::DEFAULT;
+        for option in options.iter() {
+            match LcpOption::parse(option) {
+                Ok(LcpOption::MaximumReceiveUnit(mru)) => self.peer.mru = mru,
+                Ok(LcpOption::MagicNumber(magic)) => self.peer.magic = magic,
+                Ok(LcpOption::ProtocolFieldCompression) => {
+                    self.peer.protocol_field_compression = true;
+                }
+                Ok(LcpOption::AddressControlFieldCompression) => {
+                    self.peer.address_control_field_compression = true;
+                }
+                Ok(
+                    LcpOption::ControlCharacterMap(_)
+                    | LcpOption::Authentication(_)
+                    | LcpOption::Other(_),
+                )
+                | Err(_) => {}
+            }
+        }
+    }
+
+    fn nak_received(
+        &mut self,
+        options: &Options<'_>,
+        out_of_patience: bool,
+    ) -> Result<(), Objection> {
+        for option in options.iter() {
+            match LcpOption::parse(option) {
+                Ok(LcpOption::MaximumReceiveUnit(mru)) if self.takes_mru(mru) => {
+                    self.mru = Some(mru);
+                }
+                Ok(LcpOption::MagicNumber(_)) if self.magic.is_some() => {
+                    self.magic = Some(self.draws.magic());
+                }
+                Ok(LcpOption::Authentication(_)) if out_of_patience => {
+                    return Err(Objection::EndLink(EndReason::AuthenticationNotAgreed));
+                }
+                Ok(
+                    LcpOption::MaximumReceiveUnit(_)
+                    | LcpOption::MagicNumber(_)
+                    | LcpOption::Authentication(_)
+                    | LcpOption::ControlCharacterMap(_)
+                    | LcpOption::ProtocolFieldCompression
+                    | LcpOption::AddressControlFieldCompression
+                    | LcpOption::Other(_),
+                )
+                | Err(_) => {}
+            }
+        }
+        if out_of_patience {
+            self.mru = None;
+            self.magic = None;
+            self.protocol_field_compression = false;
+            self.address_control_field_compression = false;
+        }
+        Ok(())
+    }
+
+    fn reject_received(&mut self, options: &Options<'_>) -> Result<(), Objection> {
+        for option in options.iter() {
+            match option.kind {
+                kind::MAXIMUM_RECEIVE_UNIT => self.mru = None,
+                kind::MAGIC_NUMBER => self.magic = None,
+                kind::PROTOCOL_FIELD_COMPRESSION => self.protocol_field_compression = false,
+                kind::ADDRESS_CONTROL_FIELD_COMPRESSION => {
+                    self.address_control_field_compression = false;
+                }
+                _ => return Err(Objection::EndLink(EndReason::AuthenticationNotAgreed)),
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,434 @@
+//! One call's PPP link (RFC 1661 §3): its phases, and the machines that each of them runs.
+//!
+//! ```text
+//! Dead -> Establish (LCP) -> Authenticate (MS-CHAPv2) -> Network (CCP, then IPCP) -> Terminate -> Dead
+//! ```
+//!
+//! The owner delivers the outputs in order into one FIFO towards the worker of the call. Two
+//! promises hang on that order. `ArmUpstream` goes before any CCP Configure-Ack and
+//! `ForwardUpstream` before any IPCP Configure-Ack, so that the worker is ready when the peer
+//! opens on them; `ArmDownstream` and `ForwardDownstream` come when our own side opens, so that
+//! nothing is sent that the peer cannot read.
+//!
+//! Each of the four is said once in the life of a link, since a start key may be used only once.
+//! CCP may be negotiated anew until the first IPCP Configure-Ack, because until then no frame can
+//! have been encrypted; LCP until the keys are armed. After that a renegotiation ends the link.
+
+mod dispatch;
+mod network;
+mod teardown;
+
+pub use super::config::{LinkConfig, MppePolicy, NetworkGrant};
+pub use super::end_reason::EndReason;
+pub use super::outbox::{Credentials, Output, PppFrame};
+pub use super::refusal::{Refusal, Refusals};
+
+use super::auth::Authenticator;
+use super::automaton::{Automaton, Effect, Effects};
+use super::draws::Draws;
+use super::fsm::State;
+use super::judgement::Objection;
+use super::keep_alive::{KeepAlive, Tick};
+use super::lcp::Lcp;
+use super::outbox::Outbox;
+use super::timers::{RejectBudget, Timer, Timers};
+use crate::clock::Timestamp;
+use arrayvec::ArrayVec;
+use network::Network;
+use std::sync::Arc;
+use teardown::Ending;
+
+/// How often a request for what is agreed is acknowledged again before it counts as a restart.
+/// LCP forgives less: a client that restarts it with the same options waits for our request.
+const LCP_REPEATS_MAX: u8 = 2;
+
+/// How often the protocols of one link may leave the Opened state.
+const RENEGOTIATIONS_MAX: u8 = 8;
+
+/// How much of a client's LCP Identification is kept, in bytes.
+const IDENTIFICATION_MAX: usize = 64;
+
+/// Where a link is (RFC 1661 §3.2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Phase {
+    /// Before the lower layer is up, and after the end.
+    Dead,
+    /// LCP is negotiated.
+    Establish,
+    /// The client proves who it is.
+    Authenticate,
+    /// Encryption and addresses are negotiated, or the network is in use.
+    Network,
+    /// The link is being taken down.
+    Terminate,
+}
+
+/// What happens to a link.
+#[derive(Clone, Copy, Debug)]
+pub enum Input<'a> {
+    /// Frames can be exchanged with the peer.
+    LowerUp,
+    /// One clear control frame of the peer, with or without address and control fields.
+    Frame(&'a [u8]),
+    /// The latest credentials are good.
+    Granted {
+        /// The authenticator's proof: `S=` and forty hexadecimal digits (RFC 2759 §5).
+        success_message: &'a str,
+        /// What the client gets.
+        network: NetworkGrant,
+        /// Whether there are MPPE keys.
+        keys: bool,
+    },
+    /// The latest credentials are not good.
+    Refused {
+        /// For the user's eyes.
+        message: &'a str,
+        /// Whether another attempt may be permitted.
+        retry: bool,
+    },
+    /// Take the link down, and say why.
+    Close(EndReason),
+}
+
+/// What has been agreed, for `pns show` and `pns explain`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Negotiated {
+    /// State of LCP.
+    pub lcp: State,
+    /// State of CCP; Initial when there is none.
+    pub ccp: State,
+    /// State of IPCP; Initial when there is none.
+    pub ipcp: State,
+    /// What we said that we receive, in bytes.
+    pub local_mru: u16,
+    /// What the peer said that it receives, in bytes.
+    pub peer_mru: u16,
+    /// Our magic number, zero without one.
+    pub local_magic: u32,
+    /// The peer's magic number, zero without one.
+    pub peer_magic: u32,
+    /// The peer reads one-byte protocol fields.
+    pub peer_protocol_field_compression: bool,
+    /// The peer reads frames without address and control fields.
+    pub peer_address_control_field_compression: bool,
+    /// MPPE with 128 bits, stateless, is in force.
+    pub mppe: bool,
+    /// The addresses and servers that the client was granted.
+    pub network: Option<NetworkGrant>,
+    /// The Windows error number in the client's Terminate-Request.
+    pub peer_error: Option<u32>,
+}
+
+/// What was said to the worker already.
+#[derive(Clone, Copy, Debug, Default)]
+struct Said {
+    arm_upstream: bool,
+    arm_downstream: bool,
+    forward_upstream: bool,
+    network_up: bool,
+}
+
+/// The PPP machine of one call.
+pub struct Link {
+    config: Arc<LinkConfig>,
+    phase: Phase,
+    ending: Ending,
+    lcp: Automaton<Lcp>,
+    authenticator: Authenticator,
+    network: Option<Network>,
+    keep_alive: KeepAlive,
+    timers: Timers,
+    outbox: Outbox,
+    refusals: Refusals,
+    rejects: RejectBudget,
+    renegotiations: u8,
+    said: Said,
+    identification: ArrayVec<u8, IDENTIFICATION_MAX>,
+    peer_error: Option<u32>,
+}
+
+impl Link {
+    /// A link in the Dead phase. `seed` is fresh randomness, for this link alone.
+    #[must_use]
+    pub fn new(config: Arc<LinkConfig>, seed: [u8; 32], now: Timestamp) -> Self {
+        let lcp = Lcp::new(config.mru, Draws::new(&seed, 0));
+        Self {
+            phase: Phase::Dead,
+            ending: Ending::None,
+            lcp: Automaton::new(lcp, config.limits(LCP_REPEATS_MAX)),
+            authenticator: Authenticator::new(Draws::new(&seed, 1), config.retries_max),
+            network: None,
+            keep_alive: KeepAlive::new(config.echo_failures_max),
+            timers: Timers::default(),
+            outbox: Outbox::default(),
+            refusals: Refusals::default(),
+            rejects: RejectBudget::new(now),
+            renegotiations: 0,
+            said: Said::default(),
+            identification: ArrayVec::new(),
+            peer_error: None,
+            config,
+        }
+    }
+
+    /// Takes an input; what follows from it waits in [`Self::poll_output`].
+    pub fn handle(&mut self, input: Input<'_>, now: Timestamp) {
+        match input {
+            Input::LowerUp => self.lower_up(now),
+            Input::Frame(bytes) => self.frame(bytes, now),
+            Input::Granted {
+                success_message,
+                network,
+                keys,
+            } => {
+                self.granted(success_message, network, keys, now);
+            }
+            Input::Refused { message, retry } => self.refused(message, retry, now),
+            Input::Close(reason) => self.end(reason, now),
+        }
+    }
+
+    /// Does what is due at `now`.
+    pub fn handle_timeout(&mut self, now: Timestamp) {
+        let effects = self.lcp.handle_timeout(now);
+        self.run_lcp(effects, EndReason::NegotiationTimeoutLcp, now);
+        self.network_timeout(now);
+        if self.timers.take_due(Timer::Drain, now) {
+            self.drained();
+        }
+        if self.timers.take_due(Timer::Setup, now) {
+            self.end(self.setup_timeout_reason(), now);
+        }
+        if self.timers.take_due(Timer::Challenge, now) {
+            self.repeat_challenge(now);
+        }
+        if self.timers.take_due(Timer::Echo, now) {
+            self.echo(now);
+        }
+    }
+
+    /// When [`Self::handle_timeout`] has something to do.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<Timestamp> {
+        let network = self.network.as_ref().and_then(Network::poll_timeout);
+        [self.lcp.poll_timeout(), network, self.timers.next()]
+            .into_iter()
+            .flatten()
+            .min()
+    }
+
+    /// The next thing for the owner to do.
+    pub fn poll_output(&mut self) -> Option<Output> {
+        self.outbox.pop()
+    }
+
+    /// Where the link is.
+    #[must_use]
+    pub const fn phase(&self) -> Phase {
+        self.phase
+    }
+
+    /// Why the link ended or is ending.
+    #[must_use]
+    pub const fn end_reason(&self) -> Option<EndReason> {
+        self.ending.reason()
+    }
+
+    /// Whether `Input::Granted` or `Input::Refused` is waited for. A decision that comes at
+    /// another time is about credentials that are not in question any more.
+    #[must_use]
+    pub fn awaits_decision(&self) -> bool {
+        self.phase == Phase::Authenticate && self.authenticator.is_deciding()
+    }
+
+    /// What was refused or ignored so far.
+    #[must_use]
+    pub const fn refusals(&self) -> &Refusals {
+        &self.refusals
+    }
+
+    /// What the client called itself in its latest LCP Identification (RFC 1570 §1.1): its bytes,
+    /// not necessarily text.
+    #[must_use]
+    pub fn peer_identification(&self) -> &[u8] {
+        &self.identification
+    }
+
+    /// What has been agreed so far.
+    #[must_use]
+    pub fn negotiated(&self) -> Negotiated {
+        let lcp = self.lcp.policy();
+        let peer = lcp.peer();
+        let network = self.network.as_ref();
+        Negotiated {
+            lcp: self.lcp.state(),
+            ccp: network.map_or(State::Initial, Network::ccp_state),
+            ipcp: network.map_or(State::Initial, Network::ipcp_state),
+            local_mru: lcp.local_mru(),
+            peer_mru: peer.mru,
+            local_magic: lcp.local_magic(),
+            peer_magic: peer.magic,
+            peer_protocol_field_compression: peer.protocol_field_compression,
+            peer_address_control_field_compression: peer.address_control_field_compression,
+            mppe: network.is_some_and(Network::is_encrypted),
+            network: network.map(Network::grant),
+            peer_error: self.peer_error,
+        }
+    }
+
+    fn lower_up(&mut self, now: Timestamp) {
+        if self.phase != Phase::Dead || self.ending != Ending::None {
+            return;
+        }
+        self.phase = Phase::Establish;
+        self.timers
+            .set(Timer::Setup, now + self.config.setup_timeout);
+        let effects = self.lcp.open(now);
+        self.run_lcp(effects, EndReason::ProtocolFailure, now);
+        let effects = self.lcp.up(now);
+        self.run_lcp(effects, EndReason::ProtocolFailure, now);
+    }
+
+    /// Carries out what LCP did. `cause` is the reason if it gave up.
+    fn run_lcp(&mut self, effects: Effects, cause: EndReason, now: Timestamp) {
+        for effect in effects {
+            match effect {
+                Effect::Frame(frame) => self.send(frame),
+                Effect::LayerUp => self.lcp_up(now),
+                Effect::LayerDown if self.ending == Ending::None => {
+                    if let Err(reason) = self.lcp_down() {
+                        return self.end(reason, now);
+                    }
+                }
+                Effect::LayerFinished if self.ending == Ending::None => {
+                    return self.end(cause, now);
+                }
+                Effect::LayerFinished => self.closed(),
+                Effect::Objection(Objection::EndLink(reason)) => return self.end(reason, now),
+                Effect::Objection(Objection::CloseProtocol) => return self.end(cause, now),
+                Effect::Refused(refusal) => self.refusals.count(refusal),
+                Effect::LayerDown | Effect::LayerStarted | Effect::AckFollows => {}
+            }
+        }
+    }
+
+    fn lcp_up(&mut self, now: Timestamp) {
+        self.phase = Phase::Authenticate;
+        let challenge = self
+            .authenticator
+            .start(&self.config.chap_name, self.config.configure_max);
+        self.send(challenge);
+        self.timers
+            .set(Timer::Challenge, now + self.config.restart_timer);
+    }
+
+    /// LCP is negotiated anew, and everything above it falls (RFC 1661 §3.4).
+    fn lcp_down(&mut self) -> Result<(), EndReason> {
+        if self.said.arm_upstream || self.said.forward_upstream {
+            return Err(EndReason::RekeyNotPossible);
+        }
+        self.count_renegotiation()?;
+        self.phase = Phase::Establish;
+        self.authenticator.reset();
+        self.network = None;
+        self.timers.clear(Timer::Challenge);
+        self.timers.clear(Timer::Echo);
+        Ok(())
+    }
+
+    fn count_renegotiation(&mut self) -> Result<(), EndReason> {
+        self.renegotiations = self.renegotiations.saturating_add(1);
+        if self.renegotiations > RENEGOTIATIONS_MAX {
+            return Err(EndReason::RenegotiationLimit);
+        }
+        Ok(())
+    }
+
+    fn granted(&mut self, message: &str, grant: NetworkGrant, keys: bool, now: Timestamp) {
+        if !self.awaits_decision() {
+            return self.refusals.count(Refusal::UnexpectedDecision);
+        }
+        match self.authenticator.grant(message) {
+            None => self.refusals.count(Refusal::UnexpectedDecision),
+            Some(success) => {
+                self.send(success);
+                self.phase = Phase::Network;
+                self.start_echo(now);
+                self.start_network(grant, keys, now);
+            }
+        }
+    }
+
+    fn refused(&mut self, message: &str, retry: bool, now: Timestamp) {
+        if !self.awaits_decision() {
+            return self.refusals.count(Refusal::UnexpectedDecision);
+        }
+        match self.authenticator.refuse(message, retry) {
+            None => self.refusals.count(Refusal::UnexpectedDecision),
+            Some((failure, true)) => {
+                self.send(failure);
+                // RFC 2759 §6: a user types the next password, so short timeouts are off.
+                self.timers
+                    .set(Timer::Setup, now + self.config.setup_timeout);
+            }
+            Some((failure, false)) => {
+                self.send(failure);
+                self.end(EndReason::AuthenticationFailed, now);
+            }
+        }
+    }
+
+    fn repeat_challenge(&mut self, now: Timestamp) {
+        match self.authenticator.repeat_challenge(&self.config.chap_name) {
+            Some(challenge) => {
+                self.send(challenge);
+                self.timers
+                    .set(Timer::Challenge, now + self.config.restart_timer);
+            }
+            None if self.authenticator.is_challenging() => {
+                self.end(EndReason::AuthenticationTimeout, now);
+            }
+            None => {}
+        }
+    }
+
+    fn start_echo(&mut self, now: Timestamp) {
+        if !self.config.echo_interval.is_zero() {
+            self.timers
+                .set(Timer::Echo, now + self.config.echo_interval);
+        }
+    }
+
+    fn echo(&mut self, now: Timestamp) {
+        match self.keep_alive.tick(self.lcp.policy().local_magic()) {
+            Tick::Ask(frame) => {
+                self.send(PppFrame::new(frame));
+                self.start_echo(now);
+            }
+            Tick::Dead => self.end(EndReason::EchoTimeout, now),
+        }
+    }
+
+    fn setup_timeout_reason(&self) -> EndReason {
+        match self.phase {
+            Phase::Dead | Phase::Establish | Phase::Terminate => EndReason::NegotiationTimeoutLcp,
+            Phase::Authenticate if self.authenticator.is_deciding() => EndReason::DecisionTimeout,
+            Phase::Authenticate => EndReason::AuthenticationTimeout,
+            Phase::Network
+                if self
+                    .network
+                    .as_ref()
+                    .is_some_and(Network::awaits_encryption) =>
+            {
+                EndReason::NegotiationTimeoutCcp
+            }
+            Phase::Network => EndReason::NegotiationTimeoutIpcp,
+        }
+    }
+
+    fn send(&mut self, frame: PppFrame) {
+        if !self.outbox.frame(frame) {
+            self.refusals.count(Refusal::OutboxFull);
+        }
+    }
+}

@@ -1,0 +1,130 @@
+//! What a link says to its owner, and the bounded queue in which it waits.
+
+use super::end_reason::EndReason;
+use std::collections::VecDeque;
+use zeroize::Zeroize;
+
+/// One frame to the peer, address and control fields included.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PppFrame(Vec<u8>);
+
+impl PppFrame {
+    pub(super) const fn new(bytes: Vec<u8>) -> Self {
+        Self(bytes)
+    }
+
+    /// The bytes from the address field on.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+
+    /// The bytes from the address field on.
+    #[must_use]
+    pub fn into_bytes(self) -> Vec<u8> {
+        self.0
+    }
+}
+
+impl AsRef<[u8]> for PppFrame {
+    fn as_ref(&self) -> &[u8] {
+        self.as_bytes()
+    }
+}
+
+/// What a client proved its name with.
+#[derive(Clone, PartialEq, Eq, Zeroize)]
+pub enum Credentials {
+    /// MS-CHAPv2 (RFC 2759 §4).
+    MsChapV2 {
+        /// The user's name as it came, a domain in front of it included.
+        name: Vec<u8>,
+        /// What we asked.
+        authenticator_challenge: [u8; 16],
+        /// What the client asks us.
+        peer_challenge: [u8; 16],
+        /// The proof of the password.
+        nt_response: [u8; 24],
+        /// The Identifier of the Response, which RADIUS wants to know.
+        identifier: u8,
+    },
+}
+
+impl std::fmt::Debug for Credentials {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // A challenge and its response are enough to search for the password.
+        match self {
+            Self::MsChapV2 { name, .. } => formatter
+                .debug_struct("MsChapV2")
+                .field("name", &String::from_utf8_lossy(name))
+                .finish_non_exhaustive(),
+        }
+    }
+}
+
+/// What the owner of a link has to do, in this order and without overtaking.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Output {
+    /// Send this frame to the peer, unencrypted.
+    Frame(PppFrame),
+    /// Decide on these; the answer is `Input::Granted` or `Input::Refused`. Only the answer to
+    /// the latest question counts.
+    Authenticate(Credentials),
+    /// Install the keys for what the client sends.
+    ArmUpstream,
+    /// Install the keys for what is sent to the client.
+    ArmDownstream,
+    /// Forward what the client sends from its lease.
+    ForwardUpstream,
+    /// Forward what is for the lease.
+    ForwardDownstream {
+        /// The largest information field that the client receives, in bytes.
+        peer_mru: u16,
+    },
+    /// The client can use its network.
+    NetworkUp,
+    /// The link is over. Nothing but answers to late Terminate-Requests follows.
+    Ended(EndReason),
+}
+
+/// How many frames wait at most. More can only come of a peer that floods, and each is repeated
+/// by one side or the other if it mattered.
+pub const FRAMES_MAX: usize = 32;
+
+/// A queue of outputs. Frames are bounded by [`FRAMES_MAX`]; of the others each link makes a
+/// bounded number in its life, and none may be lost.
+#[derive(Debug, Default)]
+pub struct Outbox {
+    queue: VecDeque<Output>,
+    frames: usize,
+}
+
+impl Outbox {
+    /// Queues a frame; `false` if there are too many.
+    pub fn frame(&mut self, frame: PppFrame) -> bool {
+        if self.frames >= FRAMES_MAX {
+            return false;
+        }
+        self.frames += 1;
+        self.queue.push_back(Output::Frame(frame));
+        true
+    }
+
+    /// Queues anything else.
+    pub fn push(&mut self, output: Output) {
+        self.queue.push_back(output);
+    }
+
+    /// The next output.
+    pub fn pop(&mut self) -> Option<Output> {
+        let output = self.queue.pop_front()?;
+        if matches!(output, Output::Frame(_)) {
+            self.frames -= 1;
+        }
+        if self.queue.is_empty() {
+            // A quiet call holds no memory for its queue.
+            self.queue = VecDeque::new();
+        }
+        Some(output)
+    }
+}

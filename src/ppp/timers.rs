@@ -1,0 +1,135 @@
+//! The timers of a link beside the Restart timers of its automata, and the budget that keeps two
+//! stacks from rejecting each other for ever.
+
+use crate::clock::Timestamp;
+use std::time::Duration;
+
+/// What a link waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Timer {
+    /// The network has to be up.
+    Setup,
+    /// The challenge is sent again.
+    Challenge,
+    /// The next Echo-Request.
+    Echo,
+    /// The peer's repeated Terminate-Requests have been acknowledged long enough.
+    Drain,
+}
+
+impl Timer {
+    const COUNT: usize = 4;
+}
+
+/// One deadline for each [`Timer`].
+#[derive(Clone, Debug, Default)]
+pub struct Timers([Option<Timestamp>; Timer::COUNT]);
+
+impl Timers {
+    /// Runs `timer` until `deadline`, in place of an earlier one.
+    pub fn set(&mut self, timer: Timer, deadline: Timestamp) {
+        if let Some(slot) = self.0.get_mut(timer as usize) {
+            *slot = Some(deadline);
+        }
+    }
+
+    /// Stops `timer`.
+    pub fn clear(&mut self, timer: Timer) {
+        if let Some(slot) = self.0.get_mut(timer as usize) {
+            *slot = None;
+        }
+    }
+
+    /// Stops all of them.
+    pub fn clear_all(&mut self) {
+        *self = Self::default();
+    }
+
+    /// Whether `timer` has run out; it is stopped then.
+    pub fn take_due(&mut self, timer: Timer, now: Timestamp) -> bool {
+        let due = self
+            .0
+            .get(timer as usize)
+            .copied()
+            .flatten()
+            .is_some_and(|at| at <= now);
+        if due {
+            self.clear(timer);
+        }
+        due
+    }
+
+    /// The earliest deadline.
+    #[must_use]
+    pub fn next(&self) -> Option<Timestamp> {
+        self.0.iter().flatten().min().copied()
+    }
+}
+
+/// How many Protocol-Rejects and Code-Rejects may be sent: a burst, then one a second.
+#[derive(Clone, Debug)]
+pub struct RejectBudget {
+    left: u8,
+    refilled_at: Timestamp,
+}
+
+impl RejectBudget {
+    const BURST: u8 = 8;
+    const REFILL: Duration = Duration::from_secs(1);
+
+    /// A full budget.
+    #[must_use]
+    pub fn new(now: Timestamp) -> Self {
+        Self {
+            left: Self::BURST,
+            refilled_at: now,
+        }
+    }
+
+    /// Takes one, if there is one.
+    pub fn take(&mut self, now: Timestamp) -> bool {
+        if now.since(self.refilled_at) >= Self::REFILL {
+            let earned = now.since(self.refilled_at).as_secs();
+            let earned = u8::try_from(earned).unwrap_or(Self::BURST);
+            self.left = self.left.saturating_add(earned).min(Self::BURST);
+            self.refilled_at = now;
+        }
+        match self.left.checked_sub(1) {
+            Some(left) => {
+                self.left = left;
+                true
+            }
+            None => false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rejects_come_in_a_burst_and_then_one_a_second() {
+        let mut budget = RejectBudget::new(Timestamp::ZERO);
+        let mut sent = 0;
+        for millis in 0..10_000 {
+            let now = Timestamp::ZERO + Duration::from_millis(millis);
+            sent += u32::from(budget.take(now));
+        }
+        assert_eq!(sent, 8 + 9);
+    }
+
+    #[test]
+    fn a_timer_is_due_once() {
+        let mut timers = Timers::default();
+        let later = Timestamp::ZERO + Duration::from_secs(5);
+        timers.set(Timer::Echo, later);
+        timers.set(Timer::Setup, later + Duration::from_secs(1));
+        assert_eq!(timers.next(), Some(later));
+        assert!(!timers.take_due(Timer::Echo, Timestamp::ZERO));
+        assert!(timers.take_due(Timer::Echo, later));
+        assert!(!timers.take_due(Timer::Echo, later));
+        timers.clear_all();
+        assert_eq!(timers.next(), None);
+    }
+}

@@ -1,0 +1,164 @@
+//! One call: its PPP link, its flow in a worker, its lease, and the orders that wait for the worker.
+
+use std::collections::VecDeque;
+use std::net::Ipv4Addr;
+
+use super::EndReason;
+use super::admission::CallPermit;
+use crate::aaa::Lease;
+use crate::clock::Timestamp;
+use crate::flow::{FlowCommand, FlowKey, FrameBytes};
+use crate::ppp::link::Link;
+use crate::wire::call_id::CallId;
+
+/// Orders that one call may have waiting for its worker.
+const OUTBOX_MAX: usize = 64;
+
+/// How far a call has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CallState {
+    /// The worker has been asked for a flow.
+    Opening,
+    /// The flow exists and the link negotiates.
+    Negotiating,
+    /// The client has an address and forwards.
+    Network,
+    /// LCP says goodbye; the flow still carries it.
+    Terminating,
+    /// The flow is being closed; lease and Call ID wait for the worker's final report.
+    Closing,
+}
+
+impl CallState {
+    /// The name in tables.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Opening => "opening",
+            Self::Negotiating => "negotiating",
+            Self::Network => "network",
+            Self::Terminating => "terminating",
+            Self::Closing => "closing",
+        }
+    }
+}
+
+/// An order for the worker. Frames wait in their own length, not in a ring slot's.
+pub(super) enum Order {
+    Frame(Vec<u8>),
+    Command(Box<FlowCommand>),
+}
+
+impl Order {
+    /// The form that crosses the ring; `None` for a frame longer than any slot.
+    pub(super) fn into_command(self, flow: FlowKey) -> Option<FlowCommand> {
+        match self {
+            Self::Frame(bytes) => {
+                FrameBytes::copy_of(&bytes).map(|frame| FlowCommand::Frame { flow, frame })
+            }
+            Self::Command(command) => Some(*command),
+        }
+    }
+}
+
+/// One call from Outgoing-Call-Request to the worker's final report.
+pub struct Call {
+    pub(super) connection: super::ConnectionId,
+    pub(super) flow: FlowKey,
+    pub(super) peer_address: Ipv4Addr,
+    pub(super) local_address: Ipv4Addr,
+    pub(super) peer_call_id: CallId,
+    pub(super) link: Link,
+    /// The place among the admitted calls, given back when this is dropped.
+    _permit: CallPermit,
+    pub(super) state: CallState,
+    /// The reason is set once; what comes later is a consequence.
+    pub(super) end: Option<EndReason>,
+    pub(super) lease: Option<Lease>,
+    pub(super) user: Option<Box<str>>,
+    /// Where the worker keeps the flow's counters, once it is open.
+    pub(super) counter_slot: Option<u32>,
+    pub(super) created: Timestamp,
+    pub(super) network_since: Option<Timestamp>,
+    /// When the call must have reached the network phase, or, while terminating, be gone.
+    pub(super) deadline: Option<Timestamp>,
+    /// The entry of this call in the timer heap.
+    pub(super) armed: Option<Timestamp>,
+    outbox: VecDeque<Order>,
+}
+
+/// What a new call starts from.
+pub(super) struct NewCall {
+    pub(super) connection: super::ConnectionId,
+    pub(super) flow: FlowKey,
+    pub(super) peer_address: Ipv4Addr,
+    pub(super) local_address: Ipv4Addr,
+    pub(super) peer_call_id: CallId,
+    pub(super) link: Link,
+    pub(super) permit: CallPermit,
+    pub(super) deadline: Timestamp,
+}
+
+impl Call {
+    pub(super) fn new(new: NewCall, now: Timestamp) -> Self {
+        Self {
+            connection: new.connection,
+            flow: new.flow,
+            peer_address: new.peer_address,
+            local_address: new.local_address,
+            peer_call_id: new.peer_call_id,
+            link: new.link,
+            _permit: new.permit,
+            state: CallState::Opening,
+            end: None,
+            lease: None,
+            user: None,
+            counter_slot: None,
+            created: now,
+            network_since: None,
+            deadline: Some(new.deadline),
+            armed: None,
+            outbox: VecDeque::new(),
+        }
+    }
+
+    /// When this call next wants time: its link's timers, or its own deadline.
+    pub(super) fn poll_timeout(&self) -> Option<Timestamp> {
+        match self.state {
+            CallState::Closing => None,
+            CallState::Opening
+            | CallState::Negotiating
+            | CallState::Network
+            | CallState::Terminating => [self.link.poll_timeout(), self.deadline]
+                .into_iter()
+                .flatten()
+                .min(),
+        }
+    }
+
+    /// Queues an order; `false` if the call has too many waiting. Closing always fits, because a call
+    /// that is in trouble must still be able to end.
+    pub(super) fn queue(&mut self, order: Order) -> bool {
+        let closing = matches!(&order, Order::Command(command)
+            if matches!(**command, FlowCommand::Close { .. }));
+        if self.outbox.len() >= OUTBOX_MAX && !closing {
+            return false;
+        }
+        self.outbox.push_back(order);
+        true
+    }
+
+    /// Takes the oldest order; an empty outbox gives its memory back.
+    pub(super) fn next_order(&mut self) -> Option<Order> {
+        let order = self.outbox.pop_front();
+        if self.outbox.is_empty() {
+            self.outbox = VecDeque::new();
+        }
+        order
+    }
+
+    /// Whether orders wait.
+    pub(super) fn has_orders(&self) -> bool {
+        !self.outbox.is_empty()
+    }
+}

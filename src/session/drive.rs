@@ -1,0 +1,450 @@
+//! Moves what one machine says to the machine that must hear it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::call::{Call, NewCall, Order};
+use super::teardown::refusal;
+use super::{
+    CallRef, CallState, ConnectionId, EndReason, Event, FlowCommand, FlowKey, Output, Sessions,
+    TimerKey,
+};
+use crate::aaa::{Decision, Grant, LeaseRefusal, Rejection};
+use crate::clock::Timestamp;
+use crate::flow::OpenCall;
+use crate::ppp::link::{self as ppp, Link, NetworkGrant};
+use crate::pptp;
+use crate::wire::call_id::CallId;
+use crate::wire::pptp::StopReason;
+
+/// What Outgoing-Call-Reply says of the speed (RFC 2637 §2.8); nobody is held to it.
+const CONNECT_SPEED_BPS: u32 = 100_000_000;
+
+impl Sessions {
+    /// Lets every machine that was touched say what it has to say, until all are silent.
+    pub(super) fn settle(&mut self, now: Timestamp) {
+        loop {
+            if let Some(id) = self.touched_calls.pop_front() {
+                self.drain_link(id, now);
+            } else if let Some(id) = self.touched_connections.pop_front() {
+                self.drain_control(id, now);
+            } else {
+                return;
+            }
+        }
+    }
+
+    fn drain_control(&mut self, id: ConnectionId, now: Timestamp) {
+        while let Some(output) = self
+            .connections
+            .get_mut(id)
+            .and_then(|connection| connection.control.poll_output())
+        {
+            match output {
+                pptp::Output::Event(event) => self.control_event(id, event, now),
+                pptp::Output::Close(reason) => self.close_connection(id, reason, now),
+            }
+        }
+        let Some(connection) = self.connections.get_mut(id) else {
+            return;
+        };
+        let deadline = connection.poll_timeout();
+        self.timers
+            .arm(TimerKey::Connection(id), deadline, &mut connection.armed);
+        if !connection.control.pending().is_empty() {
+            self.outputs.push_back(Output::Transmit(id));
+        }
+    }
+
+    fn control_event(&mut self, id: ConnectionId, event: pptp::Event, now: Timestamp) {
+        match event {
+            pptp::Event::Established { host, vendor, .. } => {
+                let Some(connection) = self.connections.get_mut(id) else {
+                    return;
+                };
+                connection.permit.established();
+                connection.host_name = host.to_string();
+                connection.vendor_name = vendor.to_string();
+                let (peer, host_name) = (connection.peer, connection.host_name.clone());
+                let vendor_name = connection.vendor_name.clone();
+                self.event(Event::ConnectionEstablished {
+                    peer,
+                    host_name,
+                    vendor_name,
+                });
+            }
+            pptp::Event::CallRequested { peer_call_id, .. } => {
+                self.place_call(id, peer_call_id, now);
+            }
+            pptp::Event::CallCleared { peer_call_id } => {
+                let of_peer = |call: &CallRef| {
+                    self.calls
+                        .get(*call)
+                        .is_some_and(|call| call.peer_call_id == peer_call_id)
+                };
+                let found = self
+                    .connections
+                    .get(id)
+                    .and_then(|connection| connection.calls.iter().copied().find(of_peer));
+                if let Some(call) = found {
+                    self.close(call, EndReason::ClearedByPeer, now);
+                }
+            }
+            // Nothing to do: the ACCM means nothing on GRE, and line errors are the peer's own.
+            pptp::Event::LinkInfo { .. } | pptp::Event::WanError { .. } => {}
+        }
+    }
+
+    /// Outgoing-Call-Request: a Call ID, a link, and a question to the worker. The reply waits for
+    /// the worker's answer, because the client may send GRE the moment it has our Call ID.
+    fn place_call(&mut self, id: ConnectionId, peer_call_id: CallId, now: Timestamp) {
+        let Some(connection) = self.connections.get(id) else {
+            return;
+        };
+        let (peer, local) = (connection.peer, connection.local);
+        let local_address = connection.local_address;
+        let admitted = connection
+            .permit
+            .admit_call()
+            .map_err(super::AdmissionRefusal::name);
+        let reserved = admitted.and_then(|permit| {
+            let flow = self.reserve_call_id(local, *peer.ip(), now)?;
+            Ok((permit, flow))
+        });
+        let (permit, flow) = match reserved {
+            Ok(reserved) => reserved,
+            Err(reason) => return self.refuse_call(id, peer_call_id, reason, now),
+        };
+        let mut seed = [0; 32];
+        (self.entropy)(&mut seed);
+        let call = Call::new(
+            NewCall {
+                connection: id,
+                flow,
+                peer_address: *peer.ip(),
+                local_address,
+                peer_call_id,
+                link: Link::new(Arc::clone(&self.config.link), seed, now),
+                permit,
+                deadline: now + self.config.setup_timeout,
+            },
+            now,
+        );
+        let Ok(call_ref) = self.calls.insert(call) else {
+            self.release_call_id(flow, now);
+            return self.refuse_call(id, peer_call_id, "table_full", now);
+        };
+        self.index_call(flow, Some(call_ref));
+        if let Some(connection) = self.connections.get_mut(id) {
+            connection.calls.push(call_ref);
+        }
+        let ends = OpenCall {
+            local_address,
+            peer_address: *peer.ip(),
+            peer_call_id,
+        };
+        self.order(call_ref, FlowCommand::Open { flow, call: ends }, now);
+        self.touched_calls.push_back(call_ref);
+    }
+
+    fn reserve_call_id(
+        &mut self,
+        local: u16,
+        peer: std::net::Ipv4Addr,
+        now: Timestamp,
+    ) -> Result<FlowKey, &'static str> {
+        let mut random = [0; 8];
+        (self.entropy)(&mut random);
+        let random = u64::from_ne_bytes(random);
+        let Some(call_ids) = self.call_ids.get_mut(usize::from(local)) else {
+            return Err("local_address_unknown");
+        };
+        let allocated = call_ids.allocate(|_| true, peer, now, random);
+        let call_id = allocated.map_err(super::call_ids::CallIdRefusal::name)?;
+        Ok(FlowKey::new(local, call_id))
+    }
+
+    fn refuse_call(
+        &mut self,
+        id: ConnectionId,
+        peer_call_id: CallId,
+        reason: &'static str,
+        now: Timestamp,
+    ) {
+        let Some(connection) = self.connections.get(id) else {
+            return;
+        };
+        let peer = connection.peer;
+        self.tell_control(id, refusal(peer_call_id), now);
+        self.event(Event::CallRefused { peer, reason });
+    }
+
+    pub(super) fn flow_opened(&mut self, flow: FlowKey, slot: u32, now: Timestamp) {
+        let Some(id) = self.call_of(flow) else { return };
+        let Some(call) = self.calls.get_mut(id) else {
+            return;
+        };
+        call.counter_slot = Some(slot);
+        if call.state != CallState::Opening {
+            return;
+        }
+        call.state = CallState::Negotiating;
+        call.link.handle(ppp::Input::LowerUp, now);
+        let (connection_id, peer_call_id) = (call.connection, call.peer_call_id);
+        let peer_address = call.peer_address;
+        let accepted = pptp::Input::CallAccepted {
+            peer_call_id,
+            local_call_id: flow.call_id,
+            connect_speed_bps: CONNECT_SPEED_BPS,
+        };
+        self.tell_control(connection_id, accepted, now);
+        self.touched_calls.push_back(id);
+        self.event(Event::CallOpened { flow, peer_address });
+    }
+
+    fn drain_link(&mut self, id: CallRef, now: Timestamp) {
+        while let Some(output) = self
+            .calls
+            .get_mut(id)
+            .and_then(|call| call.link.poll_output())
+        {
+            let Some(call) = self.calls.get_mut(id) else {
+                return;
+            };
+            let (flow, peer_address) = (call.flow, call.peer_address);
+            match output {
+                ppp::Output::Frame(frame) => self.queue(id, Order::Frame(frame.into_bytes()), now),
+                ppp::Output::Authenticate(credentials) => {
+                    self.outputs.push_back(Output::Ask {
+                        call: id,
+                        credentials,
+                        peer_address,
+                    });
+                }
+                ppp::Output::ArmUpstream => self.order(id, FlowCommand::ArmUpstream { flow }, now),
+                ppp::Output::ArmDownstream => {
+                    self.order(id, FlowCommand::ArmDownstream { flow }, now);
+                }
+                ppp::Output::ForwardUpstream => {
+                    if let Some(lease) = call.lease.as_ref().map(crate::aaa::Lease::address) {
+                        self.order(id, FlowCommand::ForwardUpstream { flow, lease }, now);
+                    }
+                }
+                ppp::Output::ForwardDownstream { peer_mru } => {
+                    let command = FlowCommand::ForwardDownstream {
+                        flow,
+                        mtu: peer_mru,
+                    };
+                    self.order(id, command, now);
+                }
+                ppp::Output::NetworkUp => self.network_up(id, now),
+                ppp::Output::Ended(reason) => self.close(id, EndReason::Link(reason), now),
+            }
+        }
+        let Some(call) = self.calls.get_mut(id) else {
+            return;
+        };
+        let deadline = call.poll_timeout();
+        self.timers
+            .arm(TimerKey::Call(id), deadline, &mut call.armed);
+    }
+
+    fn network_up(&mut self, id: CallRef, now: Timestamp) {
+        let Some(call) = self.calls.get_mut(id) else {
+            return;
+        };
+        if call.state != CallState::Negotiating {
+            return;
+        }
+        call.state = CallState::Network;
+        call.network_since = Some(now);
+        call.deadline = None;
+        let Some(lease) = call.lease.as_ref().map(crate::aaa::Lease::address) else {
+            return;
+        };
+        let event = Event::NetworkUp {
+            flow: call.flow,
+            user: call.user.as_deref().unwrap_or_default().to_owned(),
+            lease,
+            encrypted: call.link.negotiated().mppe,
+            setup: now.since(call.created),
+        };
+        self.event(event);
+    }
+
+    /// `aaa` has decided about the credentials of a call.
+    pub fn decide(&mut self, id: CallRef, decision: Decision, now: Timestamp) {
+        match decision {
+            Decision::Accept(grant) => match self.grant(id, grant, now) {
+                Ok(()) => {}
+                Err(refusal) => self.begin_end(id, EndReason::NoAddress(refusal), now),
+            },
+            Decision::Reject(rejection) => self.reject(id, rejection, now),
+        }
+        self.settle(now);
+    }
+
+    fn grant(&mut self, id: CallRef, grant: Grant, now: Timestamp) -> Result<(), LeaseRefusal> {
+        let Some(call) = self.calls.get_mut(id) else {
+            return Ok(());
+        };
+        if call.state != CallState::Negotiating {
+            return Ok(());
+        }
+        if call.lease.is_none() {
+            call.lease = Some(match grant.address {
+                Some(address) => self.pools.lease_reserved(&grant.pool, address)?,
+                None => self.pools.lease(&grant.pool)?,
+            });
+        }
+        let Some(lease) = &call.lease else {
+            return Ok(());
+        };
+        let (address, gateway, flow) = (lease.address(), lease.gateway(), call.flow);
+        call.user = Some(grant.user);
+        self.outputs.push_back(Output::LeaseSet {
+            lease: address,
+            flow,
+        });
+        let keys = grant.authenticated.has_keys();
+        let authorise = FlowCommand::Authorise {
+            flow,
+            authenticated: grant.authenticated,
+        };
+        self.order(id, authorise, now);
+        let Some(call) = self.calls.get_mut(id) else {
+            return Ok(());
+        };
+        let network = NetworkGrant {
+            local_address: gateway,
+            peer_address: address,
+            dns: self.config.name_servers.dns,
+            nbns: self.config.name_servers.nbns,
+        };
+        let success_message = &grant.success_message;
+        call.link.handle(
+            ppp::Input::Granted {
+                success_message,
+                network,
+                keys,
+            },
+            now,
+        );
+        self.touched_calls.push_back(id);
+        Ok(())
+    }
+
+    fn reject(&mut self, id: CallRef, rejection: Rejection, now: Timestamp) {
+        let Some(call) = self.calls.get_mut(id) else {
+            return;
+        };
+        let (flow, peer_address) = (call.flow, call.peer_address);
+        // The same words whoever is asking: nobody learns which names exist.
+        call.link.handle(
+            ppp::Input::Refused {
+                message: "Access denied",
+                retry: true,
+            },
+            now,
+        );
+        self.touched_calls.push_back(id);
+        self.event(Event::Rejected {
+            flow,
+            peer_address,
+            rejection,
+        });
+    }
+
+    pub(super) fn connection_timeout(
+        &mut self,
+        id: ConnectionId,
+        deadline: Timestamp,
+        now: Timestamp,
+    ) {
+        let Some(connection) = self.connections.get_mut(id) else {
+            return;
+        };
+        if connection.armed == Some(deadline) {
+            connection.armed = None;
+        }
+        connection.control.handle_timeout(now);
+        self.touched_connections.push_back(id);
+    }
+
+    pub(super) fn call_timeout(&mut self, id: CallRef, deadline: Timestamp, now: Timestamp) {
+        let Some(call) = self.calls.get_mut(id) else {
+            return;
+        };
+        if call.armed == Some(deadline) {
+            call.armed = None;
+        }
+        call.link.handle_timeout(now);
+        let expired = call.deadline.is_some_and(|deadline| deadline <= now);
+        match call.state {
+            CallState::Opening if expired => self.close(id, EndReason::SetupTimeout, now),
+            CallState::Negotiating if expired => {
+                self.begin_end(id, EndReason::SetupTimeout, now);
+            }
+            // Its reason was noted when it began to terminate.
+            CallState::Terminating if expired => {
+                self.close(id, EndReason::AdministrativeStop, now);
+            }
+            CallState::Opening
+            | CallState::Negotiating
+            | CallState::Network
+            | CallState::Terminating
+            | CallState::Closing => {}
+        }
+        self.touched_calls.push_back(id);
+    }
+
+    /// Queues a command for the worker of a call.
+    pub(super) fn order(&mut self, id: CallRef, command: FlowCommand, now: Timestamp) {
+        self.queue(id, Order::Command(Box::new(command)), now);
+    }
+
+    fn queue(&mut self, id: CallRef, order: Order, now: Timestamp) {
+        let Some(call) = self.calls.get_mut(id) else {
+            return;
+        };
+        let waiting = call.has_orders();
+        if !call.queue(order) {
+            self.close(id, EndReason::OutboxFull, now);
+            return;
+        }
+        if !waiting {
+            let worker = self.buckets.worker(call.flow.call_id);
+            if let Some(ready) = self.ready.get_mut(usize::from(worker)) {
+                ready.push_back(id);
+            }
+        }
+    }
+
+    pub(super) fn stop_connection(&mut self, id: ConnectionId, reason: StopReason, now: Timestamp) {
+        self.tell_control(id, pptp::Input::Stop(reason), now);
+    }
+
+    /// The call that has this key now.
+    pub(super) fn call_of(&self, flow: FlowKey) -> Option<CallRef> {
+        let table = self.by_call_id.get(usize::from(flow.local))?;
+        table
+            .get(usize::from(flow.call_id.get()))
+            .copied()
+            .flatten()
+    }
+
+    pub(super) fn index_call(&mut self, flow: FlowKey, call: Option<CallRef>) {
+        let table = self.by_call_id.get_mut(usize::from(flow.local));
+        let place = table.and_then(|table| table.get_mut(usize::from(flow.call_id.get())));
+        if let Some(place) = place {
+            *place = call;
+        }
+    }
+
+    pub(super) fn event(&mut self, event: Event) {
+        self.outputs.push_back(Output::Event(event));
+    }
+}
+
+/// How long LCP may take to say goodbye before the call is closed without it.
+pub(super) const TERMINATE_TIME: Duration = Duration::from_secs(2);

@@ -1,0 +1,100 @@
+//! Why a call ended: one typed reason, whatever the cause, that shows in logs, tables and metrics.
+
+use std::fmt;
+
+use crate::aaa::LeaseRefusal;
+use crate::flow::OpenRefusal;
+use crate::ppp::link as ppp;
+use crate::pptp;
+use crate::wire::pptp::DisconnectResult;
+
+/// Why a call ended, by the machine that knows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EndReason {
+    /// The PPP link ended, by its own rules or by the client's word.
+    Link(ppp::EndReason),
+    /// The control connection under it ended.
+    Control(pptp::CloseReason),
+    /// The client sent Call-Clear-Request.
+    ClearedByPeer,
+    /// The network phase was not reached in time.
+    SetupTimeout,
+    /// The client proved who it is, but there was no address for it.
+    NoAddress(LeaseRefusal),
+    /// The data plane could not take the call.
+    Worker(OpenRefusal),
+    /// The client's commands pile up faster than the data plane takes them.
+    OutboxFull,
+    /// An operator, or the stop of the server, ended it.
+    AdministrativeStop,
+}
+
+impl EndReason {
+    /// The name in logs and tables: the machine, then its own reason.
+    #[must_use]
+    pub fn name(self) -> String {
+        match self {
+            Self::Link(reason) => format!("link.{reason}"),
+            Self::Control(reason) => format!("control.{reason}"),
+            Self::ClearedByPeer => "cleared_by_peer".into(),
+            Self::SetupTimeout => "setup_timeout".into(),
+            Self::NoAddress(refusal) => format!("no_address.{refusal}"),
+            Self::Worker(refusal) => format!("worker.{refusal}"),
+            Self::OutboxFull => "outbox_full".into(),
+            Self::AdministrativeStop => "administrative_stop".into(),
+        }
+    }
+
+    /// One plain sentence: what happened, and what to change on which side.
+    #[must_use]
+    pub fn describe(self) -> &'static str {
+        match self {
+            Self::Link(reason) => reason.describe(),
+            Self::Control(reason) => reason.describe(),
+            Self::ClearedByPeer => "The client hung up.",
+            Self::SetupTimeout => {
+                "The call did not reach the network phase within server.setup_timeout_s. If LCP never \
+                 started, GRE (IP protocol 47) is blocked between client and server."
+            }
+            Self::NoAddress(refusal) => refusal.describe(),
+            Self::Worker(OpenRefusal::SlabFull) => {
+                "The worker has no room for another call: raise server.calls_max or add workers."
+            }
+            Self::Worker(OpenRefusal::CallIdInUse | OpenRefusal::NotOwner) => {
+                "The worker and the slow path disagree about a Call ID: this is an error of PNS."
+            }
+            Self::OutboxFull => {
+                "More control frames waited for the data plane than one call may have: its worker is \
+                 overloaded or has stalled."
+            }
+            Self::AdministrativeStop => "The server ended the call.",
+        }
+    }
+
+    /// What Call-Disconnect-Notify says (RFC 2637 §2.12).
+    #[must_use]
+    pub const fn disconnect_result(self) -> DisconnectResult {
+        match self {
+            Self::Link(ppp::EndReason::EchoTimeout) | Self::Control(_) => {
+                DisconnectResult::LOST_CARRIER
+            }
+            Self::Link(ppp::EndReason::AdministrativeStop) | Self::AdministrativeStop => {
+                DisconnectResult::ADMIN_SHUTDOWN
+            }
+            Self::Link(ppp::EndReason::PeerTerminated) | Self::ClearedByPeer => {
+                DisconnectResult::REQUEST
+            }
+            Self::Link(_)
+            | Self::SetupTimeout
+            | Self::NoAddress(_)
+            | Self::Worker(_)
+            | Self::OutboxFull => DisconnectResult::GENERAL_ERROR,
+        }
+    }
+}
+
+impl fmt::Display for EndReason {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.name())
+    }
+}

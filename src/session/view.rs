@@ -1,0 +1,104 @@
+//! What a session looks like from outside: values for tables, copied when somebody asks.
+
+use std::net::{Ipv4Addr, SocketAddrV4};
+
+use super::{CallRef, CallState, Sessions};
+use crate::aaa::PoolUsage;
+use crate::clock::Timestamp;
+use crate::flow::FlowKey;
+use crate::ppp::link::Negotiated;
+use crate::wire::call_id::CallId;
+
+/// A control connection.
+#[derive(Clone, Debug)]
+pub struct ConnectionView {
+    /// The client.
+    pub peer: SocketAddrV4,
+    /// What it calls itself.
+    pub host_name: String,
+    /// Who made it.
+    pub vendor_name: String,
+}
+
+/// A call.
+#[derive(Clone, Debug)]
+pub struct CallView {
+    /// Its key; `call_id` is ours.
+    pub flow: FlowKey,
+    /// The worker that owns its flow.
+    pub worker: u8,
+    /// Where the worker keeps its counters.
+    pub counter_slot: Option<u32>,
+    /// The address that the client dialled.
+    pub local_address: Ipv4Addr,
+    /// The client's outer address.
+    pub peer_address: Ipv4Addr,
+    /// The client's Call ID.
+    pub peer_call_id: CallId,
+    /// How far it has come.
+    pub state: CallState,
+    /// Who it is, once known.
+    pub user: Option<String>,
+    /// The leased address.
+    pub lease: Option<Ipv4Addr>,
+    /// What was negotiated.
+    pub negotiated: Negotiated,
+    /// When Outgoing-Call-Request came.
+    pub created: Timestamp,
+    /// When the network phase was reached.
+    pub network_since: Option<Timestamp>,
+    /// The control connection, unless it is gone.
+    pub connection: Option<ConnectionView>,
+}
+
+impl Sessions {
+    /// Every call.
+    pub fn views(&self) -> impl Iterator<Item = CallView> {
+        self.calls.iter().filter_map(|(id, _)| self.view(id))
+    }
+
+    /// How full the pools are.
+    #[must_use]
+    pub fn pool_usage(&self) -> Vec<PoolUsage> {
+        self.pools.usage()
+    }
+
+    /// How many control connections there are.
+    #[must_use]
+    pub fn connection_count(&self) -> usize {
+        self.connections.len()
+    }
+
+    /// How many calls there are, whatever their state.
+    #[must_use]
+    pub fn call_count(&self) -> usize {
+        self.calls.len()
+    }
+
+    fn view(&self, id: CallRef) -> Option<CallView> {
+        let call = self.calls.get(id)?;
+        let connection = self
+            .connections
+            .get(call.connection)
+            .map(|connection| ConnectionView {
+                peer: connection.peer,
+                host_name: connection.host_name.clone(),
+                vendor_name: connection.vendor_name.clone(),
+            });
+        Some(CallView {
+            flow: call.flow,
+            worker: self.buckets.worker(call.flow.call_id),
+            counter_slot: call.counter_slot,
+            local_address: call.local_address,
+            peer_address: call.peer_address,
+            peer_call_id: call.peer_call_id,
+            state: call.state,
+            user: call.user.as_deref().map(str::to_owned),
+            lease: call.lease.as_ref().map(crate::aaa::Lease::address),
+            negotiated: call.link.negotiated(),
+            created: call.created,
+            network_since: call.network_since,
+            connection,
+        })
+    }
+}

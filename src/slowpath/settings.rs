@@ -1,0 +1,167 @@
+//! From the configuration, which speaks to operators, to what each machine wants to know.
+
+use std::sync::Arc;
+
+use crate::aaa::{LocalUser, LocalUsers, NameServers, PoolConfig, Pools};
+use crate::config::{self, Config, MppePolicy, MssClamp};
+use crate::dataplane::{self, PuntLimits, WorkerConfig};
+use crate::flow::{Encryption, FlowPolicy};
+use crate::ppp::link::LinkConfig;
+use crate::pptp::ControlConfig;
+use crate::session::admission::AdmissionLimits;
+use crate::session::{Capacity, SessionConfig};
+
+/// IPv4 and TCP headers without options: an MSS is the MTU less these.
+const IPV4_AND_TCP_HEADER_BYTES: u16 = 40;
+/// Calls that one control connection may carry.
+const CALLS_PER_CONNECTION_MAX: usize = 64;
+
+/// Settings of control connections, links and admission.
+pub(super) fn session_config(config: &Config) -> SessionConfig {
+    let server = &config.server;
+    SessionConfig {
+        listen: server.listen.clone(),
+        control: Arc::new(ControlConfig {
+            host_name: server.host_name.clone(),
+            vendor_name: server.vendor_name.clone(),
+            establish_timeout: server.setup_timeout,
+            echo_interval: server.echo_interval,
+            echo_timeout: server.echo_timeout,
+            receive_window: server.receive_window_packets,
+            calls_max: CALLS_PER_CONNECTION_MAX,
+            ..ControlConfig::default()
+        }),
+        link: Arc::new(link_config(config)),
+        limits: limits(config),
+        setup_timeout: server.setup_timeout,
+        name_servers: name_servers(config),
+    }
+}
+
+fn limits(config: &Config) -> AdmissionLimits {
+    let server = &config.server;
+    let connections = server.control_connections_max as usize;
+    AdmissionLimits {
+        control_connections_max: connections,
+        control_connections_per_source_max: server.control_connections_per_source_max as usize,
+        half_open_max: connections,
+        calls_max: server.calls_max as usize,
+        calls_per_source_max: server.calls_max as usize,
+    }
+}
+
+fn link_config(config: &Config) -> LinkConfig {
+    let ppp = &config.ppp;
+    LinkConfig {
+        mru: ppp.mru,
+        restart_timer: ppp.restart_timer,
+        configure_max: ppp.configure_max,
+        terminate_max: ppp.terminate_max,
+        failure_max: ppp.failure_max,
+        setup_timeout: config.server.setup_timeout,
+        echo_interval: ppp.lcp_echo_interval,
+        echo_failures_max: ppp.lcp_echo_failures_max,
+        chap_name: config.challenge_name().to_owned(),
+        retries_max: ppp.authentication.retries_max,
+        mppe: match ppp.mppe.policy {
+            MppePolicy::Required => crate::ppp::link::MppePolicy::Required,
+            MppePolicy::Optional => crate::ppp::link::MppePolicy::Optional,
+            MppePolicy::Off => crate::ppp::link::MppePolicy::Off,
+        },
+    }
+}
+
+fn name_servers(config: &Config) -> NameServers {
+    let ipcp = &config.ppp.ipcp;
+    NameServers {
+        dns: [ipcp.dns.first().copied(), ipcp.dns.get(1).copied()],
+        nbns: [ipcp.nbns.first().copied(), ipcp.nbns.get(1).copied()],
+    }
+}
+
+/// What the data plane enforces for every call.
+pub(super) fn flow_policy(config: &Config) -> FlowPolicy {
+    FlowPolicy {
+        encryption: match config.ppp.mppe.policy {
+            MppePolicy::Required => Encryption::Required,
+            MppePolicy::Optional => Encryption::Optional,
+            MppePolicy::Off => Encryption::Off,
+        },
+        client_to_client: config.forwarding.client_to_client,
+        mss_max: match config.forwarding.mss_clamp {
+            MssClamp::Auto => config.ppp.mtu_max.min(config.ppp.mru) - IPV4_AND_TCP_HEADER_BYTES,
+            MssClamp::Octets(octets) => octets,
+            MssClamp::Off => 0,
+        },
+    }
+}
+
+/// The users file as the decisions need it.
+pub(super) fn local_users(config: &Config) -> LocalUsers {
+    let user = |user: &config::User| LocalUser {
+        name: user.name.as_str().into(),
+        nt_hash: user.nt_hash.duplicate(),
+        address: user.address,
+        pool: user.pool.as_deref().unwrap_or(&config.ppp.ipcp.pool).into(),
+    };
+    LocalUsers::new(config.users.iter().map(user), flow_policy(config))
+}
+
+/// The pools, without the addresses that belong to users.
+pub(super) fn pools(config: &Config, users: &LocalUsers) -> Pools {
+    let pool = |pool: &config::Pool| PoolConfig {
+        name: pool.name.clone(),
+        ranges: pool.ranges.iter().map(|range| range.first..=range.last).collect(),
+        gateway: pool.gateway,
+    };
+    let pools: Vec<_> = config.pools.iter().map(pool).collect();
+    Pools::new(&pools, users.reserved())
+}
+
+/// What every worker is told; `macs` are the Ethernet addresses of the ports.
+pub(super) fn worker_config(config: &Config, index: u8, macs: &[[u8; 6]]) -> WorkerConfig {
+    let punt = &config.workers.punt;
+    // The configuration speaks of all workers together.
+    let share = |frames_per_s: u32| {
+        let workers = u32::try_from(config.workers.count()).unwrap_or(u32::MAX);
+        (frames_per_s / workers.max(1)).max(1)
+    };
+    WorkerConfig {
+        index,
+        ports: config.ports.iter().zip(macs).map(|(port, mac)| port_config(port, *mac)).collect(),
+        listen: config.server.listen.clone(),
+        control_port: config.server.control_port,
+        client_to_server: config.forwarding.client_to_server,
+        punt: PuntLimits {
+            control_frames_per_s: share(punt.control_frames_per_s),
+            arp_frames_per_s: share(punt.arp_frames_per_s),
+            local_frames_per_s: share(punt.local_frames_per_s),
+            exception_frames_per_s: share(punt.exception_frames_per_s),
+            ppp_frames_per_s: share(punt.ppp_frames_per_s),
+            ppp_frames_per_call_per_s: punt.ppp_frames_per_call_per_s,
+        },
+        idle_sleep_max: config.workers.idle_sleep_max,
+        ..WorkerConfig::default()
+    }
+}
+
+fn port_config(port: &config::Port, mac: [u8; 6]) -> dataplane::PortConfig {
+    dataplane::PortConfig {
+        mac,
+        vlan: port.vlan,
+        side: match port.side {
+            config::Side::Access => dataplane::Side::Access,
+            config::Side::Network => dataplane::Side::Network,
+            config::Side::Both => dataplane::Side::Both,
+        },
+        address: port.addresses.first().map(|prefix| prefix.address),
+    }
+}
+
+/// Room for every call that may exist, closing ones included.
+pub(super) fn capacity(config: &Config) -> Capacity {
+    Capacity {
+        connections: config.server.control_connections_max as usize,
+        calls: config.server.calls_max as usize,
+    }
+}

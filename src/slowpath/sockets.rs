@@ -1,0 +1,260 @@
+//! The TCP sockets of the control connections: accept, read, write, close. What the bytes mean is
+//! the business of `session`.
+
+use std::collections::VecDeque;
+use std::io::{self, Read, Write};
+use std::net::{Ipv4Addr, Shutdown, SocketAddr, SocketAddrV4};
+use std::time::Duration;
+
+use mio::net::{TcpListener, TcpStream};
+use mio::{Interest, Registry};
+
+use super::token;
+use crate::clock::Timestamp;
+use crate::session::{ConnectionId, Sessions};
+
+/// Bytes read from one socket in one turn of the loop, so that none starves the others.
+const READ_BUDGET_BYTES: usize = 16 * 1024;
+/// Connections accepted in one turn.
+const ACCEPT_BUDGET: usize = 64;
+/// How long a socket whose last words are written stays open: closing at once while the client's
+/// own last words are unread would reset the connection and could destroy ours on their way.
+const LINGER_TIME: Duration = Duration::from_secs(1);
+/// Sockets that may linger at once; beyond that the oldest is closed early.
+const LINGER_MAX: usize = 4096;
+
+struct Listener {
+    socket: TcpListener,
+    address: Ipv4Addr,
+    ready: bool,
+}
+
+struct Socket {
+    id: ConnectionId,
+    stream: TcpStream,
+    /// Readable by the last word of the kernel, which speaks only when that changes.
+    readable: bool,
+}
+
+/// All listening and connected sockets of the control protocol.
+pub(super) struct Sockets {
+    listeners: Vec<Listener>,
+    /// By the index of the connection in its table.
+    sockets: Vec<Option<Socket>>,
+    /// Sockets that had more than their budget.
+    runnable: VecDeque<ConnectionId>,
+    lingering: VecDeque<(Timestamp, TcpStream)>,
+    refused: u64,
+}
+
+impl Sockets {
+    /// Listens on `port` of every address.
+    ///
+    /// # Errors
+    /// The address that could not be listened on, and why.
+    pub(super) fn listen(
+        registry: &Registry,
+        addresses: &[Ipv4Addr],
+        port: u16,
+    ) -> Result<Self, (SocketAddrV4, io::Error)> {
+        let mut listeners = Vec::new();
+        for (index, address) in addresses.iter().enumerate() {
+            let at = SocketAddrV4::new(*address, port);
+            let open = || -> io::Result<TcpListener> {
+                let mut socket = TcpListener::bind(SocketAddr::V4(at))?;
+                registry.register(&mut socket, token::listener(index), Interest::READABLE)?;
+                Ok(socket)
+            };
+            let socket = open().map_err(|error| (at, error))?;
+            listeners.push(Listener { socket, address: *address, ready: true });
+        }
+        Ok(Self {
+            listeners,
+            sockets: Vec::new(),
+            runnable: VecDeque::new(),
+            lingering: VecDeque::new(),
+            refused: 0,
+        })
+    }
+
+    /// The kernel has something for the listener with this index.
+    pub(super) fn listener_ready(&mut self, index: usize) {
+        if let Some(listener) = self.listeners.get_mut(index) {
+            listener.ready = true;
+        }
+    }
+
+    /// The kernel has something for the connection with this index.
+    pub(super) fn socket_ready(&mut self, index: usize, readable: bool, sessions: &mut Sessions) {
+        let Some(socket) = self.sockets.get_mut(index).and_then(Option::as_mut) else { return };
+        let id = socket.id;
+        if readable && !std::mem::replace(&mut socket.readable, true) {
+            self.runnable.push_back(id);
+        }
+        self.write(id, sessions);
+    }
+
+    /// Whether a turn has something to do without waiting for the kernel.
+    #[must_use]
+    pub(super) fn has_work(&self) -> bool {
+        !self.runnable.is_empty() || self.listeners.iter().any(|listener| listener.ready)
+    }
+
+    /// When the next lingering socket is to be closed.
+    #[must_use]
+    pub(super) fn poll_timeout(&self) -> Option<Timestamp> {
+        self.lingering.front().map(|(deadline, _)| *deadline)
+    }
+
+    /// Connections that were closed at once because a limit refused them.
+    #[must_use]
+    pub(super) const fn refused(&self) -> u64 {
+        self.refused
+    }
+
+    /// Accepts and reads within this turn's budget, and closes what has lingered.
+    pub(super) fn turn(&mut self, registry: &Registry, sessions: &mut Sessions, now: Timestamp) {
+        for index in 0..self.listeners.len() {
+            self.accept(index, registry, sessions, now);
+        }
+        for _ in 0..self.runnable.len() {
+            if let Some(id) = self.runnable.pop_front() {
+                self.read(id, sessions, now);
+            }
+        }
+        while self.lingering.front().is_some_and(|(deadline, _)| *deadline <= now) {
+            self.lingering.pop_front();
+        }
+    }
+
+    /// Writes what waits for a connection.
+    pub(super) fn write(&mut self, id: ConnectionId, sessions: &mut Sessions) {
+        let Some(socket) = self.sockets.get_mut(id.index()).and_then(Option::as_mut) else {
+            return;
+        };
+        loop {
+            let pending = sessions.pending(id);
+            if pending.is_empty() {
+                return;
+            }
+            match socket.stream.write(pending) {
+                Ok(written) => sessions.consumed(id, written),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                // What is left waits for the kernel's word; a broken connection shows when read.
+                Err(_) => return,
+            }
+        }
+    }
+
+    /// Writes the last words, ends our direction, and lets the socket linger.
+    pub(super) fn close(
+        &mut self,
+        id: ConnectionId,
+        registry: &Registry,
+        sessions: &mut Sessions,
+        now: Timestamp,
+    ) {
+        self.write(id, sessions);
+        sessions.forget(id);
+        let Some(mut socket) = self.sockets.get_mut(id.index()).and_then(Option::take) else {
+            return;
+        };
+        let _unregistered = registry.deregister(&mut socket.stream);
+        if socket.stream.shutdown(Shutdown::Write).is_ok() {
+            if self.lingering.len() >= LINGER_MAX {
+                self.lingering.pop_front();
+            }
+            self.lingering.push_back((now + LINGER_TIME, socket.stream));
+        }
+    }
+
+    fn accept(
+        &mut self,
+        index: usize,
+        registry: &Registry,
+        sessions: &mut Sessions,
+        now: Timestamp,
+    ) {
+        for _ in 0..ACCEPT_BUDGET {
+            let Some(listener) = self.listeners.get_mut(index).filter(|listener| listener.ready)
+            else {
+                return;
+            };
+            let (stream, peer) = match listener.socket.accept() {
+                Ok(accepted) => accepted,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    listener.ready = false;
+                    return;
+                }
+                Err(error) => {
+                    // The client gave up, or we are out of descriptors: the next turn tries again.
+                    tracing::warn!(%error, "cannot accept a control connection");
+                    return;
+                }
+            };
+            let address = listener.address;
+            let SocketAddr::V4(peer) = peer else { continue };
+            match sessions.accept(peer, address, now) {
+                Ok(id) => self.adopt(id, stream, registry, sessions, now),
+                Err(refusal) => {
+                    self.refused += 1;
+                    tracing::debug!(%peer, reason = refusal.name(), "control connection refused");
+                }
+            }
+        }
+    }
+
+    fn adopt(
+        &mut self,
+        id: ConnectionId,
+        mut stream: TcpStream,
+        registry: &Registry,
+        sessions: &mut Sessions,
+        now: Timestamp,
+    ) {
+        // Every message is one write and must leave at once.
+        let _nagle = stream.set_nodelay(true);
+        let interest = Interest::READABLE | Interest::WRITABLE;
+        if let Err(error) = registry.register(&mut stream, token::connection(id.index()), interest) {
+            tracing::warn!(%error, "cannot watch a control connection");
+            sessions.peer_closed(id, now);
+            return;
+        }
+        if self.sockets.len() <= id.index() {
+            self.sockets.resize_with(id.index() + 1, || None);
+        }
+        if let Some(place) = self.sockets.get_mut(id.index()) {
+            *place = Some(Socket { id, stream, readable: true });
+        }
+        self.runnable.push_back(id);
+    }
+
+    fn read(&mut self, id: ConnectionId, sessions: &mut Sessions, now: Timestamp) {
+        let Some(socket) = self.sockets.get_mut(id.index()).and_then(Option::as_mut) else {
+            return;
+        };
+        if socket.id != id {
+            return;
+        }
+        let mut buffer = [0; 4096];
+        for _ in 0..READ_BUDGET_BYTES / buffer.len() {
+            match socket.stream.read(&mut buffer) {
+                Ok(0) => {
+                    socket.readable = false;
+                    return sessions.peer_closed(id, now);
+                }
+                Ok(length) => sessions.receive(id, buffer.get(..length).unwrap_or(&[]), now),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    socket.readable = false;
+                    return;
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(_) => {
+                    socket.readable = false;
+                    return sessions.peer_closed(id, now);
+                }
+            }
+        }
+        self.runnable.push_back(id);
+    }
+}

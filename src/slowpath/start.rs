@@ -1,0 +1,178 @@
+//! Bring-up, from a configuration to a running server, and the way back down. What is opened last is
+//! closed first: calls, loop, workers, ports, DPDK.
+
+use std::io;
+use std::net::Ipv4Addr;
+use std::ops::RangeInclusive;
+use std::sync::Arc;
+
+use mio::{Poll, Waker};
+
+use super::admin_socket::AdminSocket;
+use super::event_loop::EventLoop;
+use super::exception::ExceptionPath;
+use super::kernel::Kernel;
+use super::ports::{self, OpenPorts};
+use super::signals::StopRequests;
+use super::sockets::Sockets;
+pub use super::start_error::StartError;
+use super::start_error::during;
+use super::supervisor::Supervisor;
+use super::view::{PortFigures, PortInfo, ServerFacts};
+use super::workers::{self, Shared};
+use super::{notify, settings, token, worker_threads};
+use crate::clock::MonotonicClock;
+use crate::config::{Config, Device, Side};
+use crate::flow::BucketTable;
+use crate::flow::ring::Doorbell;
+use crate::routing::directory::directory;
+use crate::session::Sessions;
+
+/// Serves until the operator asks for the end.
+///
+/// # Errors
+/// What could not be had, and what to do about it.
+pub fn serve(config: &Config) -> Result<(), StartError> {
+    let mut event_loop = start(config)?;
+    tracing::info!(listen = ?config.server.listen, port = config.server.control_port, "serving");
+    notify::ready(&format!("serving {} port(s)", config.ports.len()));
+    let ended = event_loop.run().map_err(during("the event loop"));
+    drop(event_loop);
+    tracing::info!("stopped");
+    ended
+}
+
+fn start(config: &Config) -> Result<EventLoop, StartError> {
+    let buckets = BucketTable::new(u8::try_from(config.workers.count()).unwrap_or(u8::MAX));
+    let clock = MonotonicClock::new();
+    let mut ports = ports::open(config, u16::from(buckets.workers()))?;
+    let macs = ports.macs(config);
+    let poll = Poll::new().map_err(during("cannot make a poll"))?;
+    let (stop, doorbell) = wake_ups(&poll)?;
+    if let Some(core) = config.workers.control_core {
+        worker_threads::pin(core);
+    }
+    let mut kernel = Kernel::open(config, &macs)?;
+    kernel.register(poll.registry())?;
+    let (writer, owners) = directory(&pool_ranges(config));
+    let shared = Shared {
+        config,
+        macs: &macs,
+        clock,
+        buckets: &buckets,
+        owners: &owners,
+        routes: kernel.mirror.published(),
+        doorbell: &doorbell,
+    };
+    let (links, threads) = workers::start(&shared, &mut ports)?;
+    let registry = poll.registry();
+    let sockets = Sockets::listen(registry, &config.server.listen, config.server.control_port)
+        .map_err(|(address, error)| StartError::Listen(address, error))?;
+    let admin = AdminSocket::open(&config.admin.socket, admin_group(config)?, registry)
+        .map_err(during("cannot open admin.socket"))?;
+    let users = settings::local_users(config);
+    let buckets = Arc::new(buckets);
+    let sessions = Sessions::new(
+        settings::session_config(config),
+        Arc::clone(&buckets),
+        settings::pools(config, &users),
+        settings::capacity(config),
+        Box::new(fill_with_entropy),
+    );
+    Ok(EventLoop {
+        supervisor: Supervisor::new(buckets.workers(), clock.now()),
+        facts: facts(config, ports.huge_pages),
+        ports: port_infos(config, ports, &macs),
+        exception: ExceptionPath::new(kernel.taps, kernel.tun, buckets, owners),
+        kernel: kernel.mirror,
+        workers: links,
+        directory: writer,
+        stopping_since: None,
+        slow_turns: 0,
+        poll,
+        clock,
+        doorbell,
+        sessions,
+        users,
+        threads,
+        sockets,
+        admin,
+        stop,
+    })
+}
+
+/// What can wake the loop besides its sources: signals, and workers.
+fn wake_ups(poll: &Poll) -> Result<(StopRequests, Arc<Doorbell>), StartError> {
+    let waker = Waker::new(poll.registry(), token::WAKER).map_err(during("cannot make a waker"))?;
+    let waker = Arc::new(waker);
+    let stop = StopRequests::install(Arc::clone(&waker))
+        .map_err(|error| StartError::System("cannot watch for signals", io::Error::other(error)))?;
+    Ok((stop, Doorbell::new(Box::new(move || drop(waker.wake())))))
+}
+
+fn pool_ranges(config: &Config) -> Vec<RangeInclusive<Ipv4Addr>> {
+    let ranges = config.pools.iter().flat_map(|pool| &pool.ranges);
+    ranges.map(|range| range.first..=range.last).collect()
+}
+
+fn facts(config: &Config, huge_pages: bool) -> ServerFacts {
+    ServerFacts {
+        host_name: config.server.host_name.clone(),
+        memory: if huge_pages { "huge" } else { "no-huge" },
+        connections_max: config.server.control_connections_max,
+        calls_max: config.server.calls_max,
+    }
+}
+
+fn port_infos(config: &Config, ports: OpenPorts, macs: &[[u8; 6]]) -> Vec<PortInfo> {
+    let info = |((port, open), mac): ((&crate::config::Port, dpdk::Port), &[u8; 6])| PortInfo {
+        name: port.name.clone(),
+        device: match &port.device {
+            Device::Pci(device) | Device::Virtual(device) => device.clone(),
+        },
+        driver: open.capabilities().map(|it| it.driver).unwrap_or_default(),
+        side: match port.side {
+            Side::Access => "access",
+            Side::Network => "network",
+            Side::Both => "both",
+        },
+        mac: *mac,
+        mtu: port.mtu,
+        tap: port.tap.clone(),
+        figures: Box::new(move || figures(&open)),
+    };
+    config.ports.iter().zip(ports.ports).zip(macs).map(info).collect()
+}
+
+fn figures(port: &dpdk::Port) -> PortFigures {
+    let (link, stats) = (port.link(), port.stats());
+    PortFigures {
+        up: link.up,
+        speed_mbps: link.speed_mbps,
+        rx_frames: stats.rx_frames,
+        rx_bytes: stats.rx_octets,
+        rx_missed_frames: stats.rx_missed + stats.rx_no_buffer,
+        tx_frames: stats.tx_frames,
+        tx_bytes: stats.tx_octets,
+    }
+}
+
+/// The number of `admin.group`.
+fn admin_group(config: &Config) -> Result<Option<u32>, StartError> {
+    let Some(name) = &config.admin.group else { return Ok(None) };
+    let groups = std::fs::read_to_string("/etc/group").map_err(during("cannot read /etc/group"))?;
+    let number = groups.lines().find_map(|line| {
+        let mut fields = line.split(':');
+        (fields.next() == Some(name)).then(|| fields.nth(1)?.parse().ok()).flatten()
+    });
+    let missing = || io::Error::new(io::ErrorKind::NotFound, format!("there is no group {name}"));
+    number.ok_or_else(missing).map_err(during("admin.group")).map(Some)
+}
+
+/// The system's randomness. Without it no challenge is safe, so there is nothing to fall back on.
+#[expect(clippy::panic, reason = "a server without randomness must not go on")]
+fn fill_with_entropy(buffer: &mut [u8]) {
+    if let Err(error) = getrandom::fill(buffer) {
+        panic!("the system gives no random bytes: {error}");
+    }
+}

@@ -1,0 +1,55 @@
+//! Why the server could not start.
+
+use std::fmt;
+use std::io;
+use std::net::SocketAddrV4;
+
+/// Why the server could not start, or could not go on.
+#[derive(Debug)]
+pub enum StartError {
+    /// DPDK refused.
+    Dpdk(dpdk::Error),
+    /// A port has fewer queues than there are workers.
+    QueuesTooFew {
+        /// The port's name.
+        port: String,
+        /// Queues of the device.
+        queues: u16,
+        /// Workers of the configuration.
+        workers: u16,
+    },
+    /// The control port cannot be listened on.
+    Listen(SocketAddrV4, io::Error),
+    /// The system refused something.
+    System(&'static str, io::Error),
+}
+
+impl fmt::Display for StartError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Dpdk(error) => write!(formatter, "{error}"),
+            Self::QueuesTooFew { port, queues, workers } => write!(
+                formatter,
+                "port {port} has {queues} transmit queue(s) for {workers} workers, and every worker \
+                 needs one of its own: lower the number of workers, or give the device more queues"
+            ),
+            Self::Listen(address, error) => {
+                write!(formatter, "cannot listen on {address}: {error}")
+            }
+            Self::System(what, error) => write!(formatter, "{what}: {error}"),
+        }
+    }
+}
+
+impl std::error::Error for StartError {}
+
+impl From<dpdk::Error> for StartError {
+    fn from(error: dpdk::Error) -> Self {
+        Self::Dpdk(error)
+    }
+}
+
+/// Names what was being done when the system refused.
+pub(super) fn during(what: &'static str) -> impl Fn(io::Error) -> StartError {
+    move |error| StartError::System(what, error)
+}

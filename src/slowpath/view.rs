@@ -1,0 +1,278 @@
+//! What an operator sees, read from the machines, the workers' counters and the ports at the moment
+//! of asking.
+
+use std::time::Duration;
+
+use super::exception::ExceptionPath;
+use super::worker_link::WorkerLink;
+use crate::clock::Timestamp;
+use crate::dataplane::{DropReason, FrameCount};
+use crate::operate::admin::{Selector, View};
+use crate::operate::rows::{
+    Counter, DropCount, DropRow, NegotiatedOption, PoolRow, PortRow, SessionDetail, SessionRow,
+    Status, WorkerRow,
+};
+use crate::ppp::link::Negotiated;
+use crate::session::{CallView, Sessions};
+
+/// A worker that has not turned for this long has stalled.
+pub(super) const STALL_TIME: Duration = Duration::from_millis(200);
+
+/// A port as configured, and where its figures come from.
+pub(super) struct PortInfo {
+    pub(super) name: String,
+    pub(super) device: String,
+    pub(super) driver: String,
+    pub(super) side: &'static str,
+    pub(super) mac: [u8; 6],
+    pub(super) mtu: u16,
+    pub(super) tap: String,
+    pub(super) figures: Box<dyn Fn() -> PortFigures>,
+}
+
+/// What a port has counted.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct PortFigures {
+    pub(super) up: bool,
+    pub(super) speed_mbps: Option<u32>,
+    pub(super) rx_frames: u64,
+    pub(super) rx_bytes: u64,
+    pub(super) rx_missed_frames: u64,
+    pub(super) tx_frames: u64,
+    pub(super) tx_bytes: u64,
+}
+
+/// What does not change while the server runs.
+pub(super) struct ServerFacts {
+    pub(super) host_name: String,
+    pub(super) memory: &'static str,
+    pub(super) connections_max: u32,
+    pub(super) calls_max: u32,
+}
+
+/// Everything there is to see.
+pub(super) struct ServerView<'a> {
+    pub(super) facts: &'a ServerFacts,
+    pub(super) sessions: &'a Sessions,
+    pub(super) workers: &'a [WorkerLink],
+    pub(super) ports: &'a [PortInfo],
+    pub(super) exception: &'a ExceptionPath,
+    pub(super) slow_turns: u64,
+    pub(super) now: Timestamp,
+}
+
+impl ServerView<'_> {
+    fn row(&self, call: &CallView) -> SessionRow {
+        let worker = self.workers.get(usize::from(call.worker));
+        let totals = worker.map(|worker| worker.totals(call.counter_slot)).unwrap_or_default();
+        SessionRow {
+            user: call.user.clone().unwrap_or_default(),
+            address: call.lease,
+            peer_address: call.peer_address,
+            local_address: call.local_address,
+            local_call_id: call.flow.call_id.get(),
+            peer_call_id: call.peer_call_id.get(),
+            state: call.state.name().to_owned(),
+            encryption: encryption(&call.negotiated).to_owned(),
+            since_s: self.now.since(call.created).as_secs(),
+            upstream_frames: totals.upstream_packets,
+            upstream_bytes: totals.upstream_bytes,
+            downstream_frames: totals.downstream_packets,
+            downstream_bytes: totals.downstream_bytes,
+            worker: u16::from(call.worker),
+        }
+    }
+
+    fn detail(&self, call: &CallView) -> SessionDetail {
+        let worker = self.workers.get(usize::from(call.worker));
+        let totals = worker.map(|worker| worker.totals(call.counter_slot)).unwrap_or_default();
+        let counter = |name: &str, value| Counter { name: name.to_owned(), value };
+        let heard = Timestamp::from_nanos(totals.last_heard_ns);
+        let silent_ms = u64::try_from(self.now.since(heard).as_millis()).unwrap_or(u64::MAX);
+        let drop = |reason: &str, frames| DropCount { reason: reason.to_owned(), frames };
+        let peer = call.connection.as_ref();
+        SessionDetail {
+            row: self.row(call),
+            peer_host_name: peer.map(|peer| peer.host_name.clone()).unwrap_or_default(),
+            peer_vendor_name: peer.map(|peer| peer.vendor_name.clone()).unwrap_or_default(),
+            peer_port: peer.map(|peer| peer.peer.port()).unwrap_or_default(),
+            negotiated: negotiated(&call.negotiated),
+            counters: vec![
+                counter("upstream_lost_frames", totals.upstream_lost),
+                counter("silent_ms", silent_ms),
+            ],
+            drops: vec![
+                drop("upstream", totals.upstream_drops),
+                drop("downstream", totals.downstream_drops),
+            ],
+        }
+    }
+
+    fn worker(&self, worker: &WorkerLink) -> WorkerRow {
+        let stats = &worker.stats;
+        let (turns, busy) = stats.turns();
+        let entered = FrameCount::ALL.iter().filter(|place| place.enters());
+        let punted = [
+            FrameCount::PuntedControl,
+            FrameCount::PuntedArp,
+            FrameCount::PuntedLocal,
+            FrameCount::PuntedException,
+            FrameCount::PuntedPpp,
+        ];
+        let age = self.now.since(stats.heartbeat());
+        let flows = self.sessions.views().filter(|call| call.worker == worker.index).count();
+        let idle = turns.saturating_sub(busy);
+        let state = match (age > STALL_TIME, busy) {
+            (true, _) => "stalled",
+            (false, 0) => "idle",
+            (false, _) => "running",
+        };
+        WorkerRow {
+            worker: u16::from(worker.index),
+            core: worker.core,
+            state: state.to_owned(),
+            flows: u32::try_from(flows).unwrap_or(u32::MAX),
+            loops: turns,
+            idle_share: if turns == 0 { 0.0 } else { idle as f64 / turns as f64 },
+            in_frames: entered.map(|place| stats.frames(*place)).sum(),
+            out_frames: stats.frames(FrameCount::Sent),
+            dropped_frames: DropReason::ALL.iter().map(|reason| stats.dropped(*reason)).sum(),
+            punted_frames: punted.iter().map(|place| stats.frames(*place)).sum(),
+            heartbeat_age_ms: u64::try_from(age.as_millis()).unwrap_or(u64::MAX),
+        }
+    }
+
+    fn port(&self, index: usize, port: &PortInfo) -> PortRow {
+        let figures = (port.figures)();
+        let tap = self.exception.tap_counters(index);
+        let mac = port.mac.map(|octet| format!("{octet:02x}")).join(":");
+        PortRow {
+            name: port.name.clone(),
+            device: port.device.clone(),
+            driver: port.driver.clone(),
+            side: port.side.to_owned(),
+            mac,
+            mtu: port.mtu,
+            link: if figures.up { "up" } else { "down" }.to_owned(),
+            speed_mbps: figures.speed_mbps,
+            rx_frames: figures.rx_frames,
+            rx_bytes: figures.rx_bytes,
+            rx_missed_frames: figures.rx_missed_frames,
+            tx_frames: figures.tx_frames,
+            tx_bytes: figures.tx_bytes,
+            tap: port.tap.clone(),
+            tap_to_kernel_frames: tap.to_kernel,
+            tap_from_kernel_frames: tap.from_kernel,
+        }
+    }
+}
+
+impl View for ServerView<'_> {
+    fn status(&self) -> Status {
+        Status {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            host_name: self.facts.host_name.clone(),
+            uptime_s: self.now.since(Timestamp::ZERO).as_secs(),
+            memory: self.facts.memory.to_owned(),
+            control_connections: count(self.sessions.connection_count()),
+            control_connections_max: self.facts.connections_max,
+            calls: count(self.sessions.call_count()),
+            calls_max: self.facts.calls_max,
+            slow_turns: self.slow_turns,
+        }
+    }
+
+    fn sessions(&self) -> Vec<SessionRow> {
+        self.sessions.views().map(|call| self.row(&call)).collect()
+    }
+
+    fn session(&self, which: &Selector) -> Vec<SessionDetail> {
+        let wanted = |call: &CallView| match which {
+            Selector::CallId(call_id) => call.flow.call_id.get() == *call_id,
+            Selector::User(user) => call.user.as_deref() == Some(user),
+        };
+        self.sessions.views().filter(wanted).map(|call| self.detail(&call)).collect()
+    }
+
+    fn workers(&self) -> Vec<WorkerRow> {
+        self.workers.iter().map(|worker| self.worker(worker)).collect()
+    }
+
+    fn ports(&self) -> Vec<PortRow> {
+        self.ports.iter().enumerate().map(|(index, port)| self.port(index, port)).collect()
+    }
+
+    fn drops(&self) -> Vec<DropRow> {
+        let mut rows = Vec::new();
+        for worker in self.workers {
+            for reason in DropReason::ALL {
+                let frames = worker.stats.dropped(*reason);
+                if frames > 0 {
+                    rows.push(DropRow {
+                        worker: Some(u16::from(worker.index)),
+                        layer: reason.layer().to_owned(),
+                        reason: reason.name().to_owned(),
+                        frames,
+                    });
+                }
+            }
+        }
+        for (reason, frames) in self.exception.drops() {
+            let (layer, reason) = ("kernel".to_owned(), reason.to_owned());
+            rows.push(DropRow { worker: None, layer, reason, frames });
+        }
+        rows
+    }
+
+    fn pools(&self) -> Vec<PoolRow> {
+        let row = |pool: crate::aaa::PoolUsage| PoolRow {
+            size: pool.size as u64,
+            used: pool.used as u64,
+            free: pool.size.saturating_sub(pool.used) as u64,
+            quarantined: 0,
+            name: pool.name,
+        };
+        self.sessions.pool_usage().into_iter().map(row).collect()
+    }
+}
+
+fn count(number: usize) -> u32 {
+    u32::try_from(number).unwrap_or(u32::MAX)
+}
+
+const fn encryption(negotiated: &Negotiated) -> &'static str {
+    if negotiated.mppe { "mppe-128-stateless" } else { "none" }
+}
+
+fn negotiated(link: &Negotiated) -> Vec<NegotiatedOption> {
+    let option = |layer: &str, option: &str, local: String, peer: String| NegotiatedOption {
+        layer: layer.to_owned(),
+        option: option.to_owned(),
+        local,
+        peer,
+    };
+    let mut options = vec![
+        option(
+            "lcp",
+            "Maximum-Receive-Unit",
+            link.local_mru.to_string(),
+            link.peer_mru.to_string(),
+        ),
+        option(
+            "lcp",
+            "Magic-Number",
+            format!("{:08x}", link.local_magic),
+            format!("{:08x}", link.peer_magic),
+        ),
+        option("ccp", "MPPE", encryption(link).to_owned(), encryption(link).to_owned()),
+    ];
+    if let Some(network) = link.network {
+        options.push(option(
+            "ipcp",
+            "IP-Address",
+            network.local_address.to_string(),
+            network.peer_address.to_string(),
+        ));
+    }
+    options
+}

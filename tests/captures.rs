@@ -1,0 +1,296 @@
+//! Recorded sessions of real clients with real servers, taken apart with the password alone.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test that cannot go on has failed"
+)]
+
+use std::num::NonZeroU64;
+
+use pns::auth::NtHash;
+use pns::auth::mschapv2::{Exchange, authenticator_response, verify_response};
+use pns::clock::Timestamp;
+use pns::mppe::catch_up::Budget;
+use pns::mppe::chain::initial_session_key;
+use pns::mppe::decrypt::{DecryptState, DecryptWorker};
+use pns::mppe::encrypt::EncryptState;
+use pns::mppe::keys::{Mode, StartKeys, Strength};
+use pns::mppe::plausible::plausible_ppp;
+use pns::mppe::rc4::Rc4;
+use pns::mppe::skipped::KeyId;
+use pns::wire::mppe::Header;
+
+#[path = "captures/frames.rs"]
+mod frames;
+use frames::{PppFrame, packets, ppp_frames};
+
+const CHAP: u16 = 0xc223;
+const MPPE: u16 = 0x00fd;
+
+/// Every recording, its packets, and its MPPE frames from and to the client.
+const RECORDINGS: [(&str, usize, usize, usize); 8] = [
+    ("client-refuses-mppe.pcapng", 38, 0, 0),
+    ("kernel-client.pcapng", 65, 11, 11),
+    ("loss-stateful.pcapng", 592, 295, 237),
+    ("mppe128-stateless.pcapng", 650, 302, 302),
+    ("mppe40-stateful.pcapng", 650, 302, 302),
+    ("mschapv1-mppe128.pcapng", 70, 11, 11),
+    ("pap-nomppe.pcapng", 60, 0, 0),
+    ("wrong-password.pcapng", 30, 0, 0),
+];
+
+/// The MS-CHAPv2 login of a recording.
+struct Login {
+    authenticator_challenge: [u8; 16],
+    peer_challenge: [u8; 16],
+    nt_response: [u8; 24],
+    user_name: Vec<u8>,
+    /// The message of the Success or Failure.
+    verdict: Vec<u8>,
+}
+
+impl Login {
+    fn of(frames: &[PppFrame]) -> Self {
+        let packet = |codes: &[u8]| {
+            let of_code =
+                |frame: &&PppFrame| frame.protocol == CHAP && codes.contains(&frame.payload[0]);
+            let payload = &frames.iter().find(of_code).expect("a whole login").payload;
+            &payload[..usize::from(u16::from_be_bytes([payload[2], payload[3]]))]
+        };
+        let (challenge, response, verdict) = (packet(&[1]), packet(&[2]), packet(&[3, 4]));
+        assert_eq!(
+            (challenge[4], response[4]),
+            (16, 49),
+            "MS-CHAPv2 value sizes"
+        );
+        Self {
+            authenticator_challenge: *challenge[5..].first_chunk().unwrap(),
+            peer_challenge: *response[5..].first_chunk().unwrap(),
+            nt_response: *response[29..].first_chunk().unwrap(),
+            user_name: response[54..].to_vec(),
+            verdict: verdict[4..].to_vec(),
+        }
+    }
+
+    fn exchange(&self) -> Exchange<'_> {
+        Exchange {
+            authenticator_challenge: &self.authenticator_challenge,
+            peer_challenge: &self.peer_challenge,
+            user_name: &self.user_name,
+        }
+    }
+
+    fn accepts(&self, password: &str) -> bool {
+        verify_response(
+            &self.exchange(),
+            &NtHash::from_password(password),
+            &self.nt_response,
+        )
+    }
+
+    fn start_keys(&self) -> StartKeys {
+        let hash_hash = NtHash::from_password("wonderland-7").hash();
+        StartKeys::from_mschapv2(hash_hash.expose(), &self.nt_response)
+    }
+}
+
+fn budget() -> Budget {
+    Budget::new(0, 0, Timestamp::ZERO)
+}
+
+fn id(number: u64) -> KeyId {
+    KeyId::new(NonZeroU64::new(number).unwrap())
+}
+
+/// The highest sequence number before the first encrypted frame of a direction.
+fn sequence_before(frames: &[PppFrame], from_client: bool) -> u32 {
+    let direction = frames
+        .iter()
+        .filter(|frame| frame.from_client == from_client);
+    direction
+        .take_while(|frame| frame.protocol != MPPE)
+        .last()
+        .unwrap()
+        .sequence
+}
+
+#[test]
+fn every_recording_is_here_and_whole() {
+    for (name, all, from_client, to_client) in RECORDINGS {
+        assert_eq!(packets(name).len(), all, "{name}");
+        let encrypted = |direction| {
+            let frames = ppp_frames(name);
+            let wanted = |f: &&PppFrame| f.protocol == MPPE && f.from_client == direction;
+            frames.iter().filter(wanted).count()
+        };
+        assert_eq!(
+            (encrypted(true), encrypted(false)),
+            (from_client, to_client),
+            "{name}"
+        );
+    }
+    let readme = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/captures/README.md");
+    assert!(
+        std::fs::read_to_string(readme)
+            .unwrap()
+            .contains("wonderland-7")
+    );
+}
+
+#[test]
+fn real_logins_are_verified_and_answered_as_the_real_server_did() {
+    for name in [
+        "client-refuses-mppe.pcapng",
+        "kernel-client.pcapng",
+        "loss-stateful.pcapng",
+        "mppe128-stateless.pcapng",
+        "mppe40-stateful.pcapng",
+    ] {
+        let login = Login::of(&ppp_frames(name));
+        assert_eq!(login.user_name, b"alice", "{name}");
+        assert!(login.accepts("wonderland-7"), "{name}");
+        assert!(!login.accepts("wonderland-8"), "{name}");
+        let hash_hash = NtHash::from_password("wonderland-7").hash();
+        let ours = authenticator_response(&login.exchange(), &hash_hash, &login.nt_response);
+        assert!(login.verdict.starts_with(ours.as_bytes()), "{name}");
+    }
+}
+
+#[test]
+fn the_wrong_password_is_refused_as_the_real_server_did() {
+    let login = Login::of(&ppp_frames("wrong-password.pcapng"));
+    assert!(!login.accepts("wonderland-7"));
+    assert!(login.accepts("wrong"));
+    assert!(login.verdict.starts_with(b"E=691 R=1 "));
+}
+
+/// Decrypts every encrypted frame of a stateless recording, encrypts it again, and answers how many
+/// there were from and to the client.
+fn take_apart(name: &str) -> (usize, usize) {
+    let frames = ppp_frames(name);
+    let login = Login::of(&frames);
+    let (strength, mode, now) = (Strength::Bits128, Mode::Stateless, Timestamp::ZERO);
+
+    let (receive, send) = (login.start_keys(), login.start_keys());
+    let before = (
+        sequence_before(&frames, true),
+        sequence_before(&frames, false),
+    );
+    let mut upstream =
+        DecryptState::new(receive.upstream, strength, mode, id(1), before.0, budget());
+    let mut downstream = DecryptState::new_for_client(
+        receive.downstream,
+        strength,
+        mode,
+        id(2),
+        before.1,
+        budget(),
+    );
+    let mut server = EncryptState::new(send.downstream, strength, mode);
+    let mut client = EncryptState::new_for_client(send.upstream, strength, mode);
+    let mut worker = DecryptWorker::new(1, budget());
+
+    let mut rc4 = Rc4::unkeyed();
+    let mut counts = (0, 0);
+    for frame in frames.iter().filter(|frame| frame.protocol == MPPE) {
+        let (state, sender) = match frame.from_client {
+            true => (&mut upstream, &mut client),
+            false => (&mut downstream, &mut server),
+        };
+        let mut payload = frame.payload.clone();
+        let sequence = frame.sequence;
+        let plain = state.decrypt(&mut payload, sequence, &mut worker, now);
+        let plain = plain.unwrap_or_else(|refusal| panic!("{name} {sequence}: {refusal}"));
+        match frame.from_client {
+            true => counts.0 += 1,
+            false => counts.1 += 1,
+        }
+
+        let header = sender.encrypt(plain, &mut rc4).unwrap();
+        let theirs = Header::parse(&frame.payload).unwrap();
+        assert_eq!(header.coherency_count, theirs.coherency_count);
+        assert_eq!(
+            plain,
+            &frame.payload[2..],
+            "encrypted again it is what was on the wire"
+        );
+    }
+    assert_eq!(worker.kept_keys(), 0, "nothing was lost");
+    counts
+}
+
+#[test]
+fn every_frame_of_a_stateless_session_decrypts_from_the_password_alone() {
+    assert_eq!(take_apart("mppe128-stateless.pcapng"), (302, 302));
+}
+
+#[test]
+fn every_frame_of_a_kernel_client_decrypts_too() {
+    assert_eq!(take_apart("kernel-client.pcapng"), (11, 11));
+}
+
+#[test]
+fn the_pings_inside_are_the_ones_that_were_sent() {
+    let frames = ppp_frames("mppe128-stateless.pcapng");
+    let login = Login::of(&frames);
+    let mut state = DecryptState::new(
+        login.start_keys().upstream,
+        Strength::Bits128,
+        Mode::Stateless,
+        id(1),
+        sequence_before(&frames, true),
+        budget(),
+    );
+    let mut worker = DecryptWorker::new(1, budget());
+    let mut pings = 0;
+    for frame in frames
+        .iter()
+        .filter(|frame| frame.from_client && frame.protocol == MPPE)
+    {
+        let mut payload = frame.payload.clone();
+        let plain = state
+            .decrypt(&mut payload, frame.sequence, &mut worker, Timestamp::ZERO)
+            .unwrap();
+        let start = if plain[0] & 1 == 1 { 1 } else { 2 };
+        let packet = &plain[start..];
+        if packet[0] >> 4 == 4 && packet[9] == 1 && packet[20] == 8 {
+            assert_eq!(packet[12..15], [10, 77, 0], "from the pool");
+            assert_eq!(
+                packet[16..20],
+                [192, 168, 99, 2],
+                "to the host behind the server"
+            );
+            pings += 1;
+        }
+    }
+    assert!(pings >= 290, "only {pings} pings");
+}
+
+#[test]
+fn the_first_key_of_a_40_bit_session_is_ours() {
+    // Stateful: the first frame, count 0, is under the initial session key itself.
+    let frames = ppp_frames("mppe40-stateful.pcapng");
+    let keys = Login::of(&frames).start_keys();
+    for (from_client, start_key) in [
+        (true, keys.upstream.expose()),
+        (false, keys.downstream.expose()),
+    ] {
+        let wanted = |frame: &&PppFrame| frame.protocol == MPPE && frame.from_client == from_client;
+        let first = frames.iter().find(wanted).unwrap();
+        assert_eq!(
+            Header::parse(&first.payload)
+                .unwrap()
+                .coherency_count
+                .value(),
+            0
+        );
+        let key = initial_session_key(start_key, Strength::Bits40);
+        let mut plain = first.payload[2..].to_vec();
+        Rc4::new(key.first_chunk::<8>().unwrap()).apply(&mut plain);
+        assert!(
+            plausible_ppp(&plain, plain.len()),
+            "from the client: {from_client}"
+        );
+    }
+}

@@ -1,0 +1,58 @@
+//! The shipped lab configuration, with what a case changes.
+
+use std::path::{Path, PathBuf};
+
+use toml::{Table, Value};
+
+/// `config/lab.toml`, changed.
+pub(crate) struct Config(Table);
+
+impl Config {
+    /// As shipped.
+    pub(crate) fn lab() -> Self {
+        let text = std::fs::read_to_string(shipped("lab.toml")).expect("config/lab.toml");
+        Self(text.parse().expect("config/lab.toml is TOML"))
+    }
+
+    /// Sets `table.table.key`; a number in the path is an index into an array of tables.
+    pub(crate) fn with(mut self, path: &str, value: impl Into<Value>) -> Self {
+        let (tables, key) = path.rsplit_once('.').expect("a path with a table");
+        let mut names = tables.split('.');
+        let first = names.next().expect("a name");
+        let mut place = self
+            .0
+            .entry(first)
+            .or_insert_with(|| Value::Table(Table::new()));
+        for name in names {
+            place = match name.parse::<usize>() {
+                Ok(index) => place.get_mut(index).expect("an entry of that index"),
+                Err(_) => place
+                    .as_table_mut()
+                    .expect("a table")
+                    .entry(name)
+                    .or_insert_with(|| Value::Table(Table::new())),
+            };
+        }
+        place
+            .as_table_mut()
+            .expect("a table")
+            .insert(key.to_owned(), value.into());
+        self
+    }
+
+    /// Writes it, and the users file that it names, into `directory`; the path of the file.
+    pub(crate) fn write(&self, directory: &Path) -> PathBuf {
+        std::fs::create_dir_all(directory).unwrap();
+        let users = self.0["users"]["file"].as_str().expect("users.file");
+        std::fs::copy(shipped(users), directory.join(users)).expect("the users file");
+        let file = directory.join("lab.toml");
+        std::fs::write(&file, toml::to_string(&self.0).unwrap()).unwrap();
+        file
+    }
+}
+
+fn shipped(file: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("config")
+        .join(file)
+}

@@ -1,0 +1,15 @@
+//! Whole links: dialogues in the orders that real clients use, lossy paths under virtual time,
+//! and hostile peers.
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::wildcard_enum_match_arm,
+    reason = "a test that cannot go on has failed, and looks at what it is about"
+)]
+
+mod client;
+mod dialogues;
+mod encryption;
+mod hostile;
+mod lossy;
+mod server;

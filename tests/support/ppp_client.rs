@@ -1,0 +1,270 @@
+//! A PPP client that speaks as pppd does, small enough to be read: LCP, MS-CHAPv2, CCP with MPPE 128
+//! stateless, IPCP. It knows nothing of the server's code but its password functions.
+#![allow(dead_code, reason = "each test uses what it needs")]
+
+use std::net::Ipv4Addr;
+
+use pns::auth::mschapv2::{self, Exchange};
+use pns::auth::{NtHash, PasswordHashHash};
+use pns::mppe::keys::StartKeys;
+
+pub(crate) const LCP: u16 = 0xc021;
+pub(crate) const CHAP: u16 = 0xc223;
+pub(crate) const CCP: u16 = 0x80fd;
+pub(crate) const IPCP: u16 = 0x8021;
+
+const CONFIGURE_REQUEST: u8 = 1;
+const CONFIGURE_ACK: u8 = 2;
+const CONFIGURE_NAK: u8 = 3;
+const CONFIGURE_REJECT: u8 = 4;
+const TERMINATE_REQUEST: u8 = 5;
+const TERMINATE_ACK: u8 = 6;
+const ECHO_REQUEST: u8 = 9;
+const ECHO_REPLY: u8 = 10;
+
+/// `protocol` and one packet of the negotiation, in a frame with address and control.
+pub(crate) fn frame(protocol: u16, code: u8, identifier: u8, data: &[u8]) -> Vec<u8> {
+    let mut frame = vec![0xff, 0x03];
+    frame.extend(protocol.to_be_bytes());
+    frame.extend([code, identifier]);
+    frame.extend((data.len() as u16 + 4).to_be_bytes());
+    frame.extend(data);
+    frame
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+struct Half {
+    ours: bool,
+    theirs: bool,
+}
+
+impl Half {
+    fn open(self) -> bool {
+        self.ours && self.theirs
+    }
+}
+
+pub(crate) struct PppClient {
+    pub(crate) name: String,
+    pub(crate) password: String,
+    /// Whether CCP is offered MPPE, or refuses it as a client without encryption does.
+    pub(crate) mppe: bool,
+    /// Configure-Acks are kept back in `held` instead of being sent.
+    pub(crate) hold_acks: bool,
+    pub(crate) held: Vec<Vec<u8>>,
+    pub(crate) address: Ipv4Addr,
+    pub(crate) failure_message: Option<String>,
+    pub(crate) success_message: Option<String>,
+    pub(crate) keys: Option<StartKeys>,
+    pub(crate) terminated: bool,
+    pub(crate) echo_replies: usize,
+    lcp: Half,
+    ccp: Half,
+    ipcp: Half,
+    identifier: u8,
+}
+
+impl PppClient {
+    pub(crate) fn new(name: &str, password: &str) -> Self {
+        Self {
+            name: name.into(),
+            password: password.into(),
+            mppe: true,
+            hold_acks: false,
+            held: Vec::new(),
+            address: Ipv4Addr::UNSPECIFIED,
+            failure_message: None,
+            success_message: None,
+            keys: None,
+            terminated: false,
+            echo_replies: 0,
+            lcp: Half::default(),
+            ccp: Half::default(),
+            ipcp: Half::default(),
+            identifier: 0,
+        }
+    }
+
+    /// The first frames: LCP asks for an MRU and a magic number.
+    pub(crate) fn start(&mut self) -> Vec<Vec<u8>> {
+        vec![self.lcp_request()]
+    }
+
+    pub(crate) fn encrypted(&self) -> bool {
+        self.ccp.open()
+    }
+
+    pub(crate) fn network_up(&self) -> bool {
+        self.ipcp.open()
+    }
+
+    /// What the client answers to one frame of the server (with or without address and control).
+    pub(crate) fn handle(&mut self, frame: &[u8]) -> Vec<Vec<u8>> {
+        let frame = frame.strip_prefix(&[0xff, 0x03]).unwrap_or(frame);
+        let protocol = u16::from_be_bytes([frame[0], frame[1]]);
+        let (code, identifier) = (frame[2], frame[3]);
+        let length = usize::from(u16::from_be_bytes([frame[4], frame[5]]));
+        let data = &frame[6..2 + length];
+        match protocol {
+            LCP => self.lcp(code, identifier, data),
+            CHAP => self.chap(code, identifier, data),
+            CCP => self.ccp(code, identifier, data),
+            IPCP => self.ipcp(code, identifier, data),
+            _ => Vec::new(),
+        }
+    }
+
+    fn lcp_request(&mut self) -> Vec<u8> {
+        let options = [1, 4, 0x05, 0x78, 5, 6, 0x11, 0x22, 0x33, 0x44];
+        frame(LCP, CONFIGURE_REQUEST, self.next_identifier(), &options)
+    }
+
+    fn lcp(&mut self, code: u8, identifier: u8, data: &[u8]) -> Vec<Vec<u8>> {
+        match code {
+            CONFIGURE_REQUEST => {
+                self.lcp.theirs = true;
+                self.acknowledge(LCP, identifier, data)
+            }
+            CONFIGURE_ACK => {
+                self.lcp.ours = true;
+                Vec::new()
+            }
+            TERMINATE_REQUEST => {
+                self.terminated = true;
+                vec![frame(LCP, TERMINATE_ACK, identifier, &[])]
+            }
+            ECHO_REQUEST => {
+                let mut answer = vec![0x11, 0x22, 0x33, 0x44];
+                answer.extend(&data[4..]);
+                vec![frame(LCP, ECHO_REPLY, identifier, &answer)]
+            }
+            ECHO_REPLY => {
+                self.echo_replies += 1;
+                Vec::new()
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    fn chap(&mut self, code: u8, identifier: u8, data: &[u8]) -> Vec<Vec<u8>> {
+        match code {
+            1 => {
+                let challenge: [u8; 16] = data[1..17].try_into().unwrap();
+                vec![frame(CHAP, 2, identifier, &self.respond(challenge))]
+            }
+            3 => {
+                self.success_message = Some(String::from_utf8(data.to_vec()).unwrap());
+                if self.mppe {
+                    vec![self.ccp_request()]
+                } else {
+                    vec![frame(CCP, CONFIGURE_REQUEST, self.next_identifier(), &[])]
+                }
+            }
+            4 => {
+                self.failure_message = Some(String::from_utf8(data.to_vec()).unwrap());
+                Vec::new()
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    /// RFC 2759 §4: peer challenge, eight zeros, NT-Response, flags, then the name.
+    fn respond(&mut self, authenticator_challenge: [u8; 16]) -> Vec<u8> {
+        let peer_challenge = [0x5a; 16];
+        let exchange = Exchange {
+            authenticator_challenge: &authenticator_challenge,
+            peer_challenge: &peer_challenge,
+            user_name: self.name.as_bytes(),
+        };
+        let nt_hash = NtHash::from_password(&self.password);
+        let response = mschapv2::generate_nt_response(&exchange, &nt_hash);
+        let hash_hash: PasswordHashHash = nt_hash.hash();
+        self.keys = Some(StartKeys::from_mschapv2(hash_hash.expose(), &response));
+        let mut data = vec![49];
+        data.extend(peer_challenge);
+        data.extend([0; 8]);
+        data.extend(response);
+        data.push(0);
+        data.extend(self.name.as_bytes());
+        data
+    }
+
+    fn ccp_request(&mut self) -> Vec<u8> {
+        frame(
+            CCP,
+            CONFIGURE_REQUEST,
+            self.next_identifier(),
+            &[18, 6, 0x01, 0, 0, 0x40],
+        )
+    }
+
+    fn ccp(&mut self, code: u8, identifier: u8, data: &[u8]) -> Vec<Vec<u8>> {
+        match code {
+            CONFIGURE_REQUEST if !self.mppe && !data.is_empty() => {
+                vec![frame(CCP, CONFIGURE_REJECT, identifier, data)]
+            }
+            CONFIGURE_REQUEST => {
+                self.ccp.theirs = true;
+                let mut frames = self.acknowledge(CCP, identifier, data);
+                frames.extend(self.start_ipcp());
+                frames
+            }
+            CONFIGURE_ACK => {
+                self.ccp.ours = true;
+                self.start_ipcp()
+            }
+            CONFIGURE_NAK => vec![self.ccp_request()],
+            _ => Vec::new(),
+        }
+    }
+
+    fn start_ipcp(&mut self) -> Vec<Vec<u8>> {
+        if self.ccp.open() {
+            vec![self.ipcp_request()]
+        } else {
+            Vec::new()
+        }
+    }
+
+    fn ipcp_request(&mut self) -> Vec<u8> {
+        let mut options = vec![3, 6];
+        options.extend(self.address.octets());
+        frame(IPCP, CONFIGURE_REQUEST, self.next_identifier(), &options)
+    }
+
+    fn ipcp(&mut self, code: u8, identifier: u8, data: &[u8]) -> Vec<Vec<u8>> {
+        match code {
+            // pppd answers so while encryption is not up.
+            CONFIGURE_REQUEST if self.mppe && !self.ccp.open() => {
+                vec![frame(IPCP, TERMINATE_ACK, identifier, &[])]
+            }
+            CONFIGURE_REQUEST => {
+                self.ipcp.theirs = true;
+                self.acknowledge(IPCP, identifier, data)
+            }
+            CONFIGURE_ACK => {
+                self.ipcp.ours = true;
+                Vec::new()
+            }
+            CONFIGURE_NAK => {
+                self.address = Ipv4Addr::from(<[u8; 4]>::try_from(&data[2..6]).unwrap());
+                vec![self.ipcp_request()]
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    fn acknowledge(&mut self, protocol: u16, identifier: u8, data: &[u8]) -> Vec<Vec<u8>> {
+        let ack = frame(protocol, CONFIGURE_ACK, identifier, data);
+        if self.hold_acks {
+            self.held.push(ack);
+            return Vec::new();
+        }
+        vec![ack]
+    }
+
+    fn next_identifier(&mut self) -> u8 {
+        self.identifier = self.identifier.wrapping_add(1);
+        self.identifier
+    }
+}
