@@ -289,7 +289,9 @@ impl Lab {
         });
         self.settle();
         let reports = self.reports();
-        let opened = |report: &FlowReport| matches!(report, FlowReport::Opened { flow, .. } if *flow == client.key);
+        let key = client.key;
+        let opened =
+            |report: &FlowReport| matches!(report, FlowReport::Opened { flow, .. } if *flow == key);
         assert!(reports.iter().any(opened), "{reports:?}");
         client
     }

@@ -50,7 +50,10 @@ impl Link {
         // A client that answers no Echo-Request answers no Terminate-Request either: it is sent once,
         // in case only the way to us is broken, and nobody waits while a lease and a Call ID are held.
         let deaf = reason == EndReason::EchoTimeout;
-        if deaf || !matches!(self.lcp.state(), State::Closing | State::Stopping) {
+        if deaf {
+            let _ = self.lcp.down(now);
+        }
+        if !matches!(self.lcp.state(), State::Closing | State::Stopping) {
             self.closed();
         }
     }
