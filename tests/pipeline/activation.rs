@@ -73,7 +73,7 @@ fn data_right_behind_the_acks_of_ccp_and_ipcp_is_not_lost() {
     lab.push(0, ACCESS, &ack);
     lab.push(0, ACCESS, &data);
     lab.settle();
-    assert_eq!(lab.to_network().len(), 1);
+    assert_eq!(lab.network_received().len(), 1);
     assert_eq!(lab.drops(), []);
     assert!(matches!(lab.punted.as_slice(), [Punted::Ppp { .. }]));
 }
@@ -228,7 +228,7 @@ fn clear_data_passes_where_policy_says_so_until_mppe_is_armed() {
         let mut client = lab.dial(call_id, last, policy(encryption));
         let packet = udp(client.lease, HOST, 33);
         client.send(&mut lab, &packet);
-        assert_eq!(lab.to_network().len(), 1);
+        assert_eq!(lab.network_received().len(), 1);
         let packet = udp(HOST, client.lease, 33);
         lab.push_from_network(&packet);
         lab.settle();

@@ -117,13 +117,10 @@ impl Client {
         let mut inside = vec![0x00, 0x21];
         inside.extend_from_slice(packet);
         let mut ppp = vec![0xff, 0x03];
-        match &mut self.encrypt {
-            Some(encrypt) => {
-                let header = encrypt.encrypt(&mut inside, &mut self.rc4).unwrap();
-                ppp.extend_from_slice(&[0x00, 0xfd]);
-                ppp.extend_from_slice(&header.to_bytes());
-            }
-            None => {}
+        if let Some(encrypt) = &mut self.encrypt {
+            let header = encrypt.encrypt(&mut inside, &mut self.rc4).unwrap();
+            ppp.extend_from_slice(&[0x00, 0xfd]);
+            ppp.extend_from_slice(&header.to_bytes());
         }
         ppp.extend_from_slice(&inside);
         ppp
@@ -200,7 +197,7 @@ impl Client {
                 }
                 Received::Secret(Protocol::IPV4, packet) => packets.push(packet),
                 Received::Nothing => {}
-                other => panic!("{other:?}"),
+                other @ (Received::Clear(..) | Received::Secret(..)) => panic!("{other:?}"),
             }
         }
         packets

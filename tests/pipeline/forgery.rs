@@ -21,7 +21,7 @@ impl Victim {
         let mut client = lab.dial(7, 2, policy(Encryption::Required));
         let packet = udp(client.lease, HOST, 20);
         client.send(&mut lab, &packet);
-        assert_eq!(lab.to_network().len(), 1);
+        assert_eq!(lab.network_received().len(), 1);
         Self { lab, client }
     }
 
@@ -36,7 +36,7 @@ impl Victim {
             let packet = udp(self.client.lease, HOST, 20);
             self.client.send(&mut self.lab, &packet);
             assert_eq!(
-                self.lab.to_network().len(),
+                self.lab.network_received().len(),
                 1,
                 "round {round}: {:?}",
                 self.lab.drops()
@@ -148,7 +148,7 @@ fn a_true_frame_sent_again_in_its_own_burst() {
         victim.lab.push(0, ACCESS, &frame);
     }
     victim.lab.settle();
-    assert_eq!(victim.lab.to_network().len(), 1);
+    assert_eq!(victim.lab.network_received().len(), 1);
     assert_eq!(victim.lab.drops(), [(DropReason::MppeDuplicate, 2)]);
 }
 

@@ -62,7 +62,7 @@ fn a_full_packet_of_a_client_with_mru_1500_arrives() {
             lab.push(u8::try_from((queue + number) % 3).unwrap(), ACCESS, piece);
             lab.settle();
         }
-        let sent = lab.to_network();
+        let sent = lab.network_received();
         assert_eq!(sent.len(), 1, "cut at {places:?}: {:?}", lab.drops());
         assert_eq!(sent[0][20..], packet[20..]);
     }
@@ -86,7 +86,7 @@ fn order_does_not_matter_and_datagrams_do_not_mix() {
         }
     }
     lab.settle();
-    assert_eq!(lab.to_network().len(), 8);
+    assert_eq!(lab.network_received().len(), 8);
     assert_eq!(lab.drops(), []);
 }
 
@@ -122,7 +122,7 @@ fn overlaps_spoil_the_datagram_and_repetitions_do_not() {
         lab.push(0, ACCESS, &piece(&client, 1, &payload, from, to));
     }
     lab.settle();
-    assert_eq!(lab.to_network().len(), 1);
+    assert_eq!(lab.network_received().len(), 1);
     assert_eq!(lab.drops(), [(DropReason::FragmentDuplicate, 1)]);
     // An overlap ends it, and what comes after is a new datagram.
     let frame = client.data(&packet);
@@ -131,7 +131,7 @@ fn overlaps_spoil_the_datagram_and_repetitions_do_not() {
         lab.push(0, ACCESS, &piece(&client, 2, &payload, from, to));
     }
     lab.settle();
-    assert_eq!(lab.to_network().len(), 1);
+    assert_eq!(lab.network_received().len(), 1);
     assert_eq!(lab.dropped(DropReason::FragmentOverlap), 2);
 }
 
@@ -153,7 +153,7 @@ fn a_flood_of_orphans_does_not_keep_others_out() {
             lab.push(0, ACCESS, &piece);
         }
         lab.settle();
-        assert_eq!(lab.to_network().len(), 1, "round {round}");
+        assert_eq!(lab.network_received().len(), 1, "round {round}");
     }
     assert!(lab.dropped(DropReason::FragmentEvicted) > 1000);
 }

@@ -38,7 +38,7 @@ fn s4_1_every_flag_word_beside_an_established_call() {
             let frame = client.data(&packet);
             lab.push(0, ACCESS, &frame);
             lab.settle();
-            delivered += lab.to_network().len();
+            delivered += lab.network_received().len();
         }
     }
     lab.settle();
@@ -68,7 +68,7 @@ fn s4_1_trailing_padding_is_no_part_of_the_payload() {
     client.sequence += 1;
     lab.push(0, ACCESS, &client.outer(&gre));
     lab.settle();
-    let sent = lab.to_network();
+    let sent = lab.network_received();
     assert_eq!(sent.len(), 2);
     assert!(sent.iter().all(|sent| sent.len() == packet.len()));
     assert_eq!(lab.drops(), []);
@@ -91,7 +91,11 @@ fn address_control_and_protocol_fields_may_be_compressed_unasked() {
         let frame = client.ppp(&ppp);
         lab.push(0, ACCESS, &frame);
         lab.settle();
-        assert_eq!(lab.to_network().len(), 1, "{strip_address} {compress}");
+        assert_eq!(
+            lab.network_received().len(),
+            1,
+            "{strip_address} {compress}"
+        );
     }
 }
 
@@ -181,7 +185,7 @@ fn s4_4_sequence_numbers_start_anywhere_and_wrap() {
             let packet = udp(client.lease, HOST, 20);
             client.send(&mut lab, &packet);
         }
-        assert_eq!(lab.to_network().len(), 12, "from {first}");
+        assert_eq!(lab.network_received().len(), 12, "from {first}");
         assert_eq!(lab.drops(), []);
     }
 }
@@ -201,10 +205,10 @@ fn late_frames_are_delivered_once_and_duplicates_never() {
         lab.push(0, ACCESS, frame);
         lab.settle();
     }
-    assert_eq!(lab.to_network().len(), 60);
+    assert_eq!(lab.network_received().len(), 60);
     assert_eq!(lab.drops(), []);
     flood(&mut lab, frames.into_iter());
-    assert_eq!(lab.to_network().len(), 0);
+    assert_eq!(lab.network_received().len(), 0);
     assert_eq!(lab.dropped(DropReason::SequenceDuplicate), 60);
     let totals = lab.close(&client);
     assert_eq!((totals.upstream_packets, totals.upstream_lost), (60, 0));
@@ -227,7 +231,7 @@ fn lost_frames_are_counted_and_cost_only_themselves() {
         }
     }
     lab.settle();
-    assert_eq!(lab.to_network().len(), delivered);
+    assert_eq!(lab.network_received().len(), delivered);
     assert_eq!(lab.drops(), []);
     assert_eq!(lab.close(&client).upstream_lost, 300);
 }
@@ -245,12 +249,12 @@ fn a_long_outage_is_caught_up_with() {
     for _ in 0..200 {
         client.send(&mut lab, &packet);
         lab.advance(Duration::from_millis(50));
-        delivered += lab.to_network().len();
+        delivered += lab.network_received().len();
     }
     assert!(delivered > 150, "{delivered} of 200");
     assert_eq!(lab.dropped(DropReason::SequenceOutOfWindow), 15);
     client.send(&mut lab, &packet);
-    assert_eq!(lab.to_network().len(), 1);
+    assert_eq!(lab.network_received().len(), 1);
 }
 
 #[test]
@@ -268,7 +272,7 @@ fn control_frames_of_an_idle_encrypted_call_do_not_lead_out_of_the_window() {
     }
     assert_eq!(lab.frames(FrameCount::PuntedPpp), 6001);
     client.send(&mut lab, &packet);
-    assert_eq!(lab.to_network().len(), 2);
+    assert_eq!(lab.network_received().len(), 2);
     assert_eq!(lab.drops(), []);
 }
 

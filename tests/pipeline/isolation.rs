@@ -80,7 +80,7 @@ fn a_client_reaches_no_other_client_in_any_form() {
     }
     let refused = u64::try_from(packets.len()).unwrap();
     assert_eq!(lab.drops(), [(DropReason::ClientToClientRefused, refused)]);
-    assert!(lab.punted.is_empty() && lab.to_network().is_empty());
+    assert!(lab.punted.is_empty() && lab.network_received().is_empty());
     assert_eq!(lab.close(&first).upstream_drops, refused);
 }
 
@@ -161,7 +161,7 @@ fn only_the_lease_is_a_source() {
     }
     assert_eq!(lab.drops().len(), 1);
     assert_eq!(lab.dropped(DropReason::SourceNotLease), 6 * 11);
-    assert!(lab.punted.is_empty() && lab.to_network().is_empty());
+    assert!(lab.punted.is_empty() && lab.network_received().is_empty());
 }
 
 #[test]

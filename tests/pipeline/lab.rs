@@ -236,7 +236,7 @@ impl Lab {
     }
 
     /// The IPv4 packets that left for the network.
-    pub(crate) fn to_network(&mut self) -> Vec<Vec<u8>> {
+    pub(crate) fn network_received(&mut self) -> Vec<Vec<u8>> {
         let frames = self.sent(NETWORK);
         frames.iter().map(|frame| packets::ip_of(frame).1).collect()
     }
@@ -288,11 +288,10 @@ impl Lab {
             call,
         });
         self.settle();
-        let reports = self.reports();
-        let key = client.key;
-        let opened =
-            |report: &FlowReport| matches!(report, FlowReport::Opened { flow, .. } if *flow == key);
-        assert!(reports.iter().any(opened), "{reports:?}");
+        match self.reports().as_slice() {
+            [FlowReport::Opened { flow, .. }] => assert_eq!(*flow, client.key),
+            other => panic!("{other:?}"),
+        }
         client
     }
 

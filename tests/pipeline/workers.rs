@@ -30,7 +30,7 @@ fn frames_find_their_owner_from_every_queue_both_ways() {
             let frame = packets::frame(NETWORK_MAC, HOST_MAC, 0x0800, &down);
             lab.push(queue, NETWORK, &frame);
             lab.settle();
-            assert_eq!(lab.to_network().len(), 1);
+            assert_eq!(lab.network_received().len(), 1);
             let sent = lab.sent(ACCESS);
             assert_eq!(client.packets(&sent).len(), 1);
         }
@@ -108,7 +108,7 @@ fn threads_carry_traffic_both_ways_and_stop_when_told() {
     let late = |lab: &Lab| lab.drops().iter().map(|(_, frames)| *frames).sum::<u64>();
     let rest = |up: usize, lab: &Lab| up as u64 + late(lab) < 6 * PACKETS as u64;
     while Instant::now() < deadline && (rest(up, &lab) || packets_in(&down) < 6 * PACKETS) {
-        up += lab.to_network().len();
+        up += lab.network_received().len();
         down.extend(lab.sent(ACCESS));
         std::thread::sleep(Duration::from_millis(1));
     }
