@@ -1,0 +1,12 @@
+//! The whole server without its IO, against scripted clients: sessions, users and three workers as
+//! in production, on memory and in virtual time.
+
+mod activation;
+mod client;
+#[path = "../support/control_client.rs"]
+mod control_client;
+mod packets;
+#[path = "../support/ppp_client.rs"]
+mod ppp_client;
+mod server;
+mod world;
