@@ -1,6 +1,12 @@
 //! The kernel side against a real kernel: each test runs in a network namespace of its own, which
 //! ends with it. Needs root; says so and passes where there is none.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test fails by panicking, its helpers too"
+)]
+
 use std::io::Write as _;
 use std::net::{Ipv4Addr, UdpSocket};
 use std::process::{Command, Stdio};
@@ -211,7 +217,8 @@ fn wait_for(
                 poll.poll(&mut events, Some(Duration::from_millis(50)))
                     .unwrap();
             }
-            other => panic!("{other:?}"),
+            Received::Overlong => panic!("a frame filled the buffer"),
+            Received::Down => panic!("the interface is down"),
         }
     }
 }

@@ -14,7 +14,7 @@ pub use builder::{Builder, Hop, Target};
 mod builder;
 
 /// Where a packet goes next.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum NextHop {
     /// Out of one of our ports.
     Port {

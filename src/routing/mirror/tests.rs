@@ -1,7 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::routing::NextHop;
+use crate::routing::{NextHop, Prefix};
 
 const WAN: u32 = 10;
 const LAN: u32 = 11;

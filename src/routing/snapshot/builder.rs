@@ -1,6 +1,6 @@
 //! Flattens prefixes, neighbours and local addresses into the ranges of a [`Snapshot`].
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::Ipv4Addr;
 
 use super::{Choice, NextHop, Share, Snapshot};
@@ -146,7 +146,7 @@ impl Builder {
         let targets: Vec<(Prefix, Target)> =
             std::mem::take(&mut self.targets).into_iter().collect();
         let mut flat = Flat::default();
-        let unreachable = flat.choice(Choice::One(NextHop::Unreachable));
+        let unreachable = flat.single(NextHop::Unreachable);
         let choices: Vec<u32> = targets
             .iter()
             .map(|(_, target)| self.choice(target, None, &mut flat))
@@ -198,7 +198,7 @@ impl Builder {
                 hosts.insert(*address, choice);
             }
         }
-        let local = flat.choice(Choice::One(NextHop::Local));
+        let local = flat.single(NextHop::Local);
         hosts.extend(self.locals.iter().map(|address| (*address, local)));
         hosts
     }
@@ -212,7 +212,7 @@ impl Builder {
             Target::Unreachable => NextHop::Unreachable,
             Target::Blackhole => NextHop::Blackhole,
         };
-        flat.choice(Choice::One(single))
+        flat.single(single)
     }
 
     fn multipath(
@@ -243,8 +243,8 @@ impl Builder {
             usable.retain(|(next_hop, _)| *next_hop != NextHop::Unresolved);
         }
         match usable.as_slice() {
-            [] => flat.choice(Choice::One(NextHop::Unreachable)),
-            [(next_hop, _)] => flat.choice(Choice::One(*next_hop)),
+            [] => flat.single(NextHop::Unreachable),
+            [(next_hop, _)] => flat.single(*next_hop),
             several => flat.multipath(several),
         }
     }
@@ -320,19 +320,20 @@ struct Flat {
     starts: Vec<u32>,
     ranges: Vec<u32>,
     choices: Vec<Choice>,
+    singles: HashMap<NextHop, u32>,
     shares: Vec<Share>,
 }
 
 impl Flat {
-    fn choice(&mut self, choice: Choice) -> u32 {
-        let position = position(self.choices.len());
-        match self.choices.last() {
-            Some(last) if *last == choice => position - 1,
-            _ => {
-                self.choices.push(choice);
-                position
-            }
+    /// Routes that lead the same way share one choice, so a large table of few ways stays in the
+    /// cache.
+    fn single(&mut self, next_hop: NextHop) -> u32 {
+        let next = position(self.choices.len());
+        let known = *self.singles.entry(next_hop).or_insert(next);
+        if known == next {
+            self.choices.push(Choice::One(next_hop));
         }
+        known
     }
 
     fn multipath(&mut self, hops: &[(NextHop, u32)]) -> u32 {
@@ -346,11 +347,12 @@ impl Flat {
             });
         }
         let count = position(hops.len());
-        self.choice(Choice::Many {
+        self.choices.push(Choice::Many {
             offset,
             count,
             weight: until,
-        })
+        });
+        position(self.choices.len() - 1)
     }
 
     /// Adds a range; neighbours in the array that lead the same way become one.

@@ -152,9 +152,11 @@ fn the_smaller_mtu_of_port_and_route_holds_and_a_missing_port_is_unresolved() {
         .target(prefix("11.0.0.0/8"), target(Some(9000)))
         .on_link(prefix("12.0.0.0/8"), 5)
         .build();
-    let mtu_of = |to: &str| match snapshot.lookup(address(to)) {
-        NextHop::Port { mtu, .. } => mtu,
-        other => panic!("{other:?}"),
+    let mtu_of = |to: &str| {
+        let NextHop::Port { mtu, .. } = snapshot.lookup(address(to)) else {
+            panic!("{to} leads to no port");
+        };
+        mtu
     };
     assert_eq!((mtu_of("10.0.0.1"), mtu_of("11.0.0.1")), (1400, 1500));
     assert_eq!(snapshot.lookup(address("12.0.0.1")), NextHop::Unresolved);

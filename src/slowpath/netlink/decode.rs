@@ -1,5 +1,10 @@
 //! Netlink messages into the typed changes of the mirror.
 
+#![expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "messages and attributes of the kernel are open sets, of which a few concern us"
+)]
+
 use std::net::{IpAddr, Ipv4Addr};
 
 use netlink_packet_core::{NLM_F_APPEND, NLM_F_CREATE, NLM_F_MULTIPART, NLM_F_REPLACE};

@@ -27,6 +27,8 @@ const GROUPS: [u32; 4] = [1, 3, 5, 7];
 const DATAGRAM_BYTES_MAX: usize = 65_536;
 /// Room for about 20,000 routes told in one go.
 const RECEIVE_BUFFER_BYTES: usize = 8 << 20;
+/// How much [`Monitor::synchronise`] reads between two looks at the clock.
+const DATAGRAMS_PER_TURN: usize = 256;
 /// More than a receive buffer holds.
 const DISCARD_MAX: usize = 1 << 16;
 
@@ -167,12 +169,18 @@ impl Monitor {
         let mut events = Events::with_capacity(1);
         poll.registry()
             .register(self, Token(0), Interest::READABLE)?;
-        while self.read(mirror, usize::MAX)? != Progress::Drained || !self.is_synchronised() {
+        loop {
+            let progress = self.read(mirror, DATAGRAMS_PER_TURN)?;
+            if self.is_synchronised() {
+                break;
+            }
             let left = limit.checked_sub(begun.elapsed()).ok_or_else(|| {
                 let text = format!("the kernel did not finish its dumps within {limit:?}");
                 io::Error::new(io::ErrorKind::TimedOut, text)
             })?;
-            poll.poll(&mut events, Some(left))?;
+            if progress == Progress::Drained {
+                wait(&mut poll, &mut events, left)?;
+            }
         }
         poll.registry().deregister(self)
     }
@@ -263,13 +271,21 @@ impl Monitor {
                 }
                 Ok(())
             }
-            NetlinkPayload::Done(_) if answers_dump => self.next_dump(mirror),
+            NetlinkPayload::Done(done) if answers_dump && done.code == 0 => self.next_dump(mirror),
+            NetlinkPayload::Done(done) if answers_dump => {
+                let error = io::Error::from_raw_os_error(done.code.saturating_abs());
+                Err(during("netlink dump", &error))
+            }
             // The dump has begun all the same, and goes on as the socket is read.
             NetlinkPayload::Error(error) if error.raw_code() == -libc::ENOBUFS => Ok(()),
             NetlinkPayload::Error(error) if error.code.is_some() => {
                 Err(during("netlink dump", &error.to_io()))
             }
-            _ => Ok(()),
+            NetlinkPayload::Done(_)
+            | NetlinkPayload::Error(_)
+            | NetlinkPayload::Noop
+            | NetlinkPayload::Overrun(_)
+            | _ => Ok(()),
         }
     }
 
@@ -292,6 +308,14 @@ impl Monitor {
                 Ok(())
             }
         }
+    }
+}
+
+/// A signal is no reason to fail: the caller looks again.
+fn wait(poll: &mut Poll, events: &mut Events, limit: Duration) -> io::Result<()> {
+    match poll.poll(events, Some(limit)) {
+        Err(error) if error.kind() != io::ErrorKind::Interrupted => Err(error),
+        Ok(()) | Err(_) => Ok(()),
     }
 }
 
