@@ -288,12 +288,13 @@ impl Server {
         }
     }
 
-    fn carry_out(&mut self, now: Timestamp) {
+    /// Does what the sessions ask for, until they ask for nothing more.
+    pub(crate) fn carry_out(&mut self, now: Timestamp) {
         while let Some(output) = self.sessions.poll_output() {
             match output {
-                Output::Transmit(id) => self.write(id),
+                Output::Transmit(id) => self.write(id, now),
                 Output::Close(id) => {
-                    self.write(id);
+                    self.write(id, now);
                     if let Some(socket) = self.sockets.iter_mut().find(|it| it.id == id) {
                         socket.closed = true;
                     }
@@ -310,9 +311,9 @@ impl Server {
         }
     }
 
-    fn write(&mut self, id: ConnectionId) {
+    fn write(&mut self, id: ConnectionId, now: Timestamp) {
         let pending = self.sessions.pending(id).to_vec();
-        self.sessions.consumed(id, pending.len());
+        self.sessions.consumed(id, pending.len(), now);
         if let Some(socket) = self.sockets.iter_mut().find(|socket| socket.id == id) {
             socket.written.extend(pending);
         }

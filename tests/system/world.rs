@@ -79,6 +79,7 @@ impl World {
     pub(crate) fn say(&mut self, place: usize, message: &[u8]) {
         let id = self.clients[place].connection.expect("a control connection");
         self.server.sessions.receive(id, message, self.now);
+        self.server.carry_out(self.now);
     }
 
     /// Dials and waits until both sides are up.
@@ -221,6 +222,7 @@ impl World {
 
     /// What the server wrote to control connections since the last look.
     fn read_sockets(&mut self) {
+        let mut stopped = Vec::new();
         for socket in &mut self.server.sockets {
             let written = std::mem::take(&mut socket.written);
             let owner = |client: &&mut Client| client.connection == Some(socket.id);
@@ -231,12 +233,16 @@ impl World {
                         client.call_placed(control::call_id(message), self.now);
                     }
                     8 | 13 => client.disconnected = true,
+                    3 if !client.dead => stopped.push(socket.id),
                     _ => {}
                 }
             }
             client.disconnected |= socket.closed;
         }
         self.server.sockets.retain(|socket| !socket.closed);
+        for id in stopped {
+            self.server.sessions.receive(id, &control::stop_reply(), self.now);
+        }
     }
 }
 
