@@ -134,6 +134,7 @@ impl Client {
         let flags = u16::from_be_bytes([gre[0], gre[1]]);
         assert_eq!(flags & !0x1080, 0x2001, "flags of RFC 2637 §4.1");
         assert_eq!(gre[6..8], self.local_call_id.to_be_bytes());
+        assert!(self.peer_call_id.is_some(), "GRE before Outgoing-Call-Reply: {gre:02x?}");
         if flags & 0x1000 == 0 {
             return;
         }

@@ -9,4 +9,5 @@ mod packets;
 #[path = "../support/ppp_client.rs"]
 mod ppp_client;
 mod server;
+mod teardown;
 mod world;
