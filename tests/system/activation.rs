@@ -35,10 +35,25 @@ fn nothing_is_lost(delays: &[(u16, Delay)], slow_path_every: u32) {
     world.host_counts(place, 0..EAGER);
     world.pass(Duration::from_millis(100));
     let wanted: Vec<u32> = (0..EAGER).collect();
-    assert_eq!(numbers(&world.host), wanted, "upstream, {delays:?}: {:?}", world.server.drops());
-    assert_eq!(numbers(&world.clients[place].received), wanted, "downstream, {delays:?}");
+    assert_eq!(
+        numbers(&world.host),
+        wanted,
+        "upstream, {delays:?}: {:?}",
+        world.server.drops()
+    );
+    assert_eq!(
+        numbers(&world.clients[place].received),
+        wanted,
+        "downstream, {delays:?}"
+    );
     assert_eq!(world.server.drops(), []);
-    assert_eq!((world.clients[place].in_clear, world.clients[place].refused.len()), (0, 0));
+    assert_eq!(
+        (
+            world.clients[place].in_clear,
+            world.clients[place].refused.len()
+        ),
+        (0, 0)
+    );
     let totals = world.server.totals(lease);
     assert_eq!(totals.upstream_packets, u64::from(EAGER));
     assert_eq!(totals.downstream_packets, u64::from(EAGER));
@@ -89,7 +104,12 @@ fn rfc3078_s2_the_client_opens_on_our_ack_and_its_own_ack_is_lost() {
 
 #[test]
 fn every_way_to_treat_every_ack() {
-    let ways = [None, Some(Delay::Stall(HELD)), Some(Delay::Overtaken(HELD)), Some(Delay::Lost)];
+    let ways = [
+        None,
+        Some(Delay::Stall(HELD)),
+        Some(Delay::Overtaken(HELD)),
+        Some(Delay::Lost),
+    ];
     for lcp in ways {
         for ccp in ways {
             for ipcp in ways {

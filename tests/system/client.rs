@@ -134,14 +134,20 @@ impl Client {
         let flags = u16::from_be_bytes([gre[0], gre[1]]);
         assert_eq!(flags & !0x1080, 0x2001, "flags of RFC 2637 §4.1");
         assert_eq!(gre[6..8], self.local_call_id.to_be_bytes());
-        assert!(self.peer_call_id.is_some(), "GRE before Outgoing-Call-Reply: {gre:02x?}");
+        assert!(
+            self.peer_call_id.is_some(),
+            "GRE before Outgoing-Call-Reply: {gre:02x?}"
+        );
         if flags & 0x1000 == 0 {
             return;
         }
         let sequence = u32::from_be_bytes(gre[8..12].try_into().unwrap());
         let header = if flags & 0x0080 == 0 { 12 } else { 16 };
         let payload = &gre[header..];
-        assert_eq!(usize::from(u16::from_be_bytes([gre[4], gre[5]])), payload.len());
+        assert_eq!(
+            usize::from(u16::from_be_bytes([gre[4], gre[5]])),
+            payload.len()
+        );
         self.acknowledge_at.get_or_insert(now + ACKNOWLEDGE);
         self.receive_ppp(payload, sequence, now);
         let ahead = self.newest.is_none_or(|newest| sequence > newest);
@@ -202,7 +208,9 @@ impl Client {
             return;
         }
         for _ in 0..4 {
-            let Some(packet) = self.backlog.pop_front() else { return };
+            let Some(packet) = self.backlog.pop_front() else {
+                return;
+            };
             self.send_ip(&packet, now);
         }
     }
@@ -218,7 +226,9 @@ impl Client {
         let mut inner = vec![0x00, 0x21];
         inner.extend(packet);
         let encrypt = self.encrypt.as_mut().expect("armed");
-        let header = encrypt.encrypt(&mut inner, &mut Rc4::unkeyed()).expect("armed");
+        let header = encrypt
+            .encrypt(&mut inner, &mut Rc4::unkeyed())
+            .expect("armed");
         let mut frame = vec![0xff, 0x03, 0x00, 0xfd];
         frame.extend(header.to_bytes());
         frame.extend(inner);
@@ -233,7 +243,11 @@ impl Client {
         let is_ack_of = |(protocol, _): &(u16, Delay)| {
             frame[..5] == [0xff, 0x03, (protocol >> 8) as u8, *protocol as u8, 2]
         };
-        let delay = self.delays.iter().position(is_ack_of).map(|place| self.delays.remove(place).1);
+        let delay = self
+            .delays
+            .iter()
+            .position(is_ack_of)
+            .map(|place| self.delays.remove(place).1);
         match delay {
             Some(Delay::Stall(time)) => self.stalled = Some((now + time, vec![frame])),
             Some(Delay::Overtaken(time)) => self.send_gre(&frame, Some(time)),
@@ -257,7 +271,11 @@ impl Client {
             self.out.clear();
             return;
         }
-        if self.stalled.as_ref().is_some_and(|(until, _)| *until <= now) {
+        if self
+            .stalled
+            .as_ref()
+            .is_some_and(|(until, _)| *until <= now)
+        {
             let (_, frames) = self.stalled.take().expect("stalled");
             for frame in frames {
                 self.send_ppp(frame, now);
@@ -275,7 +293,10 @@ impl Client {
             let call_id = self.peer_call_id.expect("a call");
             let gre = packets::gre(call_id, None, self.newest, &[]);
             let packet = packets::outer(self.address, SERVER, &gre);
-            self.out.push(Sent { packet, delay: None });
+            self.out.push(Sent {
+                packet,
+                delay: None,
+            });
         }
     }
 }

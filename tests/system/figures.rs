@@ -6,13 +6,20 @@ use pns::session::CallView;
 impl Server {
     /// Frames that all workers dropped for `reason`.
     pub(crate) fn dropped(&self, reason: DropReason) -> u64 {
-        self.links.iter().map(|link| link.stats.dropped(reason)).sum()
+        self.links
+            .iter()
+            .map(|link| link.stats.dropped(reason))
+            .sum()
     }
 
     /// Everything that was dropped, by reason.
     pub(crate) fn drops(&self) -> Vec<(DropReason, u64)> {
         let count = |reason: &DropReason| (*reason, self.dropped(*reason));
-        DropReason::ALL.iter().map(count).filter(|(_, frames)| *frames > 0).collect()
+        DropReason::ALL
+            .iter()
+            .map(count)
+            .filter(|(_, frames)| *frames > 0)
+            .collect()
     }
 
     /// Frames that entered or left all workers at `place`.
@@ -26,13 +33,18 @@ impl Server {
             let (entered, gone) = link.stats.balance();
             assert_eq!(entered, gone, "frames of worker {index}");
         }
-        let (out, taken) = (self.frames(FrameCount::HandedOut), self.frames(FrameCount::HandedIn));
+        let (out, taken) = (
+            self.frames(FrameCount::HandedOut),
+            self.frames(FrameCount::HandedIn),
+        );
         assert_eq!(out, taken, "frames between workers");
     }
 
     pub(crate) fn call(&self, lease: Ipv4Addr) -> CallView {
         let mut views = self.sessions.views();
-        views.find(|call| call.lease == Some(lease)).expect("a call with this lease")
+        views
+            .find(|call| call.lease == Some(lease))
+            .expect("a call with this lease")
     }
 
     /// What the call with this lease has carried so far.
@@ -58,7 +70,11 @@ impl Server {
     /// Orders that a worker refused: none, ever.
     pub(crate) fn assert_no_command_was_refused(&self) {
         let refused = |event: &Event| matches!(event, Event::CommandRefused { .. });
-        assert_eq!(self.count_events(refused), 0, "the slow path gave a wrong order");
+        assert_eq!(
+            self.count_events(refused),
+            0,
+            "the slow path gave a wrong order"
+        );
     }
 
     /// Whether calls, flows, Call IDs, leases, permits and directory entries have all come back.
@@ -72,7 +88,11 @@ impl Server {
         }
         for address in POOL_FIRST.to_bits()..=POOL_LAST.to_bits() {
             let address = Ipv4Addr::from_bits(address);
-            assert_eq!(self.owners.owner(address), None, "{address} in the directory");
+            assert_eq!(
+                self.owners.owner(address),
+                None,
+                "{address} in the directory"
+            );
         }
         let opened = self.count_events(|event| matches!(event, Event::CallOpened { .. }));
         let ended = self.count_events(|event| matches!(event, Event::CallEnded { .. }));

@@ -5,6 +5,9 @@ mod activation;
 mod client;
 #[path = "../support/control_client.rs"]
 mod control_client;
+mod isolation;
+mod lossy;
+mod mtu;
 mod packets;
 #[path = "../support/ppp_client.rs"]
 mod ppp_client;

@@ -63,12 +63,19 @@ pub(crate) fn ping(
 /// The same packet in pieces whose payloads are `piece` bytes, a multiple of 8.
 pub(crate) fn cut(whole: &[u8], piece: usize) -> Vec<Vec<u8>> {
     let header = Header::parse(whole).expect("an IPv4 packet");
+    cut_as(whole, piece, header.identification)
+}
+
+/// The same with an identification of its own.
+pub(crate) fn cut_as(whole: &[u8], piece: usize, identification: u16) -> Vec<Vec<u8>> {
+    let header = Header::parse(whole).expect("an IPv4 packet");
     let payload = &whole[usize::from(header.header_length)..];
     let pieces = payload.len().div_ceil(piece);
     let one = |(place, part): (usize, &[u8])| {
         let fragment = Header {
             fragment_offset: (place * piece) as u16,
             more_fragments: place + 1 < pieces,
+            identification,
             ..header
         };
         packet(fragment, &[], part)

@@ -15,9 +15,7 @@ use pns::dataplane::{
 };
 use pns::flow::counters::{CounterArena, counter_arena};
 use pns::flow::ring::{Doorbell, Injected, Punted, RingCapacities, SlowPathEnds, rings};
-use pns::flow::{
-    BucketTable, Encryption, FlowPolicy, FlowTotals, FrameBytes,
-};
+use pns::flow::{BucketTable, Encryption, FlowPolicy, FlowTotals, FrameBytes};
 use pns::ppp::link::LinkConfig;
 use pns::pptp::ControlConfig;
 use pns::routing::directory::{Directory, DirectoryWriter, directory};
@@ -49,7 +47,11 @@ pub(crate) struct Setup {
 
 impl Default for Setup {
     fn default() -> Self {
-        Self { client_to_client: false, flows: 64, seed: 1 }
+        Self {
+            client_to_client: false,
+            flows: 64,
+            seed: 1,
+        }
     }
 }
 
@@ -143,7 +145,10 @@ fn sessions(setup: Setup) -> (Sessions, LocalUsers) {
         config,
         Arc::new(BucketTable::new(WORKERS)),
         Pools::new(&[pool], []),
-        Capacity { connections: 256, calls: 256 },
+        Capacity {
+            connections: 256,
+            calls: 256,
+        },
         Box::new(entropy),
     );
     (sessions, LocalUsers::new([alice], policy))
@@ -197,9 +202,20 @@ impl Server {
                 stats: Arc::clone(&stats),
             };
             let ports = vec![access, network];
-            workers.push(Worker::new(worker_config(index), ports, handoff, shared, now));
+            workers.push(Worker::new(
+                worker_config(index),
+                ports,
+                handoff,
+                shared,
+                now,
+            ));
             let wires = [access_wire, network_wire];
-            links.push(Link { ends: slow_path, counters, stats, wires });
+            links.push(Link {
+                ends: slow_path,
+                counters,
+                stats,
+                wires,
+            });
         }
         Self {
             sessions,
@@ -217,9 +233,15 @@ impl Server {
     }
 
     pub(crate) fn accept(&mut self, peer: Ipv4Addr, now: Timestamp) -> ConnectionId {
-        let id = self.sessions.accept(SocketAddrV4::new(peer, 40_000), SERVER, now);
+        let id = self
+            .sessions
+            .accept(SocketAddrV4::new(peer, 40_000), SERVER, now);
         let id = id.expect("admitted");
-        self.sockets.push(Socket { id, written: Vec::new(), closed: false });
+        self.sockets.push(Socket {
+            id,
+            written: Vec::new(),
+            closed: false,
+        });
         id
     }
 
@@ -230,7 +252,9 @@ impl Server {
 
     /// Gives a worker a packet that the kernel has for a client, as the TUN would.
     pub(crate) fn inject(&mut self, packet: &[u8]) {
-        let destination = pns::wire::ipv4::Header::parse(packet).expect("IPv4").destination;
+        let destination = pns::wire::ipv4::Header::parse(packet)
+            .expect("IPv4")
+            .destination;
         let owner = self.owners.owner(destination);
         let worker = owner.map_or(0, |flow| BucketTable::new(WORKERS).worker(flow.call_id));
         let frame = FrameBytes::copy_of(packet).expect("short enough");
@@ -265,7 +289,9 @@ impl Server {
         self.carry_out(now);
         for (worker, link) in (0..WORKERS).zip(&mut self.links) {
             while link.ends.commands.slots() > 0 {
-                let Some(command) = self.sessions.poll_command(worker) else { break };
+                let Some(command) = self.sessions.poll_command(worker) else {
+                    break;
+                };
                 assert!(link.ends.commands.push(command).is_ok());
             }
         }
@@ -300,7 +326,9 @@ impl Server {
                     }
                     self.sessions.forget(id);
                 }
-                Output::Ask { call, credentials, .. } => {
+                Output::Ask {
+                    call, credentials, ..
+                } => {
                     let decision = self.users.decide(&credentials);
                     self.sessions.decide(call, decision, now);
                 }

@@ -100,23 +100,37 @@ fn a_call_that_the_client_ends_after_any_step_gives_everything_back_for_one_reas
             world.server.events.clear();
             let place = dialogue(&mut world, stage);
             if stage + 1 == STAGES {
-                assert!(world.is_up(place), "the dialogue is longer than {STAGES} steps");
+                assert!(
+                    world.is_up(place),
+                    "the dialogue is longer than {STAGES} steps"
+                );
             }
             farewell.say(&mut world, place);
             world.pass(Duration::from_millis(20));
             pass_minutes(&mut world, 4);
             let ends = world.server.ends();
             let calls = usize::from(stage >= 2);
-            assert_eq!(ends.len(), calls, "{farewell:?} after step {stage}: {ends:?}");
+            assert_eq!(
+                ends.len(),
+                calls,
+                "{farewell:?} after step {stage}: {ends:?}"
+            );
             for reason in &ends {
-                assert!(farewell.explains(reason), "{farewell:?} after step {stage}: {reason}");
+                assert!(
+                    farewell.explains(reason),
+                    "{farewell:?} after step {stage}: {reason}"
+                );
                 seen.insert(reason.clone());
             }
             world.server.assert_nothing_is_left();
         }
     }
     let steps = ["lcp", "ccp", "ipcp"].map(|step| format!("link.negotiation_timeout_{step}"));
-    for reason in steps.iter().map(String::as_str).chain(["link.authentication_timeout"]) {
+    for reason in steps
+        .iter()
+        .map(String::as_str)
+        .chain(["link.authentication_timeout"])
+    {
         assert!(seen.contains(reason), "{reason} is not among {seen:?}");
     }
 }
@@ -130,7 +144,11 @@ fn a_stop_of_the_server_after_any_step_ends_every_call_for_one_reason() {
         world.server.sessions.stop(world.now);
         world.pass(Duration::from_secs(4));
         let ends = world.server.ends();
-        assert_eq!(ends.len(), 1 + usize::from(stage >= 2), "after step {stage}: {ends:?}");
+        assert_eq!(
+            ends.len(),
+            1 + usize::from(stage >= 2),
+            "after step {stage}: {ends:?}"
+        );
         for reason in &ends {
             assert_eq!(reason, "administrative_stop", "after step {stage}");
         }
@@ -142,13 +160,20 @@ fn a_stop_of_the_server_after_any_step_ends_every_call_for_one_reason() {
 
 #[test]
 fn a_worker_without_room_refuses_and_the_calls_before_it_go_on() {
-    let mut world = World::new(Setup { flows: 2, ..Setup::default() });
+    let mut world = World::new(Setup {
+        flows: 2,
+        ..Setup::default()
+    });
     let places: Vec<usize> = (0..24).map(|_| world.add_client()).collect();
     for place in &places {
         world.dial(*place);
     }
     world.pass(Duration::from_millis(100));
-    let up: Vec<usize> = places.iter().copied().filter(|place| world.is_up(*place)).collect();
+    let up: Vec<usize> = places
+        .iter()
+        .copied()
+        .filter(|place| world.is_up(*place))
+        .collect();
     assert_eq!(up.len(), 6, "three workers with two flows each");
     let ends = world.server.ends();
     assert_eq!(ends, vec!["worker.slab_full"; 18]);
@@ -170,7 +195,10 @@ fn a_worker_without_room_refuses_and_the_calls_before_it_go_on() {
 /// A place that was given back is as good as new: counters start from nothing.
 #[test]
 fn counters_of_a_call_do_not_inherit_from_the_call_before_it() {
-    let mut world = World::new(Setup { flows: 1, ..Setup::default() });
+    let mut world = World::new(Setup {
+        flows: 1,
+        ..Setup::default()
+    });
     let mut up = 0;
     for round in 0..12u32 {
         world.clients.clear();
@@ -185,7 +213,9 @@ fn counters_of_a_call_do_not_inherit_from_the_call_before_it() {
         Farewell::TcpClose.say(&mut world, place);
         world.pass(Duration::from_millis(5));
         let packets = |event: &Event| match event {
-            Event::CallEnded { totals, .. } => Some((totals.upstream_packets, totals.upstream_lost)),
+            Event::CallEnded { totals, .. } => {
+                Some((totals.upstream_packets, totals.upstream_lost))
+            }
             _ => None,
         };
         let bills: Vec<_> = world.server.events.iter().filter_map(packets).collect();
@@ -199,7 +229,11 @@ fn counters_of_a_call_do_not_inherit_from_the_call_before_it() {
 fn nothing_leaks_in_a_thousand_random_calls() {
     let mut seed = 0x5eed_0001;
     println!("seed {seed:#x}");
-    let mut world = World::new(Setup { flows: 16, seed, ..Setup::default() });
+    let mut world = World::new(Setup {
+        flows: 16,
+        seed,
+        ..Setup::default()
+    });
     let (mut requested, mut ended, mut refused) = (0, 0, 0);
     for _ in 0..20 {
         for _ in 0..50 {
@@ -218,7 +252,9 @@ fn nothing_leaks_in_a_thousand_random_calls() {
         }
         pass_minutes(&mut world, 4);
         ended += world.server.ends().len();
-        refused += world.server.count_events(|it| matches!(it, Event::CallRefused { .. }));
+        refused += world
+            .server
+            .count_events(|it| matches!(it, Event::CallRefused { .. }));
         world.server.assert_nothing_is_left();
         world.server.events.clear();
         world.clients.clear();

@@ -58,7 +58,8 @@ impl World {
     pub(crate) fn add_client(&mut self) -> usize {
         let place = self.clients.len();
         let address = Ipv4Addr::new(198, 51, 100, 10 + place as u8);
-        self.clients.push(Client::new(address, 0x0100 + place as u16));
+        self.clients
+            .push(Client::new(address, 0x0100 + place as u16));
         place
     }
 
@@ -77,7 +78,9 @@ impl World {
 
     /// Sends a control message of a client.
     pub(crate) fn say(&mut self, place: usize, message: &[u8]) {
-        let id = self.clients[place].connection.expect("a control connection");
+        let id = self.clients[place]
+            .connection
+            .expect("a control connection");
         self.server.sessions.receive(id, message, self.now);
         self.server.carry_out(self.now);
     }
@@ -108,7 +111,11 @@ impl World {
     pub(crate) fn run_until(&mut self, limit: Duration, done: impl Fn(&Self) -> bool) {
         let end = self.now + limit;
         while !done(self) {
-            assert!(self.now < end, "not done after {limit:?}; ends: {:?}", self.server.ends());
+            assert!(
+                self.now < end,
+                "not done after {limit:?}; ends: {:?}",
+                self.server.ends()
+            );
             self.step();
         }
     }
@@ -133,7 +140,10 @@ impl World {
             self.launch(false, frame[14..].to_vec(), None);
         }
         for frame in self.server.sent(NETWORK) {
-            assert_eq!((&frame[..6], &frame[6..12]), (&HOST_MAC[..], &PORT_MACS[NETWORK][..]));
+            assert_eq!(
+                (&frame[..6], &frame[6..12]),
+                (&HOST_MAC[..], &PORT_MACS[NETWORK][..])
+            );
             self.host.push(frame[14..].to_vec());
         }
         self.read_sockets();
@@ -161,7 +171,8 @@ impl World {
                 arrival = arrival + Duration::from_millis(late);
             }
             self.serial += 1;
-            self.flying.insert((arrival, self.serial), (to_server, packet.clone()));
+            self.flying
+                .insert((arrival, self.serial), (to_server, packet.clone()));
         }
     }
 
@@ -170,7 +181,11 @@ impl World {
     }
 
     fn deliver(&mut self) {
-        while let Some(entry) = self.flying.first_entry().filter(|it| it.key().0 <= self.now) {
+        while let Some(entry) = self
+            .flying
+            .first_entry()
+            .filter(|it| it.key().0 <= self.now)
+        {
             let (to_server, packet) = entry.remove();
             if to_server {
                 self.access(&packet);
@@ -226,7 +241,9 @@ impl World {
         for socket in &mut self.server.sockets {
             let written = std::mem::take(&mut socket.written);
             let owner = |client: &&mut Client| client.connection == Some(socket.id);
-            let Some(client) = self.clients.iter_mut().find(owner) else { continue };
+            let Some(client) = self.clients.iter_mut().find(owner) else {
+                continue;
+            };
             for message in control::split(&written) {
                 match control::kind(message) {
                     8 if message[16] == 1 => {
@@ -241,7 +258,9 @@ impl World {
         }
         self.server.sockets.retain(|socket| !socket.closed);
         for id in stopped {
-            self.server.sessions.receive(id, &control::stop_reply(), self.now);
+            self.server
+                .sessions
+                .receive(id, &control::stop_reply(), self.now);
         }
     }
 }
