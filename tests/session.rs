@@ -175,7 +175,7 @@ impl World {
         match output {
             Output::Transmit(id) | Output::Close(id) => {
                 let pending = self.sessions.pending(id).to_vec();
-                self.sessions.consumed(id, pending.len());
+                self.sessions.consumed(id, pending.len(), self.now);
                 self.written.extend(pending);
                 if matches!(output, Output::Close(_)) {
                     self.sessions.forget(id);

@@ -409,7 +409,13 @@ impl Link {
         }
     }
 
-    fn setup_timeout_reason(&self) -> EndReason {
+    /// What to say of a link that did not reach the network phase in time: the reason why it is
+    /// ending already, or else the step that it waits in.
+    #[must_use]
+    pub fn setup_timeout_reason(&self) -> EndReason {
+        if let Some(reason) = self.end_reason() {
+            return reason;
+        }
         match self.phase {
             Phase::Dead | Phase::Establish | Phase::Terminate => EndReason::NegotiationTimeoutLcp,
             Phase::Authenticate if self.authenticator.is_deciding() => EndReason::DecisionTimeout,

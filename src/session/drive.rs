@@ -394,7 +394,9 @@ impl Sessions {
         match call.state {
             CallState::Opening if expired => self.close(id, EndReason::SetupTimeout, now),
             CallState::Negotiating if expired => {
-                self.begin_end(id, EndReason::SetupTimeout, now);
+                // The link knows how far it came, and so where to look for the cause.
+                let reason = EndReason::Link(call.link.setup_timeout_reason());
+                self.begin_end(id, reason, now);
             }
             // Its reason was noted when it began to terminate.
             CallState::Terminating if expired => {

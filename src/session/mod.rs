@@ -358,9 +358,14 @@ impl Sessions {
     }
 
     /// `bytes` of what was pending have been written.
-    pub fn consumed(&mut self, id: ConnectionId, bytes: usize) {
+    pub fn consumed(&mut self, id: ConnectionId, bytes: usize, now: Timestamp) {
         if let Some(connection) = self.connections.get_mut(id) {
             connection.control.consume(bytes);
+            // With its last words written, a machine that is closing closes.
+            if connection.control.pending().is_empty() {
+                self.touched_connections.push_back(id);
+                self.settle(now);
+            }
         }
     }
 

@@ -14,7 +14,7 @@ use crate::flow::FlowTotals;
 use crate::ppp::link as ppp;
 use crate::pptp::{self, CloseReason};
 use crate::wire::call_id::CallId;
-use crate::wire::pptp::{GeneralError, OutgoingCallResult};
+use crate::wire::pptp::{GeneralError, OutgoingCallResult, StopReason};
 
 impl Sessions {
     /// Ends a call so that the client is told: LCP Terminate-Request first.
@@ -122,8 +122,14 @@ impl Sessions {
         };
         self.index_call(flow, None);
         self.tally.add_call(&call);
+        let mut idle = false;
         if let Some(connection) = self.connections.get_mut(call.connection) {
             connection.calls.retain(|other| *other != id);
+            idle = connection.calls.is_empty();
+        }
+        if idle && self.stopping {
+            // A client whose call was refused may ask for another; not of a server that stops.
+            self.stop_connection(call.connection, StopReason::STOP_LOCAL_SHUTDOWN, now);
         }
         if let Some(lease) = call.lease {
             self.outputs.push_back(Output::LeaseCleared {

@@ -2,11 +2,14 @@
 
 use std::net::{Ipv4Addr, SocketAddrV4};
 
-use super::{CallRef, CallState, Sessions};
+use super::admission::AdmissionCounts;
+use super::call_ids::CallIds;
+use super::{CallRef, CallState, ConnectionId, Sessions};
 use crate::aaa::PoolUsage;
 use crate::clock::Timestamp;
 use crate::flow::FlowKey;
-use crate::ppp::link::Negotiated;
+use crate::ppp::link::{Negotiated, Refusals};
+use crate::pptp::Control;
 use crate::wire::call_id::CallId;
 
 /// A control connection.
@@ -43,6 +46,8 @@ pub struct CallView {
     pub lease: Option<Ipv4Addr>,
     /// What was negotiated.
     pub negotiated: Negotiated,
+    /// What its link refused or ignored.
+    pub refusals: Refusals,
     /// When Outgoing-Call-Request came.
     pub created: Timestamp,
     /// When the network phase was reached.
@@ -75,6 +80,26 @@ impl Sessions {
         self.calls.len()
     }
 
+    /// How many Call IDs belong to calls: as many as there are calls, or one was lost.
+    #[must_use]
+    pub fn live_call_ids(&self) -> usize {
+        self.call_ids.iter().map(CallIds::live).sum()
+    }
+
+    /// What is admitted at the moment.
+    #[must_use]
+    pub fn admitted(&self) -> AdmissionCounts {
+        self.admission.counts()
+    }
+
+    /// The machine of a control connection: its state, and what it counted against the client.
+    #[must_use]
+    pub fn control(&self, id: ConnectionId) -> Option<&Control> {
+        self.connections
+            .get(id)
+            .map(|connection| &connection.control)
+    }
+
     fn view(&self, id: CallRef) -> Option<CallView> {
         let call = self.calls.get(id)?;
         let connection = self
@@ -96,6 +121,7 @@ impl Sessions {
             user: call.user.as_deref().map(str::to_owned),
             lease: call.lease.as_ref().map(crate::aaa::Lease::address),
             negotiated: call.link.negotiated(),
+            refusals: call.link.refusals().clone(),
             created: call.created,
             network_since: call.network_since,
             connection,

@@ -65,7 +65,7 @@ impl EventLoop {
             let timeout = self.time_to_sleep();
             self.poll_kernel(&mut kernel_events, timeout)?;
             let now = self.clock.now();
-            self.dispatch(&kernel_events);
+            self.dispatch(&kernel_events, now);
             self.turn(now);
             self.check_workers()?;
             if self.clock.now().since(now) > TURN_TIME_MAX {
@@ -135,7 +135,7 @@ impl EventLoop {
         })
     }
 
-    fn dispatch(&mut self, events: &Events) {
+    fn dispatch(&mut self, events: &Events, now: Timestamp) {
         for event in events {
             match token::source(event.token()) {
                 Source::Waker => {}
@@ -149,7 +149,7 @@ impl EventLoop {
                     let readable =
                         event.is_readable() || event.is_read_closed() || event.is_error();
                     self.sockets
-                        .socket_ready(index, readable, &mut self.sessions);
+                        .socket_ready(index, readable, &mut self.sessions, now);
                 }
             }
         }
@@ -182,7 +182,7 @@ impl EventLoop {
     fn carry_out(&mut self, now: Timestamp) {
         while let Some(output) = self.sessions.poll_output() {
             match output {
-                Output::Transmit(id) => self.sockets.write(id, &mut self.sessions),
+                Output::Transmit(id) => self.sockets.write(id, &mut self.sessions, now),
                 Output::Close(id) => {
                     self.sockets
                         .close(id, self.poll.registry(), &mut self.sessions, now);

@@ -87,7 +87,13 @@ impl Sockets {
     }
 
     /// The kernel has something for the connection with this index.
-    pub(super) fn socket_ready(&mut self, index: usize, readable: bool, sessions: &mut Sessions) {
+    pub(super) fn socket_ready(
+        &mut self,
+        index: usize,
+        readable: bool,
+        sessions: &mut Sessions,
+        now: Timestamp,
+    ) {
         let Some(socket) = self.sockets.get_mut(index).and_then(Option::as_mut) else {
             return;
         };
@@ -95,7 +101,7 @@ impl Sockets {
         if readable && !std::mem::replace(&mut socket.readable, true) {
             self.runnable.push_back(id);
         }
-        self.write(id, sessions);
+        self.write(id, sessions, now);
     }
 
     /// Whether a turn has something to do without waiting for the kernel.
@@ -130,7 +136,7 @@ impl Sockets {
     }
 
     /// Writes what waits for a connection.
-    pub(super) fn write(&mut self, id: ConnectionId, sessions: &mut Sessions) {
+    pub(super) fn write(&mut self, id: ConnectionId, sessions: &mut Sessions, now: Timestamp) {
         let Some(socket) = self.sockets.get_mut(id.index()).and_then(Option::as_mut) else {
             return;
         };
@@ -140,7 +146,7 @@ impl Sockets {
                 return;
             }
             match socket.stream.write(pending) {
-                Ok(written) => sessions.consumed(id, written),
+                Ok(written) => sessions.consumed(id, written, now),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 // What is left waits for the kernel's word; a broken connection shows when read.
                 Err(_) => return,
@@ -156,7 +162,7 @@ impl Sockets {
         sessions: &mut Sessions,
         now: Timestamp,
     ) {
-        self.write(id, sessions);
+        self.write(id, sessions, now);
         sessions.forget(id);
         let Some(mut socket) = self.sockets.get_mut(id.index()).and_then(Option::take) else {
             return;

@@ -73,3 +73,17 @@ pub(crate) fn kind(message: &[u8]) -> u16 {
 pub(crate) fn call_id(message: &[u8]) -> u16 {
     u16::from_be_bytes([message[12], message[13]])
 }
+
+/// Stop-Control-Connection-Request.
+pub(crate) fn stop_request() -> Vec<u8> {
+    let mut bytes = message(3, 16);
+    bytes[12] = 1;
+    bytes
+}
+
+/// Stop-Control-Connection-Reply.
+pub(crate) fn stop_reply() -> Vec<u8> {
+    let mut bytes = message(4, 16);
+    bytes[12] = 1;
+    bytes
+}

@@ -58,6 +58,8 @@ pub(crate) struct PppClient {
     pub(crate) keys: Option<StartKeys>,
     pub(crate) terminated: bool,
     pub(crate) echo_replies: usize,
+    /// The latest answer to a challenge, to repeat while there is no verdict.
+    response: Option<Vec<u8>>,
     lcp: Half,
     ccp: Half,
     ipcp: Half,
@@ -78,6 +80,7 @@ impl PppClient {
             keys: None,
             terminated: false,
             echo_replies: 0,
+            response: None,
             lcp: Half::default(),
             ccp: Half::default(),
             ipcp: Half::default(),
@@ -96,6 +99,24 @@ impl PppClient {
 
     pub(crate) fn network_up(&self) -> bool {
         self.ipcp.open()
+    }
+
+    /// What a restart timer sends again: whatever has not been answered yet.
+    pub(crate) fn repeat(&mut self) -> Vec<Vec<u8>> {
+        if !self.lcp.ours {
+            return vec![self.lcp_request()];
+        }
+        if self.success_message.is_none() {
+            return self.response.iter().cloned().collect();
+        }
+        let mut frames = Vec::new();
+        if !self.ccp.ours {
+            frames.push(self.ccp_request());
+        }
+        if self.ccp.open() && !self.ipcp.ours {
+            frames.push(self.ipcp_request());
+        }
+        frames
     }
 
     /// What the client answers to one frame of the server (with or without address and control).
@@ -150,8 +171,11 @@ impl PppClient {
         match code {
             1 => {
                 let challenge: [u8; 16] = data[1..17].try_into().unwrap();
-                vec![frame(CHAP, 2, identifier, &self.respond(challenge))]
+                let response = frame(CHAP, 2, identifier, &self.respond(challenge));
+                self.response = Some(response.clone());
+                vec![response]
             }
+            3 if self.success_message.is_some() => Vec::new(),
             3 => {
                 self.success_message = Some(String::from_utf8(data.to_vec()).unwrap());
                 if self.mppe {
@@ -204,22 +228,24 @@ impl PppClient {
                 vec![frame(CCP, CONFIGURE_REJECT, identifier, data)]
             }
             CONFIGURE_REQUEST => {
+                let before = self.ccp.open();
                 self.ccp.theirs = true;
                 let mut frames = self.acknowledge(CCP, identifier, data);
-                frames.extend(self.start_ipcp());
+                frames.extend(self.start_ipcp(before));
                 frames
             }
             CONFIGURE_ACK => {
+                let before = self.ccp.open();
                 self.ccp.ours = true;
-                self.start_ipcp()
+                self.start_ipcp(before)
             }
-            CONFIGURE_NAK => vec![self.ccp_request()],
+            CONFIGURE_NAK if !self.ccp.ours => vec![self.ccp_request()],
             _ => Vec::new(),
         }
     }
 
-    fn start_ipcp(&mut self) -> Vec<Vec<u8>> {
-        if self.ccp.open() {
+    fn start_ipcp(&mut self, before: bool) -> Vec<Vec<u8>> {
+        if self.ccp.open() && !before {
             vec![self.ipcp_request()]
         } else {
             Vec::new()
@@ -246,7 +272,7 @@ impl PppClient {
                 self.ipcp.ours = true;
                 Vec::new()
             }
-            CONFIGURE_NAK => {
+            CONFIGURE_NAK if !self.ipcp.ours => {
                 self.address = Ipv4Addr::from(<[u8; 4]>::try_from(&data[2..6]).unwrap());
                 vec![self.ipcp_request()]
             }

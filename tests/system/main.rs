@@ -1,0 +1,16 @@
+//! The whole server without its IO, against scripted clients: sessions, users and three workers as
+//! in production, on memory and in virtual time.
+
+mod activation;
+mod client;
+#[path = "../support/control_client.rs"]
+mod control_client;
+mod isolation;
+mod lossy;
+mod mtu;
+mod packets;
+#[path = "../support/ppp_client.rs"]
+mod ppp_client;
+mod server;
+mod teardown;
+mod world;

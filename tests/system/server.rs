@@ -1,0 +1,352 @@
+//! The production server without its IO: sessions and users on the slow path, three workers on
+//! memory, and between them what the event loop does.
+
+use std::net::{Ipv4Addr, SocketAddrV4};
+use std::sync::Arc;
+use std::time::Duration;
+
+use pns::aaa::{LocalUser, LocalUsers, NameServers, PoolConfig, Pools};
+use pns::auth::NtHash;
+use pns::clock::Timestamp;
+use pns::dataplane::memory_port::{MemoryFrame, MemoryPort, MemoryWire, wire};
+use pns::dataplane::{
+    DropReason, Frame, FrameCount, PortConfig, PuntLimits, Side, Worker, WorkerConfig,
+    WorkerShared, WorkerStats, mesh,
+};
+use pns::flow::counters::{CounterArena, counter_arena};
+use pns::flow::ring::{Doorbell, Injected, Punted, RingCapacities, SlowPathEnds, rings};
+use pns::flow::{BucketTable, Encryption, FlowPolicy, FlowTotals, FrameBytes};
+use pns::ppp::link::LinkConfig;
+use pns::pptp::ControlConfig;
+use pns::routing::directory::{Directory, DirectoryWriter, directory};
+use pns::routing::snapshot::{Snapshot, Target};
+use pns::routing::{Prefix, Published};
+use pns::session::admission::AdmissionLimits;
+use pns::session::{Capacity, ConnectionId, Event, Output, SessionConfig, Sessions};
+
+pub(crate) const SERVER: Ipv4Addr = Ipv4Addr::new(198, 51, 100, 1);
+pub(crate) const NETWORK_ADDRESS: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 1);
+pub(crate) const HOST: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 10);
+pub(crate) const HOST_MAC: [u8; 6] = [2, 0, 0, 0, 9, 1];
+pub(crate) const CLIENT_MAC: [u8; 6] = [2, 0, 0, 0, 9, 2];
+pub(crate) const PORT_MACS: [[u8; 6]; 2] = [[2, 0, 0, 0, 0, 1], [2, 0, 0, 0, 0, 2]];
+pub(crate) const ACCESS: usize = 0;
+pub(crate) const NETWORK: usize = 1;
+pub(crate) const WORKERS: u8 = 3;
+const POOL_FIRST: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 100);
+const POOL_LAST: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 199);
+
+/// What differs between tests.
+#[derive(Clone, Copy)]
+pub(crate) struct Setup {
+    pub(crate) client_to_client: bool,
+    /// Flows of one worker.
+    pub(crate) flows: u32,
+    pub(crate) seed: u64,
+}
+
+impl Default for Setup {
+    fn default() -> Self {
+        Self {
+            client_to_client: false,
+            flows: 64,
+            seed: 1,
+        }
+    }
+}
+
+/// The slow path's side of a worker.
+struct Link {
+    ends: SlowPathEnds,
+    counters: CounterArena,
+    stats: Arc<WorkerStats>,
+    wires: [MemoryWire; 2],
+}
+
+/// A control connection's TCP socket.
+pub(crate) struct Socket {
+    pub(crate) id: ConnectionId,
+    pub(crate) written: Vec<u8>,
+    pub(crate) closed: bool,
+}
+
+pub(crate) struct Server {
+    pub(crate) sessions: Sessions,
+    users: LocalUsers,
+    workers: Vec<Worker<MemoryPort>>,
+    links: Vec<Link>,
+    directory: DirectoryWriter,
+    pub(crate) owners: Directory,
+    pub(crate) sockets: Vec<Socket>,
+    pub(crate) events: Vec<Event>,
+    /// Inner packets that went to the kernel.
+    pub(crate) tun: Vec<Vec<u8>>,
+    /// Frames that went to the kernel by a TAP.
+    pub(crate) tap: usize,
+    /// While set, nobody hears the workers and nobody gives them orders.
+    pub(crate) slow_path_stalls: bool,
+}
+
+fn routes() -> Published {
+    let prefix = |text: &str, length| Prefix::new(text.parse().unwrap(), length).unwrap();
+    let mut builder = Snapshot::builder()
+        .port(0, PORT_MACS[ACCESS], 1500)
+        .port(1, PORT_MACS[NETWORK], 1500)
+        .local_address(SERVER)
+        .local_address(NETWORK_ADDRESS)
+        .on_link(prefix("198.51.100.0", 24), 0)
+        .on_link(prefix("192.0.2.0", 24), 1)
+        .target(prefix("10.77.0.0", 24), Target::Kernel)
+        .neighbour(1, HOST, HOST_MAC);
+    for last in 2..=254 {
+        builder = builder.neighbour(0, Ipv4Addr::new(198, 51, 100, last), CLIENT_MAC);
+    }
+    builder.build().publish()
+}
+
+fn sessions(setup: Setup) -> (Sessions, LocalUsers) {
+    let policy = FlowPolicy {
+        encryption: Encryption::Required,
+        client_to_client: setup.client_to_client,
+        mss_max: 1360,
+    };
+    let alice = LocalUser {
+        name: "alice".into(),
+        nt_hash: NtHash::from_password("wonderland-7"),
+        address: None,
+        pool: "default".into(),
+    };
+    let pool = PoolConfig {
+        name: "default".into(),
+        ranges: vec![POOL_FIRST..=POOL_LAST],
+        gateway: Ipv4Addr::new(10, 77, 0, 1),
+    };
+    let config = SessionConfig {
+        listen: vec![SERVER],
+        control: Arc::new(ControlConfig::default()),
+        link: Arc::new(LinkConfig::default()),
+        limits: AdmissionLimits {
+            control_connections_max: 256,
+            control_connections_per_source_max: 128,
+            half_open_max: 256,
+            calls_max: 256,
+            calls_per_source_max: 128,
+        },
+        setup_timeout: Duration::from_secs(30),
+        name_servers: NameServers::default(),
+    };
+    let mut state = setup.seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
+    let entropy = move |buffer: &mut [u8]| {
+        for byte in buffer {
+            *byte = (random(&mut state) >> 32) as u8;
+        }
+    };
+    let sessions = Sessions::new(
+        config,
+        Arc::new(BucketTable::new(WORKERS)),
+        Pools::new(&[pool], []),
+        Capacity {
+            connections: 256,
+            calls: 256,
+        },
+        Box::new(entropy),
+    );
+    (sessions, LocalUsers::new([alice], policy))
+}
+
+/// The next number of a xorshift generator.
+pub(crate) fn random(state: &mut u64) -> u64 {
+    *state ^= *state << 13;
+    *state ^= *state >> 7;
+    *state ^= *state << 17;
+    state.wrapping_mul(0x2545_f491_4f6c_dd1d)
+}
+
+fn worker_config(index: u8) -> WorkerConfig {
+    let port = |place: usize, side, address| PortConfig {
+        mac: PORT_MACS[place],
+        vlan: None,
+        side,
+        address: Some(address),
+    };
+    WorkerConfig {
+        index,
+        ports: vec![
+            port(ACCESS, Side::Access, SERVER),
+            port(NETWORK, Side::Network, NETWORK_ADDRESS),
+        ],
+        listen: vec![SERVER],
+        punt: PuntLimits::default(),
+        ..WorkerConfig::default()
+    }
+}
+
+impl Server {
+    pub(crate) fn new(setup: Setup, now: Timestamp) -> Self {
+        let (sessions, users) = sessions(setup);
+        let (writer, owners) = directory(&[POOL_FIRST..=POOL_LAST]);
+        let (routes, doorbell) = (routes(), Doorbell::new(Box::new(|| {})));
+        let (mut workers, mut links) = (Vec::new(), Vec::new());
+        for (index, handoff) in (0..WORKERS).zip(mesh(WORKERS, 1024)) {
+            let (slow_path, worker_ends) = rings(RingCapacities::default());
+            let counters = counter_arena(setup.flows);
+            let stats = Arc::new(WorkerStats::default());
+            let [(access, access_wire), (network, network_wire)] = [wire(1024), wire(1024)];
+            let shared = WorkerShared {
+                buckets: BucketTable::new(WORKERS),
+                directory: owners.clone(),
+                routes: Arc::clone(&routes),
+                rings: worker_ends,
+                doorbell: Arc::clone(&doorbell),
+                counters: Arc::clone(&counters),
+                stats: Arc::clone(&stats),
+            };
+            let ports = vec![access, network];
+            workers.push(Worker::new(
+                worker_config(index),
+                ports,
+                handoff,
+                shared,
+                now,
+            ));
+            let wires = [access_wire, network_wire];
+            links.push(Link {
+                ends: slow_path,
+                counters,
+                stats,
+                wires,
+            });
+        }
+        Self {
+            sessions,
+            users,
+            workers,
+            links,
+            directory: writer,
+            owners,
+            sockets: Vec::new(),
+            events: Vec::new(),
+            tun: Vec::new(),
+            tap: 0,
+            slow_path_stalls: false,
+        }
+    }
+
+    pub(crate) fn accept(&mut self, peer: Ipv4Addr, now: Timestamp) -> ConnectionId {
+        let id = self
+            .sessions
+            .accept(SocketAddrV4::new(peer, 40_000), SERVER, now);
+        let id = id.expect("admitted");
+        self.sockets.push(Socket {
+            id,
+            written: Vec::new(),
+            closed: false,
+        });
+        id
+    }
+
+    /// Puts a frame into the receive queue of a worker.
+    pub(crate) fn receive(&self, worker: usize, port: usize, frame: &[u8]) {
+        self.links[worker].wires[port].push(MemoryFrame::new(frame));
+    }
+
+    /// Gives a worker a packet that the kernel has for a client, as the TUN would.
+    pub(crate) fn inject(&mut self, packet: &[u8]) {
+        let destination = pns::wire::ipv4::Header::parse(packet)
+            .expect("IPv4")
+            .destination;
+        let owner = self.owners.owner(destination);
+        let worker = owner.map_or(0, |flow| BucketTable::new(WORKERS).worker(flow.call_id));
+        let frame = FrameBytes::copy_of(packet).expect("short enough");
+        let ring = &mut self.links[usize::from(worker)].ends.injected;
+        assert!(ring.push(Injected::Downstream { frame }).is_ok());
+    }
+
+    /// Frames that left by a port, of all workers.
+    pub(crate) fn sent(&self, port: usize) -> Vec<Vec<u8>> {
+        let mut frames = Vec::new();
+        for link in &self.links {
+            let wire = &link.wires[port];
+            while let Some(mut frame) = wire.pop() {
+                frames.push(frame.bytes().to_vec());
+                frame.refill(&[]);
+                wire.give(frame);
+            }
+        }
+        frames
+    }
+
+    /// One turn of every worker, then one of the slow path.
+    pub(crate) fn turn(&mut self, now: Timestamp) {
+        for worker in &mut self.workers {
+            worker.turn(now);
+        }
+        if self.slow_path_stalls {
+            return;
+        }
+        self.hear_workers(now);
+        self.sessions.handle_timeout(now);
+        self.carry_out(now);
+        for (worker, link) in (0..WORKERS).zip(&mut self.links) {
+            while link.ends.commands.slots() > 0 {
+                let Some(command) = self.sessions.poll_command(worker) else {
+                    break;
+                };
+                assert!(link.ends.commands.push(command).is_ok());
+            }
+        }
+    }
+
+    fn hear_workers(&mut self, now: Timestamp) {
+        for link in &mut self.links {
+            while let Ok(report) = link.ends.reports.pop() {
+                self.sessions.report(report, now);
+            }
+            while let Ok(punted) = link.ends.punted.pop() {
+                match punted {
+                    Punted::Ppp { flow, frame } => {
+                        self.sessions.frame(flow, frame.as_slice(), now);
+                    }
+                    Punted::Ethernet { .. } => self.tap += 1,
+                    Punted::Inner { frame, .. } => self.tun.push(frame.as_slice().to_vec()),
+                }
+            }
+        }
+    }
+
+    /// Does what the sessions ask for, until they ask for nothing more.
+    pub(crate) fn carry_out(&mut self, now: Timestamp) {
+        while let Some(output) = self.sessions.poll_output() {
+            match output {
+                Output::Transmit(id) => self.write(id, now),
+                Output::Close(id) => {
+                    self.write(id, now);
+                    if let Some(socket) = self.sockets.iter_mut().find(|it| it.id == id) {
+                        socket.closed = true;
+                    }
+                    self.sessions.forget(id);
+                }
+                Output::Ask {
+                    call, credentials, ..
+                } => {
+                    let decision = self.users.decide(&credentials);
+                    self.sessions.decide(call, decision, now);
+                }
+                Output::LeaseSet { lease, flow } => self.directory.set(lease, flow),
+                Output::LeaseCleared { lease } => self.directory.clear(lease),
+                Output::Event(event) => self.events.push(event),
+            }
+        }
+    }
+
+    fn write(&mut self, id: ConnectionId, now: Timestamp) {
+        let pending = self.sessions.pending(id).to_vec();
+        self.sessions.consumed(id, pending.len(), now);
+        if let Some(socket) = self.sockets.iter_mut().find(|socket| socket.id == id) {
+            socket.written.extend(pending);
+        }
+    }
+}
+
+#[path = "figures.rs"]
+mod figures;
