@@ -22,26 +22,26 @@ mod table;
 mod tally;
 mod teardown;
 mod timers;
+mod types;
 mod view;
 
 use std::collections::VecDeque;
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::sync::Arc;
-use std::time::Duration;
 
 pub use admission::AdmissionRefusal;
 pub use call::CallState;
 pub use end::EndReason;
 pub use tally::Tally;
+pub use types::{AcceptRefusal, Capacity, Entropy, Event, Output, SessionConfig};
 pub use view::{CallView, ConnectionView};
 
-use crate::aaa::{NameServers, Pools};
+use crate::aaa::Pools;
 use crate::clock::Timestamp;
-use crate::flow::{BucketTable, FlowCommand, FlowKey, FlowReport, FlowTotals};
-use crate::ppp::link::{Credentials, LinkConfig};
+use crate::flow::{BucketTable, FlowCommand, FlowKey, FlowReport};
 use crate::pptp::{Control, ControlConfig};
 use crate::wire::pptp::StopReason;
-use admission::{Admission, AdmissionLimits};
+use admission::Admission;
 use call::Call;
 use call_ids::CallIds;
 use connection::Connection;
@@ -53,178 +53,11 @@ pub type ConnectionId = Id<Connection>;
 /// Names a call.
 pub type CallRef = Id<Call>;
 
-/// What all sessions share; replaced whole when the configuration changes.
-pub struct SessionConfig {
-    /// The addresses that clients dial; a position here is the `local` of a [`FlowKey`].
-    pub listen: Vec<Ipv4Addr>,
-    /// Settings of every control connection.
-    pub control: Arc<ControlConfig>,
-    /// Settings of every PPP link.
-    pub link: Arc<LinkConfig>,
-    /// Whom to admit before any work is done.
-    pub limits: AdmissionLimits,
-    /// From Outgoing-Call-Request to the network phase.
-    pub setup_timeout: Duration,
-    /// What clients are told in IPCP.
-    pub name_servers: NameServers,
-}
-
-/// Something for the world outside.
-pub enum Output {
-    /// [`Sessions::pending`] has bytes for this connection.
-    Transmit(ConnectionId),
-    /// Write what is pending, then close the socket and call [`Sessions::forget`].
-    Close(ConnectionId),
-    /// A peer wants to be let in: answer with [`Sessions::decide`].
-    Ask {
-        /// The call that asks.
-        call: CallRef,
-        /// What the peer says of itself.
-        credentials: Credentials,
-        /// Where it calls from.
-        peer_address: Ipv4Addr,
-    },
-    /// Packets to `lease` are for `flow` from now on: enter it in the address directory before any
-    /// later command of that flow is delivered.
-    LeaseSet {
-        /// The client's address.
-        lease: Ipv4Addr,
-        /// Its call.
-        flow: FlowKey,
-    },
-    /// Packets to `lease` are for nobody.
-    LeaseCleared {
-        /// The address that was leased.
-        lease: Ipv4Addr,
-    },
-    /// Something that an operator may want to know.
-    Event(Event),
-}
-
-/// What happened, for logs and counters.
-#[derive(Debug)]
-pub enum Event {
-    /// A client opened its control connection.
-    ConnectionEstablished {
-        /// The client.
-        peer: SocketAddrV4,
-        /// What it calls itself.
-        host_name: String,
-        /// Who made it.
-        vendor_name: String,
-    },
-    /// A control connection was closed.
-    ConnectionClosed {
-        /// The client.
-        peer: SocketAddrV4,
-        /// Why.
-        reason: crate::pptp::CloseReason,
-    },
-    /// A call was refused before it existed.
-    CallRefused {
-        /// The client.
-        peer: SocketAddrV4,
-        /// Why, in the words of the one who refused.
-        reason: &'static str,
-    },
-    /// A call exists: the client has been told our Call ID.
-    CallOpened {
-        /// The call.
-        flow: FlowKey,
-        /// The client.
-        peer_address: Ipv4Addr,
-    },
-    /// A peer's credentials were not accepted.
-    Rejected {
-        /// The call.
-        flow: FlowKey,
-        /// The client.
-        peer_address: Ipv4Addr,
-        /// Why.
-        rejection: crate::aaa::Rejection,
-    },
-    /// A call has reached the network phase.
-    NetworkUp {
-        /// The call.
-        flow: FlowKey,
-        /// Who it is.
-        user: String,
-        /// The address that was leased.
-        lease: Ipv4Addr,
-        /// Whether MPPE is in force.
-        encrypted: bool,
-        /// From Outgoing-Call-Request until now.
-        setup: Duration,
-    },
-    /// Frames of a client fail to decrypt: its keys are probably wrong.
-    DecryptionFailing {
-        /// The call.
-        flow: FlowKey,
-        /// The client.
-        peer_address: Ipv4Addr,
-    },
-    /// A worker refused an order: an error of ours.
-    CommandRefused {
-        /// The call.
-        flow: FlowKey,
-    },
-    /// A call is gone: the worker has given its final report.
-    CallEnded {
-        /// The call.
-        flow: FlowKey,
-        /// The client.
-        peer_address: Ipv4Addr,
-        /// Who it was, if it got that far.
-        user: Option<String>,
-        /// Why.
-        reason: EndReason,
-        /// From Outgoing-Call-Request until now.
-        duration: Duration,
-        /// The bill.
-        totals: FlowTotals,
-    },
-}
-
-/// Why a TCP connection was not accepted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum AcceptRefusal {
-    /// A limit is reached.
-    Limit(AdmissionRefusal),
-    /// Nobody listens on the address that was dialled.
-    LocalAddressUnknown,
-    /// The server is about to stop.
-    Stopping,
-}
-
-impl AcceptRefusal {
-    /// The name in logs and counters.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Limit(refusal) => refusal.name(),
-            Self::LocalAddressUnknown => "local_address_unknown",
-            Self::Stopping => "stopping",
-        }
-    }
-}
-
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum TimerKey {
     Connection(ConnectionId),
     Call(CallRef),
 }
-
-/// Calls that may exist on the slow path of one process, and connections under them.
-#[derive(Clone, Copy, Debug)]
-pub struct Capacity {
-    /// Control connections.
-    pub connections: usize,
-    /// Calls.
-    pub calls: usize,
-}
-
-/// Fills a buffer with unpredictable bytes.
-pub type Entropy = Box<dyn FnMut(&mut [u8]) + Send>;
 
 /// All control connections and calls.
 pub struct Sessions {
