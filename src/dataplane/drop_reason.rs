@@ -100,6 +100,8 @@ counted_enum! {
 
         /// No PPP frame.
         PppMalformed => "ppp_malformed",
+        /// Encrypted user data of a network protocol that was never agreed.
+        PppProtocolRefused => "ppp_protocol_refused",
         /// Clear user data on a call that must be encrypted or is.
         PlaintextRefused => "plaintext_refused",
         /// Encrypted user data before decryption was armed.

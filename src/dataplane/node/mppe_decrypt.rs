@@ -4,7 +4,7 @@
 use arrayvec::ArrayVec;
 
 use crate::clock::Timestamp;
-use crate::dataplane::batch::{BURST, Batch, Cipher, Packet, Punt, Verdict};
+use crate::dataplane::batch::{BURST, Batch, Cipher, Packet, Verdict};
 use crate::dataplane::drop_reason::DropReason;
 use crate::dataplane::exits::Exits;
 use crate::dataplane::flow_table::FlowTable;
@@ -100,8 +100,8 @@ fn strip<F: Frame>(packet: &mut Packet<F>) -> Verdict {
             packet.frame.trim_front(front);
             Verdict::Next
         }
-        // IPv6, for a Protocol-Reject. Nothing else looks like a packet.
-        _ => Verdict::Punt(Punt::Ppp),
+        // IPv6, since nothing else looks like a packet: IPv6CP was rejected, so nobody may send it.
+        _ => Verdict::Drop(DropReason::PppProtocolRefused),
     }
 }
 

@@ -19,6 +19,7 @@ pub(in crate::dataplane) fn run<F: Frame>(
     packet: &mut Packet<F>,
     flows: &mut FlowTable,
     control_rate: Rate,
+    ahead_max: u32,
     now: Timestamp,
 ) -> Verdict {
     let length = packet.frame.bytes().len();
@@ -47,7 +48,7 @@ pub(in crate::dataplane) fn run<F: Frame>(
                 Err(_duplicate) => Verdict::Drop(DropReason::SequenceDuplicate),
             }
         }
-        _ => control(packet, flows, control_rate, now),
+        _ => control(packet, flows, control_rate, ahead_max, now),
     }
 }
 
@@ -57,12 +58,18 @@ fn control<F: Frame>(
     packet: &mut Packet<F>,
     flows: &mut FlowTable,
     rate: Rate,
+    ahead_max: u32,
     now: Timestamp,
 ) -> Verdict {
     let (slot, sequence) = (packet.meta.flow, packet.meta.sequence);
     let Some(flow) = flows.get_mut(slot) else {
         return Verdict::Drop(DropReason::GreCallIdUnknown);
     };
+    // A run of frames far outside the window may be the peer after an outage, which its keys will
+    // prove. A clear frame proves nothing, so on an encrypted call it must be in the window itself.
+    if flow.decrypt.is_some() && !flow.window.holds(sequence, ahead_max) {
+        return Verdict::Drop(DropReason::SequenceOutOfWindow);
+    }
     if !flow.control.allow(rate, now) {
         return Verdict::Drop(DropReason::PuntPppCallPoliced);
     }
