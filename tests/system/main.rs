@@ -5,6 +5,8 @@ mod activation;
 mod client;
 #[path = "../support/control_client.rs"]
 mod control_client;
+mod forgery;
+mod hostile;
 mod isolation;
 mod lossy;
 mod mtu;
@@ -12,5 +14,7 @@ mod packets;
 #[path = "../support/ppp_client.rs"]
 mod ppp_client;
 mod server;
+mod settings;
 mod teardown;
+mod victim;
 mod world;
