@@ -1,5 +1,12 @@
 //! The whole server without its IO, against scripted clients: sessions, users and three workers as
 //! in production, on memory and in virtual time.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::wildcard_enum_match_arm,
+    reason = "a test that cannot go on has failed, and looks at what it is about"
+)]
 
 mod activation;
 mod client;
