@@ -1,5 +1,12 @@
 //! Sessions as a whole, from SCCRQ to the final report, against a scripted client and a worker that
 //! only answers: the order of what reaches the worker, and that everything taken is given back.
+#![expect(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::unwrap_used,
+    clippy::wildcard_enum_match_arm,
+    reason = "a test fails by panicking, and looks only at what it is about"
+)]
 
 #[path = "support/control_client.rs"]
 mod control_client;
@@ -493,5 +500,17 @@ fn a_client_that_never_negotiates_is_given_up_in_time() {
     assert_ne!(world.events.len(), 0);
     let reason = world.end_reason();
     assert!(reason.contains("timeout"), "{reason}");
+    world.assert_all_given_back();
+}
+
+#[test]
+fn a_dead_client_is_not_waited_for_when_lcp_says_goodbye() {
+    let mut world = World::new();
+    let mut client = PppClient::new("alice", "wonderland-7");
+    world.dial(&mut client);
+    let config = LinkConfig::default();
+    let bound = config.echo_interval * (u32::from(config.echo_failures_max) + 1);
+    world.pass(bound + Duration::from_secs(1));
+    assert_eq!(world.end_reason(), "link.echo_timeout");
     world.assert_all_given_back();
 }

@@ -34,10 +34,6 @@ pub struct NameServers {
 }
 
 /// The answer to one authentication request.
-#[expect(
-    clippy::large_enum_variant,
-    reason = "a decision is moved once and never stored"
-)]
 pub enum Decision {
     /// The peer may connect.
     Accept(Grant),

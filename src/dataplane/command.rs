@@ -1,6 +1,6 @@
 //! What the slow path asks of a worker: commands, PPP frames to send, and frames from the kernel.
 
-use super::batch::{Entry, NO_FLOW, Origin, Packet};
+use super::batch::{Entry, Origin, Packet};
 use super::drop_reason::DropReason;
 use super::frame::Frame;
 use super::node::gre_output::{self, Payload};
@@ -90,10 +90,6 @@ impl<P: PortIo> Worker<P> {
         bytes: &[u8],
         payload: Payload,
     ) -> Result<(), DropReason> {
-        let frame = self
-            .ports
-            .allocate_copy(bytes)
-            .ok_or(DropReason::NoBuffer)?;
         let Self {
             flows,
             routes,
@@ -102,17 +98,13 @@ impl<P: PortIo> Worker<P> {
             identification,
             ..
         } = self;
-        let routes = routes.load();
-        gre_output::send(
-            frame,
-            payload,
-            slot,
-            flows,
-            routes,
-            view,
-            ports,
-            identification,
-        )
+        let flow = flows.get_mut(slot).ok_or(DropReason::NoLease)?;
+        let mut frame = ports.allocate_copy(bytes).ok_or(DropReason::NoBuffer)?;
+        let next_hop = routes.load().lookup(flow.peer_address);
+        let port =
+            gre_output::encapsulate(&mut frame, flow, payload, next_hop, view, identification)?;
+        ports.transmit(port, frame, Bill::FREE);
+        Ok(())
     }
 
     fn authorised(&mut self, flow: FlowKey) -> Result<&mut super::flow::Flow, Refused> {
@@ -196,11 +188,7 @@ impl<P: PortIo> Worker<P> {
             tag.ok_or(DropReason::EthernetShort)?
                 .copy_from_slice(&[a, b, c, d]);
         }
-        self.ports.transmit(
-            port,
-            frame,
-            Bill::packet(NO_FLOW, super::batch::Direction::Downstream, 0),
-        );
+        self.ports.transmit(port, frame, Bill::FREE);
         Ok(())
     }
 

@@ -104,8 +104,6 @@ counted_enum! {
         PlaintextRefused => "plaintext_refused",
         /// Encrypted user data before decryption was armed.
         MppeNotArmed => "mppe_not_armed",
-        /// See [`DecryptRefusal::NoKeys`].
-        MppeNoKeys => "mppe_no_keys",
         /// See [`DecryptRefusal::HeaderShort`].
         MppeHeaderShort => "mppe_header_short",
         /// See [`DecryptRefusal::NotEncrypted`].
@@ -183,7 +181,7 @@ impl From<gre::Malformed> for DropReason {
 impl From<DecryptRefusal> for DropReason {
     fn from(refusal: DecryptRefusal) -> Self {
         match refusal {
-            DecryptRefusal::NoKeys => Self::MppeNoKeys,
+            DecryptRefusal::NoKeys => Self::MppeNotArmed,
             DecryptRefusal::HeaderShort => Self::MppeHeaderShort,
             DecryptRefusal::NotEncrypted => Self::MppeNotEncrypted,
             DecryptRefusal::Compressed => Self::MppeCompressed,

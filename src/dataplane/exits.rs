@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use rtrb::Producer;
 
-use super::batch::{Direction, Entries, Entry, Meta, NO_FLOW, Packet, Punt, PuntClass, Verdict};
+use super::batch::{
+    Direction, Entries, Entry, Meta, NO_FLOW, Origin, Packet, Punt, PuntClass, Verdict,
+};
 use super::config::PuntLimits;
 use super::drop_reason::DropReason;
 use super::frame::Frame;
@@ -115,19 +117,27 @@ impl<F: Frame> Exits<F> {
         self.counters.get(flow as usize)
     }
 
-    /// Puts a packet where it enters, here or in another worker.
+    /// Puts a packet where it enters, here or in another worker. A packet of a client that goes to
+    /// another client is what the first has sent.
     #[inline]
     pub(super) fn steer(&mut self, mut packet: Packet<F>, worker: u8, entry: Entry) {
+        let before = packet.meta;
         packet.meta.flow = NO_FLOW;
-        if worker == self.index {
-            if let Err(full) = self.entries.at(entry).packets().try_push(packet) {
-                self.refuse(&full.element().meta, DropReason::HandoffFull);
+        let steered = if worker == self.index {
+            let entered = self.entries.at(entry).packets().try_push(packet);
+            entered.map_err(|full| full.element())
+        } else {
+            let sent = self.handoff.send(worker, Handoff { packet, entry });
+            sent.inspect(|()| self.stats.count(FrameCount::HandedOut, 1))
+        };
+        match steered {
+            Err(_packet) => self.refuse(&before, DropReason::HandoffFull),
+            Ok(()) if before.origin == Origin::Client => {
+                if let Some(flow) = self.flow_counters(before.flow) {
+                    flow.upstream(u64::from(before.ip.total_length));
+                }
             }
-            return;
-        }
-        match self.handoff.send(worker, Handoff { packet, entry }) {
-            Ok(()) => self.stats.count(FrameCount::HandedOut, 1),
-            Err(packet) => self.refuse(&packet.meta, DropReason::HandoffFull),
+            Ok(()) => {}
         }
     }
 

@@ -38,6 +38,18 @@ impl MemoryFrame {
         frame
     }
 
+    /// A frame with these bytes and `octets` bytes of room in front.
+    #[must_use]
+    pub fn with_headroom(bytes: &[u8], octets: usize) -> Self {
+        let mut frame = Self::default();
+        frame.start = octets.min(BUFFER);
+        frame.end = frame.start;
+        if let Some(room) = frame.append(bytes.len()) {
+            room.copy_from_slice(bytes);
+        }
+        frame
+    }
+
     /// Starts again with these bytes, so that a bench can use a frame twice.
     pub fn refill(&mut self, bytes: &[u8]) {
         let length = bytes.len().min(BUFFER - HEADROOM);

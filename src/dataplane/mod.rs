@@ -25,6 +25,7 @@ mod node;
 pub mod pipeline;
 pub mod policer;
 pub mod port;
+mod reassembly;
 pub mod stats;
 pub mod window;
 pub mod worker;

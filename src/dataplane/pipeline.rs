@@ -23,7 +23,7 @@
 use super::batch::{BURST, Verdict};
 use super::node::{
     answer, classify, downstream_input, fragment, gre_input, gre_output, inner_input, ip_output,
-    mppe_decrypt, mppe_encrypt, ppp_input, reassemble,
+    mppe_decrypt, mppe_encrypt, mtu_exceeded, ppp_input, reassemble,
 };
 use super::port::PortIo;
 use super::worker::Worker;
@@ -136,9 +136,17 @@ impl<P: PortIo> Worker<P> {
             |packet| downstream_input::run(packet, flows, view, directory, routes),
             |packet, verdict| match verdict {
                 Verdict::Fragment { mtu } => {
-                    fragment::run(packet, mtu, view, ports, exits, pieces, error_limit);
+                    if packet.meta.ip.dont_fragment {
+                        mtu_exceeded::run(packet, mtu, view, exits, error_limit);
+                    } else {
+                        fragment::run(packet, mtu, ports, exits, pieces);
+                    }
                 }
-                other => exits.take(packet, other),
+                Verdict::Next
+                | Verdict::Steer { .. }
+                | Verdict::Punt(_)
+                | Verdict::Consume(_)
+                | Verdict::Drop(_) => exits.take(packet, verdict),
             },
         );
         self.encapsulate();

@@ -16,10 +16,6 @@ use rtrb::{Consumer, Producer, RingBuffer};
 use super::{FlowCommand, FlowKey, FlowReport, FrameBytes};
 
 /// A frame on its way to the slow path.
-#[expect(
-    clippy::large_enum_variant,
-    reason = "a ring holds frames by value in fixed slots"
-)]
 pub enum Punted {
     /// A PPP control frame of a call, in clear (after decryption if it came encrypted).
     Ppp {
@@ -45,10 +41,6 @@ pub enum Punted {
 }
 
 /// A frame from the kernel on its way out.
-#[expect(
-    clippy::large_enum_variant,
-    reason = "a ring holds frames by value in fixed slots"
-)]
 pub enum Injected {
     /// Read from the TAP of `port`: goes out of that port as it is.
     Ethernet {

@@ -14,6 +14,9 @@ use arc_swap::{ArcSwap, Cache};
 
 use crate::flow::FlowKey;
 
+/// Leased addresses outside of pools, ascending.
+type Table = Vec<(u32, FlowKey)>;
+
 struct Pool {
     first: u32,
     /// Packed [`FlowKey`]s, by position after `first`; zero is nobody.
@@ -29,7 +32,7 @@ impl Pool {
 
 struct Shared {
     pools: Box<[Pool]>,
-    others: Arc<ArcSwap<Vec<(u32, FlowKey)>>>,
+    others: Arc<ArcSwap<Table>>,
 }
 
 impl Shared {
@@ -44,7 +47,7 @@ pub struct DirectoryWriter(Arc<Shared>);
 /// A reader's end: one for each worker.
 pub struct Directory {
     shared: Arc<Shared>,
-    others: Cache<Arc<ArcSwap<Vec<(u32, FlowKey)>>>, Arc<Vec<(u32, FlowKey)>>>,
+    others: Cache<Arc<ArcSwap<Table>>, Arc<Table>>,
 }
 
 /// A directory of the addresses in `pools`, and of whatever else is leased.

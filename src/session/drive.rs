@@ -288,8 +288,18 @@ impl Sessions {
         let Some(call) = self.calls.get_mut(id) else {
             return Ok(());
         };
-        if call.state != CallState::Negotiating {
+        // LCP may have started over while the question was out: this answer is to nobody's question.
+        if call.state != CallState::Negotiating || !call.link.awaits_decision() {
             return Ok(());
+        }
+        // A second login on one link, before anything was forwarded, may be somebody else's.
+        if call.user.as_deref() != Some(&*grant.user)
+            && let Some(lease) = call.lease.take()
+        {
+            let cleared = lease.address();
+            self.outputs
+                .push_back(Output::LeaseCleared { lease: cleared });
+            self.pools.release(lease);
         }
         if call.lease.is_none() {
             call.lease = Some(match grant.address {
@@ -348,6 +358,7 @@ impl Sessions {
             now,
         );
         self.touched_calls.push_back(id);
+        self.tally.add("aaa", rejection.name(), 1);
         self.event(Event::Rejected {
             flow,
             peer_address,

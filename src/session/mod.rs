@@ -19,6 +19,7 @@ mod connection;
 mod drive;
 mod end;
 mod table;
+mod tally;
 mod teardown;
 mod timers;
 mod view;
@@ -31,6 +32,7 @@ use std::time::Duration;
 pub use admission::AdmissionRefusal;
 pub use call::CallState;
 pub use end::EndReason;
+pub use tally::Tally;
 pub use view::{CallView, ConnectionView};
 
 use crate::aaa::{NameServers, Pools};
@@ -221,6 +223,9 @@ pub struct Capacity {
     pub calls: usize,
 }
 
+/// Fills a buffer with unpredictable bytes.
+pub type Entropy = Box<dyn FnMut(&mut [u8]) + Send>;
+
 /// All control connections and calls.
 pub struct Sessions {
     config: SessionConfig,
@@ -239,7 +244,8 @@ pub struct Sessions {
     /// Machines that were touched and may have outputs.
     touched_connections: VecDeque<ConnectionId>,
     touched_calls: VecDeque<CallRef>,
-    entropy: Box<dyn FnMut(&mut [u8]) + Send>,
+    entropy: Entropy,
+    tally: Tally,
     stopping: bool,
 }
 
@@ -252,7 +258,7 @@ impl Sessions {
         buckets: Arc<BucketTable>,
         pools: Pools,
         capacity: Capacity,
-        entropy: Box<dyn FnMut(&mut [u8]) + Send>,
+        entropy: Entropy,
     ) -> Self {
         let locals = config.listen.len();
         Self {
@@ -268,6 +274,7 @@ impl Sessions {
             outputs: VecDeque::new(),
             touched_connections: VecDeque::new(),
             touched_calls: VecDeque::new(),
+            tally: Tally::default(),
             stopping: false,
             config,
             buckets,
@@ -364,7 +371,9 @@ impl Sessions {
 
     /// The socket of a connection that was told to close is closed.
     pub fn forget(&mut self, id: ConnectionId) {
-        self.connections.remove(id);
+        if let Some(connection) = self.connections.remove(id) {
+            self.tally.add_connection(&connection);
+        }
     }
 
     /// A worker reports.

@@ -121,6 +121,7 @@ impl Sessions {
             return;
         };
         self.index_call(flow, None);
+        self.tally.add_call(&call);
         let mut idle = false;
         if let Some(connection) = self.connections.get_mut(call.connection) {
             connection.calls.retain(|other| *other != id);

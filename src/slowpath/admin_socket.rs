@@ -54,7 +54,13 @@ impl AdminSocket {
         registry.register(&mut listener, token::ADMIN, Interest::READABLE)?;
         let clients = (0..CLIENTS_MAX).map(|_| None).collect();
         let path = path.to_owned();
-        Ok(Self { listener, path, allowed_group, acceptable: true, clients })
+        Ok(Self {
+            listener,
+            path,
+            allowed_group,
+            acceptable: true,
+            clients,
+        })
     }
 
     pub(super) fn listener_ready(&mut self) {
@@ -90,7 +96,9 @@ impl AdminSocket {
 
     fn accept(&mut self, registry: &Registry) {
         while self.acceptable {
-            let Some(index) = self.clients.iter().position(Option::is_none) else { return };
+            let Some(index) = self.clients.iter().position(Option::is_none) else {
+                return;
+            };
             let Ok((mut stream, _)) = self.listener.accept() else {
                 self.acceptable = false;
                 return;
@@ -100,7 +108,10 @@ impl AdminSocket {
                 continue;
             }
             let interest = Interest::READABLE | Interest::WRITABLE;
-            if registry.register(&mut stream, token::admin_client(index), interest).is_err() {
+            if registry
+                .register(&mut stream, token::admin_client(index), interest)
+                .is_err()
+            {
                 continue;
             }
             if let Some(place) = self.clients.get_mut(index) {
@@ -116,7 +127,9 @@ impl AdminSocket {
     }
 
     fn may_ask(&self, stream: &UnixStream) -> bool {
-        let Ok(peer) = rustix::net::sockopt::socket_peercred(stream) else { return false };
+        let Ok(peer) = rustix::net::sockopt::socket_peercred(stream) else {
+            return false;
+        };
         peer.uid.is_root()
             || peer.uid == rustix::process::geteuid()
             || self.allowed_group == Some(peer.gid.as_raw())
@@ -154,7 +167,8 @@ impl Client {
                     self.closing = true;
                 }
                 Ok(length) => {
-                    self.received.extend_from_slice(buffer.get(..length).unwrap_or_default());
+                    self.received
+                        .extend_from_slice(buffer.get(..length).unwrap_or_default());
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => {

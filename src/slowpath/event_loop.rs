@@ -146,8 +146,10 @@ impl EventLoop {
                 Source::AdminClient(index) => self.admin.client_ready(index),
                 Source::Listener(index) => self.sockets.listener_ready(index),
                 Source::Connection(index) => {
-                    let readable = event.is_readable() || event.is_read_closed() || event.is_error();
-                    self.sockets.socket_ready(index, readable, &mut self.sessions, now);
+                    let readable =
+                        event.is_readable() || event.is_read_closed() || event.is_error();
+                    self.sockets
+                        .socket_ready(index, readable, &mut self.sessions, now);
                 }
             }
         }
@@ -156,7 +158,9 @@ impl EventLoop {
     fn hear_workers(&mut self, now: Timestamp) {
         for worker in &mut self.workers {
             for _ in 0..REPORT_BUDGET {
-                let Some(report) = worker.next_report() else { break };
+                let Some(report) = worker.next_report() else {
+                    break;
+                };
                 self.sessions.report(report, now);
             }
             for _ in 0..PUNT_BUDGET {
@@ -165,9 +169,9 @@ impl EventLoop {
                         self.sessions.frame(flow, frame.as_slice(), now);
                     }
                     Some(Punted::Ethernet { port, frame }) => {
-                        self.exception.to_tap(port, frame.as_slice());
+                        self.exception.write_tap(port, frame.as_slice());
                     }
-                    Some(Punted::Inner { frame, .. }) => self.exception.to_tun(frame.as_slice()),
+                    Some(Punted::Inner { frame, .. }) => self.exception.write_tun(frame.as_slice()),
                     None => break,
                 }
             }
@@ -180,9 +184,12 @@ impl EventLoop {
             match output {
                 Output::Transmit(id) => self.sockets.write(id, &mut self.sessions, now),
                 Output::Close(id) => {
-                    self.sockets.close(id, self.poll.registry(), &mut self.sessions, now);
+                    self.sockets
+                        .close(id, self.poll.registry(), &mut self.sessions, now);
                 }
-                Output::Ask { call, credentials, .. } => {
+                Output::Ask {
+                    call, credentials, ..
+                } => {
                     let decision = self.users.decide(&credentials);
                     self.sessions.decide(call, decision, now);
                 }
@@ -216,7 +223,9 @@ impl EventLoop {
     }
 
     fn finished(&self) -> bool {
-        let Some(since) = self.stopping_since else { return false };
+        let Some(since) = self.stopping_since else {
+            return false;
+        };
         let expired = self.clock.now().since(since) > STOP_TIME_MAX;
         (self.sessions.is_empty() && self.sockets.poll_timeout().is_none())
             || expired

@@ -5,29 +5,45 @@ use crate::session::Event;
 /// Writes one event to the log.
 pub(super) fn log(event: &Event) {
     match event {
-        Event::ConnectionEstablished { peer, host_name, vendor_name } => {
-            tracing::info!(%peer, host_name, vendor_name, "control connection established");
-        }
+        Event::ConnectionEstablished {
+            peer,
+            host_name,
+            vendor_name,
+        } => tracing::info!(%peer, host_name, vendor_name, "control connection established"),
         Event::ConnectionClosed { peer, reason } => {
             tracing::info!(%peer, %reason, "control connection closed");
         }
-        Event::CallRefused { peer, reason } => {
-            tracing::warn!(%peer, reason, "call refused");
-        }
+        Event::CallRefused { peer, reason } => tracing::warn!(%peer, reason, "call refused"),
         Event::CallOpened { flow, peer_address } => {
             tracing::info!(call_id = flow.call_id.get(), %peer_address, "call opened");
         }
-        Event::Rejected { flow, peer_address, rejection } => {
-            tracing::warn!(
-                call_id = flow.call_id.get(), %peer_address, reason = %rejection,
-                "authentication refused"
-            );
+        Event::Rejected { .. }
+        | Event::NetworkUp { .. }
+        | Event::DecryptionFailing { .. }
+        | Event::CommandRefused { .. }
+        | Event::CallEnded { .. } => log_call(event),
+    }
+}
+
+fn log_call(event: &Event) {
+    match event {
+        Event::Rejected {
+            flow,
+            peer_address,
+            rejection,
+        } => {
+            let call_id = flow.call_id.get();
+            tracing::warn!(call_id, %peer_address, reason = %rejection, "authentication refused");
         }
-        Event::NetworkUp { flow, user, lease, encrypted, setup } => {
-            let setup_ms = setup.as_millis();
-            tracing::info!(
-                call_id = flow.call_id.get(), user, %lease, encrypted, setup_ms, "network up"
-            );
+        Event::NetworkUp {
+            flow,
+            user,
+            lease,
+            encrypted,
+            setup,
+        } => {
+            let (call_id, setup_ms) = (flow.call_id.get(), setup.as_millis());
+            tracing::info!(call_id, user, %lease, encrypted, setup_ms, "network up");
         }
         Event::DecryptionFailing { flow, peer_address } => {
             tracing::warn!(
@@ -42,7 +58,14 @@ pub(super) fn log(event: &Event) {
                 "the worker refused an order of the slow path: this is an error of PNS"
             );
         }
-        Event::CallEnded { flow, peer_address, user, reason, duration, totals } => {
+        Event::CallEnded {
+            flow,
+            peer_address,
+            user,
+            reason,
+            duration,
+            totals,
+        } => {
             tracing::info!(
                 call_id = flow.call_id.get(),
                 %peer_address,
@@ -55,5 +78,9 @@ pub(super) fn log(event: &Event) {
                 "call ended"
             );
         }
+        Event::ConnectionEstablished { .. }
+        | Event::ConnectionClosed { .. }
+        | Event::CallRefused { .. }
+        | Event::CallOpened { .. } => {}
     }
 }

@@ -8,9 +8,9 @@ use super::device::Received;
 use super::tap::Tap;
 use super::tun::Tun;
 use super::worker_link::WorkerLink;
-use crate::flow::{BucketTable, FrameBytes};
 use crate::flow::frame::FRAME_BYTES_MAX;
 use crate::flow::ring::Injected;
+use crate::flow::{BucketTable, FrameBytes};
 use crate::routing::directory::Directory;
 use crate::wire::field;
 
@@ -55,10 +55,18 @@ impl ExceptionPath {
         buckets: Arc<BucketTable>,
         owners: Directory,
     ) -> Self {
-        let ready = |device| Device { device, ready: true, counters: ExceptionCounters::default() };
+        let ready = |device| Device {
+            device,
+            ready: true,
+            counters: ExceptionCounters::default(),
+        };
         Self {
             taps: taps.into_iter().map(ready).collect(),
-            tun: Device { device: tun, ready: true, counters: ExceptionCounters::default() },
+            tun: Device {
+                device: tun,
+                ready: true,
+                counters: ExceptionCounters::default(),
+            },
             buckets,
             owners,
             buffer: Box::new([0; FRAME_BYTES_MAX + 64]),
@@ -81,12 +89,19 @@ impl ExceptionPath {
     }
 
     pub(super) fn tap_counters(&self, port: usize) -> ExceptionCounters {
-        self.taps.get(port).map(|tap| tap.counters).unwrap_or_default()
+        self.taps
+            .get(port)
+            .map(|tap| tap.counters)
+            .unwrap_or_default()
     }
 
     /// What was lost here, by reason.
     pub(super) fn drops(&self) -> impl Iterator<Item = (&'static str, u64)> {
-        let devices = self.taps.iter().map(|tap| tap.counters).chain([self.tun.counters]);
+        let devices = self
+            .taps
+            .iter()
+            .map(|tap| tap.counters)
+            .chain([self.tun.counters]);
         let (mut to, mut from) = (0, 0);
         for counters in devices {
             to += counters.to_kernel_dropped;
@@ -97,26 +112,35 @@ impl ExceptionPath {
     }
 
     /// A frame that came in by `port` and is for the kernel.
-    pub(super) fn to_tap(&mut self, port: u8, frame: &[u8]) {
+    pub(super) fn write_tap(&mut self, port: u8, frame: &[u8]) {
         if let Some(tap) = self.taps.get_mut(usize::from(port)) {
             count_write(&mut tap.counters, tap.device.write(frame).is_ok());
         }
     }
 
     /// An inner packet that is for the kernel.
-    pub(super) fn to_tun(&mut self, packet: &[u8]) {
-        count_write(&mut self.tun.counters, self.tun.device.write(packet).is_ok());
+    pub(super) fn write_tun(&mut self, packet: &[u8]) {
+        count_write(
+            &mut self.tun.counters,
+            self.tun.device.write(packet).is_ok(),
+        );
     }
 
     /// Reads what the kernel sends and hands it to workers, within this turn's budget.
     pub(super) fn turn(&mut self, workers: &mut [WorkerLink]) {
         for (port, tap) in self.taps.iter_mut().enumerate() {
-            let Ok(port) = u8::try_from(port) else { continue };
+            let Ok(port) = u8::try_from(port) else {
+                continue;
+            };
             for _ in 0..READ_BUDGET {
-                let Some(frame) = read(tap, self.buffer.as_mut_slice(), Tap::read) else { break };
+                let Some(frame) = read(tap, self.buffer.as_mut_slice(), Tap::read) else {
+                    break;
+                };
                 // Any worker can send by any port; the first does it for the kernel.
                 match (workers.first_mut(), frame) {
-                    (Some(worker), Some(frame)) => worker.inject(Injected::Ethernet { port, frame }),
+                    (Some(worker), Some(frame)) => {
+                        worker.inject(Injected::Ethernet { port, frame })
+                    }
                     (None, _) | (_, None) => tap.counters.from_kernel_dropped += 1,
                 }
             }
@@ -124,7 +148,9 @@ impl ExceptionPath {
         // A packet goes to the worker that owns its destination, or to the first, which says why not.
         for _ in 0..READ_BUDGET {
             let tun = &mut self.tun;
-            let Some(frame) = read(tun, self.buffer.as_mut_slice(), Tun::read) else { break };
+            let Some(frame) = read(tun, self.buffer.as_mut_slice(), Tun::read) else {
+                break;
+            };
             let Some(frame) = frame else {
                 tun.counters.from_kernel_dropped += 1;
                 continue;

@@ -83,7 +83,9 @@ fn open_tap(
             gateway: Some(route.via),
             metric: ROUTE_METRIC,
         };
-        requests.add_route(&request).map_err(during("cannot add a route of a port"))?;
+        requests
+            .add_route(&request)
+            .map_err(during("cannot add a route of a port"))?;
     }
     Ok(tap)
 }
@@ -107,7 +109,9 @@ fn open_tun(config: &Config, requests: &mut Requests) -> Result<Tun, StartError>
             gateway: None,
             metric: ROUTE_METRIC,
         };
-        requests.add_route(&request).map_err(during("cannot add the route of a pool"))?;
+        requests
+            .add_route(&request)
+            .map_err(during("cannot add the route of a pool"))?;
     }
     Ok(tun)
 }
@@ -118,7 +122,9 @@ fn in_a_pool(config: &Config, address: Ipv4Addr) -> bool {
 
 fn prefix(network: Ipv4Addr, length_bits: u8) -> Result<Prefix, StartError> {
     let unusable = || io::Error::new(io::ErrorKind::InvalidInput, "not a prefix");
-    Prefix::new(network, length_bits).ok_or_else(unusable).map_err(during("a route"))
+    Prefix::new(network, length_bits)
+        .ok_or_else(unusable)
+        .map_err(during("a route"))
 }
 
 /// The fewest prefixes that cover exactly `first..=last`.
@@ -128,10 +134,17 @@ fn covering(first: u32, last: u32) -> Vec<(u32, u8)> {
     let end = u64::from(last);
     while next <= end {
         // As large as the alignment of `next` and what is left allow.
-        let aligned = if next == 0 { 32 } else { next.trailing_zeros().min(32) };
+        let aligned = if next == 0 {
+            32
+        } else {
+            next.trailing_zeros().min(32)
+        };
         let left = (end - next + 1).ilog2();
         let bits = aligned.min(left);
-        prefixes.push((u32::try_from(next).unwrap_or(u32::MAX), 32 - u8::try_from(bits).unwrap_or(32)));
+        prefixes.push((
+            u32::try_from(next).unwrap_or(u32::MAX),
+            32 - u8::try_from(bits).unwrap_or(32),
+        ));
         next += 1u64 << bits;
     }
     prefixes
@@ -143,7 +156,14 @@ mod tests {
 
     #[test]
     fn prefixes_cover_a_range_exactly() {
-        for (first, last) in [(0, u32::MAX), (100, 199), (5, 5), (0, 0), (1, 254), (7, 4096)] {
+        for (first, last) in [
+            (0, u32::MAX),
+            (100, 199),
+            (5, 5),
+            (0, 0),
+            (1, 254),
+            (7, 4096),
+        ] {
             let mut next = u64::from(first);
             for (network, length_bits) in covering(first, last) {
                 assert_eq!(u64::from(network), next);

@@ -85,7 +85,9 @@ impl KernelMirror {
     }
 
     fn publish(&mut self) {
-        let Some(snapshot) = self.mirror.snapshot_if_changed() else { return };
+        let Some(snapshot) = self.mirror.snapshot_if_changed() else {
+            return;
+        };
         self.published.store(Arc::new(snapshot));
         if let Err(error) = self.keeper.update(&self.mirror, &mut self.requests) {
             tracing::warn!(%error, "cannot ask the kernel to keep a gateway resolved");

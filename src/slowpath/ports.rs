@@ -1,7 +1,7 @@
 //! Opens the ports that the configuration names: DPDK's environment, one pool of frames, and the
 //! devices with a queue pair for each worker.
 
-use dpdk::{Eal, EalConfig, LogLevel, Mempool, Memory, Port, PortConfig};
+use dpdk::{Eal, EalConfig, LogLevel, Memory, Mempool, Port, PortConfig};
 
 use super::start_error::StartError;
 use crate::config::{self, Config, Device};
@@ -52,7 +52,12 @@ pub(super) fn open(config: &Config, queues: u16) -> Result<OpenPorts, StartError
     for port in &config.ports {
         ports.push(open_port(&eal, &pool, port, queues)?);
     }
-    Ok(OpenPorts { ports, pool, eal, huge_pages })
+    Ok(OpenPorts {
+        ports,
+        pool,
+        eal,
+        huge_pages,
+    })
 }
 
 fn open_port(
@@ -67,7 +72,11 @@ fn open_port(
     };
     let port = Port::by_name(eal, name)?;
     let capabilities = port.capabilities()?;
-    let rx_queues = config.rx_queues.unwrap_or(queues).min(queues).min(capabilities.max_rx_queues);
+    let rx_queues = config
+        .rx_queues
+        .unwrap_or(queues)
+        .min(queues)
+        .min(capabilities.max_rx_queues);
     if capabilities.max_tx_queues < queues {
         return Err(StartError::QueuesTooFew {
             port: config.name.clone(),

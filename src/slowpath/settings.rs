@@ -111,7 +111,11 @@ pub(super) fn local_users(config: &Config) -> LocalUsers {
 pub(super) fn pools(config: &Config, users: &LocalUsers) -> Pools {
     let pool = |pool: &config::Pool| PoolConfig {
         name: pool.name.clone(),
-        ranges: pool.ranges.iter().map(|range| range.first..=range.last).collect(),
+        ranges: pool
+            .ranges
+            .iter()
+            .map(|range| range.first..=range.last)
+            .collect(),
         gateway: pool.gateway,
     };
     let pools: Vec<_> = config.pools.iter().map(pool).collect();
@@ -128,7 +132,12 @@ pub(super) fn worker_config(config: &Config, index: u8, macs: &[[u8; 6]]) -> Wor
     };
     WorkerConfig {
         index,
-        ports: config.ports.iter().zip(macs).map(|(port, mac)| port_config(port, *mac)).collect(),
+        ports: config
+            .ports
+            .iter()
+            .zip(macs)
+            .map(|(port, mac)| port_config(port, *mac))
+            .collect(),
         listen: config.server.listen.clone(),
         control_port: config.server.control_port,
         client_to_server: config.forwarding.client_to_server,

@@ -44,7 +44,6 @@ pub(super) struct Sockets {
     /// Sockets that had more than their budget.
     runnable: VecDeque<ConnectionId>,
     lingering: VecDeque<(Timestamp, TcpStream)>,
-    refused: u64,
 }
 
 impl Sockets {
@@ -66,14 +65,17 @@ impl Sockets {
                 Ok(socket)
             };
             let socket = open().map_err(|error| (at, error))?;
-            listeners.push(Listener { socket, address: *address, ready: true });
+            listeners.push(Listener {
+                socket,
+                address: *address,
+                ready: true,
+            });
         }
         Ok(Self {
             listeners,
             sockets: Vec::new(),
             runnable: VecDeque::new(),
             lingering: VecDeque::new(),
-            refused: 0,
         })
     }
 
@@ -92,7 +94,9 @@ impl Sockets {
         sessions: &mut Sessions,
         now: Timestamp,
     ) {
-        let Some(socket) = self.sockets.get_mut(index).and_then(Option::as_mut) else { return };
+        let Some(socket) = self.sockets.get_mut(index).and_then(Option::as_mut) else {
+            return;
+        };
         let id = socket.id;
         if readable && !std::mem::replace(&mut socket.readable, true) {
             self.runnable.push_back(id);
@@ -112,12 +116,6 @@ impl Sockets {
         self.lingering.front().map(|(deadline, _)| *deadline)
     }
 
-    /// Connections that were closed at once because a limit refused them.
-    #[must_use]
-    pub(super) const fn refused(&self) -> u64 {
-        self.refused
-    }
-
     /// Accepts and reads within this turn's budget, and closes what has lingered.
     pub(super) fn turn(&mut self, registry: &Registry, sessions: &mut Sessions, now: Timestamp) {
         for index in 0..self.listeners.len() {
@@ -128,7 +126,11 @@ impl Sockets {
                 self.read(id, sessions, now);
             }
         }
-        while self.lingering.front().is_some_and(|(deadline, _)| *deadline <= now) {
+        while self
+            .lingering
+            .front()
+            .is_some_and(|(deadline, _)| *deadline <= now)
+        {
             self.lingering.pop_front();
         }
     }
@@ -182,7 +184,10 @@ impl Sockets {
         now: Timestamp,
     ) {
         for _ in 0..ACCEPT_BUDGET {
-            let Some(listener) = self.listeners.get_mut(index).filter(|listener| listener.ready)
+            let Some(listener) = self
+                .listeners
+                .get_mut(index)
+                .filter(|listener| listener.ready)
             else {
                 return;
             };
@@ -203,7 +208,6 @@ impl Sockets {
             match sessions.accept(peer, address, now) {
                 Ok(id) => self.adopt(id, stream, registry, sessions, now),
                 Err(refusal) => {
-                    self.refused += 1;
                     tracing::debug!(%peer, reason = refusal.name(), "control connection refused");
                 }
             }
@@ -221,7 +225,8 @@ impl Sockets {
         // Every message is one write and must leave at once.
         let _nagle = stream.set_nodelay(true);
         let interest = Interest::READABLE | Interest::WRITABLE;
-        if let Err(error) = registry.register(&mut stream, token::connection(id.index()), interest) {
+        if let Err(error) = registry.register(&mut stream, token::connection(id.index()), interest)
+        {
             tracing::warn!(%error, "cannot watch a control connection");
             sessions.peer_closed(id, now);
             return;
@@ -230,7 +235,11 @@ impl Sockets {
             self.sockets.resize_with(id.index() + 1, || None);
         }
         if let Some(place) = self.sockets.get_mut(id.index()) {
-            *place = Some(Socket { id, stream, readable: true });
+            *place = Some(Socket {
+                id,
+                stream,
+                readable: true,
+            });
         }
         self.runnable.push_back(id);
     }

@@ -141,7 +141,13 @@ fn port_infos(config: &Config, ports: OpenPorts, macs: &[[u8; 6]]) -> Vec<PortIn
         tap: port.tap.clone(),
         figures: Box::new(move || figures(&open)),
     };
-    config.ports.iter().zip(ports.ports).zip(macs).map(info).collect()
+    config
+        .ports
+        .iter()
+        .zip(ports.ports)
+        .zip(macs)
+        .map(info)
+        .collect()
 }
 
 fn figures(port: &dpdk::Port) -> PortFigures {
@@ -159,14 +165,21 @@ fn figures(port: &dpdk::Port) -> PortFigures {
 
 /// The number of `admin.group`.
 fn admin_group(config: &Config) -> Result<Option<u32>, StartError> {
-    let Some(name) = &config.admin.group else { return Ok(None) };
+    let Some(name) = &config.admin.group else {
+        return Ok(None);
+    };
     let groups = std::fs::read_to_string("/etc/group").map_err(during("cannot read /etc/group"))?;
     let number = groups.lines().find_map(|line| {
         let mut fields = line.split(':');
-        (fields.next() == Some(name)).then(|| fields.nth(1)?.parse().ok()).flatten()
+        (fields.next() == Some(name))
+            .then(|| fields.nth(1)?.parse().ok())
+            .flatten()
     });
     let missing = || io::Error::new(io::ErrorKind::NotFound, format!("there is no group {name}"));
-    number.ok_or_else(missing).map_err(during("admin.group")).map(Some)
+    number
+        .ok_or_else(missing)
+        .map_err(during("admin.group"))
+        .map(Some)
 }
 
 /// The system's randomness. Without it no challenge is safe, so there is nothing to fall back on.

@@ -28,7 +28,11 @@ impl fmt::Display for StartError {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Dpdk(error) => write!(formatter, "{error}"),
-            Self::QueuesTooFew { port, queues, workers } => write!(
+            Self::QueuesTooFew {
+                port,
+                queues,
+                workers,
+            } => write!(
                 formatter,
                 "port {port} has {queues} transmit queue(s) for {workers} workers, and every worker \
                  needs one of its own: lower the number of workers, or give the device more queues"

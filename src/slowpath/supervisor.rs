@@ -31,15 +31,22 @@ impl Supervisor {
 
     pub(super) fn turn(&mut self, workers: &[WorkerLink], now: Timestamp) {
         for worker in workers {
-            self.watchdog.handle(worker.index, worker.stats.heartbeat().as_nanos(), now);
+            self.watchdog
+                .handle(worker.index, worker.stats.heartbeat().as_nanos(), now);
         }
-        if self.watchdog.poll_timeout().is_some_and(|deadline| deadline <= now) {
+        if self
+            .watchdog
+            .poll_timeout()
+            .is_some_and(|deadline| deadline <= now)
+        {
             self.watchdog.handle_timeout(now);
         }
         while let Some(health) = self.watchdog.poll_output() {
             report(health);
         }
-        let due = self.alive_interval.is_some_and(|every| now.since(self.alive_told) >= every);
+        let due = self
+            .alive_interval
+            .is_some_and(|every| now.since(self.alive_told) >= every);
         if due && self.watchdog.all_beating() {
             notify::alive();
             self.alive_told = now;

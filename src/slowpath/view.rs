@@ -64,7 +64,9 @@ pub(super) struct ServerView<'a> {
 impl ServerView<'_> {
     fn row(&self, call: &CallView) -> SessionRow {
         let worker = self.workers.get(usize::from(call.worker));
-        let totals = worker.map(|worker| worker.totals(call.counter_slot)).unwrap_or_default();
+        let totals = worker
+            .map(|worker| worker.totals(call.counter_slot))
+            .unwrap_or_default();
         SessionRow {
             user: call.user.clone().unwrap_or_default(),
             address: call.lease,
@@ -85,16 +87,26 @@ impl ServerView<'_> {
 
     fn detail(&self, call: &CallView) -> SessionDetail {
         let worker = self.workers.get(usize::from(call.worker));
-        let totals = worker.map(|worker| worker.totals(call.counter_slot)).unwrap_or_default();
-        let counter = |name: &str, value| Counter { name: name.to_owned(), value };
+        let totals = worker
+            .map(|worker| worker.totals(call.counter_slot))
+            .unwrap_or_default();
+        let counter = |name: &str, value| Counter {
+            name: name.to_owned(),
+            value,
+        };
         let heard = Timestamp::from_nanos(totals.last_heard_ns);
         let silent_ms = u64::try_from(self.now.since(heard).as_millis()).unwrap_or(u64::MAX);
-        let drop = |reason: &str, frames| DropCount { reason: reason.to_owned(), frames };
+        let drop = |reason: &str, frames| DropCount {
+            reason: reason.to_owned(),
+            frames,
+        };
         let peer = call.connection.as_ref();
         SessionDetail {
             row: self.row(call),
             peer_host_name: peer.map(|peer| peer.host_name.clone()).unwrap_or_default(),
-            peer_vendor_name: peer.map(|peer| peer.vendor_name.clone()).unwrap_or_default(),
+            peer_vendor_name: peer
+                .map(|peer| peer.vendor_name.clone())
+                .unwrap_or_default(),
             peer_port: peer.map(|peer| peer.peer.port()).unwrap_or_default(),
             negotiated: negotiated(&call.negotiated),
             counters: vec![
@@ -120,7 +132,11 @@ impl ServerView<'_> {
             FrameCount::PuntedPpp,
         ];
         let age = self.now.since(stats.heartbeat());
-        let flows = self.sessions.views().filter(|call| call.worker == worker.index).count();
+        let flows = self
+            .sessions
+            .views()
+            .filter(|call| call.worker == worker.index)
+            .count();
         let idle = turns.saturating_sub(busy);
         let state = match (age > STALL_TIME, busy) {
             (true, _) => "stalled",
@@ -133,10 +149,17 @@ impl ServerView<'_> {
             state: state.to_owned(),
             flows: u32::try_from(flows).unwrap_or(u32::MAX),
             loops: turns,
-            idle_share: if turns == 0 { 0.0 } else { idle as f64 / turns as f64 },
+            idle_share: if turns == 0 {
+                0.0
+            } else {
+                idle as f64 / turns as f64
+            },
             in_frames: entered.map(|place| stats.frames(*place)).sum(),
             out_frames: stats.frames(FrameCount::Sent),
-            dropped_frames: DropReason::ALL.iter().map(|reason| stats.dropped(*reason)).sum(),
+            dropped_frames: DropReason::ALL
+                .iter()
+                .map(|reason| stats.dropped(*reason))
+                .sum(),
             punted_frames: punted.iter().map(|place| stats.frames(*place)).sum(),
             heartbeat_age_ms: u64::try_from(age.as_millis()).unwrap_or(u64::MAX),
         }
@@ -191,15 +214,26 @@ impl View for ServerView<'_> {
             Selector::CallId(call_id) => call.flow.call_id.get() == *call_id,
             Selector::User(user) => call.user.as_deref() == Some(user),
         };
-        self.sessions.views().filter(wanted).map(|call| self.detail(&call)).collect()
+        self.sessions
+            .views()
+            .filter(wanted)
+            .map(|call| self.detail(&call))
+            .collect()
     }
 
     fn workers(&self) -> Vec<WorkerRow> {
-        self.workers.iter().map(|worker| self.worker(worker)).collect()
+        self.workers
+            .iter()
+            .map(|worker| self.worker(worker))
+            .collect()
     }
 
     fn ports(&self) -> Vec<PortRow> {
-        self.ports.iter().enumerate().map(|(index, port)| self.port(index, port)).collect()
+        self.ports
+            .iter()
+            .enumerate()
+            .map(|(index, port)| self.port(index, port))
+            .collect()
     }
 
     fn drops(&self) -> Vec<DropRow> {
@@ -217,9 +251,23 @@ impl View for ServerView<'_> {
                 }
             }
         }
+        for (layer, reason, frames) in self.sessions.refusals().iter() {
+            let (layer, reason) = (layer.to_owned(), reason.to_owned());
+            rows.push(DropRow {
+                worker: None,
+                layer,
+                reason,
+                frames,
+            });
+        }
         for (reason, frames) in self.exception.drops() {
             let (layer, reason) = ("kernel".to_owned(), reason.to_owned());
-            rows.push(DropRow { worker: None, layer, reason, frames });
+            rows.push(DropRow {
+                worker: None,
+                layer,
+                reason,
+                frames,
+            });
         }
         rows
     }
@@ -241,7 +289,11 @@ fn count(number: usize) -> u32 {
 }
 
 const fn encryption(negotiated: &Negotiated) -> &'static str {
-    if negotiated.mppe { "mppe-128-stateless" } else { "none" }
+    if negotiated.mppe {
+        "mppe-128-stateless"
+    } else {
+        "none"
+    }
 }
 
 fn negotiated(link: &Negotiated) -> Vec<NegotiatedOption> {
@@ -264,7 +316,12 @@ fn negotiated(link: &Negotiated) -> Vec<NegotiatedOption> {
             format!("{:08x}", link.local_magic),
             format!("{:08x}", link.peer_magic),
         ),
-        option("ccp", "MPPE", encryption(link).to_owned(), encryption(link).to_owned()),
+        option(
+            "ccp",
+            "MPPE",
+            encryption(link).to_owned(),
+            encryption(link).to_owned(),
+        ),
     ];
     if let Some(network) = link.network {
         options.push(option(

@@ -31,7 +31,15 @@ impl WorkerLink {
         stats: Arc<WorkerStats>,
         core: Option<u16>,
     ) -> Self {
-        Self { index, ends, counters, stats, core, owed: 0, injected_dropped: 0 }
+        Self {
+            index,
+            ends,
+            counters,
+            stats,
+            core,
+            owed: 0,
+            injected_dropped: 0,
+        }
     }
 
     /// Whether the worker has said something that nobody has heard yet.
@@ -57,8 +65,13 @@ impl WorkerLink {
     /// Moves orders into the ring until either is exhausted. `true` if orders may be left.
     pub(super) fn deliver_commands(&mut self, sessions: &mut Sessions) -> bool {
         while self.ends.commands.slots() > 0 && self.owed < ANSWERS_OWED_MAX {
-            let Some(command) = sessions.poll_command(self.index) else { return false };
-            if matches!(command, FlowCommand::Open { .. } | FlowCommand::Close { .. }) {
+            let Some(command) = sessions.poll_command(self.index) else {
+                return false;
+            };
+            if matches!(
+                command,
+                FlowCommand::Open { .. } | FlowCommand::Close { .. }
+            ) {
                 self.owed += 1;
             }
             // There is a slot: this thread alone writes.

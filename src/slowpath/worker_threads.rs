@@ -13,7 +13,10 @@ pub(super) struct WorkerThreads {
 
 impl WorkerThreads {
     pub(super) fn new() -> Self {
-        Self { stop: Arc::new(AtomicBool::new(false)), handles: Vec::new() }
+        Self {
+            stop: Arc::new(AtomicBool::new(false)),
+            handles: Vec::new(),
+        }
     }
 
     /// Starts one worker. `work` runs until the flag that it is given is set.
@@ -27,12 +30,14 @@ impl WorkerThreads {
         work: impl FnOnce(&AtomicBool) + Send + 'static,
     ) -> io::Result<()> {
         let stop = Arc::clone(&self.stop);
-        let handle = std::thread::Builder::new().name(format!("worker-{index}")).spawn(move || {
-            if let Some(core) = core {
-                pin(core);
-            }
-            work(&stop);
-        })?;
+        let handle = std::thread::Builder::new()
+            .name(format!("worker-{index}"))
+            .spawn(move || {
+                if let Some(core) = core {
+                    pin(core);
+                }
+                work(&stop);
+            })?;
         self.handles.push(handle);
         Ok(())
     }
@@ -56,8 +61,13 @@ impl Drop for WorkerThreads {
 
 /// Binds the calling thread to `core`.
 pub(super) fn pin(core: u16) {
-    let pinned = core_affinity::set_for_current(core_affinity::CoreId { id: usize::from(core) });
+    let pinned = core_affinity::set_for_current(core_affinity::CoreId {
+        id: usize::from(core),
+    });
     if !pinned {
-        tracing::warn!(core, "cannot bind a thread to this core: it runs where the kernel likes");
+        tracing::warn!(
+            core,
+            "cannot bind a thread to this core: it runs where the kernel likes"
+        );
     }
 }

@@ -50,7 +50,9 @@ pub(super) fn start(
             }
             worker.run(stop, epoch);
         };
-        threads.spawn(index, core, work).map_err(during("cannot start a worker"))?;
+        threads
+            .spawn(index, core, work)
+            .map_err(during("cannot start a worker"))?;
         links.push(link);
     }
     Ok((links, threads))
@@ -74,7 +76,11 @@ fn make_worker(
         let Some(tx) = open.take_tx_queue(index.into()) else {
             let (port, queues) = (port.name.clone(), u16::from(index));
             let workers = u16::from(shared.buckets.workers());
-            return Err(StartError::QueuesTooFew { port, queues, workers });
+            return Err(StartError::QueuesTooFew {
+                port,
+                queues,
+                workers,
+            });
         };
         queues.push(DpdkPort::new(rx, tx, ports.pool.clone()));
     }
@@ -89,7 +95,10 @@ fn make_worker(
     };
     let settings = settings::worker_config(config, index, shared.macs);
     let worker = Worker::new(settings, queues, handoff, parts, shared.clock.now());
-    Ok((WorkerLink::new(index, slow_path, counters, stats, core), worker))
+    Ok((
+        WorkerLink::new(index, slow_path, counters, stats, core),
+        worker,
+    ))
 }
 
 fn core_of(config: &Config, index: u8) -> Option<u16> {

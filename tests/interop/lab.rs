@@ -74,6 +74,20 @@ impl Lab {
         self.command(&["server-start", "pns", env!("CARGO_BIN_EXE_pns"), file]);
     }
 
+    /// Starts PNS with more in its environment.
+    pub(crate) fn serve_with(&self, config: &Config, environment: &[(&str, &str)]) {
+        let file = config.write(&self.state.join("case"));
+        let words = ["server-start", "pns", env!("CARGO_BIN_EXE_pns")];
+        let mut command = self.lab_command(&words);
+        command.arg(file).envs(environment.iter().copied());
+        stdout_of(&words, &command.output().unwrap());
+    }
+
+    /// The folder of this lab, which the server sees as `/run/lab`.
+    pub(crate) fn state(&self) -> &Path {
+        &self.state
+    }
+
     /// Ends the server by SIGTERM and waits; its exit code.
     pub(crate) fn stop_server(&self) -> Option<i32> {
         self.run(&["server-stop", "TERM"]).status.code()

@@ -14,6 +14,7 @@ mod call;
 mod config;
 mod forwarding;
 mod lab;
+mod service;
 mod wire;
 
 /// Starts a lab, or says why not and ends the test.

@@ -10,6 +10,7 @@
 mod client;
 mod dialogues;
 mod encryption;
+mod endings;
 mod hostile;
 mod lossy;
 mod server;

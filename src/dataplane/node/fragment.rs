@@ -1,17 +1,12 @@
-//! A packet that does not fit its call: cut into fragments (RFC 791 §3.2), or, if it must not be
-//! fragmented, answered with Fragmentation Needed (RFC 1191 §4), of which only we know the MTU.
+//! A packet that does not fit its call, cut into fragments (RFC 791 §3.2).
 
-use crate::clock::Timestamp;
-use crate::dataplane::batch::{Entry, Origin, Packet, Verdict};
-use crate::dataplane::config::View;
+use crate::dataplane::batch::{Origin, Packet};
 use crate::dataplane::drop_reason::DropReason;
 use crate::dataplane::exits::Exits;
 use crate::dataplane::frame::Frame;
-use crate::dataplane::policer::{Policer, Rate};
 use crate::dataplane::port::{PortIo, Ports};
 use crate::dataplane::stats::FrameCount;
-use crate::wire::icmp;
-use crate::wire::ipv4::{self, protocol};
+use crate::wire::ipv4;
 
 /// Most pieces of all packets of a burst together.
 pub(in crate::dataplane) const PIECES_MAX: usize = 512;
@@ -20,34 +15,14 @@ pub(in crate::dataplane) const PIECES_MAX: usize = 512;
 const COPIED: u8 = 0x80;
 const NO_OPERATION: u8 = 1;
 
-/// The rate of ICMP errors.
-pub(in crate::dataplane) struct ErrorLimit {
-    rate: Rate,
-    policer: Policer,
-}
-
-impl ErrorLimit {
-    pub(in crate::dataplane) fn new(per_s: u32) -> Self {
-        Self {
-            rate: Rate::new(per_s, per_s.div_ceil(10)),
-            policer: Policer::default(),
-        }
-    }
-}
-
-/// A packet longer than `mtu`: its pieces are appended to `pieces`, or it is turned into an answer.
+/// A packet longer than `mtu`, which may be fragmented: its pieces are appended to `pieces`.
 pub(in crate::dataplane) fn run<P: PortIo>(
     packet: Packet<P::Frame>,
     mtu: u16,
-    view: &View,
     ports: &mut Ports<P>,
-    exits: &mut Exits<P::Frame>,
+    exits: &Exits<P::Frame>,
     pieces: &mut Vec<Packet<P::Frame>>,
-    limit: &mut ErrorLimit,
 ) {
-    if packet.meta.ip.dont_fragment {
-        return answer(packet, mtu, view, exits, limit);
-    }
     let (meta, before) = (packet.meta, pieces.len());
     match split(packet, mtu, ports, pieces) {
         Ok(()) => exits.count(
@@ -59,55 +34,6 @@ pub(in crate::dataplane) fn run<P: PortIo>(
             exits.refuse(&meta, reason);
         }
     }
-}
-
-/// Turns the packet into Fragmentation Needed to its sender.
-fn answer<F: Frame>(
-    mut packet: Packet<F>,
-    mtu: u16,
-    view: &View,
-    exits: &mut Exits<F>,
-    limit: &mut ErrorLimit,
-) {
-    let about = packet.meta.ip;
-    let now: Timestamp = exits.now;
-    let allowed =
-        icmp::may_answer(&about, packet.frame.bytes()) && limit.policer.allow(limit.rate, now);
-    let mut message = [0; icmp::MESSAGE_LENGTH_MAX];
-    let length = icmp::emit_fragmentation_needed(&mut message, &about, packet.frame.bytes(), mtu);
-    let Some(message) = length
-        .and_then(|length| message.get(..length))
-        .filter(|_| allowed)
-    else {
-        return exits.refuse(&packet.meta, DropReason::MtuExceeded);
-    };
-    let total = ipv4::HEADER_LENGTH + message.len();
-    let header = ipv4::Header::plain(
-        protocol::ICMP,
-        view.error_source(packet.meta.port),
-        about.source,
-        u16::try_from(total).unwrap_or(u16::MAX),
-    );
-    // The error is shorter than what it is about, so it fits in its place.
-    packet.frame.truncate(total);
-    let bytes = packet.frame.bytes_mut();
-    let written = bytes
-        .get_mut(ipv4::HEADER_LENGTH..)
-        .filter(|place| place.len() == message.len())
-        .map(|place| place.copy_from_slice(message))
-        .and_then(|()| header.emit(bytes));
-    if written.is_none() {
-        return exits.refuse(&packet.meta, DropReason::MtuExceeded);
-    }
-    packet.meta.ip = header;
-    packet.meta.origin = Origin::Kernel;
-    exits.take(
-        packet,
-        Verdict::Steer {
-            worker: view.index,
-            entry: Entry::Answer,
-        },
-    );
 }
 
 /// Cuts the packet. The first piece keeps its frame.

@@ -1,7 +1,7 @@
 //! Last node of a packet to a client: PPP, enhanced GRE with its sequence number and the
 //! acknowledgment that is owed (RFC 2637 §4.3), outer IPv4, Ethernet, and out.
 
-use crate::dataplane::batch::{Cipher, Direction, Meta, NO_FLOW, Packet};
+use crate::dataplane::batch::{Cipher, Direction, Meta, Packet};
 use crate::dataplane::config::View;
 use crate::dataplane::drop_reason::DropReason;
 use crate::dataplane::exits::Exits;
@@ -9,7 +9,7 @@ use crate::dataplane::flow::Flow;
 use crate::dataplane::flow_table::FlowTable;
 use crate::dataplane::frame::Frame;
 use crate::dataplane::port::{Bill, PortIo, Ports};
-use crate::routing::{NextHop, Snapshot};
+use crate::routing::NextHop;
 use crate::wire::ethernet::{self, ether_type};
 use crate::wire::gre;
 use crate::wire::ipv4::{self, protocol};
@@ -91,27 +91,9 @@ pub(in crate::dataplane) fn run<P: PortIo>(
     }
 }
 
-/// A PPP control frame, or an acknowledgment alone, to the client of `slot`.
-pub(in crate::dataplane) fn send<P: PortIo>(
-    mut frame: P::Frame,
-    payload: Payload,
-    slot: u32,
-    flows: &mut FlowTable,
-    routes: &Snapshot,
-    view: &View,
-    ports: &mut Ports<P>,
-    identification: &mut u16,
-) -> Result<(), DropReason> {
-    let flow = flows.get_mut(slot).ok_or(DropReason::NoLease)?;
-    let next_hop = routes.lookup(flow.peer_address);
-    let port = encapsulate(&mut frame, flow, payload, next_hop, view, identification)?;
-    ports.transmit(port, frame, Bill::packet(NO_FLOW, Direction::Downstream, 0));
-    Ok(())
-}
-
 /// Writes all headers in front of `frame`, and answers the port to leave by.
 #[inline]
-fn encapsulate<F: Frame>(
+pub(in crate::dataplane) fn encapsulate<F: Frame>(
     frame: &mut F,
     flow: &mut Flow,
     payload: Payload,
@@ -128,7 +110,11 @@ fn encapsulate<F: Frame>(
     else {
         return Err(match next_hop {
             NextHop::Unresolved => DropReason::NeighbourUnresolved,
-            _ => DropReason::PeerUnreachable,
+            NextHop::Port { .. }
+            | NextHop::Local
+            | NextHop::Kernel
+            | NextHop::Unreachable
+            | NextHop::Blackhole => DropReason::PeerUnreachable,
         });
     };
     let ethernet = ethernet::Header {

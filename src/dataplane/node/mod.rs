@@ -10,5 +10,6 @@ pub(super) mod inner_input;
 pub(super) mod ip_output;
 pub(super) mod mppe_decrypt;
 pub(super) mod mppe_encrypt;
+pub(super) mod mtu_exceeded;
 pub(super) mod ppp_input;
 pub(super) mod reassemble;

@@ -63,7 +63,7 @@ pub(in crate::dataplane) fn accept<F: Frame>(
     };
     match packet.meta.cipher {
         Cipher::Clear => return (Verdict::Next, None),
-        Cipher::Encrypted => return (Verdict::Drop(DropReason::MppeNoKeys), None),
+        Cipher::Encrypted => return (Verdict::Drop(DropReason::MppeNotArmed), None),
         Cipher::Refused(refusal) => {
             let mut report = None;
             if refusal == DecryptRefusal::Implausible {

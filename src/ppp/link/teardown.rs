@@ -47,6 +47,12 @@ impl Link {
         self.silence_network(now);
         let effects = self.lcp.close(reason.name(), now);
         self.run_lcp(effects, reason, now);
+        // A client that answers no Echo-Request answers no Terminate-Request either: it is sent once,
+        // in case only the way to us is broken, and nobody waits while a lease and a Call ID are held.
+        let deaf = reason == EndReason::EchoTimeout;
+        if deaf {
+            let _ = self.lcp.down(now);
+        }
         if !matches!(self.lcp.state(), State::Closing | State::Stopping) {
             self.closed();
         }

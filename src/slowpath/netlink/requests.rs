@@ -183,7 +183,8 @@ impl Requests {
     }
 
     /// Asks the kernel to resolve a neighbour and to keep it resolved from now on (`managed`, Linux
-    /// 5.16; older kernels resolve it when the first packet is punted). Not for a permanent one, which would lose its MAC address. Does not wait for an answer.
+    /// 5.16; older kernels resolve it when the first packet is punted). Not for a permanent one, which
+    /// would lose its MAC address. Does not wait for an answer.
     ///
     /// # Errors
     ///

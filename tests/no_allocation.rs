@@ -1,0 +1,137 @@
+//! No allocation per forwarded packet: a counting allocator watches workers at work.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test that meets the unexpected has to fail"
+)]
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+
+use pns::dataplane::FrameCount;
+use pns::flow::{Encryption, FlowCommand, FlowPolicy, FrameBytes};
+
+use lab::{ACCESS, HOST, HOST_MAC, Lab, NETWORK, NETWORK_MAC, Plan, policy};
+use packets::udp;
+
+#[path = "pipeline/client.rs"]
+#[expect(dead_code, reason = "shared with the tests of the pipeline")]
+mod client;
+#[path = "pipeline/lab.rs"]
+#[expect(dead_code, reason = "shared with the tests of the pipeline")]
+mod lab;
+#[path = "pipeline/packets.rs"]
+#[expect(dead_code, reason = "shared with the tests of the pipeline")]
+mod packets;
+
+/// Counts the allocations of each thread.
+struct Counting;
+
+thread_local! {
+    static ALLOCATIONS: Cell<u64> = const { Cell::new(0) };
+}
+
+#[expect(unsafe_code, reason = "an allocator is unsafe by its trait")]
+// SAFETY: everything is passed to the system's allocator unchanged.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        // A thread that is ending has no counter any more.
+        let _ended = ALLOCATIONS.try_with(|count| count.set(count.get() + 1));
+        // SAFETY: the caller's promises are the system allocator's.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        // SAFETY: the caller's promises are the system allocator's.
+        unsafe { System.dealloc(pointer, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+/// Turns every worker some times, and answers the allocations that this took.
+fn turn(lab: &mut Lab) -> u64 {
+    let before = ALLOCATIONS.get();
+    for _ in 0..8 {
+        for worker in &mut lab.workers {
+            worker.turn(lab.now);
+        }
+    }
+    ALLOCATIONS.get() - before
+}
+
+fn watched() -> (Lab, Vec<client::Client>) {
+    let open = FlowPolicy {
+        client_to_client: true,
+        mss_max: 1360,
+        ..policy(Encryption::Required)
+    };
+    let mut lab = Lab::of(Plan {
+        pool: 512,
+        ..Plan::default()
+    });
+    let clients = (0..6)
+        .map(|n| lab.dial(20 + n, 2 + u8::try_from(n).unwrap(), open))
+        .collect();
+    (lab, clients)
+}
+
+#[test]
+fn the_counter_counts() {
+    let before = ALLOCATIONS.get();
+    drop(Box::new(1));
+    assert_eq!(ALLOCATIONS.get(), before + 1);
+}
+
+#[test]
+fn forwarding_both_ways_allocates_nothing() {
+    let (mut lab, mut clients) = watched();
+    for round in 0..20 {
+        let neighbour = clients[1].lease;
+        for client in &mut clients {
+            let up = client.data(&udp(client.lease, HOST, round * 60));
+            lab.push(0, ACCESS, &up);
+            let down = udp(HOST, client.lease, round * 60);
+            let frame = packets::frame(NETWORK_MAC, HOST_MAC, 0x0800, &down);
+            lab.push(1, NETWORK, &frame);
+            let across = client.data(&udp(client.lease, neighbour, 30));
+            lab.push(2, ACCESS, &across);
+        }
+        assert_eq!(turn(&mut lab), 0, "round {round}");
+    }
+    assert_eq!(lab.drops(), []);
+    assert_eq!(lab.network_received().len(), 6 * 20);
+    assert_eq!(lab.sent(ACCESS).len(), 6 * 20 * 2);
+}
+
+#[test]
+fn the_ways_aside_allocate_nothing_either() {
+    let (mut lab, mut clients) = watched();
+    let client = &mut clients[0];
+    for round in 0..10_u16 {
+        // Control frames both ways, a lone acknowledgment, ARP, a forged frame, something to cut.
+        let request = [0xff, 0x03, 0xc0, 0x21, 9, 1, 0, 4];
+        let frame = FrameBytes::copy_of(&request).unwrap();
+        lab.command(FlowCommand::Frame {
+            flow: client.key,
+            frame,
+        });
+        let frame = client.ppp(&request);
+        lab.push(0, ACCESS, &frame);
+        let arp = packets::frame([0xff; 6], HOST_MAC, 0x0806, &[0; 46]);
+        lab.push(0, ACCESS, &arp);
+        let forged = client.numbered(client.sequence, &[0xff, 3, 0, 0xfd, 0x90, 0, 1, 2, 3]);
+        lab.push(0, ACCESS, &forged);
+        lab.push_from_network(&udp(HOST, client.lease, 1450));
+        let late = client.data(&udp(client.lease, HOST, 10));
+        let early = client.data(&udp(client.lease, HOST, 10));
+        lab.push(0, ACCESS, &early);
+        lab.push(0, ACCESS, &late);
+        lab.now = lab.now + std::time::Duration::from_millis(200);
+        assert_eq!(turn(&mut lab), 0, "round {round}");
+    }
+    assert_eq!(lab.network_received().len(), 20);
+    assert!(lab.frames(FrameCount::Generated) >= 10);
+}

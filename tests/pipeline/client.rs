@@ -1,0 +1,210 @@
+//! A client: the other end of a call, with its own sequence numbers and keys.
+
+use std::net::Ipv4Addr;
+
+use pns::clock::Timestamp;
+use pns::dataplane::memory_port::MemoryFrame;
+use pns::flow::FlowKey;
+use pns::mppe::catch_up::Budget;
+use pns::mppe::decrypt::{DecryptState, DecryptWorker};
+use pns::mppe::encrypt::EncryptState;
+use pns::mppe::keys::{Mode, StartKeys, Strength};
+use pns::mppe::rc4::Rc4;
+use pns::mppe::skipped::KeyId;
+use pns::wire::call_id::CallId;
+use pns::wire::ethernet::ether_type;
+use pns::wire::gre;
+use pns::wire::ipv4::protocol;
+use pns::wire::ppp::{Frame as PppFrame, Protocol};
+
+use crate::lab::{ACCESS, ACCESS_MAC, LOCAL, Lab, lease, mac_of, start_keys};
+use crate::packets;
+
+pub(crate) struct Client {
+    pub(crate) key: FlowKey,
+    pub(crate) address: Ipv4Addr,
+    pub(crate) call_id: CallId,
+    pub(crate) lease: Ipv4Addr,
+    /// The number of its next frame.
+    pub(crate) sequence: u32,
+    /// The last acknowledgment from the server.
+    pub(crate) acknowledged: Option<u32>,
+    /// The number that the server's next frame must have.
+    pub(crate) expected: u32,
+    seed: u8,
+    encrypt: Option<EncryptState>,
+    decrypt: Option<DecryptState>,
+    decrypt_worker: DecryptWorker,
+    rc4: Rc4,
+}
+
+/// What a client has received.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Received {
+    /// An acknowledgment alone.
+    Nothing,
+    /// A PPP frame in clear.
+    Clear(Protocol, Vec<u8>),
+    /// A PPP frame that was encrypted.
+    Secret(Protocol, Vec<u8>),
+}
+
+impl Client {
+    pub(crate) fn new(key: FlowKey, last: u8) -> Self {
+        Self {
+            key,
+            address: Ipv4Addr::new(198, 51, 100, last),
+            call_id: CallId::new(0x1100 | u16::from(last)),
+            lease: lease(100 + last),
+            sequence: 0,
+            acknowledged: None,
+            expected: 0,
+            seed: last,
+            encrypt: None,
+            decrypt: None,
+            decrypt_worker: DecryptWorker::new(4, Budget::new(1 << 16, 1 << 16, Timestamp::ZERO)),
+            rc4: Rc4::unkeyed(),
+        }
+    }
+
+    pub(crate) fn start_keys(&self) -> StartKeys {
+        start_keys(self.seed)
+    }
+
+    /// Starts to encrypt, and to expect it.
+    pub(crate) fn arm(&mut self) {
+        let keys = self.start_keys();
+        let (strength, mode) = (Strength::Bits128, Mode::Stateless);
+        self.encrypt = Some(EncryptState::new_for_client(keys.upstream, strength, mode));
+        let id = KeyId::new(std::num::NonZeroU64::MIN);
+        let budget = Budget::new(1 << 16, 1 << 16, Timestamp::ZERO);
+        let newest = self.expected.wrapping_sub(1);
+        self.decrypt = Some(DecryptState::new_for_client(
+            keys.downstream,
+            strength,
+            mode,
+            id,
+            newest,
+            budget,
+        ));
+    }
+
+    /// The whole Ethernet frame around a GRE packet.
+    pub(crate) fn outer(&self, gre: &[u8]) -> Vec<u8> {
+        let packet = packets::ip(protocol::GRE, self.address, LOCAL, gre);
+        packets::frame(ACCESS_MAC, mac_of(self.address), ether_type::IPV4, &packet)
+    }
+
+    /// A frame around PPP bytes with any sequence number.
+    pub(crate) fn numbered(&self, sequence: u32, ppp: &[u8]) -> Vec<u8> {
+        self.outer(&packets::gre(self.key.call_id, Some(sequence), None, ppp))
+    }
+
+    fn take_sequence(&mut self) -> u32 {
+        let sequence = self.sequence;
+        self.sequence = sequence.wrapping_add(1);
+        sequence
+    }
+
+    /// A frame around PPP bytes.
+    pub(crate) fn ppp(&mut self, ppp: &[u8]) -> Vec<u8> {
+        let sequence = self.take_sequence();
+        self.numbered(sequence, ppp)
+    }
+
+    /// PPP bytes of an IPv4 packet, encrypted if that is armed. Uses up a key.
+    pub(crate) fn wrap(&mut self, packet: &[u8]) -> Vec<u8> {
+        let mut inside = vec![0x00, 0x21];
+        inside.extend_from_slice(packet);
+        let mut ppp = vec![0xff, 0x03];
+        if let Some(encrypt) = &mut self.encrypt {
+            let header = encrypt.encrypt(&mut inside, &mut self.rc4).unwrap();
+            ppp.extend_from_slice(&[0x00, 0xfd]);
+            ppp.extend_from_slice(&header.to_bytes());
+        }
+        ppp.extend_from_slice(&inside);
+        ppp
+    }
+
+    /// A frame around an IPv4 packet, encrypted if that is armed.
+    pub(crate) fn data(&mut self, packet: &[u8]) -> Vec<u8> {
+        let ppp = self.wrap(packet);
+        self.ppp(&ppp)
+    }
+
+    /// Sends an LCP frame, as the dialogue that comes first would, so that the call has a sequence.
+    pub(crate) fn greet(&mut self, lab: &mut Lab) {
+        let frame = self.ppp(&[0xff, 0x03, 0xc0, 0x21, 1, 1, 0, 4]);
+        lab.push(0, ACCESS, &frame);
+        lab.settle();
+        lab.punted.clear();
+    }
+
+    /// Sends an IPv4 packet.
+    pub(crate) fn send(&mut self, lab: &mut Lab, packet: &[u8]) {
+        let frame = self.data(packet);
+        lab.push(0, ACCESS, &frame);
+        lab.settle();
+    }
+
+    /// Reads a frame from the server: everything around PPP must be right.
+    pub(crate) fn receive(&mut self, frame: &[u8]) -> Received {
+        let (ip, packet) = packets::ip_of(frame);
+        assert_eq!(frame[..6], mac_of(self.address));
+        assert_eq!((ip.source, ip.destination), (LOCAL, self.address));
+        assert!(!ip.dont_fragment && ip.protocol == protocol::GRE);
+        let header = gre::Header::parse(&packet[20..]).unwrap();
+        assert_eq!(header.call_id, self.call_id);
+        self.acknowledged = header.acknowledgment.or(self.acknowledged);
+        let payload = &packet[20 + header.length()..];
+        assert_eq!(
+            payload.len(),
+            usize::from(header.payload_length),
+            "no padding"
+        );
+        let Some(sequence) = header.sequence else {
+            assert!(payload.is_empty() && header.acknowledgment.is_some());
+            return Received::Nothing;
+        };
+        assert_eq!(sequence, self.expected);
+        self.expected = sequence.wrapping_add(1);
+        assert!(payload.starts_with(&[0xff, 0x03]));
+        let ppp = PppFrame::parse(payload).unwrap();
+        if ppp.protocol != Protocol::COMPRESSED {
+            return Received::Clear(ppp.protocol, ppp.payload.to_vec());
+        }
+        let mut secret = ppp.payload.to_vec();
+        let decrypt = self.decrypt.as_mut().expect("the client has no keys yet");
+        let inside = decrypt
+            .decrypt(
+                &mut secret,
+                sequence,
+                &mut self.decrypt_worker,
+                Timestamp::ZERO,
+            )
+            .expect("the client cannot decrypt");
+        let (protocol, packet) = Protocol::parse(inside).unwrap();
+        Received::Secret(protocol, packet.to_vec())
+    }
+
+    /// The IPv4 packets of frames from the server.
+    pub(crate) fn packets(&mut self, frames: &[Vec<u8>]) -> Vec<Vec<u8>> {
+        let mut packets = Vec::new();
+        for frame in frames {
+            match self.receive(frame) {
+                Received::Clear(Protocol::IPV4, packet) if self.decrypt.is_none() => {
+                    packets.push(packet)
+                }
+                Received::Secret(Protocol::IPV4, packet) => packets.push(packet),
+                Received::Nothing => {}
+                other @ (Received::Clear(..) | Received::Secret(..)) => panic!("{other:?}"),
+            }
+        }
+        packets
+    }
+}
+
+/// A frame in memory with little room in front.
+pub(crate) fn cramped(bytes: &[u8]) -> MemoryFrame {
+    MemoryFrame::with_headroom(bytes, 8)
+}
