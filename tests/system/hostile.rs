@@ -150,7 +150,7 @@ fn rfc2637_s4_1_gre_with_every_flag_word_from_a_wrong_address() {
         gre[..2].copy_from_slice(&flags.to_be_bytes());
         victim.forge(ATTACKER, &gre);
         sent += 1;
-        if sent % 30 == 0 {
+        if sent.is_multiple_of(30) {
             victim.carry();
         }
     }
