@@ -4,7 +4,7 @@
 
 const MAGIC: u32 = 0x1a2b_3c4d;
 
-fn message(message_type: u16, length: u16) -> Vec<u8> {
+pub(crate) fn message(message_type: u16, length: u16) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(usize::from(length));
     bytes.extend(length.to_be_bytes());
     bytes.extend(1u16.to_be_bytes());

@@ -27,7 +27,7 @@ fn nothing_is_lost(delays: &[(u16, Delay)], slow_path_every: u32) {
     while !world.is_up(place) {
         assert!(world.now < end, "{delays:?}: {:?}", world.server.ends());
         turn += 1;
-        world.server.slow_path_stalls = turn % slow_path_every != 0;
+        world.server.slow_path_stalls = !u32::is_multiple_of(turn, slow_path_every);
         world.step();
     }
     assert_eq!(world.lease(place), lease);

@@ -150,10 +150,7 @@ impl Client {
         );
         self.acknowledge_at.get_or_insert(now + ACKNOWLEDGE);
         self.receive_ppp(payload, sequence, now);
-        let ahead = self.newest.is_none_or(|newest| sequence > newest);
-        if ahead {
-            self.newest = Some(sequence);
-        }
+        self.newest = self.newest.max(Some(sequence));
     }
 
     fn receive_ppp(&mut self, payload: &[u8], sequence: u32, now: Timestamp) {

@@ -173,7 +173,7 @@ fn no_call_is_lost_in_a_minute_with_a_tenth_of_all_frames_lost() {
     let mut next = vec![0u32; places.len()];
     while world.now < end {
         for place in &places {
-            if random(&mut seed) % 3 == 0 {
+            if random(&mut seed).is_multiple_of(3) {
                 let first = next[*place];
                 let burst = 1 + (random(&mut seed) % 4) as u32;
                 world.client_counts(*place, first..first + burst);

@@ -1,10 +1,19 @@
 //! The whole server without its IO, against scripted clients: sessions, users and three workers as
 //! in production, on memory and in virtual time.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::wildcard_enum_match_arm,
+    reason = "a test that cannot go on has failed, and looks at what it is about"
+)]
 
 mod activation;
 mod client;
 #[path = "../support/control_client.rs"]
 mod control_client;
+mod forgery;
+mod hostile;
 mod isolation;
 mod lossy;
 mod mtu;
@@ -12,5 +21,7 @@ mod packets;
 #[path = "../support/ppp_client.rs"]
 mod ppp_client;
 mod server;
+mod settings;
 mod teardown;
+mod victim;
 mod world;

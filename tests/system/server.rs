@@ -3,57 +3,18 @@
 
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::sync::Arc;
-use std::time::Duration;
 
-use pns::aaa::{LocalUser, LocalUsers, NameServers, PoolConfig, Pools};
-use pns::auth::NtHash;
+use pns::aaa::LocalUsers;
 use pns::clock::Timestamp;
 use pns::dataplane::memory_port::{MemoryFrame, MemoryPort, MemoryWire, wire};
-use pns::dataplane::{
-    DropReason, Frame, FrameCount, PortConfig, PuntLimits, Side, Worker, WorkerConfig,
-    WorkerShared, WorkerStats, mesh,
-};
+use pns::dataplane::{DropReason, Frame, FrameCount, Worker, WorkerShared, WorkerStats, mesh};
 use pns::flow::counters::{CounterArena, counter_arena};
 use pns::flow::ring::{Doorbell, Injected, Punted, RingCapacities, SlowPathEnds, rings};
-use pns::flow::{BucketTable, Encryption, FlowPolicy, FlowTotals, FrameBytes};
-use pns::ppp::link::LinkConfig;
-use pns::pptp::ControlConfig;
+use pns::flow::{BucketTable, FlowTotals, FrameBytes};
 use pns::routing::directory::{Directory, DirectoryWriter, directory};
-use pns::routing::snapshot::{Snapshot, Target};
-use pns::routing::{Prefix, Published};
-use pns::session::admission::AdmissionLimits;
-use pns::session::{Capacity, ConnectionId, Event, Output, SessionConfig, Sessions};
+use pns::session::{ConnectionId, Event, Output, Sessions};
 
-pub(crate) const SERVER: Ipv4Addr = Ipv4Addr::new(198, 51, 100, 1);
-pub(crate) const NETWORK_ADDRESS: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 1);
-pub(crate) const HOST: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 10);
-pub(crate) const HOST_MAC: [u8; 6] = [2, 0, 0, 0, 9, 1];
-pub(crate) const CLIENT_MAC: [u8; 6] = [2, 0, 0, 0, 9, 2];
-pub(crate) const PORT_MACS: [[u8; 6]; 2] = [[2, 0, 0, 0, 0, 1], [2, 0, 0, 0, 0, 2]];
-pub(crate) const ACCESS: usize = 0;
-pub(crate) const NETWORK: usize = 1;
-pub(crate) const WORKERS: u8 = 3;
-const POOL_FIRST: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 100);
-const POOL_LAST: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 199);
-
-/// What differs between tests.
-#[derive(Clone, Copy)]
-pub(crate) struct Setup {
-    pub(crate) client_to_client: bool,
-    /// Flows of one worker.
-    pub(crate) flows: u32,
-    pub(crate) seed: u64,
-}
-
-impl Default for Setup {
-    fn default() -> Self {
-        Self {
-            client_to_client: false,
-            flows: 64,
-            seed: 1,
-        }
-    }
-}
+pub(crate) use super::settings::*;
 
 /// The slow path's side of a worker.
 struct Link {
@@ -85,100 +46,6 @@ pub(crate) struct Server {
     pub(crate) tap: usize,
     /// While set, nobody hears the workers and nobody gives them orders.
     pub(crate) slow_path_stalls: bool,
-}
-
-fn routes() -> Published {
-    let prefix = |text: &str, length| Prefix::new(text.parse().unwrap(), length).unwrap();
-    let mut builder = Snapshot::builder()
-        .port(0, PORT_MACS[ACCESS], 1500)
-        .port(1, PORT_MACS[NETWORK], 1500)
-        .local_address(SERVER)
-        .local_address(NETWORK_ADDRESS)
-        .on_link(prefix("198.51.100.0", 24), 0)
-        .on_link(prefix("192.0.2.0", 24), 1)
-        .target(prefix("10.77.0.0", 24), Target::Kernel)
-        .neighbour(1, HOST, HOST_MAC);
-    for last in 2..=254 {
-        builder = builder.neighbour(0, Ipv4Addr::new(198, 51, 100, last), CLIENT_MAC);
-    }
-    builder.build().publish()
-}
-
-fn sessions(setup: Setup) -> (Sessions, LocalUsers) {
-    let policy = FlowPolicy {
-        encryption: Encryption::Required,
-        client_to_client: setup.client_to_client,
-        mss_max: 1360,
-    };
-    let alice = LocalUser {
-        name: "alice".into(),
-        nt_hash: NtHash::from_password("wonderland-7"),
-        address: None,
-        pool: "default".into(),
-    };
-    let pool = PoolConfig {
-        name: "default".into(),
-        ranges: vec![POOL_FIRST..=POOL_LAST],
-        gateway: Ipv4Addr::new(10, 77, 0, 1),
-    };
-    let config = SessionConfig {
-        listen: vec![SERVER],
-        control: Arc::new(ControlConfig::default()),
-        link: Arc::new(LinkConfig::default()),
-        limits: AdmissionLimits {
-            control_connections_max: 256,
-            control_connections_per_source_max: 128,
-            half_open_max: 256,
-            calls_max: 256,
-            calls_per_source_max: 128,
-        },
-        setup_timeout: Duration::from_secs(30),
-        name_servers: NameServers::default(),
-    };
-    let mut state = setup.seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
-    let entropy = move |buffer: &mut [u8]| {
-        for byte in buffer {
-            *byte = (random(&mut state) >> 32) as u8;
-        }
-    };
-    let sessions = Sessions::new(
-        config,
-        Arc::new(BucketTable::new(WORKERS)),
-        Pools::new(&[pool], []),
-        Capacity {
-            connections: 256,
-            calls: 256,
-        },
-        Box::new(entropy),
-    );
-    (sessions, LocalUsers::new([alice], policy))
-}
-
-/// The next number of a xorshift generator.
-pub(crate) fn random(state: &mut u64) -> u64 {
-    *state ^= *state << 13;
-    *state ^= *state >> 7;
-    *state ^= *state << 17;
-    state.wrapping_mul(0x2545_f491_4f6c_dd1d)
-}
-
-fn worker_config(index: u8) -> WorkerConfig {
-    let port = |place: usize, side, address| PortConfig {
-        mac: PORT_MACS[place],
-        vlan: None,
-        side,
-        address: Some(address),
-    };
-    WorkerConfig {
-        index,
-        ports: vec![
-            port(ACCESS, Side::Access, SERVER),
-            port(NETWORK, Side::Network, NETWORK_ADDRESS),
-        ],
-        listen: vec![SERVER],
-        punt: PuntLimits::default(),
-        ..WorkerConfig::default()
-    }
 }
 
 impl Server {
