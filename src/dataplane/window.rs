@@ -93,7 +93,11 @@ impl SequenceWindow {
     /// Whether this number is in the window itself, and not merely on the way to being believed.
     #[must_use]
     pub fn holds(&self, sequence: u32, ahead_max: u32) -> bool {
-        !self.heard || matches!(self.place(sequence, ahead_max), Place::Ahead(_) | Place::Late(_))
+        !self.heard
+            || matches!(
+                self.place(sequence, ahead_max),
+                Place::Ahead(_) | Place::Late(_)
+            )
     }
 
     /// Takes the frame as received.

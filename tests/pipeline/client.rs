@@ -116,6 +116,11 @@ impl Client {
     pub(crate) fn wrap(&mut self, packet: &[u8]) -> Vec<u8> {
         let mut inside = vec![0x00, 0x21];
         inside.extend_from_slice(packet);
+        self.wrap_inside(inside)
+    }
+
+    /// A protocol field and what follows, encrypted if that is armed. Uses up a key.
+    pub(crate) fn wrap_inside(&mut self, mut inside: Vec<u8>) -> Vec<u8> {
         let mut ppp = vec![0xff, 0x03];
         if let Some(encrypt) = &mut self.encrypt {
             let header = encrypt.encrypt(&mut inside, &mut self.rc4).unwrap();

@@ -5,7 +5,7 @@ use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use pns::dataplane::memory_port::MemoryFrame;
-use pns::dataplane::{DropReason, PuntLimits};
+use pns::dataplane::{DropReason, FrameCount, PuntLimits};
 use pns::flow::ring::Injected;
 use pns::flow::{Encryption, FlowCommand, FlowKey, FrameBytes, OpenCall};
 use pns::wire::call_id::CallId;
@@ -375,6 +375,22 @@ fn gre_scenario(reason: DropReason) -> Lab {
 fn ppp_scenario(reason: DropReason) -> Lab {
     match reason {
         DropReason::PppMalformed => ppp(&[0xff, 3, 0xc0]),
+        // An IPv6 header without payload, encrypted like any packet.
+        DropReason::PppProtocolRefused => {
+            let (mut lab, mut client) = dialled(Lab::single(), Encryption::Required);
+            let mut inner = vec![0x00, 0x57, 0x60];
+            inner.resize(2 + 40, 0);
+            let ppp = client.wrap_inside(inner);
+            let frame = client.ppp(&ppp);
+            lab.push(0, ACCESS, &frame);
+            lab.settle();
+            assert_eq!(
+                lab.frames(FrameCount::PuntedPpp),
+                0,
+                "not the slow path's business"
+            );
+            lab
+        }
         DropReason::PlaintextRefused => ppp(&[0xff, 3, 0x00, 0x21, 0x45]),
         DropReason::MppeNotArmed => {
             let (mut lab, mut client) = dialled(Lab::single(), Encryption::Off);

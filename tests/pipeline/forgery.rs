@@ -99,6 +99,24 @@ fn with_sequence_numbers_far_off() {
     assert_eq!(victim.lab.drops(), [(DropReason::SequenceOutOfWindow, 40)]);
 }
 
+/// A run of frames far off is how a peer is found again after an outage, once its keys prove it. A
+/// clear LCP Terminate-Request at the end of such a run proves nothing and must not reach the link.
+#[test]
+fn a_run_far_off_that_ends_in_a_clear_control_frame() {
+    let mut victim = Victim::new();
+    let before = victim.lab.frames(FrameCount::PuntedPpp);
+    let start = victim.client.sequence.wrapping_add(1_000_000);
+    let terminate = [0xff, 0x03, 0xc0, 0x21, 5, 1, 0, 4];
+    for step in 0..40 {
+        let forged = victim.client.numbered(start + step, &terminate);
+        victim.lab.push(0, ACCESS, &forged);
+    }
+    victim.lab.settle();
+    assert_eq!(victim.lab.frames(FrameCount::PuntedPpp), before);
+    assert_eq!(victim.lab.drops(), [(DropReason::SequenceOutOfWindow, 40)]);
+    victim.endures(|client, round| client.numbered(start + 100 + round, &terminate));
+}
+
 #[test]
 fn in_the_window_but_with_the_wrong_key() {
     let mut victim = Victim::new();
