@@ -6,6 +6,7 @@ use arrayvec::ArrayVec;
 
 use super::drop_reason::DropReason;
 use super::stats::FrameCount;
+use super::window::Standing;
 use crate::flow::FlowKey;
 use crate::mppe::decrypt::DecryptRefusal;
 use crate::routing::NextHop;
@@ -78,6 +79,8 @@ pub struct Meta {
     pub direction: Direction,
     /// Whether it is encrypted.
     pub cipher: Cipher,
+    /// Why its sequence number is believed.
+    pub standing: Standing,
     /// The MPPE header to send.
     pub mppe_header: [u8; 2],
 }
@@ -99,6 +102,7 @@ impl Meta {
             origin: Origin::Wire,
             direction: Direction::Upstream,
             cipher: Cipher::Clear,
+            standing: Standing::Within,
             mppe_header: [0; 2],
         }
     }

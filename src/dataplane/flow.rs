@@ -199,6 +199,21 @@ impl Flow {
         Ok(())
     }
 
+    /// A frame with this number was taken that proves nothing about itself.
+    pub fn follow(
+        &mut self,
+        sequence: u32,
+        steps_max: u32,
+        counters: Option<&FlowCounters>,
+        now: Timestamp,
+    ) {
+        self.window.follow(sequence, steps_max);
+        self.owe(now);
+        if let Some(counters) = counters {
+            counters.heard(now.as_nanos());
+        }
+    }
+
     /// There is something to acknowledge.
     #[inline]
     fn owe(&mut self, now: Timestamp) {

@@ -126,6 +126,15 @@ impl FlowTable {
         Ok(())
     }
 
+    /// A frame with this number was taken that proves nothing about itself: the window moves by
+    /// `steps_max` at most.
+    pub fn follow(&mut self, slot: u32, sequence: u32, steps_max: u32, now: Timestamp) {
+        if let Some(flow) = self.slots.get_mut(slot as usize) {
+            flow.follow(sequence, steps_max, self.counters.get(slot as usize), now);
+            self.acknowledgments.note(slot, flow);
+        }
+    }
+
     /// The next slot whose acknowledgment must go out alone now.
     pub fn next_lone_acknowledgment(&mut self, now: Timestamp) -> Option<u32> {
         self.acknowledgments.due(&mut self.slots, now)

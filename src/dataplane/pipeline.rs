@@ -100,7 +100,7 @@ impl<P: PortIo> Worker<P> {
             |packet, verdict| exits.take(packet, verdict),
         );
         batch.stage(
-            |packet| ppp_input::run(packet, flows, *control_rate, view.sequence_ahead_max, now),
+            |packet| ppp_input::run(packet, flows, *control_rate, now),
             |packet, verdict| exits.take(packet, verdict),
         );
         mppe_decrypt::run(batch, flows, decrypt, exits, view.implausible_frames_max);

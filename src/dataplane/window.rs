@@ -6,8 +6,8 @@
 //! [`BELIEVED_RUN`] frames in order out there. Nothing but that run moves before
 //! [`SequenceWindow::commit`], which is called when the rest of the frame has proved right.
 
-/// How far behind the newest frame a late one may be: 64 frames.
-pub const LATE_MAX: u32 = 64;
+/// How far behind the newest frame a late one may be.
+pub const LATE_MAX: u32 = 63;
 /// How many frames in order, outside the window, make the window move there.
 pub const BELIEVED_RUN: u8 = 16;
 /// How far apart two frames of such a run may be.
@@ -20,6 +20,15 @@ pub enum WindowRefusal {
     Duplicate,
     /// It is too far behind or ahead.
     OutOfWindow,
+}
+
+/// Why a sequence number may be looked at further.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// It is in the window.
+    Within,
+    /// It is not, but it ends a run in order there. Only what proves itself may be believed.
+    Run,
 }
 
 /// What the acceptance of a frame means for the count of lost frames.
@@ -38,7 +47,8 @@ pub enum Committed {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[repr(C)]
 pub struct SequenceWindow {
-    /// Bit n: the frame n + 1 before the newest was received.
+    /// Bit n: the frame n before the newest was received. The newest itself may be missing, if it
+    /// is only known from a frame that proved nothing.
     seen: u64,
     newest: u32,
     /// The last frame outside the window, and how many came in order there.
@@ -63,41 +73,20 @@ impl SequenceWindow {
         self.heard.then_some(self.newest)
     }
 
-    /// How far `sequence` is past the newest frame, if it is.
-    #[inline]
-    #[must_use]
-    pub const fn advance(&self, sequence: u32) -> Option<u32> {
-        let ahead = sequence.wrapping_sub(self.newest);
-        if self.heard && ahead.wrapping_sub(1) < i32::MAX.unsigned_abs() {
-            return Some(ahead);
-        }
-        None
-    }
-
     /// Whether a frame with this number may be looked at further.
     ///
     /// # Errors
     /// [`WindowRefusal`].
     #[inline]
-    pub fn check(&mut self, sequence: u32, ahead_max: u32) -> Result<(), WindowRefusal> {
+    pub fn check(&mut self, sequence: u32, ahead_max: u32) -> Result<Standing, WindowRefusal> {
         if !self.heard {
-            return Ok(());
+            return Ok(Standing::Within);
         }
         match self.place(sequence, ahead_max) {
-            Place::Ahead(_) | Place::Late(_) => Ok(()),
+            Place::Ahead(_) | Place::Late(_) => Ok(Standing::Within),
             Place::Received => Err(WindowRefusal::Duplicate),
             Place::Elsewhere => self.stray(sequence),
         }
-    }
-
-    /// Whether this number is in the window itself, and not merely on the way to being believed.
-    #[must_use]
-    pub fn holds(&self, sequence: u32, ahead_max: u32) -> bool {
-        !self.heard
-            || matches!(
-                self.place(sequence, ahead_max),
-                Place::Ahead(_) | Place::Late(_)
-            )
     }
 
     /// Takes the frame as received.
@@ -107,21 +96,14 @@ impl SequenceWindow {
     #[inline]
     pub fn commit(&mut self, sequence: u32) -> Result<Committed, WindowRefusal> {
         if !self.heard {
-            // Nothing is missing before the first frame, and nothing before it is late.
-            *self = Self {
-                seen: u64::MAX,
-                newest: sequence,
-                heard: true,
-                ..Self::default()
-            };
+            self.restart(sequence);
             return Ok(Committed::Ahead { missing: 0 });
         }
         self.run = 0;
         match self.place(sequence, i32::MAX.unsigned_abs()) {
             Place::Ahead(ahead) => {
-                self.seen = self.seen.checked_shl(ahead).unwrap_or(0);
-                self.seen |= 1_u64.checked_shl(ahead - 1).unwrap_or(0);
-                self.newest = sequence;
+                self.advance(ahead);
+                self.seen |= 1;
                 Ok(Committed::Ahead { missing: ahead - 1 })
             }
             Place::Late(bit) => {
@@ -131,26 +113,46 @@ impl SequenceWindow {
             Place::Received => Err(WindowRefusal::Duplicate),
             // Far behind, believed after a run: the peer started again.
             Place::Elsewhere => {
-                self.seen = u64::MAX;
-                self.newest = sequence;
+                self.restart(sequence);
                 Ok(Committed::Ahead { missing: 0 })
             }
         }
     }
 
+    /// Moves up to a frame that proves nothing about itself, if it is at most `steps_max` ahead. Its
+    /// number is not taken: a frame of the same number that proves itself is still in time.
+    #[inline]
+    pub fn follow(&mut self, sequence: u32, steps_max: u32) {
+        if let Place::Ahead(ahead) = self.place(sequence, steps_max) {
+            self.advance(ahead);
+        }
+    }
+
+    fn advance(&mut self, ahead: u32) {
+        self.seen = self.seen.checked_shl(ahead).unwrap_or(0);
+        self.newest = self.newest.wrapping_add(ahead);
+    }
+
+    /// Begins at a frame: nothing is missing before it, and nothing before it is late.
+    fn restart(&mut self, sequence: u32) {
+        *self = Self {
+            seen: u64::MAX,
+            newest: sequence,
+            heard: true,
+            ..Self::default()
+        };
+    }
+
     fn place(&self, sequence: u32, ahead_max: u32) -> Place {
         let ahead = sequence.wrapping_sub(self.newest);
         let behind = ahead.wrapping_neg();
-        if ahead == 0 {
-            return Place::Received;
-        }
-        if ahead <= ahead_max {
+        if ahead != 0 && ahead <= ahead_max {
             return Place::Ahead(ahead);
         }
         if behind > LATE_MAX {
             return Place::Elsewhere;
         }
-        let bit = 1_u64 << (behind - 1);
+        let bit = 1_u64 << behind;
         if self.seen & bit == 0 {
             Place::Late(bit)
         } else {
@@ -159,7 +161,7 @@ impl SequenceWindow {
     }
 
     #[cold]
-    fn stray(&mut self, sequence: u32) -> Result<(), WindowRefusal> {
+    fn stray(&mut self, sequence: u32) -> Result<Standing, WindowRefusal> {
         let step = sequence.wrapping_sub(self.stray);
         let in_order = self.run > 0 && step != 0 && step <= RUN_GAP_MAX;
         self.run = if in_order {
@@ -169,7 +171,7 @@ impl SequenceWindow {
         };
         self.stray = sequence;
         if self.run >= BELIEVED_RUN {
-            Ok(())
+            Ok(Standing::Run)
         } else {
             Err(WindowRefusal::OutOfWindow)
         }

@@ -120,7 +120,8 @@ impl<P: PortIo> Worker<P> {
             error_limit: ErrorLimit::new(config.icmp_errors_per_s),
             control_rate: Rate::new(per_call, per_call),
             catch_up_per_flow: config.catch_up_per_flow,
-            identification: 0,
+            // Workers share local addresses, so they start apart.
+            identification: u16::from(config.index).rotate_right(8),
             received: Batch::default(),
             batch: Batch::default(),
             pieces: Vec::with_capacity(PIECES_MAX),

@@ -184,6 +184,27 @@ fn clear_control_frames_on_an_encrypted_call() {
 }
 
 #[test]
+fn clear_control_frames_with_the_numbers_of_true_frames() {
+    let mut victim = Victim::new();
+    let reject = [0xff, 0x03, 0xc0, 0x21, 8, 1, 0, 6, 0, 0x21];
+    victim.endures(|client, round| client.numbered(client.sequence + round % 16, &reject));
+    assert_eq!(victim.lab.drops(), []);
+}
+
+#[test]
+fn a_run_of_clear_control_frames_far_off_ends_no_encrypted_call() {
+    let mut victim = Victim::new();
+    let terminate = [0xff, 0x03, 0xc0, 0x21, 5, 1, 0, 4];
+    for number in 0..100 {
+        let forged = victim.client.numbered(700_000 + number, &terminate);
+        victim.lab.push(0, ACCESS, &forged);
+    }
+    victim.lab.settle();
+    assert_eq!(victim.lab.drops(), [(DropReason::SequenceOutOfWindow, 100)]);
+    victim.endures(|client, round| client.numbered(800_000 + round, &terminate));
+}
+
+#[test]
 fn more_clear_control_frames_than_a_call_may_send() {
     let mut victim = Victim::new();
     let echo = [0xff, 0x03, 0xc0, 0x21, 9, 1, 0, 8, 0, 0, 0, 0];

@@ -48,7 +48,7 @@ pub(in crate::dataplane) fn run<F: Frame>(
         return Verdict::Consume(FrameCount::PayloadEmpty);
     };
     match flow.window.check(sequence, view.sequence_ahead_max) {
-        Ok(()) => {}
+        Ok(standing) => packet.meta.standing = standing,
         Err(WindowRefusal::Duplicate) => return Verdict::Drop(DropReason::SequenceDuplicate),
         Err(WindowRefusal::OutOfWindow) => {
             return Verdict::Drop(DropReason::SequenceOutOfWindow);

@@ -7,10 +7,12 @@ use crate::dataplane::drop_reason::DropReason;
 use crate::dataplane::flow_table::FlowTable;
 use crate::dataplane::frame::Frame;
 use crate::dataplane::policer::Rate;
+use crate::dataplane::window::Standing;
 use crate::wire::ppp::{ADDRESS_CONTROL, Frame as PppFrame, Protocol};
 
-/// A clear control frame on an encrypted call proves nothing about itself, so it moves the sequence
-/// window by no more than this: frames of the call that a forgery overtook are still in reach.
+/// A clear control frame on an encrypted call proves nothing about itself. So it must be in the
+/// sequence window, takes no number there, and moves it by no more than this: whatever true frames a
+/// forgery overtook are still in time.
 const UNPROVEN_ADVANCE_MAX: u32 = 16;
 
 /// A PPP frame. Leaves an IPv4 packet, or the MPPE header of an encrypted frame.
@@ -19,7 +21,6 @@ pub(in crate::dataplane) fn run<F: Frame>(
     packet: &mut Packet<F>,
     flows: &mut FlowTable,
     control_rate: Rate,
-    ahead_max: u32,
     now: Timestamp,
 ) -> Verdict {
     let length = packet.frame.bytes().len();
@@ -48,7 +49,7 @@ pub(in crate::dataplane) fn run<F: Frame>(
                 Err(_duplicate) => Verdict::Drop(DropReason::SequenceDuplicate),
             }
         }
-        _ => control(packet, flows, control_rate, ahead_max, now),
+        _ => control(packet, flows, control_rate, now),
     }
 }
 
@@ -58,23 +59,22 @@ fn control<F: Frame>(
     packet: &mut Packet<F>,
     flows: &mut FlowTable,
     rate: Rate,
-    ahead_max: u32,
     now: Timestamp,
 ) -> Verdict {
     let (slot, sequence) = (packet.meta.flow, packet.meta.sequence);
     let Some(flow) = flows.get_mut(slot) else {
         return Verdict::Drop(DropReason::GreCallIdUnknown);
     };
-    // A run of frames far outside the window may be the peer after an outage, which its keys will
-    // prove. A clear frame proves nothing, so on an encrypted call it must be in the window itself.
-    if flow.decrypt.is_some() && !flow.window.holds(sequence, ahead_max) {
+    let proves_nothing = flow.decrypt.is_some();
+    if proves_nothing && packet.meta.standing == Standing::Run {
         return Verdict::Drop(DropReason::SequenceOutOfWindow);
     }
     if !flow.control.allow(rate, now) {
         return Verdict::Drop(DropReason::PuntPppCallPoliced);
     }
-    let advance = flow.window.advance(sequence).unwrap_or(0);
-    if flow.decrypt.is_none() || advance <= UNPROVEN_ADVANCE_MAX {
+    if proves_nothing {
+        flows.follow(slot, sequence, UNPROVEN_ADVANCE_MAX, now);
+    } else {
         // A duplicate within one burst: the machines of the slow path know repeated frames.
         let _duplicate = flows.accept(slot, sequence, now);
     }

@@ -33,12 +33,12 @@ fn the_first_number_may_be_anything() {
 }
 
 #[test]
-fn late_frames_pass_once_and_only_within_64() {
+fn late_frames_pass_once_and_only_within_63() {
     let mut window = heard(1000);
     assert_eq!(window.receive(1070), Ok(Committed::Ahead { missing: 69 }));
-    assert_eq!(window.receive(1006), Ok(Committed::Late));
-    assert_eq!(window.receive(1006), Err(WindowRefusal::Duplicate));
-    assert_eq!(window.receive(1005), Err(WindowRefusal::OutOfWindow));
+    assert_eq!(window.receive(1007), Ok(Committed::Late));
+    assert_eq!(window.receive(1007), Err(WindowRefusal::Duplicate));
+    assert_eq!(window.receive(1006), Err(WindowRefusal::OutOfWindow));
     assert_eq!(window.receive(1069), Ok(Committed::Late));
     assert_eq!(window.receive(1070), Err(WindowRefusal::Duplicate));
 }
@@ -67,7 +67,8 @@ fn a_run_in_order_is_believed_and_any_true_frame_interrupts_it() {
             );
         }
         let mut interrupted = window;
-        assert!(window.receive(start + 15).is_ok());
+        assert_eq!(window.check(start + 15, AHEAD_MAX), Ok(Standing::Run));
+        assert!(window.commit(start + 15).is_ok());
         assert_eq!(window.newest(), Some(start + 15));
         assert_eq!(
             window.receive(start + 16),
@@ -105,8 +106,22 @@ fn the_number_wraps() {
     }
     assert_eq!(window.newest(), Some(3));
     assert_eq!(window.receive(u32::MAX), Err(WindowRefusal::Duplicate));
-    assert_eq!(window.advance(6), Some(3));
-    assert_eq!(window.advance(3), None);
+}
+
+#[test]
+fn a_frame_that_proves_nothing_takes_nobodys_number() {
+    let mut window = heard(1000);
+    window.follow(1001, 16);
+    window.follow(1010, 16);
+    window.follow(1500, 16);
+    window.follow(990, 16);
+    assert_eq!(window.newest(), Some(1010));
+    for sequence in 1001..=1010 {
+        assert_eq!(window.check(sequence, AHEAD_MAX), Ok(Standing::Within));
+        assert_eq!(window.receive(sequence), Ok(Committed::Late));
+        assert_eq!(window.receive(sequence), Err(WindowRefusal::Duplicate));
+    }
+    assert_eq!(window.receive(1011), Ok(Committed::Ahead { missing: 0 }));
 }
 
 proptest! {
@@ -122,7 +137,7 @@ proptest! {
             position = (newest.max(position) + i64::from(step)).max(-80);
             let sequence = start.wrapping_add(u32::try_from(position.rem_euclid(1 << 32)).unwrap());
             let fresh = !received.contains(&position) && position > 0;
-            let reachable = position > newest - 65;
+            let reachable = position > newest - 64;
             match window.receive(sequence) {
                 Ok(Committed::Ahead { missing: skipped }) => {
                     prop_assert!(fresh && position > newest);
