@@ -5,6 +5,8 @@
 use std::hint::black_box;
 use std::time::Instant;
 
+use crate::Outcome;
+
 /// Multiplications in the chain: about 8 us.
 const CHAIN: u32 = 8192;
 /// Latency of a 64-bit multiplication, on Intel cores since Nehalem and on AMD cores since Zen.
@@ -20,13 +22,43 @@ pub(crate) enum Effort {
 }
 
 impl Effort {
-    /// Samples of each case. At least a hundred, so that the first percentile is not the minimum.
-    pub(crate) const fn rounds(self) -> usize {
+    /// How often all cases are gone through, each time on memory of its own: a machine that is slow
+    /// for a second, or an unlucky place in memory, spoils a share of every case and no case wholly.
+    const fn passes(self) -> usize {
         match self {
-            Self::Quick => 101,
-            Self::Normal => 601,
+            Self::Quick => 4,
+            Self::Normal => 12,
         }
     }
+
+    /// Samples of a case in one pass.
+    pub(crate) const fn rounds(self) -> usize {
+        match self {
+            Self::Quick => 26,
+            Self::Normal => 50,
+        }
+    }
+
+    /// Samples of a case. At least a hundred, so that the first percentile is not the minimum.
+    pub(crate) const fn samples(self) -> usize {
+        self.passes() * self.rounds()
+    }
+}
+
+/// Goes through all `cases` as often as `effort` says; `measure` adds [`Effort::rounds`] samples to
+/// those of its case.
+pub(crate) fn pass_through<C: Copy>(
+    cases: &[C],
+    effort: Effort,
+    mut measure: impl FnMut(C, &mut Pairs) -> Outcome<()>,
+) -> Outcome<Vec<Pairs>> {
+    let mut found: Vec<_> = cases.iter().map(|_| Pairs::default()).collect();
+    for _ in 0..effort.passes() {
+        for (case, pairs) in cases.iter().zip(&mut found) {
+            measure(*case, pairs)?;
+        }
+    }
+    Ok(found)
 }
 
 /// A stopwatch that answers cycles.

@@ -1,42 +1,39 @@
 //! MPPE-128 stateless, packets in bursts of 64 as a worker hands them over: key change, key schedule
 //! and keystream. Every sample is compared byte for byte with what the peer made of the same packets.
 
-use std::num::NonZeroU64;
+mod directions;
 
-use arrayvec::ArrayVec;
-use pns::clock::Timestamp;
-use pns::dataplane::batch::BURST;
-use pns::mppe::catch_up::Budget;
-use pns::mppe::decrypt::{DecryptJob, DecryptState, DecryptStates, DecryptWorker, decrypt_batch};
-use pns::mppe::encrypt::{EncryptJob, EncryptState, EncryptStates, encrypt_batch};
-use pns::mppe::keys::{DownstreamKey, Mode, Strength, UpstreamKey};
-use pns::mppe::skipped::KeyId;
 use pns::wire::mppe::HEADER_LENGTH;
 
 use crate::Outcome;
 use crate::load::{FLOWS, Load, PACKETS};
-use crate::measure::{Effort, Meter, Pairs};
+use crate::measure::{Effort, Meter, Pairs, pass_through};
 use crate::pipeline::packets;
 use crate::report::{Case, Report};
-use crate::rustcrypto::Peer;
+use directions::{Decrypt, Encrypt};
 
 const PEER: &str = "RustCrypto rc4 0.2 and sha1 0.11, a packet at a time";
-const BUDGET: Budget = Budget::new(0, 0, Timestamp::ZERO);
 
 /// Both directions, with many calls and with one.
 pub(crate) fn run(effort: Effort, meter: &mut Meter) -> Outcome<Report> {
-    let mut headline = [f64::NAN; Load::ALL.len()];
+    let kinds = FLOWS.map(|flows| Load::ALL.map(|load| (flows, load)));
+    let kinds = kinds.as_flattened();
+    let encrypt = pass_through(kinds, effort, |(flows, load), pairs| {
+        measure::<Encrypt>(flows, load, effort, meter, pairs)
+    })?;
+    let decrypt = pass_through(kinds, effort, |(flows, load), pairs| {
+        measure::<Decrypt>(flows, load, effort, meter, pairs)
+    })?;
     let mut cases = Vec::new();
-    for flows in FLOWS {
-        for (load, ratio) in Load::ALL.into_iter().zip(&mut headline) {
-            let encrypt = measure::<Encrypt>(flows, load, effort, meter)?;
-            let decrypt = measure::<Decrypt>(flows, load, effort, meter)?;
-            cases.push(Case::new("encrypt", load, flows, &encrypt));
-            cases.push(Case::new("decrypt", load, flows, &decrypt));
-            if flows > 1 {
-                *ratio = encrypt.and(&decrypt).ratio();
-            }
+    for (name, found) in [("encrypt", &encrypt), ("decrypt", &decrypt)] {
+        for ((flows, load), pairs) in kinds.iter().zip(found) {
+            cases.push(Case::new(name, *load, *flows, pairs));
         }
+    }
+    // A packet each way, with many calls: the first cases.
+    let mut headline = [f64::NAN; Load::ALL.len()];
+    for (ratio, (encrypt, decrypt)) in headline.iter_mut().zip(encrypt.iter().zip(&decrypt)) {
+        *ratio = encrypt.and(decrypt).ratio();
     }
     Ok(Report::new("mppe", PEER, effort, meter, headline, cases))
 }
@@ -65,8 +62,8 @@ fn measure<D: Direction>(
     load: Load,
     effort: Effort,
     meter: &mut Meter,
-) -> Outcome<Pairs> {
-    let mut pairs = Pairs::default();
+    pairs: &mut Pairs,
+) -> Outcome<()> {
     let mut direction = D::new(flows);
     let plain: Vec<_> = (0..PACKETS as usize)
         .map(|place| plain_payload(load.length(place)))
@@ -104,155 +101,13 @@ fn measure<D: Direction>(
         }
         pairs.add(PACKETS, ours, peer);
     }
-    Ok(pairs)
+    Ok(())
 }
 
 /// Room for the MPPE header, the PPP protocol field and an IPv4 packet.
 fn plain_payload(length: usize) -> Vec<u8> {
-    let mut payload = vec![0, 0, 0x00, 0x21];
+    let mut payload = vec![0; HEADER_LENGTH];
+    payload.extend([0x00, 0x21]);
     payload.extend(packets::udp(packets::lease(0), packets::HOST, length));
     payload
-}
-
-/// A different start key for every flow.
-fn start_key(flow: u32) -> [u8; 16] {
-    let [a, b, c, d] = flow.wrapping_mul(0x9e37_79b9).to_be_bytes();
-    [a, b, c, d, b, c, d, a, c, d, a, b, d, a, b, c]
-}
-
-/// Frames to clients.
-struct Encrypt {
-    ours: Senders,
-    peer: Vec<Peer>,
-}
-
-struct Senders(Vec<EncryptState>);
-
-impl EncryptStates for Senders {
-    fn encrypt_state(&mut self, flow: u32) -> Option<&mut EncryptState> {
-        self.0.get_mut(flow as usize)
-    }
-}
-
-impl Direction for Encrypt {
-    fn new(flows: u32) -> Self {
-        let state = |flow| {
-            let key = DownstreamKey::from_bytes(start_key(flow));
-            EncryptState::new(key, Strength::Bits128, Mode::Stateless)
-        };
-        Self {
-            ours: Senders((0..flows).map(state).collect()),
-            peer: peers(flows),
-        }
-    }
-
-    fn prepare(&mut self, _plain: &mut Sample) {}
-
-    fn ours(&mut self, sample: &mut Sample) -> bool {
-        encrypt_all(&mut self.ours, sample)
-    }
-
-    fn peer(&mut self, sample: &mut Sample) -> bool {
-        let mut packets = sample.flows.iter().zip(&mut sample.payloads);
-        packets.all(|(flow, payload)| self.peer[*flow as usize].encrypt(payload))
-    }
-
-    fn is_right(plain: &[u8], done: &[u8]) -> bool {
-        plain.len() == done.len() && plain[HEADER_LENGTH..] != done[HEADER_LENGTH..]
-    }
-}
-
-/// Frames from clients.
-struct Decrypt {
-    clients: Senders,
-    ours: Receivers,
-    worker: DecryptWorker,
-    peer: Vec<Peer>,
-}
-
-struct Receivers(Vec<DecryptState>);
-
-impl DecryptStates for Receivers {
-    fn decrypt_state(&mut self, flow: u32) -> Option<&mut DecryptState> {
-        self.0.get_mut(flow as usize)
-    }
-}
-
-impl Direction for Decrypt {
-    fn new(flows: u32) -> Self {
-        let (strength, mode) = (Strength::Bits128, Mode::Stateless);
-        let client = |flow| {
-            let key = UpstreamKey::from_bytes(start_key(flow));
-            EncryptState::new_for_client(key, strength, mode)
-        };
-        let server = |flow| {
-            let key = UpstreamKey::from_bytes(start_key(flow));
-            let id = KeyId::new(NonZeroU64::MIN.saturating_add(u64::from(flow)));
-            DecryptState::new(key, strength, mode, id, 0, BUDGET)
-        };
-        Self {
-            clients: Senders((0..flows).map(client).collect()),
-            ours: Receivers((0..flows).map(server).collect()),
-            worker: DecryptWorker::new(256, BUDGET),
-            peer: peers(flows),
-        }
-    }
-
-    fn prepare(&mut self, plain: &mut Sample) {
-        encrypt_all(&mut self.clients, plain);
-    }
-
-    fn ours(&mut self, sample: &mut Sample) -> bool {
-        let flows = sample.flows.chunks(BURST);
-        let sequences = sample.sequences.chunks(BURST);
-        let bursts = flows.zip(sequences).zip(sample.payloads.chunks_mut(BURST));
-        let mut all = true;
-        for ((flows, sequences), payloads) in bursts {
-            let mut jobs: ArrayVec<DecryptJob<'_>, BURST> = ArrayVec::new();
-            for ((flow, sequence), payload) in flows.iter().zip(sequences).zip(payloads) {
-                jobs.push(DecryptJob::new(*flow, *sequence, payload));
-            }
-            decrypt_batch(&mut self.ours, &mut jobs, &mut self.worker, Timestamp::ZERO);
-            all &= jobs.iter().all(|job| job.outcome.is_ok());
-        }
-        all
-    }
-
-    fn peer(&mut self, sample: &mut Sample) -> bool {
-        let mut packets = sample.flows.iter().zip(&mut sample.payloads);
-        packets.all(|(flow, payload)| self.peer[*flow as usize].decrypt(payload))
-    }
-
-    fn is_right(plain: &[u8], done: &[u8]) -> bool {
-        plain[HEADER_LENGTH..] == done[HEADER_LENGTH..]
-    }
-}
-
-fn peers(flows: u32) -> Vec<Peer> {
-    (0..flows).map(|flow| Peer::new(start_key(flow))).collect()
-}
-
-fn encrypt_all(senders: &mut Senders, sample: &mut Sample) -> bool {
-    let bursts = sample
-        .flows
-        .chunks(BURST)
-        .zip(sample.payloads.chunks_mut(BURST));
-    let mut all = true;
-    for (flows, payloads) in bursts {
-        let mut jobs: ArrayVec<EncryptJob<'_>, BURST> = ArrayVec::new();
-        let mut headers: ArrayVec<&mut [u8], BURST> = ArrayVec::new();
-        for (flow, payload) in flows.iter().zip(payloads) {
-            let (header, frame) = payload.split_at_mut(HEADER_LENGTH);
-            headers.push(header);
-            jobs.push(EncryptJob::new(*flow, frame));
-        }
-        encrypt_batch(senders, &mut jobs);
-        for (place, job) in headers.into_iter().zip(&jobs) {
-            match job.header {
-                Some(header) => place.copy_from_slice(&header.to_bytes()),
-                None => all = false,
-            }
-        }
-    }
-    all
 }

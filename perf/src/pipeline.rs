@@ -14,7 +14,7 @@ use pns::flow::Encryption;
 
 use crate::Outcome;
 use crate::load::{FLOWS, Load, PACKETS};
-use crate::measure::{Effort, Meter, Pairs};
+use crate::measure::{Effort, Meter, Pairs, pass_through};
 use crate::report::{Case, Report};
 use client::{Ciphers, Client};
 use floor::{Floor, swap_addresses};
@@ -34,18 +34,21 @@ pub(crate) enum Way {
 
 /// One way, with many calls and with one, with MPPE and without.
 pub(crate) fn run(way: Way, effort: Effort, meter: &mut Meter) -> Outcome<Report> {
-    let mut headline = [f64::NAN; Load::ALL.len()];
+    let ciphers = [("mppe", Encryption::Required), ("clear", Encryption::Off)];
+    let kinds =
+        ciphers.map(|cipher| FLOWS.map(|flows| Load::ALL.map(|load| (cipher, flows, load))));
+    let kinds = kinds.as_flattened().as_flattened();
+    let found = pass_through(kinds, effort, |((_, encryption), flows, load), pairs| {
+        Bench::new(way, flows, encryption)?.measure(load, effort, meter, pairs)
+    })?;
     let mut cases = Vec::new();
-    for (name, encryption) in [("mppe", Encryption::Required), ("clear", Encryption::Off)] {
-        for flows in FLOWS {
-            for (load, ratio) in Load::ALL.into_iter().zip(&mut headline) {
-                let pairs = Bench::new(way, flows, encryption)?.measure(load, effort, meter)?;
-                cases.push(Case::new(name, load, flows, &pairs));
-                if flows > 1 && encryption == Encryption::Required {
-                    *ratio = pairs.ratio();
-                }
-            }
-        }
+    for (((name, _), flows, load), pairs) in kinds.iter().zip(&found) {
+        cases.push(Case::new(name, *load, *flows, pairs));
+    }
+    // With MPPE and many calls: the first cases.
+    let mut headline = [f64::NAN; Load::ALL.len()];
+    for (ratio, pairs) in headline.iter_mut().zip(&found) {
+        *ratio = pairs.ratio();
     }
     let scenario = match way {
         Way::Upstream => "upstream",
@@ -89,8 +92,13 @@ impl Bench {
         })
     }
 
-    fn measure(mut self, load: Load, effort: Effort, meter: &mut Meter) -> Outcome<Pairs> {
-        let mut pairs = Pairs::default();
+    fn measure(
+        mut self,
+        load: Load,
+        effort: Effort,
+        meter: &mut Meter,
+        pairs: &mut Pairs,
+    ) -> Outcome<()> {
         for round in 0..effort.rounds() {
             let items = self.items(load).ok_or("a packet could not be made")?;
             let (mut ours, mut peer) = (0.0, 0.0);
@@ -103,8 +111,7 @@ impl Bench {
             }
             pairs.add(PACKETS, ours, peer);
         }
-        self.rig.check()?;
-        Ok(pairs)
+        self.rig.check()
     }
 
     /// The frames of a sample, calls in turn.

@@ -97,12 +97,12 @@ impl Report {
         cases: Vec<Case>,
     ) -> Self {
         let [ratio_64, ratio_512, ratio_1400, ratio_imix] = headline.map(|ratio| rounded(ratio, 3));
-        let samples = cases.len() * effort.rounds();
+        let samples = cases.len() * effort.samples();
         Self {
             scenario,
             peer,
             quick: effort == Effort::Quick,
-            samples_per_case: effort.rounds(),
+            samples_per_case: effort.samples(),
             packets_per_sample: PACKETS,
             packets_verified: samples as u64 * u64::from(PACKETS),
             core_clock_ghz: rounded(meter.core_ghz(), 3),

@@ -22,6 +22,8 @@ use crate::Outcome;
 
 const ACCESS: u8 = 0;
 const NETWORK: u8 = 1;
+/// Empty frames in the pool: all calls may be owed an acknowledgment at once.
+const ACKNOWLEDGMENTS: usize = 2048;
 /// No packet is too long for a call, and no frame for a port.
 const CALL_MTU: u16 = 1404;
 
@@ -41,8 +43,8 @@ impl Rig {
     pub(super) fn new(clients: &[Client], encryption: Encryption) -> Outcome<Self> {
         let count = u16::try_from(clients.len())?;
         let (slow, ends) = rings(RingCapacities::default());
-        let (access_port, access) = memory_port::wire(256);
-        let (network_port, network) = memory_port::wire(256);
+        let (access_port, access) = memory_port::wire(ACKNOWLEDGMENTS);
+        let (network_port, network) = memory_port::wire(0);
         let (writer, reader) = directory(&[packets::lease(0)..=packets::lease(count)]);
         let stats = Arc::new(WorkerStats::default());
         let shared = WorkerShared {
