@@ -1,3 +1,73 @@
-//! The benchmark harness of PNS.
+//! The benchmark harness of PNS: what a packet costs, in core cycles, beside a peer measured in the
+//! same moments. `perf/README.md` says what the figures mean.
 
-fn main() {}
+mod load;
+mod measure;
+mod mppe;
+mod pipeline;
+mod report;
+mod rustcrypto;
+
+use std::error::Error;
+use std::process::ExitCode;
+
+use clap::{Parser, ValueEnum};
+
+use measure::{Effort, Meter};
+use report::Report;
+
+/// What a scenario comes to: figures, or why there are none.
+type Outcome<T> = Result<T, Box<dyn Error>>;
+
+/// Measures PNS. Each scenario ends with one line of JSON on standard output, which is also written
+/// to results/SCENARIO.json beside this package; without SCENARIO all run, one after the other.
+#[derive(Parser)]
+#[command(name = "pns-perf", max_term_width = 100)]
+struct Arguments {
+    /// What to measure.
+    scenario: Option<Scenario>,
+    /// A short run: the same cases, fewer samples; written to results/SCENARIO.quick.json.
+    #[arg(long)]
+    quick: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Scenario {
+    /// MPPE-128 stateless, both directions, against the RustCrypto crates rc4 and sha1.
+    Mppe,
+    /// A worker's way from a client to the network, against forwarding the same frames as they are.
+    Upstream,
+    /// A worker's way from the network to a client, against forwarding the same frames as they are.
+    Downstream,
+}
+
+impl Scenario {
+    fn run(self, effort: Effort) -> Outcome<Report> {
+        let mut meter = Meter::new();
+        match self {
+            Self::Mppe => mppe::run(effort, &mut meter),
+            Self::Upstream => pipeline::run(pipeline::Way::Upstream, effort, &mut meter),
+            Self::Downstream => pipeline::run(pipeline::Way::Downstream, effort, &mut meter),
+        }
+    }
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let effort = if arguments.quick {
+        Effort::Quick
+    } else {
+        Effort::Normal
+    };
+    let chosen = arguments.scenario.as_ref().map(std::slice::from_ref);
+    for scenario in chosen.unwrap_or(Scenario::value_variants()) {
+        let outcome = scenario
+            .run(effort)
+            .and_then(|report| report.publish(effort));
+        if let Err(error) = outcome {
+            eprintln!("pns-perf: {error}");
+            return ExitCode::FAILURE;
+        }
+    }
+    ExitCode::SUCCESS
+}

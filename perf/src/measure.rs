@@ -1,0 +1,204 @@
+//! Time in core cycles, without a performance counter and without `rdtsc`, which counts another
+//! clock: a chain of dependent multiplications, three cycles each, is timed before and after every
+//! sample, and its speed is the unit of the sample.
+
+use std::hint::black_box;
+use std::time::Instant;
+
+use crate::Outcome;
+
+/// Multiplications in the chain: about 8 us.
+const CHAIN: u32 = 8192;
+/// Latency of a 64-bit multiplication, on Intel cores since Nehalem and on AMD cores since Zen.
+const CYCLES_PER_MULTIPLICATION: f64 = 3.0;
+
+/// How long a run may take.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Effort {
+    /// Every case, few samples: seconds.
+    Quick,
+    /// Under two minutes for all scenarios.
+    Normal,
+}
+
+impl Effort {
+    /// How often all cases are gone through, each time on memory of its own: a machine that is slow
+    /// for a second, or an unlucky place in memory, spoils a share of every case and no case wholly.
+    const fn passes(self) -> usize {
+        match self {
+            Self::Quick => 4,
+            Self::Normal => 12,
+        }
+    }
+
+    /// Samples of a case in one pass.
+    pub(crate) const fn rounds(self) -> usize {
+        match self {
+            Self::Quick => 26,
+            Self::Normal => 50,
+        }
+    }
+
+    /// Samples of a case. At least a hundred, so that the first percentile is not the minimum.
+    pub(crate) const fn samples(self) -> usize {
+        self.passes() * self.rounds()
+    }
+}
+
+/// Goes through all `cases` as often as `effort` says; `measure` adds [`Effort::rounds`] samples to
+/// those of its case.
+pub(crate) fn pass_through<C: Copy>(
+    cases: &[C],
+    effort: Effort,
+    mut measure: impl FnMut(C, &mut Pairs) -> Outcome<()>,
+) -> Outcome<Vec<Pairs>> {
+    let mut found: Vec<_> = cases.iter().map(|_| Pairs::default()).collect();
+    for _ in 0..effort.passes() {
+        for (case, pairs) in cases.iter().zip(&mut found) {
+            measure(*case, pairs)?;
+        }
+    }
+    Ok(found)
+}
+
+/// A stopwatch that answers cycles.
+pub(crate) struct Meter {
+    cycles_per_ns: Vec<f64>,
+}
+
+impl Meter {
+    /// A stopwatch; the core is brought up to speed first.
+    pub(crate) fn new() -> Self {
+        let start = Instant::now();
+        while start.elapsed().as_millis() < 20 {
+            black_box(cycle_ns());
+        }
+        Self {
+            cycles_per_ns: Vec::new(),
+        }
+    }
+
+    /// What `work` takes, in core cycles.
+    pub(crate) fn cycles(&mut self, work: impl FnOnce()) -> f64 {
+        let before = cycle_ns();
+        let start = Instant::now();
+        work();
+        let elapsed_ns = nanoseconds(start);
+        // A chain that was interrupted looks too slow, never too fast.
+        let cycle_ns = before.min(cycle_ns());
+        self.cycles_per_ns.push(1.0 / cycle_ns);
+        elapsed_ns / cycle_ns
+    }
+
+    /// The clock of the core in the samples so far, in GHz.
+    pub(crate) fn core_ghz(&self) -> f64 {
+        percentile(&self.cycles_per_ns, 50)
+    }
+}
+
+fn nanoseconds(start: Instant) -> f64 {
+    start.elapsed().as_nanos() as f64
+}
+
+/// How long a core cycle is now.
+fn cycle_ns() -> f64 {
+    let mut value = black_box(0x9e37_79b9_7f4a_7c15_u64);
+    let start = Instant::now();
+    for _ in 0..CHAIN {
+        value = value.wrapping_mul(value);
+    }
+    black_box(value);
+    nanoseconds(start) / (f64::from(CHAIN) * CYCLES_PER_MULTIPLICATION)
+}
+
+/// Samples of a candidate and of its baseline, taken in turn, in cycles per packet.
+#[derive(Default)]
+pub(crate) struct Pairs {
+    ours: Vec<f64>,
+    peer: Vec<f64>,
+}
+
+impl Pairs {
+    /// Adds what both took for the same `packets` packets, in cycles.
+    pub(crate) fn add(&mut self, packets: u32, ours: f64, peer: f64) {
+        self.ours.push(ours / f64::from(packets));
+        self.peer.push(peer / f64::from(packets));
+    }
+
+    /// The candidate's samples.
+    pub(crate) fn ours(&self) -> &[f64] {
+        &self.ours
+    }
+
+    /// The baseline's samples.
+    pub(crate) fn peer(&self) -> &[f64] {
+        &self.peer
+    }
+
+    /// A packet of these and a packet of `other`, one after the other.
+    pub(crate) fn and(&self, other: &Self) -> Self {
+        let sum = |left: &[f64], right: &[f64]| {
+            left.iter()
+                .zip(right)
+                .map(|(left, right)| left + right)
+                .collect()
+        };
+        Self {
+            ours: sum(&self.ours, &other.ours),
+            peer: sum(&self.peer, &other.peer),
+        }
+    }
+
+    /// How many times as fast as the baseline the candidate is: the median over pairs that were
+    /// taken within a millisecond or two of each other, so that what slows the machine for longer
+    /// than that slows both.
+    pub(crate) fn ratio(&self) -> f64 {
+        let pairs = self.ours.iter().zip(&self.peer);
+        percentile(
+            &pairs.map(|(ours, peer)| peer / ours).collect::<Vec<_>>(),
+            50,
+        )
+    }
+}
+
+/// The value below which `percent` per cent of the samples are; 0 is the minimum.
+pub(crate) fn percentile(samples: &[f64], percent: usize) -> f64 {
+    let mut sorted = samples.to_vec();
+    sorted.sort_unstable_by(f64::total_cmp);
+    let place = sorted.len().saturating_sub(1) * percent / 100;
+    sorted.get(place).copied().unwrap_or(f64::NAN)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn percentiles_are_samples() {
+        let samples: Vec<_> = (0..=200).rev().map(f64::from).collect();
+        let found = [0, 1, 50, 100].map(|percent| percentile(&samples, percent));
+        assert_eq!(found, [0.0, 2.0, 100.0, 200.0]);
+    }
+
+    #[test]
+    fn a_ratio_is_taken_pair_by_pair() {
+        let mut pairs = Pairs::default();
+        // The machine is slow in the second half, and the baseline always takes twice as long.
+        for slow in [1.0, 1.0, 1.0, 3.0, 3.0] {
+            pairs.add(10, 100.0 * slow, 200.0 * slow);
+        }
+        assert!((pairs.ratio() - 2.0).abs() < 1e-9);
+        assert!((percentile(pairs.ours(), 0) - 10.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn a_cycle_is_the_time_of_a_cycle() {
+        // Half the work, half the cycles; and no core has a clock outside of these.
+        let mut meter = Meter::new();
+        let cycles: Vec<_> = (0..51).map(|_| meter.cycles(|| drop(cycle_ns()))).collect();
+        let chain = f64::from(CHAIN) * CYCLES_PER_MULTIPLICATION;
+        let quickest = percentile(&cycles, 0) / chain;
+        assert!((0.8..1.3).contains(&quickest), "{quickest}");
+        assert!((0.5..8.0).contains(&meter.core_ghz()));
+    }
+}

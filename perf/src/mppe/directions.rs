@@ -1,0 +1,161 @@
+//! Both directions of MPPE over the batch interfaces that the worker's nodes use, and over the peer.
+
+use std::num::NonZeroU64;
+
+use arrayvec::ArrayVec;
+use pns::clock::Timestamp;
+use pns::dataplane::batch::BURST;
+use pns::mppe::catch_up::Budget;
+use pns::mppe::decrypt::{DecryptJob, DecryptState, DecryptStates, DecryptWorker, decrypt_batch};
+use pns::mppe::encrypt::{EncryptJob, EncryptState, EncryptStates, encrypt_batch};
+use pns::mppe::keys::{DownstreamKey, Mode, Strength, UpstreamKey};
+use pns::mppe::skipped::KeyId;
+use pns::wire::mppe::HEADER_LENGTH;
+
+use super::{Direction, Sample};
+use crate::rustcrypto::Peer;
+
+const BUDGET: Budget = Budget::new(0, 0, Timestamp::ZERO);
+
+/// A different start key for every flow.
+fn start_key(flow: u32) -> [u8; 16] {
+    let [a, b, c, d] = flow.wrapping_mul(0x9e37_79b9).to_be_bytes();
+    [a, b, c, d, b, c, d, a, c, d, a, b, d, a, b, c]
+}
+
+/// Frames to clients.
+pub(super) struct Encrypt {
+    ours: Senders,
+    peer: Vec<Peer>,
+}
+
+struct Senders(Vec<EncryptState>);
+
+impl EncryptStates for Senders {
+    fn encrypt_state(&mut self, flow: u32) -> Option<&mut EncryptState> {
+        self.0.get_mut(flow as usize)
+    }
+}
+
+impl Direction for Encrypt {
+    fn new(flows: u32) -> Self {
+        let state = |flow| {
+            let key = DownstreamKey::from_bytes(start_key(flow));
+            EncryptState::new(key, Strength::Bits128, Mode::Stateless)
+        };
+        Self {
+            ours: Senders((0..flows).map(state).collect()),
+            peer: peers(flows),
+        }
+    }
+
+    fn prepare(&mut self, _plain: &mut Sample) {}
+
+    fn ours(&mut self, sample: &mut Sample) -> bool {
+        encrypt_all(&mut self.ours, sample)
+    }
+
+    fn peer(&mut self, sample: &mut Sample) -> bool {
+        let mut packets = sample.flows.iter().zip(&mut sample.payloads);
+        packets.all(|(flow, payload)| self.peer[*flow as usize].encrypt(payload))
+    }
+
+    fn is_right(plain: &[u8], done: &[u8]) -> bool {
+        plain.len() == done.len() && plain[HEADER_LENGTH..] != done[HEADER_LENGTH..]
+    }
+}
+
+/// Frames from clients.
+pub(super) struct Decrypt {
+    clients: Senders,
+    ours: Receivers,
+    worker: DecryptWorker,
+    peer: Vec<Peer>,
+}
+
+struct Receivers(Vec<DecryptState>);
+
+impl DecryptStates for Receivers {
+    fn decrypt_state(&mut self, flow: u32) -> Option<&mut DecryptState> {
+        self.0.get_mut(flow as usize)
+    }
+}
+
+impl Direction for Decrypt {
+    fn new(flows: u32) -> Self {
+        let (strength, mode) = (Strength::Bits128, Mode::Stateless);
+        let client = |flow| {
+            let key = UpstreamKey::from_bytes(start_key(flow));
+            EncryptState::new_for_client(key, strength, mode)
+        };
+        let server = |flow| {
+            let key = UpstreamKey::from_bytes(start_key(flow));
+            let id = KeyId::new(NonZeroU64::MIN.saturating_add(u64::from(flow)));
+            DecryptState::new(key, strength, mode, id, 0, BUDGET)
+        };
+        Self {
+            clients: Senders((0..flows).map(client).collect()),
+            ours: Receivers((0..flows).map(server).collect()),
+            worker: DecryptWorker::new(256, BUDGET),
+            peer: peers(flows),
+        }
+    }
+
+    fn prepare(&mut self, plain: &mut Sample) {
+        encrypt_all(&mut self.clients, plain);
+    }
+
+    fn ours(&mut self, sample: &mut Sample) -> bool {
+        let flows = sample.flows.chunks(BURST);
+        let sequences = sample.sequences.chunks(BURST);
+        let bursts = flows.zip(sequences).zip(sample.payloads.chunks_mut(BURST));
+        let mut all = true;
+        for ((flows, sequences), payloads) in bursts {
+            let mut jobs: ArrayVec<DecryptJob<'_>, BURST> = ArrayVec::new();
+            for ((flow, sequence), payload) in flows.iter().zip(sequences).zip(payloads) {
+                jobs.push(DecryptJob::new(*flow, *sequence, payload));
+            }
+            decrypt_batch(&mut self.ours, &mut jobs, &mut self.worker, Timestamp::ZERO);
+            all &= jobs.iter().all(|job| job.outcome.is_ok());
+        }
+        all
+    }
+
+    fn peer(&mut self, sample: &mut Sample) -> bool {
+        let mut packets = sample.flows.iter().zip(&mut sample.payloads);
+        packets.all(|(flow, payload)| self.peer[*flow as usize].decrypt(payload))
+    }
+
+    fn is_right(plain: &[u8], done: &[u8]) -> bool {
+        plain[HEADER_LENGTH..] == done[HEADER_LENGTH..]
+    }
+}
+
+fn peers(flows: u32) -> Vec<Peer> {
+    (0..flows).map(|flow| Peer::new(start_key(flow))).collect()
+}
+
+fn encrypt_all(senders: &mut Senders, sample: &mut Sample) -> bool {
+    let bursts = sample
+        .flows
+        .chunks(BURST)
+        .zip(sample.payloads.chunks_mut(BURST));
+    let mut all = true;
+    for (flows, payloads) in bursts {
+        let mut jobs: ArrayVec<EncryptJob<'_>, BURST> = ArrayVec::new();
+        let mut headers: ArrayVec<&mut [u8], BURST> = ArrayVec::new();
+        for (flow, payload) in flows.iter().zip(payloads) {
+            let (header, frame) = payload.split_at_mut(HEADER_LENGTH);
+            headers.push(header);
+            jobs.push(EncryptJob::new(*flow, frame));
+        }
+        encrypt_batch(senders, &mut jobs);
+        for (place, job) in headers.into_iter().zip(&jobs) {
+            match job.header {
+                Some(header) => place.copy_from_slice(&header.to_bytes()),
+                None => all = false,
+            }
+        }
+    }
+    all
+}

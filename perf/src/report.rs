@@ -1,0 +1,150 @@
+//! What a scenario found: a table to read, and one line of JSON to keep.
+
+use std::fs;
+use std::path::PathBuf;
+
+use serde::Serialize;
+
+use crate::Outcome;
+use crate::load::{Load, PACKETS};
+use crate::measure::{Effort, Meter, Pairs, percentile};
+
+/// The clock at which rates are derived from cycles, so that they compare between machines.
+const DERIVED_AT_GHZ: f64 = 3.0;
+
+/// The figures of a scenario. Ratios are ours over the peer's speed; more is better.
+#[derive(Serialize)]
+pub(crate) struct Report {
+    scenario: &'static str,
+    peer: &'static str,
+    quick: bool,
+    samples_per_case: usize,
+    packets_per_sample: u32,
+    packets_verified: u64,
+    core_clock_ghz: f64,
+    ratio_64: f64,
+    ratio_512: f64,
+    ratio_1400: f64,
+    ratio_imix: f64,
+    cases: Vec<Case>,
+}
+
+/// One case of a scenario.
+#[derive(Serialize)]
+pub(crate) struct Case {
+    case: &'static str,
+    packet_octets: Load,
+    flows: u32,
+    cycles_per_packet_p50: f64,
+    cycles_per_packet_p1: f64,
+    cycles_per_packet_min: f64,
+    peer_cycles_per_packet_p50: f64,
+    peer_cycles_per_packet_p1: f64,
+    peer_cycles_per_packet_min: f64,
+    ratio: f64,
+    derived_mpps_at_3ghz: f64,
+    derived_gbit_per_s_at_3ghz: f64,
+}
+
+impl Case {
+    /// The figures of `pairs`.
+    pub(crate) fn new(case: &'static str, load: Load, flows: u32, pairs: &Pairs) -> Self {
+        let median = percentile(pairs.ours(), 50);
+        let packets_per_us = DERIVED_AT_GHZ * 1000.0 / median;
+        let bits = f64::from(load.sample_bits()) / f64::from(PACKETS);
+        Self {
+            case,
+            packet_octets: load,
+            flows,
+            cycles_per_packet_p50: rounded(median, 1),
+            cycles_per_packet_p1: rounded(percentile(pairs.ours(), 1), 1),
+            cycles_per_packet_min: rounded(percentile(pairs.ours(), 0), 1),
+            peer_cycles_per_packet_p50: rounded(percentile(pairs.peer(), 50), 1),
+            peer_cycles_per_packet_p1: rounded(percentile(pairs.peer(), 1), 1),
+            peer_cycles_per_packet_min: rounded(percentile(pairs.peer(), 0), 1),
+            ratio: rounded(pairs.ratio(), 3),
+            derived_mpps_at_3ghz: rounded(packets_per_us, 3),
+            derived_gbit_per_s_at_3ghz: rounded(packets_per_us * bits / 1000.0, 2),
+        }
+    }
+
+    fn print(&self) {
+        println!(
+            "{:>8} {:>5} B {:>5} flows {:>9.0} c/packet p50 {:>9.0} p1   peer {:>9.0} p50 {:>9.0} p1   ratio {:.3}",
+            self.case,
+            self.packet_octets.name(),
+            self.flows,
+            self.cycles_per_packet_p50,
+            self.cycles_per_packet_p1,
+            self.peer_cycles_per_packet_p50,
+            self.peer_cycles_per_packet_p1,
+            self.ratio,
+        );
+    }
+}
+
+/// The ratio of each load that stands for the scenario, in the order of [`Load::ALL`].
+pub(crate) type Headline = [f64; Load::ALL.len()];
+
+impl Report {
+    /// The report of a scenario whose every packet was checked.
+    pub(crate) fn new(
+        scenario: &'static str,
+        peer: &'static str,
+        effort: Effort,
+        meter: &Meter,
+        headline: Headline,
+        cases: Vec<Case>,
+    ) -> Self {
+        let [ratio_64, ratio_512, ratio_1400, ratio_imix] = headline.map(|ratio| rounded(ratio, 3));
+        let samples = cases.len() * effort.samples();
+        Self {
+            scenario,
+            peer,
+            quick: effort == Effort::Quick,
+            samples_per_case: effort.samples(),
+            packets_per_sample: PACKETS,
+            packets_verified: samples as u64 * u64::from(PACKETS),
+            core_clock_ghz: rounded(meter.core_ghz(), 3),
+            ratio_64,
+            ratio_512,
+            ratio_1400,
+            ratio_imix,
+            cases,
+        }
+    }
+
+    /// Prints the table and the line of JSON, and keeps the line in a file.
+    pub(crate) fn publish(&self, effort: Effort) -> Outcome<()> {
+        println!("\n{} beside: {}", self.scenario, self.peer);
+        for case in &self.cases {
+            case.print();
+        }
+        let line = serde_json::to_string(self)?;
+        let suffix = match effort {
+            Effort::Quick => ".quick.json",
+            Effort::Normal => ".json",
+        };
+        let folder = package().join("results");
+        fs::create_dir_all(&folder)?;
+        let unfinished = folder.join(format!("{}.tmp", self.scenario));
+        fs::write(&unfinished, serde_json::to_string_pretty(self)? + "\n")?;
+        fs::rename(
+            unfinished,
+            folder.join(format!("{}{suffix}", self.scenario)),
+        )?;
+        println!("{line}");
+        Ok(())
+    }
+}
+
+/// Where this package is: cargo says so, and without cargo we are in the root of the tree.
+fn package() -> PathBuf {
+    std::env::var_os("CARGO_MANIFEST_DIR").map_or_else(|| PathBuf::from("perf"), PathBuf::from)
+}
+
+/// With so many digits behind the point as mean something.
+fn rounded(value: f64, digits: i32) -> f64 {
+    let scale = 10f64.powi(digits);
+    (value * scale).round() / scale
+}
