@@ -104,6 +104,7 @@ impl World {
                 calls_per_source_max: 16,
             },
             setup_timeout: Duration::from_secs(30),
+            mtu_max: 1500,
             name_servers: NameServers::default(),
         };
         let mut counter = 0u8;
@@ -513,4 +514,25 @@ fn a_dead_client_is_not_waited_for_when_lcp_says_goodbye() {
     world.pass(bound + Duration::from_secs(1));
     assert_eq!(world.end_reason(), "link.echo_timeout");
     world.assert_all_given_back();
+}
+
+#[test]
+fn a_client_that_asks_for_calls_without_end_is_slowed_down() {
+    let mut world = World::new();
+    let id = world.connect();
+    world.receive(id, &control::start_request());
+    let mut refused = 0;
+    for _ in 0..200 {
+        world.receive(id, &control::call_request(5));
+        world.receive(id, &control::call_clear(5));
+        refused = world.sessions.refusals().get("call_rate");
+    }
+    assert!((100..200).contains(&refused), "{refused} of 200 at once");
+    world.pass(Duration::from_secs(2));
+    world.receive(id, &control::call_request(6));
+    assert_eq!(
+        world.sessions.refusals().get("call_rate"),
+        refused,
+        "and may call again later"
+    );
 }

@@ -9,14 +9,23 @@ use super::stats::FrameCount;
 use super::worker::Worker;
 use crate::flow::ring::Injected;
 use crate::flow::{
-    Authenticated, Encryption, FlowCommand, FlowKey, FlowReport, OpenCall, OpenRefusal,
+    Authenticated, Encryption, FlowCommand, FlowKey, FlowReport, FlowTotals, OpenCall, OpenRefusal,
 };
 use crate::mppe::catch_up::Budget;
 use crate::mppe::decrypt::DecryptState;
 use crate::mppe::encrypt::EncryptState;
-use crate::mppe::keys::{Mode, Strength};
+use crate::mppe::keys::{DownstreamKey, Mode, Strength, UpstreamKey};
 use crate::wire::ethernet::{TAG_LENGTH, TAG_OFFSET, TAGGED};
 use crate::wire::ipv4;
+
+/// Takes a start key out of the flow's record so that no copy stays behind in it: moving a value out
+/// does not clear its place.
+fn take_wiped<K>(place: &mut Option<K>, zero: K) -> Result<K, Refused> {
+    let key = place.replace(zero);
+    let taken = key.ok_or(Refused);
+    *place = None;
+    taken
+}
 
 /// The command named no flow, or asked for what the flow may not have.
 struct Refused;
@@ -65,7 +74,13 @@ impl<P: PortIo> Worker<P> {
     }
 
     fn close(&mut self, flow: FlowKey) -> Result<(), Refused> {
-        let slot = self.flows.find(flow).ok_or(Refused)?;
+        // Every Close is answered by Closed: the slow path counts its answers. A flow that could not
+        // be opened has carried nothing.
+        let Some(slot) = self.flows.find(flow) else {
+            let totals = FlowTotals::default();
+            self.exits.report(FlowReport::Closed { flow, totals });
+            return Ok(());
+        };
         // What was sent before this is on the bill.
         self.ports.flush();
         self.ports.forget(slot);
@@ -135,7 +150,7 @@ impl<P: PortIo> Worker<P> {
             .get_mut(slot)
             .filter(|flow| may_encrypt(flow))
             .ok_or(Refused)?;
-        let key = flow.upstream_key.take().ok_or(Refused)?;
+        let key = take_wiped(&mut flow.upstream_key, UpstreamKey::from_bytes([0; 16]))?;
         if let Some(previous) = &mut flow.decrypt {
             previous.wipe(&mut self.decrypt);
         }
@@ -153,7 +168,7 @@ impl<P: PortIo> Worker<P> {
         if !may_encrypt(flow) {
             return Err(Refused);
         }
-        let key = flow.downstream_key.take().ok_or(Refused)?;
+        let key = take_wiped(&mut flow.downstream_key, DownstreamKey::from_bytes([0; 16]))?;
         flow.encrypt = Some(EncryptState::new(key, Strength::Bits128, Mode::Stateless));
         Ok(())
     }

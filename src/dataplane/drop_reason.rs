@@ -40,6 +40,8 @@ counted_enum! {
         PuntPppPoliced => "punt_ppp_policed",
         /// Too many PPP control frames of one call.
         PuntPppCallPoliced => "punt_ppp_call_policed",
+        /// Too many packets of one call that only the kernel can take.
+        PuntInnerCallPoliced => "punt_inner_call_policed",
         /// The ring to the slow path is full.
         PuntRingFull => "punt_ring_full",
         /// Too long for the ring to the slow path.
@@ -57,6 +59,10 @@ counted_enum! {
         Ipv4Truncated => "ipv4_truncated",
         /// Outer packet: header checksum wrong.
         Ipv4Checksum => "ipv4_checksum",
+        /// GRE to an address of ours that is not in `server.listen`.
+        GreNotListening => "gre_not_listening",
+        /// From a port where only clients are, outside of any call, and not for us.
+        TransitFromAccessSide => "transit_from_access_side",
         /// For a client's address, but from a port where only clients are.
         PoolFromAccessSide => "pool_from_access_side",
 
@@ -100,8 +106,6 @@ counted_enum! {
 
         /// No PPP frame.
         PppMalformed => "ppp_malformed",
-        /// Encrypted user data of a network protocol that was never agreed.
-        PppProtocolRefused => "ppp_protocol_refused",
         /// Clear user data on a call that must be encrypted or is.
         PlaintextRefused => "plaintext_refused",
         /// Encrypted user data before decryption was armed.

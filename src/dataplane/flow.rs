@@ -14,6 +14,8 @@ use crate::wire::ipv4;
 
 /// Bytes that MPPE adds to a PPP frame: its header, and the protocol field inside (RFC 3078 §3).
 pub const MPPE_OVERHEAD: u16 = 4;
+/// IPv4 and TCP headers without options: a segment has the rest of a packet.
+const IPV4_AND_TCP_BYTES: u16 = 40;
 /// Bytes around the IP packet of a clear frame: outer IPv4, GRE with both numbers, PPP.
 pub const CLEAR_OVERHEAD: u16 = 20 + 16 + 4;
 
@@ -74,6 +76,8 @@ pub struct Flow {
     pub owed: Owed,
     /// PPP control frames to the slow path.
     pub control: Policer,
+    /// IP packets to the kernel.
+    pub exceptions: Policer,
     /// Keys from the client, once armed.
     pub decrypt: Option<DecryptState>,
     /// Keys to the client, once armed.
@@ -114,6 +118,7 @@ impl Flow {
             window: SequenceWindow::default(),
             owed: Owed::default(),
             control: Policer::default(),
+            exceptions: Policer::default(),
             decrypt: None,
             encrypt: None,
             upstream_key: None,
@@ -159,6 +164,19 @@ impl Flow {
         let link = self.mtu.saturating_sub(overhead);
         let path = path_mtu.saturating_sub(CLEAR_OVERHEAD + overhead);
         link.min(path).max(ipv4::MTU_MIN)
+    }
+
+    /// The largest TCP segment that fits the call in one piece, if the policy clamps at all; 0 for
+    /// none. What the client announces, and what is announced to it, is lowered to this.
+    #[inline]
+    #[must_use]
+    pub fn mss_max(&self) -> u16 {
+        let fits = self.packet_max(u16::MAX).saturating_sub(IPV4_AND_TCP_BYTES);
+        if self.permissions.downstream {
+            self.policy.mss_max.min(fits)
+        } else {
+            self.policy.mss_max
+        }
     }
 
     /// The client has acknowledged our packets up to `acknowledgment`. Numbers that we have not sent

@@ -94,6 +94,7 @@ impl<P: PortIo> Worker<P> {
             ..
         } = self;
         let (routes, now) = (routes.load(), exits.now);
+        let limit = (*control_rate, now);
         std::mem::swap(batch, &mut exits.entries.upstream);
         batch.stage(
             |packet| gre_input::run(packet, flows, view),
@@ -105,7 +106,7 @@ impl<P: PortIo> Worker<P> {
         );
         mppe_decrypt::run(batch, flows, decrypt, exits, view.implausible_frames_max);
         batch.stage(
-            |packet| inner_input::run(packet, flows, view, directory, routes),
+            |packet| inner_input::run(packet, flows, view, directory, routes, limit),
             |packet, verdict| exits.take(packet, verdict),
         );
         for packet in batch.packets().drain(..) {

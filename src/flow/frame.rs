@@ -1,9 +1,9 @@
 //! The bytes of one frame, by value: what crosses a ring is a copy, so that neither side ever holds
 //! the other's buffers and a stalled slow path cannot drain a port's pool.
 
-/// The longest frame that crosses a ring, in bytes: an Ethernet frame of MTU 1500 with a VLAN tag,
-/// or a PPP frame of the largest MRU that we negotiate.
-pub const FRAME_BYTES_MAX: usize = 1536;
+/// The longest frame that crosses a ring, in bytes: what a port's buffer holds, less the two bytes
+/// of the length here.
+pub const FRAME_BYTES_MAX: usize = 2046;
 
 /// A frame of at most [`FRAME_BYTES_MAX`] bytes.
 #[derive(Clone)]

@@ -122,6 +122,15 @@ impl Mirror {
         }
         for address in &self.current.addresses {
             builder = builder.local_address(address.address);
+            // Directed broadcast, and its old form with all host bits zero: the kernel delivers both
+            // to itself (RFC 1812 §5.3.5).
+            if (1..=30).contains(&address.prefix_length) {
+                let hosts = u32::MAX >> address.prefix_length;
+                let own = u32::from(address.address);
+                builder = builder
+                    .local_address((own | hosts).into())
+                    .local_address((own & !hosts).into());
+            }
         }
         for neighbour in self.current.neighbours.values() {
             let port = self.ports.get(&neighbour.ifindex);

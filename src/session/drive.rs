@@ -78,9 +78,9 @@ impl Sessions {
             }
             pptp::Event::CallCleared { peer_call_id } => {
                 let of_peer = |call: &CallRef| {
-                    self.calls
-                        .get(*call)
-                        .is_some_and(|call| call.peer_call_id == peer_call_id)
+                    self.calls.get(*call).is_some_and(|call| {
+                        call.peer_call_id == peer_call_id && call.state != CallState::Closing
+                    })
                 };
                 let found = self
                     .connections
@@ -98,6 +98,12 @@ impl Sessions {
     /// Outgoing-Call-Request: a Call ID, a link, and a question to the worker. The reply waits for
     /// the worker's answer, because the client may send GRE the moment it has our Call ID.
     fn place_call(&mut self, id: ConnectionId, peer_call_id: CallId, now: Timestamp) {
+        let Some(connection) = self.connections.get_mut(id) else {
+            return;
+        };
+        if !connection.may_call(now) {
+            return self.refuse_call(id, peer_call_id, "call_rate", now);
+        }
         let Some(connection) = self.connections.get(id) else {
             return;
         };
@@ -176,6 +182,7 @@ impl Sessions {
         };
         let peer = connection.peer;
         self.tell_control(id, refusal(peer_call_id), now);
+        self.tally.add("call", reason, 1);
         self.event(Event::CallRefused { peer, reason });
     }
 
@@ -233,7 +240,7 @@ impl Sessions {
                 ppp::Output::ForwardDownstream { peer_mru } => {
                     let command = FlowCommand::ForwardDownstream {
                         flow,
-                        mtu: peer_mru,
+                        mtu: peer_mru.min(self.config.mtu_max),
                     };
                     self.order(id, command, now);
                 }
@@ -388,6 +395,9 @@ impl Sessions {
         };
         if call.armed == Some(deadline) {
             call.armed = None;
+        }
+        if call.state == CallState::Closing {
+            return;
         }
         call.link.handle_timeout(now);
         let expired = call.deadline.is_some_and(|deadline| deadline <= now);

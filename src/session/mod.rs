@@ -149,6 +149,7 @@ impl Sessions {
             permit,
             host_name: String::new(),
             vendor_name: String::new(),
+            next_call_due: now,
             closing: false,
             armed: None,
         };

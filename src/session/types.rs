@@ -23,6 +23,8 @@ pub struct SessionConfig {
     pub limits: AdmissionLimits,
     /// From Outgoing-Call-Request to the network phase.
     pub setup_timeout: Duration,
+    /// The longest packet to a client, in bytes, whatever it says that it receives.
+    pub mtu_max: u16,
     /// What clients are told in IPCP.
     pub name_servers: NameServers,
 }

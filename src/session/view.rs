@@ -74,6 +74,16 @@ impl Sessions {
         self.connections.len()
     }
 
+    /// How many calls a worker has.
+    #[must_use]
+    pub fn calls_of(&self, worker: u8) -> usize {
+        let of_worker = |call: &super::Call| self.buckets.worker(call.flow.call_id) == worker;
+        self.calls
+            .iter()
+            .filter(|(_, call)| of_worker(call))
+            .count()
+    }
+
     /// How many calls there are, whatever their state.
     #[must_use]
     pub fn call_count(&self) -> usize {

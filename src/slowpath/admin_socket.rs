@@ -75,7 +75,10 @@ impl AdminSocket {
 
     /// Whether a client may have more for us.
     pub(super) fn has_work(&self) -> bool {
-        self.clients.iter().flatten().any(|client| client.readable)
+        self.clients
+            .iter()
+            .flatten()
+            .any(|client| client.readable && client.to_write.is_empty())
     }
 
     /// Accepts, answers and writes.

@@ -8,8 +8,10 @@ use std::time::Duration;
 use mio::{Events, Poll};
 
 use super::admin_socket::AdminSocket;
+use super::events::EventLog;
 use super::exception::ExceptionPath;
 use super::kernel_mirror::KernelMirror;
+use super::notify;
 use super::signals::StopRequests;
 use super::sockets::Sockets;
 use super::supervisor::Supervisor;
@@ -17,7 +19,6 @@ use super::token::{self, Source};
 use super::view::{PortInfo, ServerFacts, ServerView};
 use super::worker_link::WorkerLink;
 use super::worker_threads::WorkerThreads;
-use super::{events, notify};
 use crate::aaa::LocalUsers;
 use crate::clock::{MonotonicClock, Timestamp};
 use crate::flow::ring::{Doorbell, Punted};
@@ -32,6 +33,8 @@ const PUNT_BUDGET: usize = 256;
 const TURN_TIME_MAX: Duration = Duration::from_millis(5);
 /// The loop looks around at least this often.
 const SLEEP_TIME_MAX: Duration = Duration::from_millis(250);
+/// How soon a full command ring is looked at again.
+const RING_RETRY_TIME: Duration = Duration::from_millis(1);
 /// How long an orderly stop may take.
 const STOP_TIME_MAX: Duration = Duration::from_secs(5);
 
@@ -55,6 +58,9 @@ pub(super) struct EventLoop {
     pub(super) stop: StopRequests,
     pub(super) stopping_since: Option<Timestamp>,
     pub(super) slow_turns: u64,
+    pub(super) events: EventLog,
+    /// A command ring was full: its worker says nothing when there is room again.
+    pub(super) commands_wait: bool,
 }
 
 impl EventLoop {
@@ -90,9 +96,11 @@ impl EventLoop {
             self.sessions.stop(now);
         }
         self.carry_out(now);
+        self.commands_wait = false;
         for worker in &mut self.workers {
-            worker.deliver_commands(&mut self.sessions);
+            self.commands_wait |= worker.deliver_commands(&mut self.sessions);
         }
+        self.events.turn(now);
         self.serve_admin(now);
         self.supervisor.turn(&self.workers, now);
     }
@@ -127,11 +135,16 @@ impl EventLoop {
             self.sockets.poll_timeout(),
             self.supervisor.poll_timeout(),
         ];
+        let most = if self.commands_wait {
+            RING_RETRY_TIME
+        } else {
+            SLEEP_TIME_MAX
+        };
         let now = self.clock.now();
         let next = deadlines.into_iter().flatten().min();
-        next.map_or(SLEEP_TIME_MAX, |deadline| {
+        next.map_or(most, |deadline| {
             // The poll counts in milliseconds and rounds down: never wake just before a deadline.
-            (deadline.since(now) + Duration::from_micros(999)).min(SLEEP_TIME_MAX)
+            (deadline.since(now) + Duration::from_micros(999)).min(most)
         })
     }
 
@@ -195,7 +208,7 @@ impl EventLoop {
                 }
                 Output::LeaseSet { lease, flow } => self.directory.set(lease, flow),
                 Output::LeaseCleared { lease } => self.directory.clear(lease),
-                Output::Event(event) => events::log(&event),
+                Output::Event(event) => self.events.write(&event, now),
             }
         }
     }
@@ -227,8 +240,6 @@ impl EventLoop {
             return false;
         };
         let expired = self.clock.now().since(since) > STOP_TIME_MAX;
-        (self.sessions.is_empty() && self.sockets.poll_timeout().is_none())
-            || expired
-            || self.stop.count() > 1
+        (self.sessions.is_empty() && self.sockets.is_quiet()) || expired || self.stop.count() > 1
     }
 }

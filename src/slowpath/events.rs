@@ -1,9 +1,50 @@
 //! What happened to sessions, as log lines. No event carries a secret, so none can be logged.
 
+use crate::clock::Timestamp;
 use crate::session::Event;
 
+/// Lines in one second; whatever a flood of clients provokes, the loop does not wait for the log.
+const LINES_PER_S: u32 = 100;
+
+/// Writes events to the log, so many a second, and says how many it left out.
+#[derive(Default)]
+pub(super) struct EventLog {
+    second: u64,
+    lines: u32,
+    left_out: u64,
+}
+
+impl EventLog {
+    pub(super) fn write(&mut self, event: &Event, now: Timestamp) {
+        self.turn(now);
+        if self.lines >= LINES_PER_S {
+            self.left_out += 1;
+            return;
+        }
+        self.lines += 1;
+        log(event);
+    }
+
+    /// Closes the second that is over.
+    pub(super) fn turn(&mut self, now: Timestamp) {
+        let second = now.since(Timestamp::ZERO).as_secs();
+        if second == self.second {
+            return;
+        }
+        self.second = second;
+        self.lines = 0;
+        let left_out = std::mem::take(&mut self.left_out);
+        if left_out > 0 {
+            tracing::warn!(
+                left_out,
+                "more events in one second than are logged; see `pns show drops`"
+            );
+        }
+    }
+}
+
 /// Writes one event to the log.
-pub(super) fn log(event: &Event) {
+fn log(event: &Event) {
     match event {
         Event::ConnectionEstablished {
             peer,
@@ -82,5 +123,29 @@ fn log_call(event: &Event) {
         | Event::ConnectionClosed { .. }
         | Event::CallRefused { .. }
         | Event::CallOpened { .. } => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::{Ipv4Addr, SocketAddrV4};
+    use std::time::Duration;
+
+    #[test]
+    fn a_flood_is_cut_and_counted_and_the_next_second_is_free_again() {
+        let mut events = EventLog::default();
+        let peer = SocketAddrV4::new(Ipv4Addr::LOCALHOST, 1);
+        let event = Event::CallRefused {
+            peer,
+            reason: "call_rate",
+        };
+        let now = Timestamp::ZERO + Duration::from_secs(5);
+        for _ in 0..LINES_PER_S + 7 {
+            events.write(&event, now);
+        }
+        assert_eq!((events.lines, events.left_out), (LINES_PER_S, 7));
+        events.turn(now + Duration::from_secs(1));
+        assert_eq!((events.lines, events.left_out), (0, 0));
     }
 }

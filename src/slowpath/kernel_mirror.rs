@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::netlink::{GatewayKeeper, Monitor, Progress, Requests};
 use crate::clock::Timestamp;
-use crate::routing::{Mirror, Published};
+use crate::routing::{Mirror, Published, Snapshot};
 
 /// Datagrams of news read in one turn.
 const READ_BUDGET: usize = 64;
@@ -23,6 +23,8 @@ pub(super) struct KernelMirror {
     mirror: Mirror,
     keeper: GatewayKeeper,
     published: Published,
+    /// Snapshots that a worker may still hold: freed here, never on the packet path.
+    retired: Vec<Arc<Snapshot>>,
     news: bool,
     refreshed: Timestamp,
 }
@@ -42,6 +44,7 @@ impl KernelMirror {
             mirror,
             keeper: GatewayKeeper::default(),
             published,
+            retired: Vec::new(),
             news: true,
             refreshed: Timestamp::ZERO,
         };
@@ -80,7 +83,10 @@ impl KernelMirror {
         }
         if now.since(self.refreshed) >= REFRESH_INTERVAL {
             self.refreshed = now;
+            // After a failure nothing new may come of itself: look again.
+            self.news = true;
             self.refresh();
+            self.retired.retain(|old| Arc::strong_count(old) > 1);
         }
     }
 
@@ -88,7 +94,7 @@ impl KernelMirror {
         let Some(snapshot) = self.mirror.snapshot_if_changed() else {
             return;
         };
-        self.published.store(Arc::new(snapshot));
+        self.retired.push(self.published.swap(Arc::new(snapshot)));
         if let Err(error) = self.keeper.update(&self.mirror, &mut self.requests) {
             tracing::warn!(%error, "cannot ask the kernel to keep a gateway resolved");
         }

@@ -34,6 +34,7 @@ pub(super) fn session_config(config: &Config) -> SessionConfig {
         link: Arc::new(link_config(config)),
         limits: limits(config),
         setup_timeout: server.setup_timeout,
+        mtu_max: config.ppp.mtu_max,
         name_servers: name_servers(config),
     }
 }

@@ -15,6 +15,10 @@ use crate::session::{ConnectionId, Sessions};
 
 /// Bytes read from one socket in one turn of the loop, so that none starves the others.
 const READ_BUDGET_BYTES: usize = 16 * 1024;
+/// Sockets read in one turn; the others keep their place in the queue.
+const READ_SOCKETS_BUDGET: usize = 64;
+/// How soon accepting is tried again after it failed.
+const ACCEPT_RETRY_TIME: Duration = Duration::from_secs(1);
 /// Connections accepted in one turn.
 const ACCEPT_BUDGET: usize = 64;
 /// How long a socket whose last words are written stays open: closing at once while the client's
@@ -44,6 +48,8 @@ pub(super) struct Sockets {
     /// Sockets that had more than their budget.
     runnable: VecDeque<ConnectionId>,
     lingering: VecDeque<(Timestamp, TcpStream)>,
+    /// When listeners that could not accept are tried again.
+    retry_accept_at: Option<Timestamp>,
 }
 
 impl Sockets {
@@ -76,6 +82,7 @@ impl Sockets {
             sockets: Vec::new(),
             runnable: VecDeque::new(),
             lingering: VecDeque::new(),
+            retry_accept_at: None,
         })
     }
 
@@ -110,18 +117,33 @@ impl Sockets {
         !self.runnable.is_empty() || self.listeners.iter().any(|listener| listener.ready)
     }
 
-    /// When the next lingering socket is to be closed.
+    /// When the next lingering socket is to be closed, or a listener tried again.
     #[must_use]
     pub(super) fn poll_timeout(&self) -> Option<Timestamp> {
-        self.lingering.front().map(|(deadline, _)| *deadline)
+        let lingering = self.lingering.front().map(|(deadline, _)| *deadline);
+        [lingering, self.retry_accept_at]
+            .into_iter()
+            .flatten()
+            .min()
+    }
+
+    /// Whether no socket lingers.
+    pub(super) fn is_quiet(&self) -> bool {
+        self.lingering.is_empty()
     }
 
     /// Accepts and reads within this turn's budget, and closes what has lingered.
     pub(super) fn turn(&mut self, registry: &Registry, sessions: &mut Sessions, now: Timestamp) {
+        if self.retry_accept_at.is_some_and(|at| at <= now) {
+            self.retry_accept_at = None;
+            self.listeners
+                .iter_mut()
+                .for_each(|listener| listener.ready = true);
+        }
         for index in 0..self.listeners.len() {
             self.accept(index, registry, sessions, now);
         }
-        for _ in 0..self.runnable.len() {
+        for _ in 0..self.runnable.len().min(READ_SOCKETS_BUDGET) {
             if let Some(id) = self.runnable.pop_front() {
                 self.read(id, sessions, now);
             }
@@ -198,8 +220,11 @@ impl Sockets {
                     return;
                 }
                 Err(error) => {
-                    // The client gave up, or we are out of descriptors: the next turn tries again.
+                    // Out of descriptors, most likely: the kernel says nothing new when some are
+                    // free again, so we look again soon, and not at once.
                     tracing::warn!(%error, "cannot accept a control connection");
+                    listener.ready = false;
+                    self.retry_accept_at = Some(now + ACCEPT_RETRY_TIME);
                     return;
                 }
             };

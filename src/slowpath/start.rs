@@ -10,6 +10,7 @@ use mio::{Poll, Waker};
 
 use super::admin_socket::AdminSocket;
 use super::event_loop::EventLoop;
+use super::events::EventLog;
 use super::exception::ExceptionPath;
 use super::kernel::Kernel;
 use super::ports::{self, OpenPorts};
@@ -89,6 +90,8 @@ fn start(config: &Config) -> Result<EventLoop, StartError> {
         directory: writer,
         stopping_since: None,
         slow_turns: 0,
+        events: EventLog::default(),
+        commands_wait: false,
         poll,
         clock,
         doorbell,

@@ -132,11 +132,7 @@ impl ServerView<'_> {
             FrameCount::PuntedPpp,
         ];
         let age = self.now.since(stats.heartbeat());
-        let flows = self
-            .sessions
-            .views()
-            .filter(|call| call.worker == worker.index)
-            .count();
+        let flows = self.sessions.calls_of(worker.index);
         let idle = turns.saturating_sub(busy);
         let state = match (age > STALL_TIME, busy) {
             (true, _) => "stalled",

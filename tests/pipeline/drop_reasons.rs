@@ -5,7 +5,7 @@ use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use pns::dataplane::memory_port::MemoryFrame;
-use pns::dataplane::{DropReason, FrameCount, PuntLimits};
+use pns::dataplane::{DropReason, PuntLimits};
 use pns::flow::ring::Injected;
 use pns::flow::{Encryption, FlowCommand, FlowKey, FrameBytes, OpenCall};
 use pns::wire::call_id::CallId;
@@ -142,6 +142,21 @@ fn ipv4_scenario(reason: DropReason) -> Lab {
         DropReason::Ipv4TotalLength => outer_with(3, 19),
         DropReason::Ipv4Truncated => outer_with(3, 200),
         DropReason::Ipv4Checksum => outer_with(10, 1),
+        DropReason::GreNotListening => {
+            let gre = packets::gre(CallId::new(7), Some(1), None, &[]);
+            let packet = ip(ipv4::protocol::GRE, lease(2), GATEWAY, &gre);
+            received(
+                ACCESS,
+                &packets::frame(ACCESS_MAC, HOST_MAC, ether_type::IPV4, &packet),
+            )
+        }
+        DropReason::TransitFromAccessSide => {
+            let packet = udp(Ipv4Addr::new(198, 51, 100, 77), HOST, 10);
+            received(
+                ACCESS,
+                &packets::frame(ACCESS_MAC, HOST_MAC, ether_type::IPV4, &packet),
+            )
+        }
         DropReason::PoolFromAccessSide => {
             let packet = udp(HOST, lease(102), 10);
             received(
@@ -298,6 +313,21 @@ fn punt_scenario(reason: DropReason) -> Lab {
             };
             policed(limits, &to_us(&udp(peer, HOST, 10)))
         }
+        DropReason::PuntInnerCallPoliced => {
+            let limits = PuntLimits {
+                ppp_frames_per_call_per_s: 1,
+                ..all
+            };
+            let mut lab = with_limits(limits);
+            let mut client = lab.dial(7, 2, policy(Encryption::Off));
+            for _ in 0..2 {
+                let mut header = ipv4::Header::plain(ipv4::protocol::UDP, client.lease, HOST, 8);
+                header.time_to_live = 1;
+                let packet = ip_with(header, &[], &[0; 8]);
+                client.send(&mut lab, &packet);
+            }
+            lab
+        }
         DropReason::PuntPppPoliced | DropReason::PuntPppCallPoliced => {
             let limits = if reason == DropReason::PuntPppPoliced {
                 PuntLimits {
@@ -375,22 +405,6 @@ fn gre_scenario(reason: DropReason) -> Lab {
 fn ppp_scenario(reason: DropReason) -> Lab {
     match reason {
         DropReason::PppMalformed => ppp(&[0xff, 3, 0xc0]),
-        // An IPv6 header without payload, encrypted like any packet.
-        DropReason::PppProtocolRefused => {
-            let (mut lab, mut client) = dialled(Lab::single(), Encryption::Required);
-            let mut inner = vec![0x00, 0x57, 0x60];
-            inner.resize(2 + 40, 0);
-            let ppp = client.wrap_inside(inner);
-            let frame = client.ppp(&ppp);
-            lab.push(0, ACCESS, &frame);
-            lab.settle();
-            assert_eq!(
-                lab.frames(FrameCount::PuntedPpp),
-                0,
-                "not the slow path's business"
-            );
-            lab
-        }
         DropReason::PlaintextRefused => ppp(&[0xff, 3, 0x00, 0x21, 0x45]),
         DropReason::MppeNotArmed => {
             let (mut lab, mut client) = dialled(Lab::single(), Encryption::Off);

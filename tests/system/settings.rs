@@ -92,6 +92,7 @@ pub(crate) fn sessions(setup: Setup) -> (Sessions, LocalUsers) {
             calls_per_source_max: 128,
         },
         setup_timeout: Duration::from_secs(30),
+        mtu_max: 1500,
         name_servers: NameServers::default(),
     };
     let mut state = setup.seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;

@@ -144,9 +144,11 @@ impl Inner {
 
     fn configure_device(&self, config: &PortConfig) -> Result<(), Error> {
         let info = self.info()?;
-        let asked = config.rx_queues.max(config.tx_queues);
-        let available = info.max_rx_queues.min(info.max_tx_queues);
-        if asked > available {
+        let both = [
+            (config.rx_queues, info.max_rx_queues),
+            (config.tx_queues, info.max_tx_queues),
+        ];
+        if let Some((asked, available)) = both.into_iter().find(|(asked, most)| asked > most) {
             return Err(Error::TooManyQueues {
                 port: self.name.clone(),
                 asked,

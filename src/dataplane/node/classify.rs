@@ -106,7 +106,15 @@ fn ipv4_input<F: Frame>(
         return steer(view, Entry::Downstream);
     }
     if routes.lookup(header.destination) == NextHop::Local {
-        return punt(local_class(packet, view));
+        return if header.protocol == protocol::GRE {
+            Verdict::Drop(DropReason::GreNotListening)
+        } else {
+            punt(local_class(packet, view))
+        };
+    }
+    // Whoever is on the clients' side reaches the network behind us by a call, or not at all.
+    if side == Side::Access {
+        return Verdict::Drop(DropReason::TransitFromAccessSide);
     }
     punt(PuntClass::Exception)
 }

@@ -59,7 +59,7 @@ pub(in crate::dataplane) fn run<F: Frame>(
         // The classifier has left packets without hops to the kernel.
         ipv4::decrement_ttl(packet.frame.bytes_mut());
     }
-    clamp(packet, flow.policy.mss_max);
+    clamp(packet, flow.mss_max());
     Verdict::Next
 }
 

@@ -3,18 +3,42 @@
 //! Whether the destination is another client is decided before anything else can take the packet out
 //! of the fast path, so that no option, TTL or fragment goes round isolation.
 
+use crate::clock::Timestamp;
 use crate::dataplane::batch::{Entry, Origin, Packet, Punt, PuntClass, Verdict};
 use crate::dataplane::config::View;
 use crate::dataplane::drop_reason::DropReason;
 use crate::dataplane::flow_table::FlowTable;
 use crate::dataplane::frame::Frame;
+use crate::dataplane::policer::Rate;
 use crate::routing::{Directory, NextHop, Snapshot};
 use crate::wire::ipv4::{self, protocol};
 use crate::wire::tcp_mss;
 
-/// An IPv4 packet of a client.
+/// An IPv4 packet of a client. What only the kernel can take is limited for each call, so that one
+/// client's odd packets leave room for the others'.
 #[inline]
 pub(in crate::dataplane) fn run<F: Frame>(
+    packet: &mut Packet<F>,
+    flows: &mut FlowTable,
+    view: &View,
+    directory: &mut Directory,
+    routes: &Snapshot,
+    limit: (Rate, Timestamp),
+) -> Verdict {
+    let verdict = judge(packet, flows, view, directory, routes);
+    if !matches!(verdict, Verdict::Punt(_)) {
+        return verdict;
+    }
+    let (rate, now) = limit;
+    let flow = flows.get_mut(packet.meta.flow);
+    if flow.is_some_and(|flow| flow.exceptions.allow(rate, now)) {
+        verdict
+    } else {
+        Verdict::Drop(DropReason::PuntInnerCallPoliced)
+    }
+}
+
+fn judge<F: Frame>(
     packet: &mut Packet<F>,
     flows: &mut FlowTable,
     view: &View,
@@ -36,12 +60,13 @@ pub(in crate::dataplane) fn run<F: Frame>(
         return Verdict::Drop(DropReason::SourceNotLease);
     }
     let policy = flow.policy;
+    let mss_max = flow.mss_max();
     if let Some(owner) = directory.owner(header.destination) {
         if !policy.client_to_client {
             return Verdict::Drop(DropReason::ClientToClientRefused);
         }
         let worker = view.buckets.worker(owner.call_id);
-        return to_client(packet, worker, policy.mss_max);
+        return to_client(packet, worker, mss_max);
     }
     let next_hop = routes.lookup(header.destination);
     if next_hop == NextHop::Local {
@@ -57,7 +82,7 @@ pub(in crate::dataplane) fn run<F: Frame>(
     if directory.contains(header.destination) {
         return Verdict::Drop(DropReason::NoLease);
     }
-    to_network(packet, next_hop, policy.mss_max)
+    to_network(packet, next_hop, mss_max)
 }
 
 /// To another client, who may be another worker's.

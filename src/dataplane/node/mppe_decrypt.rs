@@ -100,8 +100,8 @@ fn strip<F: Frame>(packet: &mut Packet<F>) -> Verdict {
             packet.frame.trim_front(front);
             Verdict::Next
         }
-        // IPv6, since nothing else looks like a packet: IPv6CP was rejected, so nobody may send it.
-        _ => Verdict::Drop(DropReason::PppProtocolRefused),
+        // Nothing else looks like a packet to `mppe::plausible`.
+        _ => Verdict::Drop(DropReason::PppMalformed),
     }
 }
 

@@ -274,11 +274,13 @@ impl Monitor {
             NetlinkPayload::Done(done) if answers_dump && done.code == 0 => self.next_dump(mirror),
             NetlinkPayload::Done(done) if answers_dump => {
                 let error = io::Error::from_raw_os_error(done.code.saturating_abs());
+                self.phase = Phase::Pending;
                 Err(during("netlink dump", &error))
             }
             // The dump has begun all the same, and goes on as the socket is read.
             NetlinkPayload::Error(error) if error.raw_code() == -libc::ENOBUFS => Ok(()),
             NetlinkPayload::Error(error) if error.code.is_some() => {
+                self.phase = Phase::Pending;
                 Err(during("netlink dump", &error.to_io()))
             }
             NetlinkPayload::Done(_)
