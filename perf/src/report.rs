@@ -42,6 +42,7 @@ pub(crate) struct Case {
     peer_cycles_per_packet_p1: f64,
     peer_cycles_per_packet_min: f64,
     ratio: f64,
+    ratio_p1: f64,
     derived_mpps_at_3ghz: f64,
     derived_gbit_per_s_at_3ghz: f64,
 }
@@ -50,6 +51,7 @@ impl Case {
     /// The figures of `pairs`.
     pub(crate) fn new(case: &'static str, load: Load, flows: u32, pairs: &Pairs) -> Self {
         let median = percentile(pairs.ours(), 50);
+        let (quiet, peer_quiet) = (percentile(pairs.ours(), 1), percentile(pairs.peer(), 1));
         let packets_per_us = DERIVED_AT_GHZ * 1000.0 / median;
         let bits = f64::from(load.sample_bits()) / f64::from(PACKETS);
         Self {
@@ -57,12 +59,13 @@ impl Case {
             packet_octets: load,
             flows,
             cycles_per_packet_p50: rounded(median, 1),
-            cycles_per_packet_p1: rounded(percentile(pairs.ours(), 1), 1),
+            cycles_per_packet_p1: rounded(quiet, 1),
             cycles_per_packet_min: rounded(percentile(pairs.ours(), 0), 1),
             peer_cycles_per_packet_p50: rounded(percentile(pairs.peer(), 50), 1),
-            peer_cycles_per_packet_p1: rounded(percentile(pairs.peer(), 1), 1),
+            peer_cycles_per_packet_p1: rounded(peer_quiet, 1),
             peer_cycles_per_packet_min: rounded(percentile(pairs.peer(), 0), 1),
             ratio: rounded(pairs.ratio(), 3),
+            ratio_p1: rounded(peer_quiet / quiet, 3),
             derived_mpps_at_3ghz: rounded(packets_per_us, 3),
             derived_gbit_per_s_at_3ghz: rounded(packets_per_us * bits / 1000.0, 2),
         }
@@ -70,7 +73,8 @@ impl Case {
 
     fn print(&self) {
         println!(
-            "{:>8} {:>5} B {:>5} flows {:>9.0} c/packet p50 {:>9.0} p1   peer {:>9.0} p50 {:>9.0} p1   ratio {:.3}",
+            "{:>8} {:>5} B {:>5} flows {:>8.0} p50 {:>8.0} p1, peer {:>8.0} p50 {:>8.0} p1, \
+             ratio {:.3}, of p1 {:.3}",
             self.case,
             self.packet_octets.name(),
             self.flows,
@@ -79,6 +83,7 @@ impl Case {
             self.peer_cycles_per_packet_p50,
             self.peer_cycles_per_packet_p1,
             self.ratio,
+            self.ratio_p1,
         );
     }
 }
@@ -116,7 +121,10 @@ impl Report {
 
     /// Prints the table and the line of JSON, and keeps the line in a file.
     pub(crate) fn publish(&self, effort: Effort) -> Outcome<()> {
-        println!("\n{} beside: {}", self.scenario, self.peer);
+        println!(
+            "\n{}, cycles per packet; peer: {}",
+            self.scenario, self.peer
+        );
         for case in &self.cases {
             case.print();
         }
