@@ -16,7 +16,7 @@ use pns::mppe::chain::initial_session_key;
 use pns::mppe::decrypt::{DecryptState, DecryptWorker};
 use pns::mppe::encrypt::EncryptState;
 use pns::mppe::keys::{Mode, StartKeys, Strength};
-use pns::mppe::plausible::plausible_ppp;
+use pns::mppe::plausible::{Agreed, plausible_ppp};
 use pns::mppe::rc4::Rc4;
 use pns::mppe::skipped::KeyId;
 use pns::wire::mppe::Header;
@@ -178,7 +178,8 @@ fn take_apart(name: &str) -> (usize, usize) {
         sequence_before(&frames, false),
     );
     let mut upstream =
-        DecryptState::new(receive.upstream, strength, mode, id(1), before.0, budget());
+        DecryptState::new(receive.upstream, strength, mode, id(1), before.0, budget())
+            .agreeing(Agreed::Ipv4AndIpv6);
     let mut downstream = DecryptState::new_for_client(
         receive.downstream,
         strength,
@@ -186,7 +187,8 @@ fn take_apart(name: &str) -> (usize, usize) {
         id(2),
         before.1,
         budget(),
-    );
+    )
+    .agreeing(Agreed::Ipv4AndIpv6);
     let mut server = EncryptState::new(send.downstream, strength, mode);
     let mut client = EncryptState::new_for_client(send.upstream, strength, mode);
     let mut worker = DecryptWorker::new(1, budget());
@@ -241,7 +243,8 @@ fn the_pings_inside_are_the_ones_that_were_sent() {
         id(1),
         sequence_before(&frames, true),
         budget(),
-    );
+    )
+    .agreeing(Agreed::Ipv4AndIpv6);
     let mut worker = DecryptWorker::new(1, budget());
     let mut pings = 0;
     for frame in frames
@@ -289,7 +292,7 @@ fn the_first_key_of_a_40_bit_session_is_ours() {
         let mut plain = first.payload[2..].to_vec();
         Rc4::new(key.first_chunk::<8>().unwrap()).apply(&mut plain);
         assert!(
-            plausible_ppp(&plain, plain.len()),
+            plausible_ppp(&plain, plain.len(), Agreed::Ipv4AndIpv6),
             "from the client: {from_client}"
         );
     }

@@ -225,10 +225,11 @@ impl Flow {
         counters: Option<&FlowCounters>,
         now: Timestamp,
     ) {
-        self.window.follow(sequence, steps_max);
+        let missing = self.window.follow(sequence, steps_max);
         self.owe(now);
         if let Some(counters) = counters {
             counters.heard(now.as_nanos());
+            counters.lost(u64::from(missing));
         }
     }
 

@@ -120,12 +120,15 @@ impl SequenceWindow {
     }
 
     /// Moves up to a frame that proves nothing about itself, if it is at most `steps_max` ahead. Its
-    /// number is not taken: a frame of the same number that proves itself is still in time.
+    /// number is not taken: a frame of the same number that proves itself is still in time. Answers
+    /// how many frames are missing before it.
     #[inline]
-    pub fn follow(&mut self, sequence: u32, steps_max: u32) {
-        if let Place::Ahead(ahead) = self.place(sequence, steps_max) {
-            self.advance(ahead);
-        }
+    pub fn follow(&mut self, sequence: u32, steps_max: u32) -> u32 {
+        let Place::Ahead(ahead) = self.place(sequence, steps_max) else {
+            return 0;
+        };
+        self.advance(ahead);
+        ahead - 1
     }
 
     fn advance(&mut self, ahead: u32) {

@@ -12,7 +12,7 @@ use crate::counted_enum;
 use crate::mppe::catch_up::{Budget, UnfinishedWalks};
 use crate::mppe::chain::{Chain, Link};
 use crate::mppe::keys::{DownstreamKey, Mode, Strength, UpstreamKey};
-use crate::mppe::plausible::{PREFIX_LENGTH, plausible_ppp};
+use crate::mppe::plausible::{Agreed, PREFIX_LENGTH, plausible_ppp};
 use crate::mppe::rc4::Rc4;
 use crate::mppe::skipped::{KEPT_BACK, KeyId, SkippedKeys};
 use crate::mppe::trail::Trail;
@@ -57,6 +57,7 @@ pub struct DecryptState {
     budget: Budget,
     /// The GRE sequence number of the newest decrypted frame.
     sequence: u32,
+    agreed: Agreed,
 }
 
 impl DecryptState {
@@ -79,7 +80,14 @@ impl DecryptState {
             decrypted: 0,
             budget,
             sequence,
+            agreed: Agreed::Ipv4,
         }
+    }
+
+    /// Also takes encrypted IPv6 for a packet.
+    #[must_use]
+    pub fn agreeing(self, agreed: Agreed) -> Self {
+        Self { agreed, ..self }
     }
 
     /// The client's side: frames from the server.
@@ -99,6 +107,7 @@ impl DecryptState {
             decrypted: 0,
             budget,
             sequence,
+            agreed: Agreed::Ipv4,
         }
     }
 
@@ -188,7 +197,13 @@ impl DecryptState {
         let mut link = self.chain.committed.duplicate();
         if nearest == 1 {
             self.chain.step(&mut link, &mut worker.rc4);
-            if open(&self.chain, &link.session_key, frame, &mut worker.rc4) {
+            if open(
+                &self.chain,
+                &link.session_key,
+                frame,
+                &mut worker.rc4,
+                self.agreed,
+            ) {
                 self.commit(link, sequence);
                 return Ok(());
             }
@@ -235,7 +250,13 @@ impl DecryptState {
                 worker.unfinished.save(self.id, base, sequence, &trail.link);
                 return Err(DecryptRefusal::BudgetExhausted);
             }
-            if open(&self.chain, &trail.link.session_key, frame, &mut worker.rc4) {
+            if open(
+                &self.chain,
+                &trail.link.session_key,
+                frame,
+                &mut worker.rc4,
+                self.agreed,
+            ) {
                 break;
             }
             trail.resume(worker.unfinished.find(self.id, base, sequence));
@@ -271,7 +292,7 @@ impl DecryptState {
         let position = newest.position - back;
         let key = worker.skipped.find(self.id, position).map(Zeroizing::new);
         let key = key.ok_or(DecryptRefusal::KeyGone)?;
-        if !open(&self.chain, &key, frame, &mut worker.rc4) {
+        if !open(&self.chain, &key, frame, &mut worker.rc4, self.agreed) {
             return Err(DecryptRefusal::Implausible);
         }
         worker.skipped.wipe(self.id, position);
@@ -391,7 +412,13 @@ const fn distance(link: &Link, count: CoherencyCount) -> u64 {
 }
 
 /// Decrypts `frame` in place if it comes out as a packet; otherwise it stays as it was.
-fn open(chain: &Chain, session_key: &[u8; 16], frame: &mut [u8], rc4: &mut Rc4) -> bool {
+fn open(
+    chain: &Chain,
+    session_key: &[u8; 16],
+    frame: &mut [u8],
+    rc4: &mut Rc4,
+    agreed: Agreed,
+) -> bool {
     let length = frame.len();
     let (start, rest) = frame.split_at_mut(length.min(PREFIX_LENGTH));
     let mut scratch = [0u8; PREFIX_LENGTH];
@@ -399,7 +426,7 @@ fn open(chain: &Chain, session_key: &[u8; 16], frame: &mut [u8], rc4: &mut Rc4) 
     prefix.copy_from_slice(start);
     chain.key(rc4, session_key);
     rc4.apply(prefix);
-    if !plausible_ppp(prefix, length) {
+    if !plausible_ppp(prefix, length, agreed) {
         return false;
     }
     start.copy_from_slice(prefix);

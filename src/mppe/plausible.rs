@@ -1,16 +1,28 @@
 //! Whether a decrypted frame looks like one that a peer encrypted.
 //!
 //! MPPE has no integrity check. A forged frame decrypts to noise, and what tells noise from a
-//! packet is the packet itself: the protocol field of IPv4, the IP version, header length, total
-//! length and header checksum. Noise passes about once in 2^40 frames (2^32 with a compressed
-//! protocol field). IPv6 has no checksum: noise would pass about once in 2^17 frames, and every pass
-//! would move the call's keys. So IPv6 is no packet here while IPv6CP is rejected.
+//! packet is the packet itself: a protocol that was agreed, the IP version, header length, total
+//! length and, for IPv4, the header checksum. Noise passes as IPv4 about once in 2^40 frames (2^32
+//! with a compressed protocol field). IPv6 has no checksum: noise passes as IPv6 about once in 2^17
+//! frames, and every pass moves the call's keys. So IPv6 is a packet only on a link that agreed on it.
 
 /// How much of a frame [`plausible_ppp`] needs to see: the protocol field and the longest IPv4
 /// header.
 pub const PREFIX_LENGTH: usize = 64;
 
 const IPV4: u8 = 0x21;
+const IPV6: u8 = 0x57;
+
+/// The network protocols that a link has agreed on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Agreed {
+    /// IPCP alone: what PNS negotiates.
+    #[default]
+    Ipv4,
+    /// IPCP and IPv6CP: what a recorded session may have.
+    Ipv4AndIpv6,
+}
 
 /// Whether a decrypted PPP frame of `length` bytes that starts with `prefix` is a packet.
 ///
@@ -18,7 +30,7 @@ const IPV4: u8 = 0x21;
 /// compressed to one byte whether or not that was negotiated (RFC 1661 §6.5). Bytes after the
 /// packet are padding (RFC 1661 §5).
 #[must_use]
-pub fn plausible_ppp(prefix: &[u8], length: usize) -> bool {
+pub fn plausible_ppp(prefix: &[u8], length: usize, agreed: Agreed) -> bool {
     let (protocol, packet, field_length) = match prefix {
         [0, protocol, packet @ ..] if protocol & 1 == 1 => (*protocol, packet, 2),
         [protocol, packet @ ..] if protocol & 1 == 1 => (*protocol, packet, 1),
@@ -27,6 +39,7 @@ pub fn plausible_ppp(prefix: &[u8], length: usize) -> bool {
     let available = length.saturating_sub(field_length);
     match protocol {
         IPV4 => plausible_ipv4(packet, available),
+        IPV6 => agreed == Agreed::Ipv4AndIpv6 && plausible_ipv6(packet, available),
         _ => false,
     }
 }
@@ -47,6 +60,15 @@ fn plausible_ipv4(packet: &[u8], available: usize) -> bool {
     packet
         .get(..header_length)
         .is_some_and(|header| ones_complement_sum(header) == 0xffff)
+}
+
+/// RFC 8200 §3.
+fn plausible_ipv6(packet: &[u8], available: usize) -> bool {
+    let [version, _, _, _, length_high, length_low, ..] = packet else {
+        return false;
+    };
+    let payload_length = usize::from(u16::from_be_bytes([*length_high, *length_low]));
+    version >> 4 == 6 && payload_length + 40 <= available
 }
 
 /// RFC 1071 over an even number of bytes.
@@ -71,9 +93,21 @@ mod tests {
         0, 0, 0, 0,
     ];
 
+    fn agreed_on(agreed: Agreed, frame: &[u8]) -> bool {
+        plausible_ppp(
+            &frame[..frame.len().min(PREFIX_LENGTH)],
+            frame.len(),
+            agreed,
+        )
+    }
+
+    fn framed6(protocol: &[u8], packet: &[u8]) -> bool {
+        agreed_on(Agreed::Ipv4AndIpv6, &[protocol, packet].concat())
+    }
+
     fn framed(protocol: &[u8], packet: &[u8]) -> bool {
         let frame = [protocol, packet].concat();
-        plausible_ppp(&frame[..frame.len().min(PREFIX_LENGTH)], frame.len())
+        agreed_on(Agreed::Ipv4, &frame)
     }
 
     #[test]
@@ -119,13 +153,14 @@ mod tests {
     fn ipv6_needs_its_version_and_length() {
         let mut packet = vec![0x60, 0, 0, 0, 0, 8];
         packet.resize(48, 0);
-        assert!(framed(&[0, 0x57], &packet));
-        assert!(framed(&[0x57], &packet));
+        assert!(framed6(&[0, 0x57], &packet));
+        assert!(!framed(&[0, 0x57], &packet), "only where it was agreed");
+        assert!(framed6(&[0x57], &packet));
         packet[5] = 9;
-        assert!(!framed(&[0, 0x57], &packet));
+        assert!(!framed6(&[0, 0x57], &packet));
         packet[5] = 8;
         packet[0] = 0x40;
-        assert!(!framed(&[0, 0x57], &packet));
-        assert!(!framed(&[0, 0x57], &packet[..5]));
+        assert!(!framed6(&[0, 0x57], &packet));
+        assert!(!framed6(&[0, 0x57], &packet[..5]));
     }
 }

@@ -104,9 +104,13 @@ fn fragments(pieces: &[(u8, u16, usize, usize)]) -> Lab {
 
 /// A lab that has sent two frames of a class of which one may pass.
 fn policed(limits: PuntLimits, frame: &[u8]) -> Lab {
+    policed_at(ACCESS, limits, frame)
+}
+
+fn policed_at(port: u8, limits: PuntLimits, frame: &[u8]) -> Lab {
     let mut lab = with_limits(limits);
     for _ in 0..2 {
-        lab.push(0, ACCESS, frame);
+        lab.push(0, port, frame);
     }
     lab.settle();
     assert_eq!(lab.punted.len(), 1);
@@ -280,6 +284,22 @@ fn port_scenario(reason: DropReason) -> Lab {
     }
 }
 
+/// Two packets for the kernel where one call may send one a second.
+fn inner_punts_of_one_call(all: PuntLimits) -> Lab {
+    let mut lab = with_limits(PuntLimits {
+        ppp_frames_per_call_per_s: 1,
+        ..all
+    });
+    let mut client = lab.dial(7, 2, policy(Encryption::Off));
+    for _ in 0..2 {
+        let mut header = ipv4::Header::plain(ipv4::protocol::UDP, client.lease, HOST, 28);
+        header.time_to_live = 1;
+        let packet = ip_with(header, &[], &[0; 8]);
+        client.send(&mut lab, &packet);
+    }
+    lab
+}
+
 fn punt_scenario(reason: DropReason) -> Lab {
     let to_us = |packet: &[u8]| packets::frame(ACCESS_MAC, HOST_MAC, ether_type::IPV4, packet);
     let peer = Ipv4Addr::new(198, 51, 100, 2);
@@ -311,23 +331,12 @@ fn punt_scenario(reason: DropReason) -> Lab {
                 exception_frames_per_s: 10,
                 ..all
             };
-            policed(limits, &to_us(&udp(peer, HOST, 10)))
+            // From the clients' side it would not even be considered.
+            let packet = udp(HOST, Ipv4Addr::new(203, 0, 113, 9), 10);
+            let frame = packets::frame(NETWORK_MAC, HOST_MAC, ether_type::IPV4, &packet);
+            policed_at(NETWORK, limits, &frame)
         }
-        DropReason::PuntInnerCallPoliced => {
-            let limits = PuntLimits {
-                ppp_frames_per_call_per_s: 1,
-                ..all
-            };
-            let mut lab = with_limits(limits);
-            let mut client = lab.dial(7, 2, policy(Encryption::Off));
-            for _ in 0..2 {
-                let mut header = ipv4::Header::plain(ipv4::protocol::UDP, client.lease, HOST, 8);
-                header.time_to_live = 1;
-                let packet = ip_with(header, &[], &[0; 8]);
-                client.send(&mut lab, &packet);
-            }
-            lab
-        }
+        DropReason::PuntInnerCallPoliced => inner_punts_of_one_call(all),
         DropReason::PuntPppPoliced | DropReason::PuntPppCallPoliced => {
             let limits = if reason == DropReason::PuntPppPoliced {
                 PuntLimits {
