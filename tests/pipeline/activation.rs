@@ -265,3 +265,19 @@ fn a_closing_worker_still_sends_what_was_queued_before() {
     );
     assert_eq!(lab.frames(FrameCount::ControlOut), 1);
 }
+
+#[test]
+fn what_a_port_sends_after_the_end_of_a_call_is_not_billed_to_the_next_one() {
+    let mut lab = Lab::single();
+    let client = lab.dial(7, 2, policy(Encryption::Required));
+    lab.set_room(ACCESS, 0);
+    let packet = udp(HOST, client.lease, 50);
+    lab.push_from_network(&packet);
+    lab.settle();
+    assert_eq!(lab.close(&client).downstream_packets, 0);
+    let next = lab.open(8, 3);
+    lab.set_room(ACCESS, 1000);
+    lab.settle();
+    assert_eq!(lab.sent(ACCESS).len(), 1, "what was encrypted still leaves");
+    assert_eq!(lab.close(&next).downstream_packets, 0);
+}

@@ -365,7 +365,7 @@ fn punt_scenario(reason: DropReason) -> Lab {
             lab
         }
         DropReason::PuntTooLong => {
-            let frame = packets::frame([0xff; 6], HOST_MAC, ether_type::ARP, &[0; 1600]);
+            let frame = packets::frame([0xff; 6], HOST_MAC, ether_type::ARP, &[0; 2040]);
             received(ACCESS, &frame)
         }
         _ => panic!("no scenario for {reason}"),

@@ -254,3 +254,21 @@ fn wrong_keys_are_reported_once() {
         [FlowReport::DecryptionFailing { flow }]
     );
 }
+
+#[test]
+fn a_true_frame_in_between_says_that_the_keys_are_right() {
+    let mut victim = Victim::new();
+    for number in 0..200_u32 {
+        let count = u16::try_from(victim.client.sequence - 1).unwrap();
+        let noise = encrypted_noise(count, number);
+        let forged = victim.client.numbered(victim.client.sequence, &noise);
+        victim.lab.push(0, ACCESS, &forged);
+        if number % 60 == 59 {
+            victim.lab.settle();
+            let packet = udp(victim.client.lease, HOST, 20);
+            victim.client.send(&mut victim.lab, &packet);
+        }
+    }
+    victim.lab.settle();
+    assert_eq!(victim.lab.reports(), []);
+}

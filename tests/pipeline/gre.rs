@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use pns::dataplane::{DropReason, FrameCount};
 use pns::flow::Encryption;
+use pns::flow::ring::Punted;
 
 use crate::client::{Client, Received};
 use crate::lab::{ACCESS, HOST, Lab, policy};
@@ -72,6 +73,20 @@ fn s4_1_trailing_padding_is_no_part_of_the_payload() {
     assert_eq!(sent.len(), 2);
     assert!(sent.iter().all(|sent| sent.len() == packet.len()));
     assert_eq!(lab.drops(), []);
+}
+
+#[test]
+fn s4_1_padding_behind_a_control_frame_does_not_reach_the_slow_path() {
+    let mut lab = Lab::new();
+    let client = lab.open(7, 2);
+    let mut gre = packets::gre(client.key.call_id, Some(0), None, &[0xc0, 0x21, 9, 1, 0, 4]);
+    gre.extend_from_slice(&[0xee; 9]);
+    lab.push(0, ACCESS, &client.outer(&gre));
+    lab.settle();
+    match lab.punted.as_slice() {
+        [Punted::Ppp { frame, .. }] => assert_eq!(frame.as_slice(), [0xc0, 0x21, 9, 1, 0, 4]),
+        other => panic!("{} frames", other.len()),
+    }
 }
 
 #[test]

@@ -18,4 +18,5 @@ mod gre;
 mod isolation;
 mod lab;
 mod packets;
+mod ports;
 mod workers;
