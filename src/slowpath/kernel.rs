@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::Ipv4Addr;
+use std::sync::Arc;
 
 use mio::{Interest, Registry};
 
@@ -12,6 +13,7 @@ use super::tap::Tap;
 use super::tun::{TUN_NAME, Tun};
 use super::{sysctl, token};
 use crate::config::{self, Config};
+use crate::flow::ring::Doorbell;
 use crate::routing::{Mirror, Prefix};
 
 /// Metric of the routes that we add: worse than what an operator or a routing daemon adds.
@@ -27,7 +29,11 @@ pub(super) struct Kernel {
 impl Kernel {
     /// Makes the interfaces, gives them their addresses and routes, and reads the kernel's tables.
     /// `macs` are the Ethernet addresses of the ports.
-    pub(super) fn open(config: &Config, macs: &[[u8; 6]]) -> Result<Self, StartError> {
+    pub(super) fn open(
+        config: &Config,
+        macs: &[[u8; 6]],
+        doorbell: &Arc<Doorbell>,
+    ) -> Result<Self, StartError> {
         if let Err(error) = sysctl::enable_forwarding() {
             tracing::warn!(%error, "cannot switch on IPv4 forwarding: exceptions end here");
         }
@@ -41,8 +47,9 @@ impl Kernel {
         }
         let tun = open_tun(config, &mut requests)?;
         mirror.bind_tun(tun.ifindex());
+        let doorbell = Arc::clone(doorbell);
         let monitor = Monitor::open().map_err(during("cannot follow netlink"))?;
-        let mirror = KernelMirror::start(monitor, requests, mirror)
+        let mirror = KernelMirror::start(monitor, requests, mirror, move || doorbell.ring())
             .map_err(during("cannot read the kernel's routes"))?;
         Ok(Self { taps, tun, mirror })
     }

@@ -10,6 +10,7 @@ use crate::ppp::link::LinkConfig;
 use crate::pptp::ControlConfig;
 use crate::session::admission::AdmissionLimits;
 use crate::session::{Capacity, SessionConfig};
+use crate::wire::pptp::Framing;
 
 /// IPv4 and TCP headers without options: an MSS is the MTU less these.
 const IPV4_AND_TCP_HEADER_BYTES: u16 = 40;
@@ -24,6 +25,7 @@ pub(super) fn session_config(config: &Config) -> SessionConfig {
         control: Arc::new(ControlConfig {
             host_name: server.host_name.clone(),
             vendor_name: server.vendor_name.clone(),
+            framing: Framing(server.framing.bits()),
             establish_timeout: server.setup_timeout,
             echo_interval: server.echo_interval,
             echo_timeout: server.echo_timeout,

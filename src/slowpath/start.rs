@@ -53,7 +53,7 @@ fn start(config: &Config) -> Result<EventLoop, StartError> {
     if let Some(core) = config.workers.control_core {
         worker_threads::pin(core);
     }
-    let mut kernel = Kernel::open(config, &macs)?;
+    let mut kernel = Kernel::open(config, &macs, &doorbell)?;
     kernel.register(poll.registry())?;
     let (writer, owners) = directory(&pool_ranges(config));
     let shared = Shared {

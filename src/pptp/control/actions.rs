@@ -6,7 +6,7 @@ use crate::clock::Timestamp;
 use crate::pptp::call::{CallAction, CallInput, Calls};
 use crate::wire::call_id::CallId;
 use crate::wire::pptp::{
-    Bearer, CallDisconnectNotify, DisconnectResult, EchoReply, EchoRequest, EchoResult, Framing,
+    Bearer, CallDisconnectNotify, DisconnectResult, EchoReply, EchoRequest, EchoResult,
     GeneralError, IncomingCallReply, IncomingCallResult, Message, OutgoingCallReply,
     OutgoingCallRequest, OutgoingCallResult, PROTOCOL_VERSION, SetLinkInfo,
     StartControlConnectionReply, StartControlConnectionRequest, StartResult,
@@ -48,7 +48,7 @@ impl Control {
             protocol_version: PROTOCOL_VERSION,
             result_code,
             error_code: GeneralError::NONE,
-            framing_capabilities: Framing::EITHER,
+            framing_capabilities: self.config.framing,
             bearer_capabilities: Bearer::EITHER,
             maximum_channels: self.config.maximum_channels,
             firmware_revision: FIRMWARE_REVISION,

@@ -15,6 +15,8 @@ pub struct ControlConfig {
     pub host_name: String,
     /// What we call ourselves there; cut at 64 octets.
     pub vendor_name: String,
+    /// Framing Capabilities that we announce (RFC 2637 §2.2).
+    pub framing: Framing,
     /// How long a client may take to establish the control connection, and how long it may then
     /// be without an established call (RFC 2637 §3.1.4 says 60 s for the former).
     pub establish_timeout: Duration,
@@ -37,6 +39,7 @@ impl Default for ControlConfig {
         Self {
             host_name: String::new(),
             vendor_name: "pns".to_owned(),
+            framing: Framing::EITHER,
             establish_timeout: Duration::from_secs(60),
             echo_interval: Duration::from_secs(60),
             echo_timeout: Duration::from_secs(60),
