@@ -146,6 +146,8 @@ pub enum Entry {
 pub enum PuntClass {
     /// TCP of control connections.
     Control,
+    /// The first segment of a new control connection.
+    Opening,
     /// ARP.
     Arp,
     /// Everything else for our own addresses.
@@ -158,13 +160,14 @@ pub enum PuntClass {
 
 impl PuntClass {
     /// How many classes there are.
-    pub const COUNT: usize = 5;
+    pub const COUNT: usize = 6;
 
     /// Where frames of this class are counted.
     #[must_use]
     pub const fn count(self) -> FrameCount {
         match self {
             Self::Control => FrameCount::PuntedControl,
+            Self::Opening => FrameCount::PuntedOpening,
             Self::Arp => FrameCount::PuntedArp,
             Self::Local => FrameCount::PuntedLocal,
             Self::Exception => FrameCount::PuntedException,
@@ -177,6 +180,7 @@ impl PuntClass {
     pub const fn policed(self) -> DropReason {
         match self {
             Self::Control => DropReason::PuntControlPoliced,
+            Self::Opening => DropReason::PuntOpeningPoliced,
             Self::Arp => DropReason::PuntArpPoliced,
             Self::Local => DropReason::PuntLocalPoliced,
             Self::Exception => DropReason::PuntExceptionPoliced,

@@ -30,6 +30,8 @@ counted_enum! {
 
         /// Too many frames of the control connections for the slow path.
         PuntControlPoliced => "punt_control_policed",
+        /// Too many new control connections for the slow path.
+        PuntOpeningPoliced => "punt_opening_policed",
         /// Too many ARP frames for the slow path.
         PuntArpPoliced => "punt_arp_policed",
         /// Too many frames to our own addresses for the slow path.

@@ -48,6 +48,9 @@ pub(super) struct ExitsParts<F> {
     pub(super) counters: CounterArena,
 }
 
+/// New control connections get one in so many of the frames of control connections.
+const OPENING_SHARE: u32 = 10;
+
 impl<F: Frame> Exits<F> {
     pub(super) fn new(parts: ExitsParts<F>) -> Self {
         let limits = parts.limits;
@@ -62,6 +65,9 @@ impl<F: Frame> Exits<F> {
             reports: parts.reports,
             rates: [
                 rate(limits.control_frames_per_s),
+                // A flood of new connections must leave room for those that exist: their clients'
+                // calls end with them.
+                rate(limits.control_frames_per_s.div_ceil(OPENING_SHARE)),
                 rate(limits.arp_frames_per_s),
                 rate(limits.local_frames_per_s),
                 rate(limits.exception_frames_per_s),

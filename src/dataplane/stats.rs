@@ -25,6 +25,8 @@ counted_enum! {
         Sent => "sent",
         /// Leaves: a frame of a control connection, to the kernel.
         PuntedControl => "punted_control",
+        /// Leaves: the first segment of a new control connection, to the kernel.
+        PuntedOpening => "punted_opening",
         /// Leaves: ARP, to the kernel.
         PuntedArp => "punted_arp",
         /// Leaves: for our own addresses, to the kernel.

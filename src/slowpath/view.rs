@@ -126,6 +126,7 @@ impl ServerView<'_> {
         let entered = FrameCount::ALL.iter().filter(|place| place.enters());
         let punted = [
             FrameCount::PuntedControl,
+            FrameCount::PuntedOpening,
             FrameCount::PuntedArp,
             FrameCount::PuntedLocal,
             FrameCount::PuntedException,

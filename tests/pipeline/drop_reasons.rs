@@ -300,18 +300,26 @@ fn inner_punts_of_one_call(all: PuntLimits) -> Lab {
     lab
 }
 
+/// Two TCP segments with these flags for the control port, where so many may pass in a second.
+fn control_segments(control_frames_per_s: u32, flags: u8) -> Lab {
+    let limits = PuntLimits {
+        control_frames_per_s,
+        ..PuntLimits::default()
+    };
+    let peer = Ipv4Addr::new(198, 51, 100, 2);
+    let segment = packets::tcp(peer, LOCAL, 1723, flags, 1460);
+    let frame = packets::frame(ACCESS_MAC, HOST_MAC, ether_type::IPV4, &segment);
+    policed(limits, &frame)
+}
+
 fn punt_scenario(reason: DropReason) -> Lab {
     let to_us = |packet: &[u8]| packets::frame(ACCESS_MAC, HOST_MAC, ether_type::IPV4, packet);
     let peer = Ipv4Addr::new(198, 51, 100, 2);
     let all = PuntLimits::default();
     match reason {
-        DropReason::PuntControlPoliced => {
-            let limits = PuntLimits {
-                control_frames_per_s: 10,
-                ..all
-            };
-            policed(limits, &to_us(&packets::tcp(peer, LOCAL, 1723, 2, 1460)))
-        }
+        DropReason::PuntControlPoliced => control_segments(10, 0x10),
+        // New connections get a tenth: of 20 frames a second one at once.
+        DropReason::PuntOpeningPoliced => control_segments(20, 2),
         DropReason::PuntArpPoliced => policed(
             PuntLimits {
                 arp_frames_per_s: 10,

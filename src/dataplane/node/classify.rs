@@ -10,7 +10,7 @@ use crate::dataplane::frame::Frame;
 use crate::dataplane::port::{PortConfig, Side};
 use crate::routing::{Directory, NextHop, Snapshot};
 use crate::wire::ethernet::{self, TAG_LENGTH, TAG_OFFSET, ether_type};
-use crate::wire::field::u16_at;
+use crate::wire::field::{u8_at, u16_at};
 use crate::wire::ipv4::{self, protocol};
 
 /// A received Ethernet frame.
@@ -133,6 +133,11 @@ fn strip<F: Frame>(packet: &mut Packet<F>) {
         .truncate(usize::from(packet.meta.ip.total_length));
 }
 
+/// Where a TCP header has its flags, and two of them (RFC 9293 §3.1).
+const TCP_FLAGS: usize = 13;
+const TCP_SYN: u8 = 0x02;
+const TCP_ACK: u8 = 0x10;
+
 /// TCP to the control port is more important than anything else that is ours. Later fragments have
 /// no port; control messages are never fragmented.
 fn local_class<F: Frame>(packet: &Packet<F>, view: &View) -> PuntClass {
@@ -142,10 +147,11 @@ fn local_class<F: Frame>(packet: &Packet<F>, view: &View) -> PuntClass {
     let is_control = header.protocol == protocol::TCP
         && header.fragment_offset == 0
         && port == Some(view.control_port);
-    if is_control {
-        PuntClass::Control
-    } else {
-        PuntClass::Local
+    let flags = u8_at(packet.frame.bytes(), segment + TCP_FLAGS).unwrap_or(0);
+    match is_control {
+        true if flags & (TCP_SYN | TCP_ACK) == TCP_SYN => PuntClass::Opening,
+        true => PuntClass::Control,
+        false => PuntClass::Local,
     }
 }
 
