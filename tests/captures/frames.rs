@@ -1,12 +1,15 @@
-//! PPP frames out of a recorded session: just enough of Ethernet, IPv4, enhanced GRE and PPP.
+//! PPP frames out of a recorded session.
 
 use std::fs::File;
+use std::net::Ipv4Addr;
 use std::path::Path;
 
 use pcap_file::pcapng::{Block, PcapNgReader};
+use pns::wire::ethernet::{self, ether_type};
+use pns::wire::{gre, ipv4, ppp};
 
 /// The client of every recording.
-const CLIENT: [u8; 4] = [198, 51, 100, 2];
+const CLIENT: Ipv4Addr = Ipv4Addr::new(198, 51, 100, 2);
 
 /// One PPP frame as it crossed the wire.
 pub(crate) struct PppFrame {
@@ -43,34 +46,26 @@ pub(crate) fn ppp_frames(name: &str) -> Vec<PppFrame> {
         .collect()
 }
 
+/// Through the codecs of the product, which refuse nothing that real peers send.
 fn ppp_frame(packet: &[u8]) -> Option<PppFrame> {
-    let ip = packet.get(14..)?;
-    if packet[12..14] != [0x08, 0x00] || ip.get(9) != Some(&47) {
+    let ethernet = ethernet::Header::parse(packet).unwrap();
+    if ethernet.ether_type != ether_type::IPV4 {
         return None;
     }
-    let header_length = usize::from(ip[0] & 0x0f) * 4;
-    let gre = &ip[header_length..];
-    assert_eq!(gre[1] & 0x7f, 0x01, "enhanced GRE is version 1");
-    assert_eq!(gre[2..4], [0x88, 0x0b], "enhanced GRE carries PPP");
-    let length = usize::from(u16::from_be_bytes([gre[4], gre[5]]));
-    let (has_sequence, has_ack) = (gre[0] & 0x10 != 0, gre[1] & 0x80 != 0);
-    if !has_sequence || length == 0 {
+    let packet = &packet[ethernet.length()..];
+    let ip = ipv4::Header::parse(packet).unwrap();
+    if ip.protocol != ipv4::protocol::GRE {
         return None;
     }
-    let sequence = u32::from_be_bytes(*gre[8..].first_chunk().unwrap());
-    let start = if has_ack { 16 } else { 12 };
-    let mut frame = &gre[start..start + length];
-    frame = frame.strip_prefix(&[0xff, 0x03]).unwrap_or(frame);
-    let (protocol, payload) = match frame {
-        [low, rest @ ..] if low & 1 == 1 => (u16::from(*low), rest),
-        [high, low, rest @ ..] => (u16::from_be_bytes([*high, *low]), rest),
-        _ => return None,
-    };
-    let from_client = ip[12..16] == CLIENT;
+    let packet = &packet[usize::from(ip.header_length)..usize::from(ip.total_length)];
+    let gre = gre::Header::parse(packet).unwrap();
+    let sequence = gre.sequence.filter(|_| gre.payload_length > 0)?;
+    let payload = &packet[gre.length()..][..usize::from(gre.payload_length)];
+    let frame = ppp::Frame::parse(payload).unwrap();
     Some(PppFrame {
-        from_client,
+        from_client: ip.source == CLIENT,
         sequence,
-        protocol,
-        payload: payload.to_vec(),
+        protocol: frame.protocol.0,
+        payload: frame.payload.to_vec(),
     })
 }
