@@ -18,7 +18,7 @@
 //!                                 port tx                  port tx
 //! ```
 //!
-//! Whatever does not reach the next node ends in [`super::exits`], which counts it.
+//! Whatever does not reach the next node ends in `exits`, which counts it.
 
 use super::batch::{BURST, Verdict};
 use super::node::{

@@ -10,7 +10,7 @@
 //!   handle_timeout ----------------+                  +--> poll_timeout
 //! ```
 //!
-//! Whatever ends a call, [`teardown`] is the one way out, with one typed [`EndReason`].
+//! Whatever ends a call, `teardown` is the one way out, with one typed [`EndReason`].
 
 pub mod admission;
 mod call;

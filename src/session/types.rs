@@ -31,11 +31,11 @@ pub struct SessionConfig {
 
 /// Something for the world outside.
 pub enum Output {
-    /// [`Sessions::pending`] has bytes for this connection.
+    /// [`super::Sessions::pending`] has bytes for this connection.
     Transmit(ConnectionId),
-    /// Write what is pending, then close the socket and call [`Sessions::forget`].
+    /// Write what is pending, then close the socket and call [`super::Sessions::forget`].
     Close(ConnectionId),
-    /// A peer wants to be let in: answer with [`Sessions::decide`].
+    /// A peer wants to be let in: answer with [`super::Sessions::decide`].
     Ask {
         /// The call that asks.
         call: CallRef,
