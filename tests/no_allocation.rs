@@ -6,9 +6,6 @@
     reason = "a test that meets the unexpected has to fail"
 )]
 
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
-
 use pns::dataplane::FrameCount;
 use pns::flow::{Encryption, FlowCommand, FlowPolicy, FrameBytes};
 
@@ -25,41 +22,16 @@ mod lab;
 #[expect(dead_code, reason = "shared with the tests of the pipeline")]
 mod packets;
 
-/// Counts the allocations of each thread.
-struct Counting;
-
-thread_local! {
-    static ALLOCATIONS: Cell<u64> = const { Cell::new(0) };
-}
-
-#[expect(unsafe_code, reason = "an allocator is unsafe by its trait")]
-// SAFETY: everything is passed to the system's allocator unchanged.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        // A thread that is ending has no counter any more.
-        let _ended = ALLOCATIONS.try_with(|count| count.set(count.get() + 1));
-        // SAFETY: the caller's promises are the system allocator's.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        // SAFETY: the caller's promises are the system allocator's.
-        unsafe { System.dealloc(pointer, layout) }
-    }
-}
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
-
 /// Turns every worker some times, and answers the allocations that this took.
 fn turn(lab: &mut Lab) -> u64 {
-    let before = ALLOCATIONS.get();
-    for _ in 0..8 {
-        for worker in &mut lab.workers {
-            worker.turn(lab.now);
+    let counted = allocation_counter::measure(|| {
+        for _ in 0..8 {
+            for worker in &mut lab.workers {
+                worker.turn(lab.now);
+            }
         }
-    }
-    ALLOCATIONS.get() - before
+    });
+    counted.count_total
 }
 
 fn watched() -> (Lab, Vec<client::Client>) {
@@ -80,9 +52,10 @@ fn watched() -> (Lab, Vec<client::Client>) {
 
 #[test]
 fn the_counter_counts() {
-    let before = ALLOCATIONS.get();
-    drop(Box::new(1));
-    assert_eq!(ALLOCATIONS.get(), before + 1);
+    let counted = allocation_counter::measure(|| {
+        drop(std::hint::black_box(Box::new(1)));
+    });
+    assert_eq!(counted.count_total, 1);
 }
 
 #[test]

@@ -260,8 +260,7 @@ fn unsafe_lives_in_the_dpdk_crates() {
             let code = line.split("//").next().unwrap_or_default();
             let opens = ["unsafe {", "unsafe fn", "unsafe impl", "unsafe extern"];
             let quoted = source.path == "tests/tidy.rs";
-            let counting_allocator = source.path == "tests/no_allocation.rs";
-            if !quoted && !counting_allocator && opens.iter().any(|word| code.contains(word)) {
+            if !quoted && opens.iter().any(|word| code.contains(word)) {
                 offences.push(format!("{}:{}: {}", source.path, number + 1, code.trim()));
             }
         }
@@ -323,16 +322,8 @@ fn only_aaa_makes_the_proof_of_authentication() {
 }
 
 #[test]
-fn nothing_is_left_for_later_and_no_machine_is_named() {
-    let words = [
-        "todo!(",
-        "unimplemented!(",
-        "FIXME",
-        "TODO",
-        "/work/",
-        "/tmp/wt",
-        "#[ignore",
-    ];
+fn nothing_is_left_for_later() {
+    let words = ["todo!(", "unimplemented!(", "FIXME", "TODO", "#[ignore"];
     let mut offences = Vec::new();
     for source in product(&["src", "dpdk/src", "perf/src", "tests", "benches"]) {
         if source.path == "tests/tidy.rs" {
