@@ -479,6 +479,7 @@ fn a_stop_ends_every_call_with_lcp_then_our_call_id_then_tcp() {
         .sessions
         .accept(SocketAddrV4::new(CLIENT, 1), SERVER, world.now);
     assert!(refused.is_err(), "nobody is admitted after the stop");
+    assert_eq!(world.sessions.refusals().get("stopping"), 1);
 }
 
 #[test]
@@ -535,4 +536,28 @@ fn a_client_that_asks_for_calls_without_end_is_slowed_down() {
         refused,
         "and may call again later"
     );
+}
+
+#[test]
+fn what_reaches_no_call_is_counted() {
+    let mut world = World::new();
+    let peer = SocketAddrV4::new(CLIENT, 40_000);
+    let elsewhere = Ipv4Addr::new(198, 51, 100, 9);
+    assert!(world.sessions.accept(peer, elsewhere, world.now).is_err());
+    let nobody = FlowKey::new(0, pns::wire::call_id::CallId::new(9));
+    world.sessions.frame(nobody, &[0xc0, 0x21], world.now);
+    world.silent = true;
+    let id = world.connect();
+    world.receive(id, &control::start_request());
+    world.receive(id, &control::call_request(7));
+    let opening = world.flow.unwrap();
+    world.sessions.frame(opening, &[0xc0, 0x21], world.now);
+    let refusals = world.sessions.refusals();
+    for reason in [
+        "local_address_unknown",
+        "frame_without_call",
+        "frame_out_of_state",
+    ] {
+        assert_eq!(refusals.get(reason), 1, "{reason}");
+    }
 }

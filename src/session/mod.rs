@@ -132,9 +132,11 @@ impl Sessions {
             .iter()
             .position(|address| *address == local_address);
         let local = local.and_then(|position| u16::try_from(position).ok());
-        let local = local.ok_or(AcceptRefusal::LocalAddressUnknown)?;
+        let Some(local) = local else {
+            return Err(self.refuse_connection(AcceptRefusal::LocalAddressUnknown));
+        };
         if self.stopping {
-            return Err(AcceptRefusal::Stopping);
+            return Err(self.refuse_connection(AcceptRefusal::Stopping));
         }
         let permit = self
             .admission
@@ -159,6 +161,12 @@ impl Sessions {
         self.touched_connections.push_back(id);
         self.settle(now);
         Ok(id)
+    }
+
+    /// Counts a refusal that no limit has counted.
+    fn refuse_connection(&mut self, refusal: AcceptRefusal) -> AcceptRefusal {
+        self.tally.add("admission", refusal.name(), 1);
+        refusal
     }
 
     /// Bytes have arrived on a control connection.
@@ -231,9 +239,10 @@ impl Sessions {
 
     /// A PPP control frame of a call, from its protocol field on.
     pub fn frame(&mut self, flow: FlowKey, frame: &[u8], now: Timestamp) {
-        let Some(id) = self.call_of(flow) else { return };
-        let Some(call) = self.calls.get_mut(id) else {
-            return;
+        // A call may end while its last frames are in the ring.
+        let id = self.call_of(flow);
+        let Some((id, call)) = id.and_then(|id| Some((id, self.calls.get_mut(id)?))) else {
+            return self.tally.add("call", "frame_without_call", 1);
         };
         match call.state {
             CallState::Negotiating | CallState::Network | CallState::Terminating => {
@@ -241,7 +250,9 @@ impl Sessions {
                 self.touched_calls.push_back(id);
                 self.settle(now);
             }
-            CallState::Opening | CallState::Closing => {}
+            CallState::Opening | CallState::Closing => {
+                self.tally.add("call", "frame_out_of_state", 1)
+            }
         }
     }
 
@@ -276,12 +287,14 @@ impl Sessions {
                 continue;
             };
             let flow = call.flow;
-            let command = call.next_order().and_then(|order| order.into_command(flow));
+            let order = call.next_order();
             if call.has_orders() {
                 ready.push_back(id);
             }
-            if command.is_some() {
-                return command;
+            let Some(order) = order else { continue };
+            match order.into_command(flow) {
+                Some(command) => return Some(command),
+                None => self.tally.add("call", "frame_too_long", 1),
             }
         }
         None
