@@ -14,7 +14,7 @@ use crate::flow::{
 use crate::mppe::catch_up::Budget;
 use crate::mppe::decrypt::DecryptState;
 use crate::mppe::encrypt::EncryptState;
-use crate::mppe::keys::{DownstreamKey, Mode, Strength, UpstreamKey};
+use crate::mppe::keys::{DownstreamKey, Suite, UpstreamKey};
 use crate::wire::ethernet::{TAG_LENGTH, TAG_OFFSET, TAGGED};
 use crate::wire::ipv4;
 
@@ -46,8 +46,8 @@ impl<P: PortIo> Worker<P> {
                 flow,
                 authenticated,
             } => self.authorise(flow, authenticated),
-            FlowCommand::ArmUpstream { flow } => self.arm_upstream(flow),
-            FlowCommand::ArmDownstream { flow } => self.arm_downstream(flow),
+            FlowCommand::ArmUpstream { flow, suite } => self.arm_upstream(flow, suite),
+            FlowCommand::ArmDownstream { flow, suite } => self.arm_downstream(flow, suite),
             FlowCommand::ForwardUpstream { flow, lease } => self.authorised(flow).map(|flow| {
                 flow.lease = lease;
                 flow.permissions.upstream = true;
@@ -140,7 +140,7 @@ impl<P: PortIo> Worker<P> {
         Ok(())
     }
 
-    fn arm_upstream(&mut self, flow: FlowKey) -> Result<(), Refused> {
+    fn arm_upstream(&mut self, flow: FlowKey, suite: Suite) -> Result<(), Refused> {
         let now = self.exits.now;
         let limit = self.catch_up_per_flow;
         let id = self.flows.new_key_id();
@@ -157,19 +157,19 @@ impl<P: PortIo> Worker<P> {
         // Encrypted frames come after everything that was heard so far.
         let heard = flow.window.newest().unwrap_or(0);
         let budget = Budget::new(limit.most, limit.steps_per_s, now);
-        let (strength, mode) = (Strength::Bits128, Mode::Stateless);
+        let Suite { strength, mode } = suite;
         flow.decrypt = Some(DecryptState::new(key, strength, mode, id, heard, budget));
         flow.implausible = 0;
         Ok(())
     }
 
-    fn arm_downstream(&mut self, flow: FlowKey) -> Result<(), Refused> {
+    fn arm_downstream(&mut self, flow: FlowKey, suite: Suite) -> Result<(), Refused> {
         let flow = self.authorised(flow)?;
         if !may_encrypt(flow) {
             return Err(Refused);
         }
         let key = take_wiped(&mut flow.downstream_key, DownstreamKey::from_bytes([0; 16]))?;
-        flow.encrypt = Some(EncryptState::new(key, Strength::Bits128, Mode::Stateless));
+        flow.encrypt = Some(EncryptState::new(key, suite.strength, suite.mode));
         Ok(())
     }
 

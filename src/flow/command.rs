@@ -4,6 +4,7 @@
 use std::net::Ipv4Addr;
 
 use super::{Authenticated, FlowKey, FrameBytes};
+use crate::mppe::keys::Suite;
 use crate::wire::call_id::CallId;
 
 /// The ends of a call as GRE sees them.
@@ -54,11 +55,15 @@ pub enum FlowCommand {
     ArmUpstream {
         /// The call.
         flow: FlowKey,
+        /// What frames from the client are encrypted with.
+        suite: Suite,
     },
     /// CCP has reached Opened: encrypt frames to the client.
     ArmDownstream {
         /// The call.
         flow: FlowKey,
+        /// What frames to the client are encrypted with.
+        suite: Suite,
     },
     /// Forward what the client sends from `lease`. Precedes every Configure-Ack of IPCP that the
     /// client could open on.
@@ -90,8 +95,8 @@ impl FlowCommand {
             Self::Open { flow, .. }
             | Self::Frame { flow, .. }
             | Self::Authorise { flow, .. }
-            | Self::ArmUpstream { flow }
-            | Self::ArmDownstream { flow }
+            | Self::ArmUpstream { flow, .. }
+            | Self::ArmDownstream { flow, .. }
             | Self::ForwardUpstream { flow, .. }
             | Self::ForwardDownstream { flow, .. }
             | Self::Close { flow } => *flow,

@@ -175,6 +175,7 @@ impl Doorbell {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::mppe::keys::Suite;
     use crate::wire::call_id::CallId;
     use std::sync::atomic::AtomicUsize;
 
@@ -194,7 +195,10 @@ mod tests {
         let flow = FlowKey::new(0, CallId::new(3));
         assert!(
             slow.commands
-                .push(FlowCommand::ArmUpstream { flow })
+                .push(FlowCommand::ArmUpstream {
+                    flow,
+                    suite: Suite::STATELESS_128
+                })
                 .is_err()
         );
         assert_eq!(worker.commands.pop().unwrap().flow().call_id.get(), 1);

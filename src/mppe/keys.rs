@@ -6,6 +6,8 @@
 use sha1::{Digest, Sha1};
 use zeroize::Zeroize;
 
+pub use crate::wire::mppe::{Mode, Strength, Suite};
+
 /// RFC 3079 §3.4: the constant that makes a master key.
 const MASTER_MAGIC: &[u8; 27] = b"This is the MPPE Master Key";
 /// RFC 3079 §3.4: the client's send key, which is the server's receive key.
@@ -18,47 +20,6 @@ const DOWNSTREAM_MAGIC: &[u8; 84] = b"On the client side, this is the receive ke
 pub(crate) const PAD_1: [u8; 40] = [0x00; 40];
 /// SHSpad2 of RFC 3079 §3.4.
 pub(crate) const PAD_2: [u8; 40] = [0xf2; 40];
-
-/// How many bits of a session key are secret (RFC 3078 §2.1).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[repr(u8)]
-pub enum Strength {
-    /// 40 bits: eight bytes, of which the first three are fixed.
-    Bits40,
-    /// 56 bits: eight bytes, of which the first is fixed.
-    Bits56,
-    /// 128 bits: sixteen bytes, all secret.
-    Bits128,
-}
-
-impl Strength {
-    /// Length of a session key, in bytes (RFC 3079 §3.5).
-    #[must_use]
-    pub const fn key_length(self) -> usize {
-        match self {
-            Self::Bits40 | Self::Bits56 => 8,
-            Self::Bits128 => 16,
-        }
-    }
-
-    /// The bits in words, as tables show them.
-    #[must_use]
-    pub const fn bits(self) -> u8 {
-        match self {
-            Self::Bits40 => 40,
-            Self::Bits56 => 56,
-            Self::Bits128 => 128,
-        }
-    }
-}
-
-/// How often the key changes (RFC 3078 §7).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[repr(u8)]
-pub enum Mode {
-    /// Before every frame; a lost frame costs nothing but itself.
-    Stateless,
-}
 
 /// The master key of an MS-CHAPv2 login (RFC 3079 §3.3, GetMasterKey).
 #[repr(transparent)]

@@ -1,6 +1,7 @@
 //! What a link says to its owner, and the bounded queue in which it waits.
 
 use super::end_reason::EndReason;
+use crate::wire::mppe::Suite;
 use std::collections::VecDeque;
 use zeroize::Zeroize;
 
@@ -70,10 +71,10 @@ pub enum Output {
     /// Decide on these; the answer is `Input::Granted` or `Input::Refused`. Only the answer to
     /// the latest question counts.
     Authenticate(Credentials),
-    /// Install the keys for what the client sends.
-    ArmUpstream,
-    /// Install the keys for what is sent to the client.
-    ArmDownstream,
+    /// Install the keys for what the client sends, to be used in this way.
+    ArmUpstream(Suite),
+    /// Install the keys for what is sent to the client, to be used in this way.
+    ArmDownstream(Suite),
     /// Forward what the client sends from its lease.
     ForwardUpstream,
     /// Forward what is for the lease.

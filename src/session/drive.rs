@@ -228,9 +228,11 @@ impl Sessions {
                         peer_address,
                     });
                 }
-                ppp::Output::ArmUpstream => self.order(id, FlowCommand::ArmUpstream { flow }, now),
-                ppp::Output::ArmDownstream => {
-                    self.order(id, FlowCommand::ArmDownstream { flow }, now);
+                ppp::Output::ArmUpstream(suite) => {
+                    self.order(id, FlowCommand::ArmUpstream { flow, suite }, now);
+                }
+                ppp::Output::ArmDownstream(suite) => {
+                    self.order(id, FlowCommand::ArmDownstream { flow, suite }, now);
                 }
                 ppp::Output::ForwardUpstream => {
                     if let Some(lease) = call.lease.as_ref().map(crate::aaa::Lease::address) {

@@ -22,6 +22,68 @@ counted_enum! {
     }
 }
 
+/// How many bits of a session key are secret (RFC 3078 §2.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum Strength {
+    /// 40 bits: eight bytes, of which the first three are fixed.
+    Bits40,
+    /// 56 bits: eight bytes, of which the first is fixed.
+    Bits56,
+    /// 128 bits: sixteen bytes, all secret.
+    Bits128,
+}
+
+impl Strength {
+    /// Length of a session key, in bytes (RFC 3079 §3.5).
+    #[must_use]
+    pub const fn key_length(self) -> usize {
+        match self {
+            Self::Bits40 | Self::Bits56 => 8,
+            Self::Bits128 => 16,
+        }
+    }
+
+    /// The bits in words, as tables show them.
+    #[must_use]
+    pub const fn bits(self) -> u8 {
+        match self {
+            Self::Bits40 => 40,
+            Self::Bits56 => 56,
+            Self::Bits128 => 128,
+        }
+    }
+}
+
+/// How often the key changes (RFC 3078 §7).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum Mode {
+    /// Before every frame; a lost frame costs nothing but itself.
+    Stateless,
+    /// After the frame whose count ends in 0xff; RC4 runs on from frame to frame, so a lost frame
+    /// costs all that follow until the sender starts RC4 afresh (RFC 3078 §8).
+    Stateful,
+}
+
+/// What CCP agreed on for one direction of a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(C)]
+pub struct Suite {
+    /// How strong the keys are.
+    pub strength: Strength,
+    /// How often they change.
+    pub mode: Mode,
+}
+
+impl Suite {
+    /// The one that PNS prefers to all others: 128-bit keys that change before every frame.
+    pub const STATELESS_128: Self = Self {
+        strength: Strength::Bits128,
+        mode: Mode::Stateless,
+    };
+}
+
 /// The 12-bit coherency count (RFC 3078 §3.1), which wraps from 4095 to 0.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[repr(transparent)]

@@ -7,6 +7,7 @@ use pns::flow::ring::Punted;
 use pns::flow::{
     Encryption, FlowCommand, FlowReport, FlowTotals, FrameBytes, OpenCall, OpenRefusal,
 };
+use pns::mppe::keys::Suite;
 use pns::wire::call_id::CallId;
 use pns::wire::ppp::Protocol;
 
@@ -58,7 +59,10 @@ fn data_right_behind_the_acks_of_ccp_and_ipcp_is_not_lost() {
     lab.authorise(&mut client, policy(Encryption::Required));
     let flow = client.key;
     // Our Ack of the client's CCP request is what the client may open on.
-    lab.command(FlowCommand::ArmUpstream { flow });
+    lab.command(FlowCommand::ArmUpstream {
+        flow,
+        suite: Suite::STATELESS_128,
+    });
     let frame = FrameBytes::copy_of(&CONFIGURE_ACK).unwrap();
     lab.command(FlowCommand::Frame { flow, frame });
     lab.command(FlowCommand::ForwardUpstream {
@@ -87,8 +91,14 @@ fn nothing_is_armed_or_forwarded_without_proof_of_authentication() {
     let flow = client.key;
     let lease = client.lease;
     for command in [
-        FlowCommand::ArmUpstream { flow },
-        FlowCommand::ArmDownstream { flow },
+        FlowCommand::ArmUpstream {
+            flow,
+            suite: Suite::STATELESS_128,
+        },
+        FlowCommand::ArmDownstream {
+            flow,
+            suite: Suite::STATELESS_128,
+        },
         FlowCommand::ForwardUpstream { flow, lease },
         FlowCommand::ForwardDownstream { flow, mtu: 1400 },
     ] {
@@ -105,16 +115,28 @@ fn a_start_key_arms_once_and_never_where_encryption_is_off() {
     let flow = client.key;
     lab.authorise(&mut client, policy(Encryption::Required));
     for command in [
-        FlowCommand::ArmUpstream { flow },
-        FlowCommand::ArmDownstream { flow },
+        FlowCommand::ArmUpstream {
+            flow,
+            suite: Suite::STATELESS_128,
+        },
+        FlowCommand::ArmDownstream {
+            flow,
+            suite: Suite::STATELESS_128,
+        },
     ] {
         lab.command(command);
         lab.settle();
         assert_eq!(lab.reports(), []);
     }
     for command in [
-        FlowCommand::ArmUpstream { flow },
-        FlowCommand::ArmDownstream { flow },
+        FlowCommand::ArmUpstream {
+            flow,
+            suite: Suite::STATELESS_128,
+        },
+        FlowCommand::ArmDownstream {
+            flow,
+            suite: Suite::STATELESS_128,
+        },
     ] {
         lab.command(command);
         lab.settle();
@@ -122,7 +144,10 @@ fn a_start_key_arms_once_and_never_where_encryption_is_off() {
     }
     let mut other = lab.open(8, 3);
     lab.authorise(&mut other, policy(Encryption::Off));
-    lab.command(FlowCommand::ArmUpstream { flow: other.key });
+    lab.command(FlowCommand::ArmUpstream {
+        flow: other.key,
+        suite: Suite::STATELESS_128,
+    });
     lab.settle();
     assert_eq!(
         lab.reports(),
@@ -238,7 +263,10 @@ fn clear_data_passes_where_policy_says_so_until_mppe_is_armed() {
         assert_eq!(client.packets(&sent).len(), 1);
         if encryption == Encryption::Optional {
             let flow = client.key;
-            lab.command(FlowCommand::ArmUpstream { flow });
+            lab.command(FlowCommand::ArmUpstream {
+                flow,
+                suite: Suite::STATELESS_128,
+            });
             lab.settle();
             let packet = udp(client.lease, HOST, 33);
             client.send(&mut lab, &packet);

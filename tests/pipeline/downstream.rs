@@ -1,5 +1,6 @@
 //! From the network to clients: TTL, MTU, fragments, ICMP, segment size, encryption.
 
+use pns::mppe::keys::Suite;
 use std::net::Ipv4Addr;
 
 use pns::dataplane::{DropReason, FrameCount};
@@ -331,7 +332,10 @@ fn nothing_is_sent_before_it_can_be_encrypted() {
     lab.push_from_network(&packet);
     lab.settle();
     assert_eq!(lab.dropped(DropReason::EncryptionNotReady), 1);
-    lab.command(FlowCommand::ArmDownstream { flow });
+    lab.command(FlowCommand::ArmDownstream {
+        flow,
+        suite: Suite::STATELESS_128,
+    });
     lab.settle();
     client.arm();
     lab.push_from_network(&packet);

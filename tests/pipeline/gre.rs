@@ -1,5 +1,6 @@
 //! Enhanced GRE (RFC 2637 §4): headers, sequence numbers, acknowledgments.
 
+use pns::mppe::keys::Suite;
 use std::time::Duration;
 
 use pns::dataplane::{DropReason, FrameCount};
@@ -189,7 +190,10 @@ fn s4_4_sequence_numbers_start_anywhere_and_wrap() {
         client.greet(&mut lab);
         lab.authorise(&mut client, policy(Encryption::Required));
         let flow = client.key;
-        lab.command(pns::flow::FlowCommand::ArmUpstream { flow });
+        lab.command(pns::flow::FlowCommand::ArmUpstream {
+            flow,
+            suite: Suite::STATELESS_128,
+        });
         lab.command(pns::flow::FlowCommand::ForwardUpstream {
             flow,
             lease: client.lease,

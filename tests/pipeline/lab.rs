@@ -1,5 +1,6 @@
 //! Workers on wires of memory, with clients on one side and a network on the other, on virtual time.
 
+use pns::mppe::keys::Suite;
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -312,8 +313,14 @@ impl Lab {
         self.authorise(&mut client, policy);
         let flow = client.key;
         if encrypted {
-            self.command(FlowCommand::ArmUpstream { flow });
-            self.command(FlowCommand::ArmDownstream { flow });
+            self.command(FlowCommand::ArmUpstream {
+                flow,
+                suite: Suite::STATELESS_128,
+            });
+            self.command(FlowCommand::ArmDownstream {
+                flow,
+                suite: Suite::STATELESS_128,
+            });
             client.arm();
         }
         self.directory.set(client.lease, flow);

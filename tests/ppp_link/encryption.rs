@@ -2,6 +2,7 @@
 
 use crate::dialogues::{CCP_128, address, find, granted};
 use crate::server::{GRANT, LEASE, PROOF, Server, names, packets};
+use pns::mppe::keys::Suite;
 use pns::ppp::link::{EndReason, Input, LinkConfig, MppePolicy, Output, Refusal};
 use pns::wire::ppp::Protocol;
 
@@ -70,7 +71,11 @@ fn clear_network(server: &mut Server) {
     let heard = server.packet(Protocol::IPCP, 1, 1, &address(LEASE.octets()));
     assert_eq!(names(&heard), ["ForwardUpstream", "IPCP Ack"]);
     assert!(!server.link.negotiated().mppe);
-    assert!(!server.promises.was_told(&Output::ArmUpstream));
+    assert!(
+        !server
+            .promises
+            .was_told(&Output::ArmUpstream(Suite::STATELESS_128))
+    );
 }
 
 #[test]

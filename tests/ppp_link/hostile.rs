@@ -2,6 +2,7 @@
 
 use crate::dialogues::response;
 use crate::server::{GRANT, Heard, PROOF, Sent, Server, packets};
+use pns::mppe::keys::Suite;
 use pns::ppp::link::{EndReason, Input, LinkConfig, MppePolicy, Output, Phase};
 use pns::wire::ppp::{Packet, Protocol, code};
 use proptest::prelude::*;
@@ -252,8 +253,8 @@ fn the_operations_reach_every_depth() {
         );
         let promises = &game.server.promises;
         for (depth, output) in [
-            Output::ArmUpstream,
-            Output::ArmDownstream,
+            Output::ArmUpstream(Suite::STATELESS_128),
+            Output::ArmDownstream(Suite::STATELESS_128),
             Output::ForwardUpstream,
             Output::NetworkUp,
         ]

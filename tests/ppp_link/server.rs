@@ -1,6 +1,7 @@
 //! A link under test with a virtual clock, and the promises that hold whatever happens to it.
 
 use pns::clock::Timestamp;
+use pns::mppe::keys::Suite;
 use pns::ppp::link::{EndReason, Input, Link, LinkConfig, MppePolicy, NetworkGrant, Output};
 use pns::wire::ppp::{Frame, Packet, Protocol, code};
 use std::net::Ipv4Addr;
@@ -84,7 +85,10 @@ impl Promises {
     fn check_packet(&mut self, packet: &Sent) {
         self.frames += 1;
         if packet.is(Protocol::CCP, code::CONFIGURE_ACK) {
-            assert!(self.was_told(&Output::ArmUpstream), "armed before the Ack");
+            assert!(
+                self.was_told(&Output::ArmUpstream(Suite::STATELESS_128)),
+                "armed before the Ack"
+            );
             assert_eq!(
                 packet.data,
                 [18, 6, 1, 0, 0, 0x40],
@@ -120,8 +124,12 @@ impl Promises {
             "the end is the end: {output:?}"
         );
         let needs: &[Output] = match output {
-            Output::ArmDownstream => &[Output::ArmUpstream],
-            Output::ForwardUpstream if mppe == MppePolicy::Required => &[Output::ArmDownstream],
+            Output::ArmDownstream(Suite::STATELESS_128) => {
+                &[Output::ArmUpstream(Suite::STATELESS_128)]
+            }
+            Output::ForwardUpstream if mppe == MppePolicy::Required => {
+                &[Output::ArmDownstream(Suite::STATELESS_128)]
+            }
             Output::ForwardDownstream { .. } => &[Output::ForwardUpstream],
             _ => &[],
         };
@@ -233,7 +241,14 @@ pub(crate) fn names(heard: &[Heard]) -> Vec<String> {
 fn name(heard: &Heard) -> String {
     let packet = match heard {
         Heard::Told(Output::Authenticate(_)) => return "Authenticate".into(),
-        Heard::Told(output) => return format!("{output:?}"),
+        Heard::Told(output) => {
+            let told = format!("{output:?}");
+            return if told.starts_with("Arm") {
+                told.split('(').next().unwrap().to_owned()
+            } else {
+                told
+            };
+        }
         Heard::Packet(packet) => packet,
     };
     let protocol = match packet.protocol {

@@ -1,6 +1,7 @@
 //! A worker on ports of memory, with calls that are up, and nothing else on the machine's side: no
 //! slow path runs, no other worker, no NIC.
 
+use pns::mppe::keys::Suite;
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::time::Instant;
@@ -92,8 +93,14 @@ impl Rig {
             authenticated,
         })?;
         if encryption != Encryption::Off {
-            self.command(FlowCommand::ArmUpstream { flow })?;
-            self.command(FlowCommand::ArmDownstream { flow })?;
+            self.command(FlowCommand::ArmUpstream {
+                flow,
+                suite: Suite::STATELESS_128,
+            })?;
+            self.command(FlowCommand::ArmDownstream {
+                flow,
+                suite: Suite::STATELESS_128,
+            })?;
         }
         self.directory.set(lease, flow);
         self.command(FlowCommand::ForwardUpstream { flow, lease })?;

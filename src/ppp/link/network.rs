@@ -11,6 +11,7 @@ use crate::ppp::ccp::Ccp;
 use crate::ppp::fsm::State;
 use crate::ppp::ipcp::Ipcp;
 use crate::ppp::judgement::Objection;
+use crate::wire::mppe::Suite;
 use crate::wire::ppp::{Frame, Packet, code};
 
 /// A request longer than this does not wait; the client repeats it.
@@ -238,14 +239,15 @@ impl Link {
     fn say_arm_upstream(&mut self) {
         if !self.said.arm_upstream {
             self.said.arm_upstream = true;
-            self.outbox.push(Output::ArmUpstream);
+            self.outbox.push(Output::ArmUpstream(Suite::STATELESS_128));
         }
     }
 
     fn ccp_up(&mut self, now: Timestamp) {
         if !self.said.arm_downstream {
             self.said.arm_downstream = true;
-            self.outbox.push(Output::ArmDownstream);
+            self.outbox
+                .push(Output::ArmDownstream(Suite::STATELESS_128));
         }
         if let Some(network) = &mut self.network {
             network.encryption = Encryption::On;
