@@ -76,12 +76,7 @@ impl World {
             client_to_client: false,
             mss_max: 0,
         };
-        let alice = LocalUser {
-            name: "alice".into(),
-            nt_hash: NtHash::from_password("wonderland-7"),
-            address: None,
-            pool: "default".into(),
-        };
+        let alice = LocalUser::new("alice", NtHash::from_password("wonderland-7"), "default");
         let first = Ipv4Addr::new(10, 77, 0, 100);
         let last = Ipv4Addr::new(10, 77, 0, 99 + addresses);
         let pool = PoolConfig {

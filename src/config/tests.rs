@@ -227,17 +227,6 @@ fn limits_that_contradict_each_other() {
 #[test]
 fn what_is_not_built_yet_is_refused_and_not_ignored() {
     let ppp = |keys: &str| format!("{MINIMAL}[ppp.{keys}\n");
-    let pap = ppp("authentication]\nmethods = [\"mschapv2\", \"pap\"]");
-    assert_one_error(
-        &pap,
-        ALICE,
-        "methods[1]: pap is not built yet; write \"mschapv2\"",
-    );
-    assert_one_error(
-        &ppp("authentication]\nmethods = []"),
-        ALICE,
-        "nobody could log in",
-    );
     assert_one_error(
         &ppp("mppe]\nstrength = \"40\""),
         ALICE,

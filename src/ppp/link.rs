@@ -1,7 +1,7 @@
 //! One call's PPP link (RFC 1661 §3): its phases, and the machines that each of them runs.
 //!
 //! ```text
-//! Dead -> Establish (LCP) -> Authenticate (MS-CHAPv2) -> Network (CCP, then IPCP) -> Terminate -> Dead
+//! Dead -> Establish (LCP) -> Authenticate -> Network (CCP, then IPCP) -> Terminate -> Dead
 //! ```
 //!
 //! The owner delivers the outputs in order into one FIFO towards the worker of the call. Two
@@ -14,16 +14,19 @@
 //! CCP may be negotiated anew until the first IPCP Configure-Ack, because until then no frame can
 //! have been encrypted; LCP until the keys are armed. After that a renegotiation ends the link.
 
+mod authenticate;
 mod dispatch;
 mod network;
 mod teardown;
 
+pub use super::auth::Method;
 pub use super::config::{LinkConfig, MppePolicy, NetworkGrant};
+pub use super::credentials::Credentials;
 pub use super::end_reason::EndReason;
-pub use super::outbox::{Credentials, Output, PppFrame};
+pub use super::outbox::{Output, PppFrame};
 pub use super::refusal::{Refusal, Refusals};
 
-use super::auth::Authenticator;
+use super::auth::{Attempts, Authenticator};
 use super::automaton::{Automaton, Effect, Effects};
 use super::draws::Draws;
 use super::fsm::State;
@@ -33,6 +36,8 @@ use super::lcp::Lcp;
 use super::outbox::Outbox;
 use super::timers::{RejectBudget, Timer, Timers};
 use crate::clock::Timestamp;
+use crate::wire::chap::FailureCode;
+use crate::wire::lcp::AuthenticationProtocol;
 use arrayvec::ArrayVec;
 use network::Network;
 use std::sync::Arc;
@@ -72,7 +77,8 @@ pub enum Input<'a> {
     Frame(&'a [u8]),
     /// The latest credentials are good.
     Granted {
-        /// The authenticator's proof: `S=` and forty hexadecimal digits (RFC 2759 §5).
+        /// For MS-CHAPv2 the authenticator's proof, `S=` and forty hexadecimal digits (RFC 2759 §5);
+        /// otherwise nothing looks at it.
         success_message: &'a str,
         /// What the client gets.
         network: NetworkGrant,
@@ -81,11 +87,22 @@ pub enum Input<'a> {
     },
     /// The latest credentials are not good.
     Refused {
+        /// What an MS-CHAP client is told, and what the call ends with.
+        code: FailureCode,
         /// For the user's eyes.
         message: &'a str,
         /// Whether another attempt may be permitted.
         retry: bool,
     },
+    /// The latest credentials, of EAP, are not all that is needed: the next Request goes out.
+    Challenge {
+        /// The whole EAP packet, without a frame.
+        packet: &'a [u8],
+        /// What has to come back with the answer.
+        state: &'a [u8],
+    },
+    /// Ask the client of a live call again who it is.
+    Reauthenticate,
     /// Take the link down, and say why.
     Close(EndReason),
 }
@@ -113,6 +130,8 @@ pub struct Negotiated {
     pub peer_address_control_field_compression: bool,
     /// MPPE with 128 bits, stateless, is in force.
     pub mppe: bool,
+    /// How the client proved who it is, or is about to.
+    pub authentication: Option<Method>,
     /// The addresses and servers that the client was granted.
     pub network: Option<NetworkGrant>,
     /// The Windows error number in the client's Terminate-Request.
@@ -151,12 +170,16 @@ impl Link {
     /// A link in the Dead phase. `seed` is fresh randomness, for this link alone.
     #[must_use]
     pub fn new(config: Arc<LinkConfig>, seed: [u8; 32], now: Timestamp) -> Self {
-        let lcp = Lcp::new(config.mru, Draws::new(&seed, 0));
+        let lcp = Lcp::new(config.mru, &config.methods, Draws::new(&seed, 0));
+        let attempts = Attempts {
+            asks_max: config.configure_max,
+            retries_max: config.retries_max,
+        };
         Self {
             phase: Phase::Dead,
             ending: Ending::None,
             lcp: Automaton::new(lcp, config.limits(LCP_REPEATS_MAX)),
-            authenticator: Authenticator::new(Draws::new(&seed, 1), config.retries_max),
+            authenticator: Authenticator::new(Draws::new(&seed, 1), attempts),
             network: None,
             keep_alive: KeepAlive::new(config.echo_failures_max),
             timers: Timers::default(),
@@ -183,7 +206,13 @@ impl Link {
             } => {
                 self.granted(success_message, network, keys, now);
             }
-            Input::Refused { message, retry } => self.refused(message, retry, now),
+            Input::Refused {
+                code,
+                message,
+                retry,
+            } => self.refused(code, message, retry, now),
+            Input::Challenge { packet, state } => self.challenged(packet, state, now),
+            Input::Reauthenticate => self.reauthenticate(now),
             Input::Close(reason) => self.end(reason, now),
         }
     }
@@ -200,7 +229,10 @@ impl Link {
             self.end(self.setup_timeout_reason(), now);
         }
         if self.timers.take_due(Timer::Challenge, now) {
-            self.repeat_challenge(now);
+            self.challenge_timeout(now);
+        }
+        if self.timers.take_due(Timer::Reauthentication, now) {
+            self.reauthenticate(now);
         }
         if self.timers.take_due(Timer::Echo, now) {
             self.echo(now);
@@ -234,11 +266,19 @@ impl Link {
         self.ending.reason()
     }
 
-    /// Whether `Input::Granted` or `Input::Refused` is waited for. A decision that comes at
-    /// another time is about credentials that are not in question any more.
+    /// Whether `Input::Granted`, `Input::Refused` or `Input::Challenge` is waited for. A decision that
+    /// comes at another time is about credentials that are not in question any more.
     #[must_use]
     pub fn awaits_decision(&self) -> bool {
-        self.phase == Phase::Authenticate && self.authenticator.is_deciding()
+        matches!(self.phase, Phase::Authenticate | Phase::Network)
+            && self.authenticator.is_deciding()
+    }
+
+    /// The ways to authenticate that the client named when it declined ours, in its order: what it
+    /// would have accepted.
+    #[must_use]
+    pub fn authentication_named_by_peer(&self) -> &[AuthenticationProtocol] {
+        self.lcp.policy().authentication().named_by_peer()
     }
 
     /// What was refused or ignored so far.
@@ -271,6 +311,7 @@ impl Link {
             peer_protocol_field_compression: peer.protocol_field_compression,
             peer_address_control_field_compression: peer.address_control_field_compression,
             mppe: network.is_some_and(Network::is_encrypted),
+            authentication: self.authenticator.method(),
             network: network.map(Network::grant),
             peer_error: self.peer_error,
         }
@@ -312,16 +353,6 @@ impl Link {
         }
     }
 
-    fn lcp_up(&mut self, now: Timestamp) {
-        self.phase = Phase::Authenticate;
-        let challenge = self
-            .authenticator
-            .start(&self.config.chap_name, self.config.configure_max);
-        self.send(challenge);
-        self.timers
-            .set(Timer::Challenge, now + self.config.restart_timer);
-    }
-
     /// LCP is negotiated anew, and everything above it falls (RFC 1661 §3.4).
     fn lcp_down(&mut self) -> Result<(), EndReason> {
         if self.said.arm_upstream || self.said.forward_upstream {
@@ -342,54 +373,6 @@ impl Link {
             return Err(EndReason::RenegotiationLimit);
         }
         Ok(())
-    }
-
-    fn granted(&mut self, message: &str, grant: NetworkGrant, keys: bool, now: Timestamp) {
-        if !self.awaits_decision() {
-            return self.refusals.count(Refusal::UnexpectedDecision);
-        }
-        match self.authenticator.grant(message) {
-            None => self.refusals.count(Refusal::UnexpectedDecision),
-            Some(success) => {
-                self.send(success);
-                self.phase = Phase::Network;
-                self.start_echo(now);
-                self.start_network(grant, keys, now);
-            }
-        }
-    }
-
-    fn refused(&mut self, message: &str, retry: bool, now: Timestamp) {
-        if !self.awaits_decision() {
-            return self.refusals.count(Refusal::UnexpectedDecision);
-        }
-        match self.authenticator.refuse(message, retry) {
-            None => self.refusals.count(Refusal::UnexpectedDecision),
-            Some((failure, true)) => {
-                self.send(failure);
-                // RFC 2759 §6: a user types the next password, so short timeouts are off.
-                self.timers
-                    .set(Timer::Setup, now + self.config.setup_timeout);
-            }
-            Some((failure, false)) => {
-                self.send(failure);
-                self.end(EndReason::AuthenticationFailed, now);
-            }
-        }
-    }
-
-    fn repeat_challenge(&mut self, now: Timestamp) {
-        match self.authenticator.repeat_challenge(&self.config.chap_name) {
-            Some(challenge) => {
-                self.send(challenge);
-                self.timers
-                    .set(Timer::Challenge, now + self.config.restart_timer);
-            }
-            None if self.authenticator.is_challenging() => {
-                self.end(EndReason::AuthenticationTimeout, now);
-            }
-            None => {}
-        }
     }
 
     fn start_echo(&mut self, now: Timestamp) {

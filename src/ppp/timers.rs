@@ -11,6 +11,8 @@ pub enum Timer {
     Setup,
     /// The challenge is sent again.
     Challenge,
+    /// The client of a live call is asked again who it is.
+    Reauthentication,
     /// The next Echo-Request.
     Echo,
     /// The peer's repeated Terminate-Requests have been acknowledged long enough.
@@ -18,7 +20,7 @@ pub enum Timer {
 }
 
 impl Timer {
-    const COUNT: usize = 4;
+    const COUNT: usize = 5;
 }
 
 /// One deadline for each [`Timer`].
@@ -38,6 +40,12 @@ impl Timers {
         if let Some(slot) = self.0.get_mut(timer as usize) {
             *slot = None;
         }
+    }
+
+    /// Whether `timer` runs.
+    #[must_use]
+    pub fn is_set(&self, timer: Timer) -> bool {
+        self.0.get(timer as usize).is_some_and(Option::is_some)
     }
 
     /// Stops all of them.

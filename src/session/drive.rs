@@ -288,9 +288,19 @@ impl Sessions {
                 Ok(()) => {}
                 Err(refusal) => self.begin_end(id, EndReason::NoAddress(refusal), now),
             },
+            Decision::Challenge { packet, state } => self.challenge(id, &packet, &state, now),
             Decision::Reject(rejection) => self.reject(id, rejection, now),
         }
         self.settle(now);
+    }
+
+    /// EAP goes on.
+    fn challenge(&mut self, id: CallRef, packet: &[u8], state: &[u8], now: Timestamp) {
+        if let Some(call) = self.calls.get_mut(id) {
+            call.link
+                .handle(ppp::Input::Challenge { packet, state }, now);
+            self.touched_calls.push_back(id);
+        }
     }
 
     fn grant(&mut self, id: CallRef, grant: Grant, now: Timestamp) -> Result<(), LeaseRefusal> {
@@ -298,8 +308,16 @@ impl Sessions {
             return Ok(());
         };
         // LCP may have started over while the question was out: this answer is to nobody's question.
-        if call.state != CallState::Negotiating || !call.link.awaits_decision() {
+        if !call.link.awaits_decision() {
             return Ok(());
+        }
+        match call.state {
+            CallState::Negotiating => {}
+            CallState::Network => {
+                self.reauthenticated(id, &grant, now);
+                return Ok(());
+            }
+            CallState::Opening | CallState::Terminating | CallState::Closing => return Ok(()),
         }
         // A second login on one link, before anything was forwarded, may be somebody else's.
         if call.user.as_deref() != Some(&*grant.user)
@@ -353,16 +371,43 @@ impl Sessions {
         Ok(())
     }
 
+    /// The client of a live call has proven once more who it is. Lease, policy and keys stay what they
+    /// are, so it has to be the same user; the proof that came with the grant is dropped.
+    fn reauthenticated(&mut self, id: CallRef, grant: &Grant, now: Timestamp) {
+        let Some(call) = self.calls.get_mut(id) else {
+            return;
+        };
+        let same = call.user.as_deref() == Some(&*grant.user);
+        let Some(network) = call.link.negotiated().network.filter(|_| same) else {
+            return self.reject(id, Rejection::AnotherUser, now);
+        };
+        let success_message = &grant.success_message;
+        call.link.handle(
+            ppp::Input::Granted {
+                success_message,
+                network,
+                keys: grant.authenticated.has_keys(),
+            },
+            now,
+        );
+        self.touched_calls.push_back(id);
+    }
+
     fn reject(&mut self, id: CallRef, rejection: Rejection, now: Timestamp) {
         let Some(call) = self.calls.get_mut(id) else {
             return;
         };
         let (flow, peer_address) = (call.flow, call.peer_address);
-        // The same words whoever is asking: nobody learns which names exist.
+        // The same words whoever is asking: nobody learns which names exist. The decision may come too
+        // late, and is about nothing then.
+        if !call.link.awaits_decision() {
+            return;
+        }
         call.link.handle(
             ppp::Input::Refused {
-                message: "Access denied",
-                retry: true,
+                code: rejection.failure_code(),
+                message: rejection.text(),
+                retry: rejection.permits_retry(),
             },
             now,
         );

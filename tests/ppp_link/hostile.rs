@@ -4,6 +4,7 @@ use crate::dialogues::response;
 use crate::server::{GRANT, Heard, PROOF, Sent, Server, packets};
 use pns::mppe::keys::Suite;
 use pns::ppp::link::{EndReason, Input, LinkConfig, MppePolicy, Output, Phase};
+use pns::wire::chap::FailureCode;
 use pns::wire::ppp::{Packet, Protocol, code};
 use proptest::prelude::*;
 use std::time::Duration;
@@ -107,6 +108,7 @@ impl Game {
                 keys: *keys,
             }),
             Operation::Refused(retry) => self.server.input(Input::Refused {
+                code: FailureCode::ALL[usize::from(*retry)],
                 message: "no",
                 retry: *retry,
             }),

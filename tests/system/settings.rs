@@ -69,12 +69,7 @@ pub(crate) fn sessions(setup: Setup) -> (Sessions, LocalUsers) {
         client_to_client: setup.client_to_client,
         mss_max: 1360,
     };
-    let alice = LocalUser {
-        name: "alice".into(),
-        nt_hash: NtHash::from_password("wonderland-7"),
-        address: None,
-        pool: "default".into(),
-    };
+    let alice = LocalUser::new("alice", NtHash::from_password("wonderland-7"), "default");
     let pool = PoolConfig {
         name: "default".into(),
         ranges: vec![POOL_FIRST..=POOL_LAST],

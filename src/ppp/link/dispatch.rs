@@ -2,9 +2,8 @@
 //! §5.9, RFC 1570 §1).
 
 use super::teardown::Ending;
-use super::{EndReason, Link, Output, Phase, Refusal, Timer};
+use super::{EndReason, Link, Phase, Refusal, Timer};
 use crate::clock::Timestamp;
-use crate::ppp::auth::Outcome;
 use crate::ppp::fsm::State;
 use crate::ppp::keep_alive;
 use crate::ppp::outbox::PppFrame;
@@ -19,9 +18,8 @@ impl Link {
         };
         match frame.protocol {
             Protocol::LCP => self.lcp_frame(frame.payload, now),
-            Protocol::CHAP => self.chap_frame(frame.payload),
-            Protocol::PAP | Protocol::EAP => {
-                self.refusals.count(Refusal::UnnegotiatedAuthentication);
+            protocol @ (Protocol::PAP | Protocol::CHAP | Protocol::EAP) => {
+                self.authentication_frame(protocol, frame.payload);
             }
             protocol if protocol.is_network_layer() => self.refusals.count(Refusal::DataFrame),
             // RFC 1661 §3.5: before the client is known, nothing else is even looked at.
@@ -100,7 +98,9 @@ impl Link {
         };
         match Protocol(protocol) {
             Protocol::LCP => self.end(EndReason::ProtocolFailure, now),
-            Protocol::CHAP => self.end(EndReason::AuthenticationNotAgreed, now),
+            Protocol::PAP | Protocol::CHAP | Protocol::EAP => {
+                self.end(EndReason::AuthenticationNotAgreed, now);
+            }
             Protocol::CCP => self.ccp_rejected(now),
             Protocol::IPCP => self.ipcp_rejected(now),
             _ => self.refusals.count(Refusal::AnswerMismatch),
@@ -130,20 +130,6 @@ impl Link {
         }
         if !self.keep_alive.answered(packet.identifier) {
             self.refusals.count(Refusal::UnexpectedEchoReply);
-        }
-    }
-
-    fn chap_frame(&mut self, payload: &[u8]) {
-        if !matches!(self.phase, Phase::Authenticate | Phase::Network) {
-            return self.refusals.count(Refusal::WrongPhase);
-        }
-        match self.authenticator.receive(payload) {
-            Outcome::Ask(credentials) => {
-                self.timers.clear(Timer::Challenge);
-                self.outbox.push(Output::Authenticate(credentials));
-            }
-            Outcome::Repeat(frame) => self.send(frame),
-            Outcome::Refused(refusal) => self.refusals.count(refusal),
         }
     }
 

@@ -320,7 +320,7 @@ impl Link {
             match effect {
                 Effect::Frame(frame) => self.send(frame),
                 Effect::AckFollows => self.say_forward_upstream(),
-                Effect::LayerUp => self.ipcp_up(),
+                Effect::LayerUp => self.ipcp_up(now),
                 Effect::LayerDown => {
                     // The lease stays what it is, so forwarding goes on; but not for ever.
                     self.timers
@@ -345,13 +345,14 @@ impl Link {
         }
     }
 
-    fn ipcp_up(&mut self) {
+    fn ipcp_up(&mut self, now: Timestamp) {
         self.timers.clear(Timer::Setup);
         if !self.said.network_up {
             self.said.network_up = true;
             let peer_mru = self.lcp.policy().peer().mru;
             self.outbox.push(Output::ForwardDownstream { peer_mru });
             self.outbox.push(Output::NetworkUp);
+            self.schedule_reauthentication(now);
         }
     }
 }
