@@ -48,6 +48,7 @@ pub mod config;
 pub mod counted;
 pub mod dataplane;
 pub mod flow;
+pub mod mppc;
 pub mod mppe;
 pub mod operate;
 pub mod ppp;

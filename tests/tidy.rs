@@ -172,7 +172,8 @@ fn is_function(code: &str) -> bool {
 const IMPORTS: &[(&str, &[&str])] = &[
     ("wire", &[]),
     ("auth", &["wire"]),
-    ("mppe", &["wire"]),
+    ("mppc", &["wire"]),
+    ("mppe", &["wire", "mppc"]),
     ("pptp", &["wire"]),
     ("ppp", &["wire", "auth"]),
     ("flow", &["wire", "mppe"]),
@@ -182,7 +183,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
         "session",
         &["wire", "ppp", "pptp", "auth", "mppe", "flow", "aaa"],
     ),
-    ("dataplane", &["wire", "mppe", "flow", "routing"]),
+    ("dataplane", &["wire", "mppc", "mppe", "flow", "routing"]),
     (
         "config",
         &[
@@ -229,7 +230,7 @@ fn only_the_slow_path_and_the_worker_loop_touch_the_world() {
         "println!",
     ];
     let pure = [
-        "wire", "ppp", "pptp", "mppe", "auth", "flow", "aaa", "session", "routing",
+        "wire", "ppp", "pptp", "mppc", "mppe", "auth", "flow", "aaa", "session", "routing",
     ];
     let mut offences = Vec::new();
     for source in product(
