@@ -86,6 +86,9 @@ pub enum Input<'a> {
         /// Whether another attempt may be permitted.
         retry: bool,
     },
+    /// The worker lost step with the client's stateful encryption (RFC 3078 §8): the client has to
+    /// flush its stream. Say it again for as long as it holds.
+    ResetWanted,
     /// Take the link down, and say why.
     Close(EndReason),
 }
@@ -184,6 +187,8 @@ impl Link {
                 self.granted(success_message, network, keys, now);
             }
             Input::Refused { message, retry } => self.refused(message, retry, now),
+            // A stateless stream is in step again with the next frame.
+            Input::ResetWanted => self.refusals.count(Refusal::ResetIgnored),
             Input::Close(reason) => self.end(reason, now),
         }
     }

@@ -40,7 +40,7 @@ counted_enum! {
         UnexpectedChap => "unexpected_chap",
         /// A decision on credentials that are not in question any more.
         UnexpectedDecision => "unexpected_decision",
-        /// CCP Reset-Request or Reset-Ack, without meaning in stateless mode.
+        /// A wish to flush a stream, or the answer to one, without meaning in stateless mode.
         ResetIgnored => "reset_ignored",
         /// An Echo-Reply without its request.
         UnexpectedEchoReply => "unexpected_echo_reply",
