@@ -234,8 +234,9 @@ impl Sessions {
                 ppp::Output::ArmDownstream(suite) => {
                     self.order(id, FlowCommand::ArmDownstream { flow, suite }, now);
                 }
-                // Each frame of a stateless stream is a fresh start already.
-                ppp::Output::FlushDownstream => {}
+                ppp::Output::FlushDownstream => {
+                    self.order(id, FlowCommand::FlushDownstream { flow }, now);
+                }
                 ppp::Output::ForwardUpstream => {
                     if let Some(lease) = call.lease.as_ref().map(crate::aaa::Lease::address) {
                         self.order(id, FlowCommand::ForwardUpstream { flow, lease }, now);
