@@ -8,12 +8,12 @@ use super::dpdk::{Dpdk, MBUF_SIZE_BYTES};
 use super::error::{Fault, Report};
 use super::pool::Pool;
 use super::port::Port;
-use super::ppp::{Authentication, MppePolicy, Ppp};
+use super::ppp::{Authentication, Ppp};
 use super::server::{CALL_IDS_PER_ADDRESS, Server};
 use super::users::{User, Users};
 use super::workers::Workers;
 use crate::aaa::EapMethod;
-use crate::ppp::link::Method;
+use crate::ppp::link::{Method, MppeRequirement};
 
 /// Octets that a call adds around the client's IP packet: outer IPv4 20, GRE with sequence and
 /// acknowledgement 16, PPP address, control and protocol 4, MPPE header and inner protocol 4.
@@ -42,7 +42,7 @@ pub(super) fn check(tables: &Tables<'_>, report: &mut Report<'_>) {
     check_default_pool(tables, report);
     check_frame_sizes(tables, report);
     check_authentication(tables.ppp, report);
-    if tables.ppp.mppe.policy == MppePolicy::Off {
+    if tables.ppp.mppe.requirement == MppeRequirement::Off {
         let fault = Fault::new(
             "leaves every call in clear",
             "write required, if clients can",
@@ -325,7 +325,7 @@ fn check_authentication(ppp: &Ppp, report: &mut Report<'_>) {
             &path,
             Fault::new(problem, "leave it out, if clients can do mschapv2"),
         );
-        if ppp.mppe.policy == MppePolicy::Required && !method.can_give_keys() {
+        if ppp.mppe.requirement == MppeRequirement::Required && !method.can_give_keys() {
             let problem = format!("{method} gives no keys, and ppp.mppe.policy = \"required\"");
             let cure =
                 "who logs in with it will be let go at once; leave it out, or write optional";

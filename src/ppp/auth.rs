@@ -89,7 +89,8 @@ pub struct Attempts {
 /// Authenticates one client on one link.
 pub struct Authenticator {
     draws: Draws,
-    machine: Machine,
+    /// Boxed: most of it is of no use to a live call.
+    machine: Box<Machine>,
     method: Option<Method>,
     asks_max: u8,
     retries_left: u8,
@@ -103,7 +104,7 @@ impl Authenticator {
     pub fn new(mut draws: Draws, attempts: Attempts) -> Self {
         let [identifier, ..] = draws.bytes();
         Self {
-            machine: Machine::None,
+            machine: Box::new(Machine::None),
             method: None,
             asks_max: attempts.asks_max,
             retries_left: attempts.retries_max,
@@ -120,12 +121,12 @@ impl Authenticator {
         let (identifier, asks) = (self.identifier, self.asks_max);
         let algorithm = match method {
             Method::Pap => {
-                self.machine = Machine::Pap(Pap::new(asks));
+                *self.machine = Machine::Pap(Pap::new(asks));
                 return None;
             }
             Method::Eap => {
                 let (machine, frame) = Eap::new(identifier, asks);
-                self.machine = Machine::Eap(machine);
+                *self.machine = Machine::Eap(machine);
                 return Some(frame);
             }
             Method::ChapMd5 => chap::Algorithm::Md5,
@@ -134,13 +135,13 @@ impl Authenticator {
         };
         let challenge = self.draws.bytes();
         let (machine, frame) = Chap::new(algorithm, identifier, challenge, name, asks);
-        self.machine = Machine::Chap(machine);
+        *self.machine = Machine::Chap(machine);
         Some(frame)
     }
 
     /// Forgets everything but the number of attempts: the link went down under the client.
     pub fn reset(&mut self) {
-        self.machine = Machine::None;
+        *self.machine = Machine::None;
         self.method = None;
     }
 
@@ -152,7 +153,7 @@ impl Authenticator {
 
     /// A Restart timer ran out.
     pub fn tick(&mut self) -> Tick {
-        match &mut self.machine {
+        match &mut *self.machine {
             Machine::None => Tick::Idle,
             Machine::Pap(pap) => pap.tick(),
             Machine::Chap(chap) => chap.tick(),
@@ -162,8 +163,8 @@ impl Authenticator {
 
     /// Whether someone has to decide.
     #[must_use]
-    pub const fn is_deciding(&self) -> bool {
-        match &self.machine {
+    pub fn is_deciding(&self) -> bool {
+        match &*self.machine {
             Machine::None => false,
             Machine::Pap(pap) => pap.is_deciding(),
             Machine::Chap(chap) => chap.is_deciding(),
@@ -173,7 +174,7 @@ impl Authenticator {
 
     /// Takes a packet of an authentication protocol.
     pub fn receive(&mut self, protocol: Protocol, packet: &[u8]) -> Outcome {
-        match (&mut self.machine, protocol) {
+        match (&mut *self.machine, protocol) {
             (Machine::Pap(pap), Protocol::PAP) => pap.receive(packet),
             (Machine::Chap(chap), Protocol::CHAP) => chap.receive(packet),
             (Machine::Eap(eap), Protocol::EAP) => eap.receive(packet, &mut self.draws),
@@ -194,7 +195,7 @@ impl Authenticator {
         state: &[u8],
         peer_mru: u16,
     ) -> Option<Result<PppFrame, eap::Unfit>> {
-        match &mut self.machine {
+        match &mut *self.machine {
             Machine::Eap(eap) if eap.is_deciding() => Some(eap.challenge(packet, state, peer_mru)),
             Machine::None | Machine::Pap(_) | Machine::Chap(_) | Machine::Eap(_) => None,
         }
@@ -203,7 +204,7 @@ impl Authenticator {
     /// The decision is yes: for MS-CHAPv2 `message` is the authenticator's own proof, `S=` and forty
     /// digits. `None` if nothing was in question.
     pub fn grant(&mut self, message: &str) -> Option<PppFrame> {
-        match &mut self.machine {
+        match &mut *self.machine {
             Machine::None => None,
             Machine::Pap(pap) => pap.decide(true, "Access granted"),
             Machine::Chap(chap) => chap.grant(message),
@@ -214,7 +215,7 @@ impl Authenticator {
     /// The decision is no. `None` if nothing was in question.
     pub fn refuse(&mut self, denial: Denial<'_>) -> Option<(PppFrame, Next)> {
         let text = printable(denial.text);
-        match &mut self.machine {
+        match &mut *self.machine {
             Machine::None => None,
             Machine::Pap(pap) => pap.decide(false, &text).map(|frame| (frame, Next::Over)),
             Machine::Eap(eap) => eap.decide(false).map(|frame| (frame, Next::Over)),

@@ -16,11 +16,13 @@
 
 mod authenticate;
 mod dispatch;
+mod encryption;
 mod network;
 mod teardown;
 
 pub use super::auth::Method;
-pub use super::config::{LinkConfig, MppePolicy, NetworkGrant};
+pub use super::ccp::{Directions, ResetCounts};
+pub use super::config::{LinkConfig, MppePolicy, MppeRequirement, NetworkGrant};
 pub use super::credentials::Credentials;
 pub use super::end_reason::EndReason;
 pub use super::outbox::{Output, PppFrame};
@@ -36,6 +38,7 @@ use super::lcp::Lcp;
 use super::outbox::Outbox;
 use super::timers::{RejectBudget, Timer, Timers};
 use crate::clock::Timestamp;
+use crate::wire::ccp::SupportedBits;
 use crate::wire::chap::FailureCode;
 use crate::wire::lcp::AuthenticationProtocol;
 use arrayvec::ArrayVec;
@@ -103,6 +106,9 @@ pub enum Input<'a> {
     },
     /// Ask the client of a live call again who it is.
     Reauthenticate,
+    /// The worker lost step with the client's stateful encryption (RFC 3078 §8): the client has to
+    /// flush its stream. Say it again for as long as it holds.
+    ResetWanted,
     /// Take the link down, and say why.
     Close(EndReason),
 }
@@ -128,10 +134,12 @@ pub struct Negotiated {
     pub peer_protocol_field_compression: bool,
     /// The peer reads frames without address and control fields.
     pub peer_address_control_field_compression: bool,
-    /// MPPE with 128 bits, stateless, is in force.
-    pub mppe: bool,
     /// How the client proved who it is, or is about to.
     pub authentication: Option<Method>,
+    /// How each direction is encrypted; `None`: both are clear.
+    pub mppe: Option<Directions>,
+    /// How often stateful encryption lost step.
+    pub resets: ResetCounts,
     /// The addresses and servers that the client was granted.
     pub network: Option<NetworkGrant>,
     /// The Windows error number in the client's Terminate-Request.
@@ -213,6 +221,7 @@ impl Link {
             } => self.refused(code, message, retry, now),
             Input::Challenge { packet, state } => self.challenged(packet, state, now),
             Input::Reauthenticate => self.reauthenticate(now),
+            Input::ResetWanted => self.request_reset(now),
             Input::Close(reason) => self.end(reason, now),
         }
     }
@@ -227,6 +236,9 @@ impl Link {
         }
         if self.timers.take_due(Timer::Setup, now) {
             self.end(self.setup_timeout_reason(), now);
+        }
+        if self.timers.take_due(Timer::Encryption, now) {
+            self.encryption_not_asked_for(now);
         }
         if self.timers.take_due(Timer::Challenge, now) {
             self.challenge_timeout(now);
@@ -310,11 +322,24 @@ impl Link {
             peer_magic: peer.magic,
             peer_protocol_field_compression: peer.protocol_field_compression,
             peer_address_control_field_compression: peer.address_control_field_compression,
-            mppe: network.is_some_and(Network::is_encrypted),
             authentication: self.authenticator.method(),
+            mppe: network.and_then(Network::agreed),
+            resets: network.map_or_else(ResetCounts::default, |network| network.resets.counts()),
             network: network.map(Network::grant),
             peer_error: self.peer_error,
         }
+    }
+
+    /// Which MPPE bits the client offered or demanded last, whatever came of it.
+    #[must_use]
+    pub fn peer_mppe_offer(&self) -> Option<SupportedBits> {
+        self.network.as_ref().and_then(Network::peer_offer)
+    }
+
+    /// Why there will be no encryption, once that is certain; the call may go on without.
+    #[must_use]
+    pub fn mppe_refusal(&self) -> Option<EndReason> {
+        self.network.as_ref().and_then(Network::mppe_refusal)
     }
 
     fn lower_up(&mut self, now: Timestamp) {

@@ -13,6 +13,8 @@ pub enum Timer {
     Challenge,
     /// The client of a live call is asked again who it is.
     Reauthentication,
+    /// A client that may ask for encryption has had time to.
+    Encryption,
     /// The next Echo-Request.
     Echo,
     /// The peer's repeated Terminate-Requests have been acknowledged long enough.
@@ -20,7 +22,7 @@ pub enum Timer {
 }
 
 impl Timer {
-    const COUNT: usize = 5;
+    const COUNT: usize = 6;
 }
 
 /// One deadline for each [`Timer`].

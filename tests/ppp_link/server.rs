@@ -101,7 +101,11 @@ impl Promises {
                 "forwarding before the Ack"
             );
         }
-        if packet.is(Protocol::CHAP, 3) {
+        let successes = [(Protocol::CHAP, 3), (Protocol::EAP, 3), (Protocol::PAP, 2)];
+        if successes
+            .iter()
+            .any(|(protocol, code)| packet.is(*protocol, *code))
+        {
             self.authenticated = true;
         }
         if matches!(packet.protocol, Protocol::CCP | Protocol::IPCP) {
@@ -127,7 +131,7 @@ impl Promises {
             Output::ArmDownstream(Suite::STATELESS_128) => {
                 &[Output::ArmUpstream(Suite::STATELESS_128)]
             }
-            Output::ForwardUpstream if mppe == MppePolicy::Required => {
+            Output::ForwardUpstream if mppe == MppePolicy::REQUIRED => {
                 &[Output::ArmDownstream(Suite::STATELESS_128)]
             }
             Output::ForwardDownstream { .. } => &[Output::ForwardUpstream],
@@ -256,6 +260,16 @@ fn name(heard: &Heard) -> String {
         Protocol::CHAP => {
             return ["Challenge", "Response", "Success", "Failure"][usize::from(packet.code) - 1]
                 .into();
+        }
+        Protocol::PAP => {
+            return format!(
+                "PAP {}",
+                ["Request", "Ack", "Nak"][usize::from(packet.code) - 1]
+            );
+        }
+        Protocol::EAP => {
+            let code = ["Request", "Response", "Success", "Failure"][usize::from(packet.code) - 1];
+            return format!("EAP {code}");
         }
         Protocol::CCP => "CCP",
         Protocol::IPCP => "IPCP",

@@ -13,10 +13,6 @@ use crate::wire::chap::{
     self, ChangePasswordV2, ChangePasswordV3, FailureCode, Malformed, MsChapFailure,
     MsChapV1Response, MsChapV2Response,
 };
-use arrayvec::ArrayVec;
-
-/// Bytes of the longest response value.
-const VALUE_MAX: usize = 49;
 
 /// What a response is computed with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,8 +61,8 @@ enum Stage {
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Answered {
     identifier: u8,
-    /// Empty for a new password.
-    value: ArrayVec<u8, VALUE_MAX>,
+    /// Empty for a new password, and once nothing can be told apart by it any more.
+    value: Vec<u8>,
     /// Windows 9x sets flags, and cannot read a message with a text in it.
     plain_only: bool,
 }
@@ -253,7 +249,7 @@ impl Chap {
         self.verdict = None;
         self.answered = Some(Answered {
             identifier,
-            value: value.iter().copied().take(VALUE_MAX).collect(),
+            value: value.to_vec(),
             plain_only,
         });
         Outcome::Ask(credentials)
@@ -270,7 +266,7 @@ impl Chap {
             }
             Algorithm::MsChapV2 => {}
         }
-        self.stage = Stage::Decided;
+        self.decided();
         let success = chap::Chap::Success {
             identifier,
             message: message.as_bytes(),
@@ -289,7 +285,7 @@ impl Chap {
         let text = if plain_only { "" } else { denial.text };
         let Some(version) = self.algorithm.change_version() else {
             // RFC 1994 §4.2: a text for the user, and the end.
-            self.stage = Stage::Decided;
+            self.decided();
             let failure = chap::Chap::Failure {
                 identifier,
                 message: denial.text.as_bytes(),
@@ -305,7 +301,7 @@ impl Chap {
             };
             Next::Again
         } else {
-            self.stage = Stage::Decided;
+            self.decided();
             Next::Over
         };
         let failure = MsChapFailure {
@@ -326,6 +322,15 @@ impl Chap {
     fn question(&self) -> Option<(u8, bool)> {
         let answered = self.answered.as_ref().filter(|_| self.is_deciding())?;
         Some((answered.identifier, answered.plain_only))
+    }
+
+    /// A live call keeps no more than it needs to repeat the verdict.
+    fn decided(&mut self) {
+        self.stage = Stage::Decided;
+        self.name = Vec::new();
+        if let Some(answered) = &mut self.answered {
+            answered.value = Vec::new();
+        }
     }
 
     fn remember(&mut self, packet: &chap::Chap<'_>) -> PppFrame {

@@ -190,6 +190,7 @@ impl Eap {
         };
         let frame = PppFrame::new(packet.to_frame());
         self.stage = Stage::Decided(frame.clone());
+        self.identity = Vec::new();
         Some(frame)
     }
 }

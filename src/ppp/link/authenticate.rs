@@ -4,10 +4,12 @@
 //! changed under frames on their way would lose them without need. It answers one question only,
 //! whether the client still knows the password, and a client that does not is let go.
 
-use super::{EndReason, Link, NetworkGrant, Output, Phase, Refusal, Timer};
+use super::{EndReason, Link, MppePolicy, NetworkGrant, Output, Phase, Refusal, Timer};
 use crate::clock::Timestamp;
 use crate::ppp::auth::{Denial, Method, Next, Outcome, Tick};
+use crate::wire::ccp::Strengths;
 use crate::wire::chap::FailureCode;
+use crate::wire::mppe::Strength;
 use crate::wire::ppp::Protocol;
 
 impl Link {
@@ -82,6 +84,29 @@ impl Link {
         self.phase = Phase::Network;
         self.start_echo(now);
         self.start_network(grant, keys, now);
+    }
+
+    /// What the keys of this log-in can be used for, and whether that leaves any.
+    pub(super) fn keyed_policy(&self, keys: bool) -> (MppePolicy, bool) {
+        let policy = self.config.mppe;
+        let short_too = self
+            .authenticator
+            .method()
+            .is_some_and(Method::gives_short_keys);
+        if short_too {
+            return (policy, keys);
+        }
+        let long = Strengths::only(Strength::Bits128);
+        match policy.strengths.common(long) {
+            Some(strengths) => (
+                MppePolicy {
+                    strengths,
+                    ..policy
+                },
+                keys,
+            ),
+            None => (policy, false),
+        }
     }
 
     pub(super) fn refused(
