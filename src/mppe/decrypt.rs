@@ -52,7 +52,8 @@ const FREE_STEPS: u64 = 4;
 pub struct DecryptState {
     chain: Chain,
     id: KeyId,
-    /// Bit n: the frame n + 1 before the newest was decrypted.
+    /// Bit n: the frame n + 1 before the newest was decrypted. Further back only its key, which is
+    /// gone, says so.
     decrypted: u64,
     budget: Budget,
     /// The GRE sequence number of the newest decrypted frame.
@@ -228,42 +229,46 @@ impl DecryptState {
         sequence: u32,
         worker: &mut DecryptWorker,
     ) -> Result<(), DecryptRefusal> {
+        let DecryptWorker {
+            skipped,
+            unfinished,
+            budget,
+            rc4,
+            passed,
+        } = worker;
         let base = self.chain.committed.position;
         let limit = base + u64::from(sequence.wrapping_sub(self.sequence));
         let nearest = distance(&self.chain.committed, count);
-        let mut trail = Trail::new(link);
-        if nearest > KEPT_BACK || trail.link.position > base {
-            trail.resume(worker.unfinished.find(self.id, base, sequence));
+        let mut trail = Trail::new(link, passed);
+        if nearest > skipped.back() || trail.link.position > base {
+            trail.resume(unfinished.find(self.id, base, sequence));
         }
         let mut free = FREE_STEPS;
         loop {
             let steps = distance(&trail.link, count);
             if trail.link.position + steps > limit {
-                worker.unfinished.forget(self.id);
+                unfinished.forget(self.id);
                 return Err(DecryptRefusal::Implausible);
             }
             let paid = steps.saturating_sub(free);
-            let granted = steps - paid + Budget::take(&mut self.budget, &mut worker.budget, paid);
+            let granted = steps - paid + Budget::take(&mut self.budget, budget, paid);
             free = 0;
-            trail.walk(&self.chain, granted, &mut worker.rc4);
+            trail.walk(&self.chain, granted, rc4);
             if granted < steps {
-                worker.unfinished.save(self.id, base, sequence, &trail.link);
+                unfinished.save(self.id, base, sequence, &trail.link);
                 return Err(DecryptRefusal::BudgetExhausted);
             }
-            if open(
-                &self.chain,
-                &trail.link.session_key,
-                frame,
-                &mut worker.rc4,
-                self.agreed,
-            ) {
+            let session_key = &trail.link.session_key;
+            if open(&self.chain, session_key, frame, rc4, self.agreed) {
                 break;
             }
-            trail.resume(worker.unfinished.find(self.id, base, sequence));
+            trail.resume(unfinished.find(self.id, base, sequence));
         }
-        worker.unfinished.forget(self.id);
-        trail.keep_passed(base, self.id, &mut worker.skipped);
-        self.commit(trail.link, sequence);
+        unfinished.forget(self.id);
+        trail.keep_passed(base, self.id, skipped);
+        let link = trail.link.duplicate();
+        drop(trail);
+        self.commit(link, sequence);
         Ok(())
     }
 
@@ -280,12 +285,14 @@ impl DecryptState {
         if back > u64::from(behind) {
             return Err(DecryptRefusal::FarCount);
         }
-        if back > KEPT_BACK || back >= newest.position {
+        if back > worker.skipped.back() || back >= newest.position {
             return Err(DecryptRefusal::KeyGone);
         }
-        let Some(bit) = back.checked_sub(1).map(|place| 1u64 << place) else {
+        let Some(place) = back.checked_sub(1) else {
             return Err(DecryptRefusal::Duplicate);
         };
+        let place = u32::try_from(place).unwrap_or(u32::MAX);
+        let bit = 1u64.checked_shl(place).unwrap_or(0);
         if self.decrypted & bit != 0 {
             return Err(DecryptRefusal::Duplicate);
         }
@@ -319,6 +326,8 @@ pub struct DecryptWorker {
     unfinished: UnfinishedWalks,
     budget: Budget,
     rc4: Rc4,
+    /// Scratch of [`Trail`], zero between frames.
+    passed: Box<[[u8; 16]]>,
 }
 
 impl DecryptWorker {
@@ -326,12 +335,19 @@ impl DecryptWorker {
     /// together.
     #[must_use]
     pub fn new(regions: usize, budget: Budget) -> Self {
-        let skipped = SkippedKeys::new(regions);
+        Self::keeping(KEPT_BACK, regions, budget)
+    }
+
+    /// The same with `back` keys in place of 64: a frame so far behind the newest is decrypted.
+    #[must_use]
+    pub fn keeping(back: u16, regions: usize, budget: Budget) -> Self {
+        let skipped = SkippedKeys::new(regions, back);
         Self {
             skipped,
             unfinished: UnfinishedWalks::new(),
             budget,
             rc4: Rc4::unkeyed(),
+            passed: vec![[0; 16]; usize::from(back.max(1))].into_boxed_slice(),
         }
     }
 

@@ -111,6 +111,10 @@ impl ServerView<'_> {
             negotiated: negotiated(&call.negotiated),
             counters: vec![
                 counter("upstream_lost_frames", totals.upstream_lost),
+                counter("upstream_late_frames", totals.upstream_late),
+                counter("upstream_duplicate_frames", totals.upstream_duplicates),
+                counter("late_distance_last_frames", totals.late_distance_last),
+                counter("late_distance_max_frames", totals.late_distance_max),
                 counter("silent_ms", silent_ms),
             ],
             drops: vec![

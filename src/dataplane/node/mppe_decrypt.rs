@@ -4,11 +4,14 @@
 use arrayvec::ArrayVec;
 
 use crate::clock::Timestamp;
-use crate::dataplane::batch::{BURST, Batch, Cipher, Packet, Verdict};
+use crate::dataplane::batch::{BURST, Batch, Cipher, NO_FLOW, Packet, Verdict};
+use crate::dataplane::config::View;
 use crate::dataplane::drop_reason::DropReason;
 use crate::dataplane::exits::Exits;
 use crate::dataplane::flow_table::FlowTable;
 use crate::dataplane::frame::Frame;
+use crate::dataplane::node::ppp_input::arrival;
+use crate::dataplane::source::Sender;
 use crate::flow::FlowReport;
 use crate::mppe::decrypt::{DecryptJob, DecryptRefusal, DecryptWorker, decrypt_batch};
 use crate::wire::mppe::HEADER_LENGTH;
@@ -49,13 +52,13 @@ pub(in crate::dataplane) fn decrypt<F: Frame>(
     }
 }
 
-/// Takes the sequence number of a decrypted frame, and leaves its IPv4 packet. `failing_after` frames
-/// in a row that did not decrypt are reported.
+/// Takes the sequence number of a decrypted frame, and leaves its IPv4 packet. Too many frames in a
+/// row that did not decrypt are reported.
 #[inline]
 pub(in crate::dataplane) fn accept<F: Frame>(
     packet: &mut Packet<F>,
     flows: &mut FlowTable,
-    failing_after: u32,
+    view: &View,
     now: Timestamp,
 ) -> (Verdict, Option<FlowReport>) {
     let Some(flow) = flows.get_mut(packet.meta.flow) else {
@@ -66,10 +69,12 @@ pub(in crate::dataplane) fn accept<F: Frame>(
         Cipher::Encrypted => return (Verdict::Drop(DropReason::MppeNotArmed), None),
         Cipher::Refused(refusal) => {
             let mut report = None;
-            if refusal == DecryptRefusal::Implausible {
+            if packet.meta.sender == Sender::Candidate {
+                packet.meta.flow = NO_FLOW;
+            } else if refusal == DecryptRefusal::Implausible {
                 flow.implausible = flow.implausible.saturating_add(1);
                 let flow_key = flow.key;
-                report = (flow.implausible == failing_after)
+                report = (flow.implausible == view.implausible_frames_max)
                     .then_some(FlowReport::DecryptionFailing { flow: flow_key });
             }
             return (Verdict::Drop(refusal.into()), report);
@@ -77,13 +82,10 @@ pub(in crate::dataplane) fn accept<F: Frame>(
         Cipher::Decrypted => {}
     }
     flow.implausible = 0;
-    if flows
-        .accept(packet.meta.flow, packet.meta.sequence, now)
-        .is_err()
-    {
-        return (Verdict::Drop(DropReason::SequenceDuplicate), None);
+    match flows.accept_proof(packet.meta.flow, arrival(packet, now), view.gre_source) {
+        Ok(()) => (strip(packet), None),
+        Err(refusal) => (Verdict::Drop(refusal.into()), None),
     }
-    (strip(packet), None)
 }
 
 /// Takes off the MPPE header and the protocol field inside.
@@ -112,14 +114,14 @@ pub(in crate::dataplane) fn run<F: Frame>(
     flows: &mut FlowTable,
     worker: &mut DecryptWorker,
     exits: &mut Exits<F>,
-    failing_after: u32,
+    view: &View,
 ) {
     let now = exits.now;
     decrypt(batch, flows, worker, now);
     let mut reports: ArrayVec<FlowReport, BURST> = ArrayVec::new();
     batch.stage(
         |packet| {
-            let (verdict, report) = accept(packet, flows, failing_after, now);
+            let (verdict, report) = accept(packet, flows, view, now);
             reports.extend(report);
             verdict
         },
