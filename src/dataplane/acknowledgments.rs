@@ -120,7 +120,8 @@ mod tests {
     }
 
     fn hear(schedule: &mut AcknowledgmentSchedule, flow: &mut Flow, sequence: u32, ms: u64) {
-        flow.accept(sequence, Standing::Within, None, at(ms)).unwrap();
+        flow.accept(sequence, Standing::Within, None, at(ms))
+            .unwrap();
         schedule.note(0, flow);
     }
 

@@ -141,8 +141,7 @@ impl<P: PortIo> Worker<P> {
         let flow = flows.get_mut(slot).ok_or(DropReason::NoLease)?;
         let mut frame = ports.allocate_copy(bytes).ok_or(DropReason::NoBuffer)?;
         let next_hop = routes.load().lookup(flow.peer.address());
-        let port =
-            gre_output::encapsulate(&mut frame, flow, payload, next_hop, view, stamp)?;
+        let port = gre_output::encapsulate(&mut frame, flow, payload, next_hop, view, stamp)?;
         ports.transmit(port, frame, Bill::FREE);
         Ok(())
     }

@@ -186,7 +186,10 @@ impl<F> Reorder<F> {
     /// Lets the first of a call's waiting frames go on, and what follows it without a gap.
     fn release_first(&mut self, slot: u32, flow: &mut Flow) -> bool {
         let next = flow.order.next;
-        let of_call = self.held.iter().filter(|held| held.packet.meta.flow == slot);
+        let of_call = self
+            .held
+            .iter()
+            .filter(|held| held.packet.meta.flow == slot);
         let numbers = of_call.map(|held| held.packet.meta.sequence);
         let Some(first) = numbers.min_by_key(|sequence| sequence.wrapping_sub(next)) else {
             flow.order.held = 0;
@@ -210,9 +213,8 @@ impl<F> Reorder<F> {
     }
 
     fn place(&self, slot: u32, sequence: u32) -> Option<usize> {
-        let is_it = |held: &Held<F>| {
-            held.packet.meta.flow == slot && held.packet.meta.sequence == sequence
-        };
+        let is_it =
+            |held: &Held<F>| held.packet.meta.flow == slot && held.packet.meta.sequence == sequence;
         self.held.iter().position(is_it)
     }
 }

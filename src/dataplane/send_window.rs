@@ -190,7 +190,10 @@ mod tests {
         }
         assert_eq!(window.size(), 1, "never zero");
         assert_eq!(window.timeout(), Duration::from_secs(3), "MaxTimeOut");
-        assert!(!window.times_out(0, at(1_000_000)), "nothing is outstanding");
+        assert!(
+            !window.times_out(0, at(1_000_000)),
+            "nothing is outstanding"
+        );
     }
 
     #[test]
@@ -210,7 +213,11 @@ mod tests {
     #[test]
     fn s4_4_1_the_time_out_follows_the_round_trip() {
         let mut window = window(64, 20);
-        assert_eq!(window.timeout(), Duration::from_secs(2), "the processing delay");
+        assert_eq!(
+            window.timeout(),
+            Duration::from_secs(2),
+            "the processing delay"
+        );
         let (mut round_trip, mut deviation) = (2_000_000.0_f64, 0.0_f64);
         for sequence in 0..60 {
             let sent = at(u64::from(sequence) * 1000);

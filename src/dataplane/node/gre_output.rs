@@ -85,14 +85,7 @@ pub(in crate::dataplane) fn run<P: PortIo>(
     };
     let payload = Payload::of(&packet.meta);
     let (next_hop, octets) = (packet.meta.next_hop, packet.meta.ip.total_length);
-    match encapsulate(
-        &mut packet.frame,
-        flow,
-        payload,
-        next_hop,
-        view,
-        stamp,
-    ) {
+    match encapsulate(&mut packet.frame, flow, payload, next_hop, view, stamp) {
         Ok(port) => {
             let bill = Bill::packet(packet.meta.flow, Direction::Downstream, octets);
             ports.transmit(port, packet.frame, bill);

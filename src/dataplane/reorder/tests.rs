@@ -34,7 +34,9 @@ impl World {
                 peer_call_id: CallId::new(call),
                 peer_receive: PeerReceive::default(),
             };
-            flows.open(FlowKey::new(0, CallId::new(call)), ends).unwrap();
+            flows
+                .open(FlowKey::new(0, CallId::new(call)), ends)
+                .unwrap();
         }
         Self {
             reorder: Reorder::new(per_call_max, HOLD),
@@ -61,7 +63,8 @@ impl World {
             }
             let duplicates = &mut self.duplicates;
             let count = |_packet| *duplicates += 1;
-            self.reorder.arrange(&mut batch, &mut self.flows, self.now, count);
+            self.reorder
+                .arrange(&mut batch, &mut self.flows, self.now, count);
             self.drain();
         }
     }
@@ -132,7 +135,10 @@ fn too_many_early_frames_and_a_jump_end_the_wait() {
     world.receive(0, &[200]);
     assert_eq!(world.numbers(0), [12, 13, 14, 200]);
     world.receive(0, &[202]);
-    assert!(world.numbers(0).is_empty(), "the order begins anew behind the jump");
+    assert!(
+        world.numbers(0).is_empty(),
+        "the order begins anew behind the jump"
+    );
     world.receive(0, &[201]);
     assert_eq!(world.numbers(0), [201, 202]);
 }

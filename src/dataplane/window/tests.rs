@@ -47,12 +47,21 @@ fn late_frames_pass_once_and_only_as_far_back_as_is_said() {
         assert_eq!(window.receive_within(2000, reach), Ok(missing));
         for behind in 1..=furthest {
             let late = 2000 - behind;
-            assert_eq!(window.receive_within(late, reach), Ok(Committed::Late { behind }));
-            assert_eq!(window.receive_within(late, reach), Err(WindowRefusal::Duplicate));
+            assert_eq!(
+                window.receive_within(late, reach),
+                Ok(Committed::Late { behind })
+            );
+            assert_eq!(
+                window.receive_within(late, reach),
+                Err(WindowRefusal::Duplicate)
+            );
         }
         let too_late = window.receive_within(2000 - furthest - 1, reach);
         assert_eq!(too_late, Err(WindowRefusal::OutOfWindow), "{late_max}");
-        assert_eq!(window.receive_within(2000, reach), Err(WindowRefusal::Duplicate));
+        assert_eq!(
+            window.receive_within(2000, reach),
+            Err(WindowRefusal::Duplicate)
+        );
     }
 }
 
@@ -72,7 +81,10 @@ fn what_grew_too_late_since_its_check_is_refused_and_moves_nothing() {
 fn a_look_makes_no_run() {
     let window = heard(1000);
     for sequence in 900_000..900_100 {
-        assert_eq!(window.look(sequence, REACH), Err(WindowRefusal::OutOfWindow));
+        assert_eq!(
+            window.look(sequence, REACH),
+            Err(WindowRefusal::OutOfWindow)
+        );
     }
     assert_eq!(window.look(1001, REACH), Ok(()));
     assert_eq!(window.look(1000, REACH), Err(WindowRefusal::Duplicate));
@@ -94,7 +106,10 @@ fn a_peer_that_restarts_a_little_behind_is_believed_after_a_run() {
     assert_eq!(window.check(last, REACH), Ok(Standing::Run));
     let restarted = Committed::Ahead { missing: 0 };
     assert_eq!(window.commit(last, Standing::Run), Ok(restarted));
-    assert_eq!(window.commit(last, Standing::Run), Err(WindowRefusal::Duplicate));
+    assert_eq!(
+        window.commit(last, Standing::Run),
+        Err(WindowRefusal::Duplicate)
+    );
     assert_eq!(window.receive(last + 1), Ok(restarted));
 }
 
