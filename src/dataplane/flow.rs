@@ -255,7 +255,6 @@ impl Flow {
     }
 
     /// The frame with this number has proved right: moves the window, owes an acknowledgment, counts.
-    /// Answers whether it is the newest now.
     ///
     /// # Errors
     /// [`WindowRefusal`]: of what came in the same burst, something made this one too late.
@@ -266,18 +265,27 @@ impl Flow {
         standing: Standing,
         counters: Option<&FlowCounters>,
         now: Timestamp,
-    ) -> Result<bool, WindowRefusal> {
+    ) -> Result<(), WindowRefusal> {
         let committed = self.window.commit(sequence, standing)?;
         self.owe(now);
         if let Some(counters) = counters {
             counters.heard(now.as_nanos());
             match committed {
-                Committed::Ahead { missing: 0 } => {}
+                // The newest was never counted as lost.
+                Committed::Ahead { missing: 0 } | Committed::Late { behind: 0 } => {}
                 Committed::Ahead { missing } => counters.lost(u64::from(missing)),
                 Committed::Late { behind } => counters.late(u64::from(behind)),
             }
         }
-        Ok(matches!(committed, Committed::Ahead { .. }))
+        Ok(())
+    }
+
+    /// Whether this is the number of the newest frame that decrypted.
+    #[inline]
+    #[must_use]
+    pub fn is_newest_proof(&self, sequence: u32) -> bool {
+        let newest = self.decrypt.as_ref().map(DecryptState::newest_sequence);
+        newest == Some(sequence)
     }
 
     /// A frame with this number was taken that proves nothing about itself.

@@ -180,8 +180,9 @@ impl FlowTable {
                 now,
             } = arrival;
             let counters = self.counters.get(slot as usize);
-            let newest = flow.accept(sequence, standing, counters, now)?;
+            flow.accept(sequence, standing, counters, now)?;
             self.acknowledgments.note(slot, flow);
+            let newest = flow.is_newest_proof(sequence);
             if flow.peer.heard_proof(source, newest, policy) && flow.peer.tell() {
                 let _told_before = self.moved.try_push(slot);
             }

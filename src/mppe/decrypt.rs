@@ -136,6 +136,12 @@ impl DecryptState {
         self.chain.committed.position
     }
 
+    /// The GRE sequence number of the newest frame that was decrypted, or of the newest before any.
+    #[must_use]
+    pub const fn newest_sequence(&self) -> u32 {
+        self.sequence
+    }
+
     /// Decrypts one frame in place. `payload` is what follows the PPP protocol field 0x00fd: the
     /// MPPE header and the encrypted frame; `sequence` is the GRE sequence number it came with.
     /// Answers the frame: its PPP protocol field, perhaps compressed, and a packet.
