@@ -201,10 +201,11 @@ impl<P: PortIo> Worker<P> {
             flows,
             view,
             ports,
+            encrypt,
             stamp,
             ..
         } = self;
-        mppe_encrypt::run(batch, flows, exits);
+        mppe_encrypt::run(batch, flows, encrypt, exits);
         for packet in batch.packets().drain(..) {
             gre_output::run(packet, flows, view, ports, exits, stamp);
         }

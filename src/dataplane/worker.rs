@@ -31,6 +31,7 @@ use crate::flow::FlowCommand;
 use crate::flow::ring::Injected;
 use crate::mppe::catch_up::Budget;
 use crate::mppe::decrypt::DecryptWorker;
+use crate::mppe::encrypt::EncryptWorker;
 use crate::routing::{Directory, Snapshot};
 
 /// Most commands in a turn: they are short, but packets wait meanwhile.
@@ -47,6 +48,7 @@ pub struct Worker<P: PortIo> {
     pub(super) routes: Cache<Arc<ArcSwap<Snapshot>>, Arc<Snapshot>>,
     pub(super) exits: Exits<P::Frame>,
     pub(super) decrypt: DecryptWorker,
+    pub(super) encrypt: EncryptWorker,
     pub(super) reassembly: Reassembly,
     pub(super) reorder: Reorder<P::Frame>,
     pub(super) error_limit: ErrorLimit,
@@ -99,6 +101,7 @@ impl<P: PortIo> Worker<P> {
         now: Timestamp,
     ) -> Self {
         let locals = config.listen.len();
+        let capacity = shared.counters.len();
         let gre = config.gre;
         let flows = FlowTable::new(
             Arc::clone(&shared.counters),
@@ -129,7 +132,9 @@ impl<P: PortIo> Worker<P> {
                 gre.late_max.min(LATE_MAX),
                 config.skipped_key_regions,
                 budget,
-            ),
+            )
+            .with_streams(capacity),
+            encrypt: EncryptWorker::new(capacity),
             reassembly: Reassembly::new(),
             reorder: Reorder::new(gre.hold_packets, gre.hold),
             error_limit: ErrorLimit::new(config.icmp_errors_per_s),

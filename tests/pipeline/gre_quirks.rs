@@ -10,6 +10,9 @@ use crate::client::{Client, Received};
 use crate::gre::udp_with_ttl;
 use crate::lab::{ACCESS, HOST, Lab, Plan, policy};
 use crate::packets::{self, udp};
+use pns::mppe::keys::Suite;
+
+const SUITE: Suite = Suite::STATELESS_128;
 
 fn call() -> (Lab, Client) {
     let mut lab = Lab::new();
@@ -51,7 +54,7 @@ fn g1_w6_checklist_6_the_sequence_starts_anywhere_and_wraps() {
         let mut client = lab.open(7, 2);
         client.sequence = first;
         client.greet(&mut lab);
-        lab.bring_up(&mut client, policy(Encryption::Required));
+        lab.bring_up(&mut client, policy(Encryption::Required), SUITE);
         for _ in 0..40 {
             assert_eq!(send(&mut lab, &mut client), 1, "from {first}");
         }

@@ -10,6 +10,9 @@ use crate::client::{Client, Received};
 use crate::gre::stranger;
 use crate::lab::{ACCESS, HOST, Lab, Plan, policy};
 use crate::packets::{self, udp};
+use pns::mppe::keys::Suite;
+
+const SUITE: Suite = Suite::STATELESS_128;
 
 const HOME: Ipv4Addr = Ipv4Addr::new(198, 51, 100, 2);
 const AWAY: Ipv4Addr = Ipv4Addr::new(198, 51, 100, 3);
@@ -103,7 +106,7 @@ fn n6_learn_serves_a_client_whose_gre_always_comes_from_elsewhere() {
     };
     assert_eq!(lab.reports(), [moved]);
     client.address = AWAY;
-    lab.bring_up(&mut client, policy(Encryption::Required));
+    lab.bring_up(&mut client, policy(Encryption::Required), SUITE);
     for _ in 0..3 {
         assert_eq!(upstream(&mut lab, &mut client), 1);
         assert_eq!(downstream_to(&mut lab, &client), AWAY);
@@ -176,7 +179,7 @@ fn n6_a_forger_who_is_first_loses_to_the_control_peer() {
     assert_eq!(control_from(&mut lab, &mut client, AWAY), 0);
     assert_eq!(lab.dropped(DropReason::GrePeerAddress), 2);
     lab.reports();
-    lab.bring_up(&mut client, policy(Encryption::Required));
+    lab.bring_up(&mut client, policy(Encryption::Required), SUITE);
     assert_eq!(upstream(&mut lab, &mut client), 1);
     assert_eq!(downstream_to(&mut lab, &client), HOME);
 }

@@ -85,12 +85,19 @@ pub(in crate::dataplane) fn run<P: PortIo>(
     };
     let payload = Payload::of(&packet.meta);
     let (next_hop, octets) = (packet.meta.next_hop, packet.meta.ip.total_length);
-    match encapsulate(&mut packet.frame, flow, payload, next_hop, view, stamp) {
+    let sent = match encapsulate(&mut packet.frame, flow, payload, next_hop, view, stamp) {
         Ok(port) => {
             let bill = Bill::packet(packet.meta.flow, Direction::Downstream, octets);
-            ports.transmit(port, packet.frame, bill);
+            ports.transmit(port, packet.frame, bill)
         }
-        Err(reason) => exits.refuse(&packet.meta, reason),
+        Err(reason) => {
+            exits.refuse(&packet.meta, reason);
+            false
+        }
+    };
+    // What was encrypted and is not sent is a frame lost for the client.
+    if !sent && let Some(encrypt) = &mut flow.encrypt {
+        encrypt.flush();
     }
 }
 
