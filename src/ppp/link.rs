@@ -10,12 +10,14 @@
 //! opens on them; `ArmDownstream` and `ForwardDownstream` come when our own side opens, so that
 //! nothing is sent that the peer cannot read.
 //!
-//! Each of the four is said once in the life of a link, since a start key may be used only once.
-//! CCP may be negotiated anew until the first IPCP Configure-Ack, because until then no frame can
-//! have been encrypted; LCP until the keys are armed. After that a renegotiation ends the link.
+//! Each of the four is said once for each login, since a start key may be used only once. CCP may
+//! be negotiated anew until the first IPCP Configure-Ack, because until then no frame can have been
+//! encrypted. After that, and whenever LCP is negotiated anew, `Suspend` comes first and the client
+//! authenticates again (`renegotiation`).
 
 mod dispatch;
 mod network;
+mod renegotiation;
 mod teardown;
 
 pub use super::config::{LinkConfig, MppePolicy, NetworkGrant};
@@ -31,7 +33,7 @@ use super::judgement::Objection;
 use super::keep_alive::{KeepAlive, Tick};
 use super::lcp::Lcp;
 use super::outbox::Outbox;
-use super::timers::{RejectBudget, Timer, Timers};
+use super::timers::{RejectBudget, RenegotiationBudget, Timer, Timers};
 use crate::clock::Timestamp;
 use arrayvec::ArrayVec;
 use network::Network;
@@ -41,9 +43,6 @@ use teardown::Ending;
 /// How often a request for what is agreed is acknowledged again before it counts as a restart.
 /// LCP forgives less: a client that restarts it with the same options waits for our request.
 const LCP_REPEATS_MAX: u8 = 2;
-
-/// How often the protocols of one link may leave the Opened state.
-const RENEGOTIATIONS_MAX: u8 = 8;
 
 /// How much of a client's LCP Identification is kept, in bytes.
 const IDENTIFICATION_MAX: usize = 64;
@@ -125,6 +124,7 @@ struct Said {
     arm_upstream: bool,
     arm_downstream: bool,
     forward_upstream: bool,
+    forward_downstream: bool,
     network_up: bool,
 }
 
@@ -141,7 +141,7 @@ pub struct Link {
     outbox: Outbox,
     refusals: Refusals,
     rejects: RejectBudget,
-    renegotiations: u8,
+    renegotiations: RenegotiationBudget,
     said: Said,
     identification: ArrayVec<u8, IDENTIFICATION_MAX>,
     peer_error: Option<u32>,
@@ -163,7 +163,7 @@ impl Link {
             outbox: Outbox::default(),
             refusals: Refusals::default(),
             rejects: RejectBudget::new(now),
-            renegotiations: 0,
+            renegotiations: RenegotiationBudget::new(now),
             said: Said::default(),
             identification: ArrayVec::new(),
             peer_error: None,
@@ -296,7 +296,7 @@ impl Link {
                 Effect::Frame(frame) => self.send(frame),
                 Effect::LayerUp => self.lcp_up(now),
                 Effect::LayerDown if self.ending == Ending::None => {
-                    if let Err(reason) = self.lcp_down() {
+                    if let Err(reason) = self.lcp_down(now) {
                         return self.end(reason, now);
                     }
                 }
@@ -320,28 +320,6 @@ impl Link {
         self.send(challenge);
         self.timers
             .set(Timer::Challenge, now + self.config.restart_timer);
-    }
-
-    /// LCP is negotiated anew, and everything above it falls (RFC 1661 §3.4).
-    fn lcp_down(&mut self) -> Result<(), EndReason> {
-        if self.said.arm_upstream || self.said.forward_upstream {
-            return Err(EndReason::RekeyNotPossible);
-        }
-        self.count_renegotiation()?;
-        self.phase = Phase::Establish;
-        self.authenticator.reset();
-        self.network = None;
-        self.timers.clear(Timer::Challenge);
-        self.timers.clear(Timer::Echo);
-        Ok(())
-    }
-
-    fn count_renegotiation(&mut self) -> Result<(), EndReason> {
-        self.renegotiations = self.renegotiations.saturating_add(1);
-        if self.renegotiations > RENEGOTIATIONS_MAX {
-            return Err(EndReason::RenegotiationLimit);
-        }
-        Ok(())
     }
 
     fn granted(&mut self, message: &str, grant: NetworkGrant, keys: bool, now: Timestamp) {

@@ -169,6 +169,9 @@ impl Link {
     }
 
     pub(super) fn ccp_rejected(&mut self, now: Timestamp) {
+        if self.said.forward_upstream && self.said.arm_upstream {
+            return self.end(EndReason::MppeClosedByPeer, now);
+        }
         self.with_ccp(EndReason::MppeRefusedByPeer, now, |ccp| {
             ccp.protocol_rejected(now)
         });
@@ -223,6 +226,10 @@ impl Link {
                     if let Err(reason) = self.ccp_down(cause, now) {
                         return self.end(reason, now);
                     }
+                    if self.network.is_none() {
+                        // What the machine that is gone had to say would be on the old keys.
+                        return;
+                    }
                 }
                 Effect::LayerFinished => self.give_up_encryption(cause, now),
                 Effect::Objection(Objection::EndLink(reason)) => return self.end(reason, now),
@@ -256,7 +263,7 @@ impl Link {
     }
 
     /// CCP is negotiated anew. Until IPCP acknowledged anything no frame can have been encrypted,
-    /// so the start keys are still unused on both sides.
+    /// so the start keys are still unused on both sides; after that there have to be others.
     fn ccp_down(&mut self, cause: EndReason, now: Timestamp) -> Result<(), EndReason> {
         let Some(network) = self
             .network
@@ -265,17 +272,15 @@ impl Link {
         else {
             return Ok(());
         };
+        if cause == EndReason::MppeClosedByPeer && self.said.forward_upstream {
+            return Err(cause);
+        }
         if self.said.forward_upstream {
-            let closed = cause == EndReason::MppeClosedByPeer;
-            return Err(if closed {
-                cause
-            } else {
-                EndReason::RekeyNotPossible
-            });
+            return self.authenticate_anew(now);
         }
         network.encryption = Encryption::Pending;
         let _ = network.ipcp.down(now);
-        self.count_renegotiation()
+        self.count_renegotiation(now)
     }
 
     /// There will be no encryption: the end of the call, or its going on in the clear. After an
@@ -325,7 +330,7 @@ impl Link {
                     // The lease stays what it is, so forwarding goes on; but not for ever.
                     self.timers
                         .set(Timer::Setup, now + self.config.setup_timeout);
-                    if let Err(reason) = self.count_renegotiation() {
+                    if let Err(reason) = self.count_renegotiation(now) {
                         return self.end(reason, now);
                     }
                 }
@@ -347,10 +352,13 @@ impl Link {
 
     fn ipcp_up(&mut self) {
         self.timers.clear(Timer::Setup);
-        if !self.said.network_up {
-            self.said.network_up = true;
+        if !self.said.forward_downstream {
+            self.said.forward_downstream = true;
             let peer_mru = self.lcp.policy().peer().mru;
             self.outbox.push(Output::ForwardDownstream { peer_mru });
+        }
+        if !self.said.network_up {
+            self.said.network_up = true;
             self.outbox.push(Output::NetworkUp);
         }
     }
