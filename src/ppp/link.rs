@@ -16,6 +16,7 @@
 //! authenticates again (`renegotiation`).
 
 mod dispatch;
+mod echo;
 mod network;
 mod renegotiation;
 mod teardown;
@@ -24,18 +25,18 @@ pub use super::config::{LinkConfig, MppePolicy, NetworkGrant};
 pub use super::end_reason::EndReason;
 pub use super::outbox::{Credentials, Output, PppFrame};
 pub use super::refusal::{Refusal, Refusals};
+pub use super::remarks::{Farewell, PeerText, Remarks};
 
 use super::auth::Authenticator;
 use super::automaton::{Automaton, Effect, Effects};
 use super::draws::Draws;
 use super::fsm::State;
 use super::judgement::Objection;
-use super::keep_alive::{KeepAlive, Tick};
+use super::keep_alive::KeepAlive;
 use super::lcp::Lcp;
 use super::outbox::Outbox;
-use super::timers::{RejectBudget, RenegotiationBudget, Timer, Timers};
+use super::timers::{EchoBudget, RejectBudget, RenegotiationBudget, Timer, Timers};
 use crate::clock::Timestamp;
-use arrayvec::ArrayVec;
 use network::Network;
 use std::sync::Arc;
 use teardown::Ending;
@@ -43,9 +44,6 @@ use teardown::Ending;
 /// How often a request for what is agreed is acknowledged again before it counts as a restart.
 /// LCP forgives less: a client that restarts it with the same options waits for our request.
 const LCP_REPEATS_MAX: u8 = 2;
-
-/// How much of a client's LCP Identification is kept, in bytes.
-const IDENTIFICATION_MAX: usize = 64;
 
 /// Where a link is (RFC 1661 §3.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -84,6 +82,17 @@ pub enum Input<'a> {
         message: &'a str,
         /// Whether another attempt may be permitted.
         retry: bool,
+    },
+    /// The worker heard the client at this time: a frame of user data that proved right.
+    Heard {
+        /// When.
+        at: Timestamp,
+    },
+    /// The link will be taken down in so many seconds: tell the client, in case it shows it to
+    /// somebody (RFC 1570 §1.2).
+    TimeRemaining {
+        /// Seconds; all ones mean for ever.
+        seconds: u32,
     },
     /// Take the link down, and say why.
     Close(EndReason),
@@ -143,8 +152,10 @@ pub struct Link {
     rejects: RejectBudget,
     renegotiations: RenegotiationBudget,
     said: Said,
-    identification: ArrayVec<u8, IDENTIFICATION_MAX>,
-    peer_error: Option<u32>,
+    remarks: Remarks,
+    heard_at: Timestamp,
+    echo_replies: EchoBudget,
+    data_rejects: u8,
 }
 
 impl Link {
@@ -165,8 +176,10 @@ impl Link {
             rejects: RejectBudget::new(now),
             renegotiations: RenegotiationBudget::new(now),
             said: Said::default(),
-            identification: ArrayVec::new(),
-            peer_error: None,
+            remarks: Remarks::default(),
+            heard_at: Timestamp::ZERO,
+            echo_replies: EchoBudget::new(now),
+            data_rejects: 0,
             config,
         }
     }
@@ -184,6 +197,8 @@ impl Link {
                 self.granted(success_message, network, keys, now);
             }
             Input::Refused { message, retry } => self.refused(message, retry, now),
+            Input::Heard { at } => self.heard(at),
+            Input::TimeRemaining { seconds } => self.announce_time_remaining(seconds),
             Input::Close(reason) => self.end(reason, now),
         }
     }
@@ -247,11 +262,10 @@ impl Link {
         &self.refusals
     }
 
-    /// What the client called itself in its latest LCP Identification (RFC 1570 §1.1): its bytes,
-    /// not necessarily text.
+    /// What the client said of itself: names (RFC 1570 §1.1), time remaining, why it hung up.
     #[must_use]
-    pub fn peer_identification(&self) -> &[u8] {
-        &self.identification
+    pub const fn remarks(&self) -> &Remarks {
+        &self.remarks
     }
 
     /// What has been agreed so far.
@@ -272,7 +286,10 @@ impl Link {
             peer_address_control_field_compression: peer.address_control_field_compression,
             mppe: network.is_some_and(Network::is_encrypted),
             network: network.map(Network::grant),
-            peer_error: self.peer_error,
+            peer_error: match self.remarks.farewell() {
+                Some(Farewell::WindowsError(error)) => Some(*error),
+                Some(Farewell::Text(_)) | None => None,
+            },
         }
     }
 
@@ -294,7 +311,10 @@ impl Link {
         for effect in effects {
             match effect {
                 Effect::Frame(frame) => self.send(frame),
-                Effect::LayerUp => self.lcp_up(now),
+                Effect::LayerUp => {
+                    self.identify();
+                    self.lcp_up(now);
+                }
                 Effect::LayerDown if self.ending == Ending::None => {
                     if let Err(reason) = self.lcp_down(now) {
                         return self.end(reason, now);
@@ -367,23 +387,6 @@ impl Link {
                 self.end(EndReason::AuthenticationTimeout, now);
             }
             None => {}
-        }
-    }
-
-    fn start_echo(&mut self, now: Timestamp) {
-        if !self.config.echo_interval.is_zero() {
-            self.timers
-                .set(Timer::Echo, now + self.config.echo_interval);
-        }
-    }
-
-    fn echo(&mut self, now: Timestamp) {
-        match self.keep_alive.tick(self.lcp.policy().local_magic()) {
-            Tick::Ask(frame) => {
-                self.send(PppFrame::new(frame));
-                self.start_echo(now);
-            }
-            Tick::Dead => self.end(EndReason::EchoTimeout, now),
         }
     }
 

@@ -424,6 +424,11 @@ impl Sessions {
         if call.state == CallState::Closing {
             return;
         }
+        if let Some(slot) = call.counter_slot {
+            let worker = self.buckets.worker(call.flow.call_id);
+            let at = (self.last_heard)(worker, slot);
+            call.link.handle(ppp::Input::Heard { at }, now);
+        }
         call.link.handle_timeout(now);
         let expired = call.deadline.is_some_and(|deadline| deadline <= now);
         match call.state {

@@ -126,6 +126,10 @@ fn a_looped_link_is_recognized() {
         None,
         "a careless Echo-Reply is not a loop"
     );
+    for _ in 0..2 {
+        server.packet(Protocol::LCP, 9, 1, &magic);
+        assert_eq!(server.link.end_reason(), None, "nor are two Echo-Requests");
+    }
     server.packet(Protocol::LCP, 9, 1, &magic);
     assert_eq!(server.link.end_reason(), Some(EndReason::LoopDetected));
 }
