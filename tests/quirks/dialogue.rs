@@ -10,9 +10,8 @@ use pns::auth::mschapv2::{self, Exchange};
 use pns::clock::Timestamp;
 use pns::mppe::catch_up::Budget;
 use pns::mppe::decrypt::{DecryptState, DecryptWorker};
-use pns::mppe::encrypt::EncryptState;
+use pns::mppe::encrypt::{EncryptState, EncryptWorker};
 use pns::mppe::keys::{StartKeys, Suite};
-use pns::mppe::rc4::Rc4;
 use pns::mppe::skipped::KeyId;
 use pns::session::ConnectionId;
 use pns::wire::ipv4::Header;
@@ -57,6 +56,7 @@ pub(crate) struct Dialogue {
     pub(crate) next_sequence: u32,
     keys: Option<StartKeys>,
     encrypt: Option<EncryptState>,
+    encrypt_worker: EncryptWorker,
     decrypt: Option<(DecryptState, Box<DecryptWorker>)>,
     /// What reached the host behind.
     pub(crate) host: Vec<Vec<u8>>,
@@ -83,6 +83,7 @@ impl Dialogue {
             next_sequence: 0,
             keys: None,
             encrypt: None,
+            encrypt_worker: EncryptWorker::new(1),
             decrypt: None,
             host: Vec::new(),
             data: Vec::new(),
@@ -296,7 +297,7 @@ impl Dialogue {
         inner.extend(packet);
         let mut frame = vec![0xff, 0x03];
         if let Some(state) = &mut self.encrypt {
-            let header = state.encrypt(&mut inner, &mut Rc4::unkeyed());
+            let header = state.encrypt(&mut inner, &mut self.encrypt_worker);
             frame.extend([0x00, 0xfd]);
             frame.extend(header.expect("armed").to_bytes());
         }

@@ -77,7 +77,8 @@ pub(crate) struct Client {
 
 impl Client {
     pub(crate) fn new(address: Ipv4Addr, call_id: u16) -> Self {
-        let worker = DecryptWorker::new(64, Budget::new(16_384, 65_536, Timestamp::ZERO)).with_streams(1);
+        let worker =
+            DecryptWorker::new(64, Budget::new(16_384, 65_536, Timestamp::ZERO)).with_streams(1);
         Self {
             address,
             ppp: PppClient::new("alice", "wonderland-7"),
@@ -109,6 +110,16 @@ impl Client {
     pub(crate) fn call_placed(&mut self, peer_call_id: u16, now: Timestamp) {
         self.peer_call_id = Some(peer_call_id);
         for frame in self.ppp.start() {
+            self.send_ppp(frame, now);
+        }
+        self.repeat_at = now + RESTART;
+    }
+
+    /// LCP starts over on the call: what was agreed is forgotten, keys included.
+    pub(crate) fn restart_lcp(&mut self, now: Timestamp) {
+        self.encrypt = None;
+        self.decrypt = None;
+        for frame in self.ppp.restart() {
             self.send_ppp(frame, now);
         }
         self.repeat_at = now + RESTART;
