@@ -41,6 +41,7 @@ impl<P: PortIo> Worker<P> {
                 self.exits.report(report);
                 Ok(())
             }
+            FlowCommand::Suspend { flow } => self.suspend(flow),
             FlowCommand::Close { flow } => self.close(flow),
             FlowCommand::Frame { flow, frame } => self.send_frame(flow, frame.as_slice()),
             FlowCommand::Authorise {
@@ -113,6 +114,17 @@ impl<P: PortIo> Worker<P> {
             self.reorder.release(slot, flow);
             self.run_nodes();
         }
+    }
+
+    fn suspend(&mut self, flow: FlowKey) -> Result<(), Refused> {
+        let slot = self.flows.find(flow).ok_or(Refused)?;
+        self.release_early(slot);
+        let flow = self.flows.get_mut(slot).ok_or(Refused)?;
+        if let Some(keys) = &mut flow.decrypt {
+            keys.wipe(&mut self.decrypt);
+        }
+        flow.suspend();
+        Ok(())
     }
 
     fn send_frame(&mut self, flow: FlowKey, bytes: &[u8]) -> Result<(), Refused> {

@@ -109,6 +109,13 @@ pub enum FlowCommand {
         /// What it said.
         receive: PeerReceive,
     },
+    /// LCP or CCP is negotiated anew: the flow is again as after `Open`. Its keys are wiped, no user
+    /// data passes either way, and what is to pass again needs a new proof and new start keys. GRE
+    /// numbers, counters and the lease's entry in the directory stay.
+    Suspend {
+        /// The call.
+        flow: FlowKey,
+    },
     /// Ends the flow, wipes its keys, and answers with `Closed`. Frames queued before it still leave.
     Close {
         /// The call.
@@ -130,6 +137,7 @@ impl FlowCommand {
             | Self::ForwardUpstream { flow, .. }
             | Self::ForwardDownstream { flow, .. }
             | Self::PeerReceive { flow, .. }
+            | Self::Suspend { flow }
             | Self::Close { flow } => *flow,
         }
     }

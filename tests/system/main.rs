@@ -21,6 +21,7 @@ mod one_address;
 mod packets;
 #[path = "../support/ppp_client.rs"]
 mod ppp_client;
+mod renegotiation;
 mod server;
 mod settings;
 mod teardown;
