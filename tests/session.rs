@@ -45,6 +45,7 @@ fn word(command: &FlowCommand) -> &'static str {
         FlowCommand::ArmDownstream { .. } => "arm_downstream",
         FlowCommand::ForwardUpstream { .. } => "forward_upstream",
         FlowCommand::ForwardDownstream { .. } => "forward_downstream",
+        FlowCommand::FlushDownstream { .. } => "flush_downstream",
         FlowCommand::Suspend { .. } => "suspend",
         FlowCommand::Close { .. } => "close",
     }
