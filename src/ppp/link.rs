@@ -86,6 +86,9 @@ pub enum Input<'a> {
         /// Whether another attempt may be permitted.
         retry: bool,
     },
+    /// The worker lost step with the client's stateful encryption (RFC 3078 §8): the client has to
+    /// flush its stream. Say it again for as long as it holds.
+    ResetWanted,
     /// The worker heard the client at this time: a frame of user data that proved right.
     Heard {
         /// When.
@@ -97,9 +100,6 @@ pub enum Input<'a> {
         /// Seconds; all ones mean for ever.
         seconds: u32,
     },
-    /// The worker lost step with the client's stateful encryption (RFC 3078 §8): the client has to
-    /// flush its stream. Say it again for as long as it holds.
-    ResetWanted,
     /// Take the link down, and say why.
     Close(EndReason),
 }
@@ -205,9 +205,9 @@ impl Link {
                 self.granted(success_message, network, keys, now);
             }
             Input::Refused { message, retry } => self.refused(message, retry, now),
+            Input::ResetWanted => self.request_reset(now),
             Input::Heard { at } => self.heard(at),
             Input::TimeRemaining { seconds } => self.announce_time_remaining(seconds),
-            Input::ResetWanted => self.request_reset(now),
             Input::Close(reason) => self.end(reason, now),
         }
     }

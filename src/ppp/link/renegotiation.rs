@@ -35,8 +35,8 @@ impl Link {
         };
         self.authenticator.reset();
         self.timers.clear(Timer::Challenge);
-        self.timers.clear(Timer::Echo);
         self.timers.clear(Timer::Encryption);
+        self.timers.clear(Timer::Echo);
         self.timers
             .set(Timer::Setup, now + self.config.setup_timeout);
     }
