@@ -40,8 +40,6 @@ counted_enum! {
         EapMethodNotAgreed => "eap_method_not_agreed",
         /// The client does not believe that the server knows its password.
         ServerNotBelieved => "server_not_believed",
-        /// On a live call the client proved to be another user than before.
-        AnotherUser => "another_user",
     }
 }
 
@@ -58,8 +56,7 @@ impl Rejection {
             | Self::LanManagerOnly
             | Self::EapOutOfStep
             | Self::EapMethodNotAgreed
-            | Self::ServerNotBelieved
-            | Self::AnotherUser => FailureCode::AuthenticationFailure,
+            | Self::ServerNotBelieved => FailureCode::AuthenticationFailure,
             Self::PasswordExpired => FailureCode::PasswordExpired,
             Self::UserDisabled => FailureCode::AccountDisabled,
             Self::NewPasswordRefused => FailureCode::ChangingPassword,
@@ -91,8 +88,7 @@ impl Rejection {
             | Self::NewPasswordRefused
             | Self::EapOutOfStep
             | Self::EapMethodNotAgreed
-            | Self::ServerNotBelieved
-            | Self::AnotherUser => false,
+            | Self::ServerNotBelieved => false,
         }
     }
 }

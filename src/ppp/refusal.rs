@@ -12,7 +12,7 @@ counted_enum! {
         MalformedPacket => "malformed_packet",
         /// Option lengths that do not add up.
         MalformedOptions => "malformed_options",
-        /// An option type twice in one packet.
+        /// An option type twice in one Configure-Nak or -Reject.
         DuplicateOption => "duplicate_option",
         /// Not a CHAP packet, or not one of the algorithm that was agreed on.
         MalformedChap => "malformed_chap",
@@ -62,6 +62,12 @@ counted_enum! {
         UnexpectedEchoReply => "unexpected_echo_reply",
         /// An Echo-Reply that carries our own magic number.
         EchoReplyOwnMagic => "echo_reply_own_magic",
+        /// An Echo-Request that carries our own magic number.
+        EchoRequestOwnMagic => "echo_request_own_magic",
+        /// An Echo-Request that was not answered since there were too many.
+        EchoSuppressed => "echo_suppressed",
+        /// A Protocol-Reject of user data.
+        DataRejected => "data_rejected",
         /// An Echo packet without a magic number.
         MalformedEcho => "malformed_echo",
         /// A frame of ours that was dropped because the queue was full.
@@ -86,7 +92,6 @@ impl From<options::Malformed> for Refusal {
             options::Malformed::Truncated
             | options::Malformed::LengthBelowTwo
             | options::Malformed::BeyondPacket => Self::MalformedOptions,
-            options::Malformed::Duplicate => Self::DuplicateOption,
         }
     }
 }
@@ -127,8 +132,14 @@ impl From<eap::Malformed> for Refusal {
 }
 
 /// Counters of one link.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusals([u32; Refusal::COUNT]);
+
+impl Default for Refusals {
+    fn default() -> Self {
+        Self([0; Refusal::COUNT])
+    }
+}
 
 impl Refusals {
     /// How often `refusal` happened.

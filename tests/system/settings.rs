@@ -75,7 +75,10 @@ pub(crate) fn sessions(setup: Setup) -> (Sessions, LocalUsers) {
         client_to_client: setup.client_to_client,
         mss_max: 1360,
     };
-    let alice = LocalUser::new("alice", NtHash::from_password("wonderland-7"), "default");
+    let user = |name: &str, password: &str| {
+        LocalUser::new(name, NtHash::from_password(password), "default")
+    };
+    let users = [user("alice", "wonderland-7"), user("bob", "builder-3")];
     let pool = PoolConfig {
         name: "default".into(),
         ranges: vec![POOL_FIRST..=POOL_LAST],
@@ -113,7 +116,7 @@ pub(crate) fn sessions(setup: Setup) -> (Sessions, LocalUsers) {
         },
         Box::new(entropy),
     );
-    (sessions, LocalUsers::new([alice], policy))
+    (sessions, LocalUsers::new(users, policy))
 }
 
 /// The next number of a xorshift generator.

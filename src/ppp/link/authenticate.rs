@@ -33,7 +33,7 @@ impl Link {
     pub(super) fn reauthenticate(&mut self, now: Timestamp) {
         match self.authenticator.method() {
             Some(Method::Pap) | None => {}
-            Some(_) if !self.said.network_up || self.phase != Phase::Network => {}
+            Some(_) if !self.said.forward_downstream || self.phase != Phase::Network => {}
             // The client is being asked already.
             Some(_) if self.timers.is_set(Timer::Challenge) || self.awaits_decision() => {}
             Some(method) => self.ask_for_proof(method, now),
