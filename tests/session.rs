@@ -334,6 +334,25 @@ fn a_call_reaches_the_network_and_the_upstream_half_precedes_every_acknowledgeme
 }
 
 #[test]
+fn ccp_again_on_a_live_call_ends_it_and_no_start_key_serves_twice() {
+    let mut world = World::new();
+    let mut client = PppClient::new("alice", "wonderland-7");
+    world.dial(&mut client);
+    assert!(client.network_up() && client.encrypted());
+    // Other bits than those that are agreed on: no copy of a lost frame.
+    let again = ppp_client::frame(0x80fd, 1, 99, &[18, 6, 1, 0, 0, 0xe0]);
+    world.talk(&mut client, vec![again]);
+    world.pass(Duration::from_secs(10));
+    assert_eq!(world.end_reason(), "link.rekey_not_possible");
+    assert!(client.terminated, "the client may dial again");
+    for once in ["authorise", "arm_upstream", "arm_downstream"] {
+        let times = world.commands.iter().filter(|(word, _)| *word == once);
+        assert_eq!(times.count(), 1, "{once}");
+    }
+    world.assert_all_given_back();
+}
+
+#[test]
 fn outgoing_call_reply_waits_for_the_worker() {
     let mut world = World::new();
     world.silent = true;

@@ -11,6 +11,12 @@ mod client;
 mod dialogues;
 mod encryption;
 mod endings;
+#[expect(dead_code, reason = "shared with tests that count sequence numbers")]
+#[path = "../captures/frames.rs"]
+mod frames;
 mod hostile;
 mod lossy;
+mod mppe_clients;
+mod mppe_resets;
+mod mppe_table;
 mod server;
