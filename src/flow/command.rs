@@ -7,16 +7,30 @@ use super::{Authenticated, FlowKey, FrameBytes};
 use crate::mppe::keys::Suite;
 use crate::wire::call_id::CallId;
 
+/// What the peer says of its receive side in the messages that set up a call (RFC 2637 §2.7-§2.11).
+/// All zero: it says nothing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(C)]
+pub struct PeerReceive {
+    /// Its Packet Receive Window Size: packets that it buffers.
+    pub window_packets: u16,
+    /// Its Packet Processing Delay, in tenths of a second.
+    pub processing_delay_ds: u16,
+}
+
 /// The ends of a call as GRE sees them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(C)]
 pub struct OpenCall {
     /// Our address: the source of downstream GRE.
     pub local_address: Ipv4Addr,
-    /// The client's address: GRE from anywhere else is refused.
+    /// The peer of the control connection: where GRE comes from, unless the server was told
+    /// otherwise.
     pub peer_address: Ipv4Addr,
     /// The client's Call ID: what downstream GRE carries.
     pub peer_call_id: CallId,
+    /// What the client buffers. Matters only if the server honours windows.
+    pub peer_receive: PeerReceive,
 }
 
 /// An order to the worker that owns `flow`.
@@ -43,7 +57,7 @@ pub enum FlowCommand {
         frame: FrameBytes,
     },
     /// The client has proved who it is: policy and start keys are in the worker from here on. The
-    /// four commands below are refused for a flow without it.
+    /// five commands below are refused for a flow without it.
     Authorise {
         /// The call.
         flow: FlowKey,
@@ -65,6 +79,13 @@ pub enum FlowCommand {
         /// What frames to the client are encrypted with.
         suite: Suite,
     },
+    /// The client has sent a CCP Reset-Request: the next frame to it starts RC4 afresh and says so
+    /// (RFC 3078 §8.2). Means nothing in stateless mode. Follows the Reset-Ack in the FIFO, because
+    /// a client may wait for that before it looks at a frame again.
+    FlushDownstream {
+        /// The call.
+        flow: FlowKey,
+    },
     /// Forward what the client sends from `lease`. Precedes every Configure-Ack of IPCP that the
     /// client could open on.
     ForwardUpstream {
@@ -79,6 +100,21 @@ pub enum FlowCommand {
         flow: FlowKey,
         /// Longest IP packet that the client accepts, in bytes (its LCP Maximum-Receive-Unit).
         mtu: u16,
+    },
+    /// What the peer said of its receive side after the flow was opened: Incoming-Call-Connected, or
+    /// Outgoing-Call-Reply to a call of ours.
+    PeerReceive {
+        /// The call.
+        flow: FlowKey,
+        /// What it said.
+        receive: PeerReceive,
+    },
+    /// LCP or CCP is negotiated anew: the flow is again as after `Open`. Its keys are wiped, no user
+    /// data passes either way, and what is to pass again needs a new proof and new start keys. GRE
+    /// numbers, counters and the lease's entry in the directory stay.
+    Suspend {
+        /// The call.
+        flow: FlowKey,
     },
     /// Ends the flow, wipes its keys, and answers with `Closed`. Frames queued before it still leave.
     Close {
@@ -97,8 +133,11 @@ impl FlowCommand {
             | Self::Authorise { flow, .. }
             | Self::ArmUpstream { flow, .. }
             | Self::ArmDownstream { flow, .. }
+            | Self::FlushDownstream { flow }
             | Self::ForwardUpstream { flow, .. }
             | Self::ForwardDownstream { flow, .. }
+            | Self::PeerReceive { flow, .. }
+            | Self::Suspend { flow }
             | Self::Close { flow } => *flow,
         }
     }

@@ -5,7 +5,7 @@ use pns::dataplane::{DropReason, FrameCount};
 use pns::flow::FlowKey;
 use pns::flow::ring::Punted;
 use pns::flow::{
-    Encryption, FlowCommand, FlowReport, FlowTotals, FrameBytes, OpenCall, OpenRefusal,
+    Encryption, FlowCommand, FlowReport, FlowTotals, FrameBytes, OpenCall, OpenRefusal, PeerReceive,
 };
 use pns::mppe::keys::Suite;
 use pns::wire::call_id::CallId;
@@ -71,7 +71,7 @@ fn data_right_behind_the_acks_of_ccp_and_ipcp_is_not_lost() {
     });
     lab.settle();
     assert_eq!(lab.sent(ACCESS).len(), 1);
-    client.arm();
+    client.arm(Suite::STATELESS_128);
     // The client's own Ack and its first data in one burst, before the slow path has seen the Ack.
     let packet = udp(client.lease, HOST, 100);
     let ack = client.ppp(&CONFIGURE_ACK);
@@ -181,6 +181,7 @@ fn opening_is_refused_with_its_reason() {
         local_address: LOCAL,
         peer_address: client.address,
         peer_call_id: client.call_id,
+        peer_receive: PeerReceive::default(),
     };
     for (local, call_id, refusal) in [
         (0, 3, OpenRefusal::CallIdInUse),

@@ -15,7 +15,7 @@ use pns::flow::counters::{CounterArena, counter_arena};
 use pns::flow::ring::{Doorbell, Injected, Punted, RingCapacities, SlowPathEnds, rings};
 use pns::flow::{
     Authenticated, BucketTable, Encryption, FlowCommand, FlowKey, FlowPolicy, FlowReport,
-    FlowTotals, FrameBytes, OpenCall,
+    FlowTotals, FrameBytes, OpenCall, PeerReceive,
 };
 use pns::mppe::keys::StartKeys;
 use pns::routing::directory::directory;
@@ -283,6 +283,7 @@ impl Lab {
             local_address: LOCAL,
             peer_address: client.address,
             peer_call_id: client.call_id,
+            peer_receive: PeerReceive::default(),
         };
         self.command(FlowCommand::Open {
             flow: client.key,
@@ -307,21 +308,32 @@ impl Lab {
 
     /// A call that forwards both ways, encrypted if `policy` requires it.
     pub(crate) fn dial(&mut self, call_id: u16, last: u8, policy: FlowPolicy) -> Client {
+        self.dial_with(call_id, last, policy, Suite::STATELESS_128)
+    }
+
+    /// A call with another kind of MPPE.
+    pub(crate) fn dial_with(
+        &mut self,
+        call_id: u16,
+        last: u8,
+        policy: FlowPolicy,
+        suite: Suite,
+    ) -> Client {
         let mut client = self.open(call_id, last);
         client.greet(self);
+        self.bring_up(&mut client, policy, suite);
+        client
+    }
+
+    /// The same of a call that is open.
+    pub(crate) fn bring_up(&mut self, client: &mut Client, policy: FlowPolicy, suite: Suite) {
         let encrypted = policy.encryption == Encryption::Required;
-        self.authorise(&mut client, policy);
+        self.authorise(client, policy);
         let flow = client.key;
         if encrypted {
-            self.command(FlowCommand::ArmUpstream {
-                flow,
-                suite: Suite::STATELESS_128,
-            });
-            self.command(FlowCommand::ArmDownstream {
-                flow,
-                suite: Suite::STATELESS_128,
-            });
-            client.arm();
+            self.command(FlowCommand::ArmUpstream { flow, suite });
+            self.command(FlowCommand::ArmDownstream { flow, suite });
+            client.arm(suite);
         }
         self.directory.set(client.lease, flow);
         self.command(FlowCommand::ForwardUpstream {
@@ -331,7 +343,6 @@ impl Lab {
         self.command(FlowCommand::ForwardDownstream { flow, mtu: 1400 });
         self.settle();
         assert_eq!(self.reports(), []);
-        client
     }
 
     pub(crate) fn authorise(&mut self, client: &mut Client, policy: FlowPolicy) {

@@ -7,6 +7,7 @@
     reason = "a test that cannot go on has failed, and looks at what it is about"
 )]
 
+mod bytes;
 mod client;
 mod dialogues;
 mod encryption;
@@ -15,8 +16,11 @@ mod endings;
 #[path = "../captures/frames.rs"]
 mod frames;
 mod hostile;
+mod lcp_options;
+mod lcp_packets;
 mod lossy;
 mod mppe_clients;
 mod mppe_resets;
 mod mppe_table;
+mod renegotiation;
 mod server;

@@ -441,8 +441,8 @@ fn passive_takes_a_late_wish_for_encryption() {
         "mppe-128-stateless"
     );
     // From here on it is a call as any other: its keys are used.
-    server.packet(Protocol::CCP, 1, 10, &bytes("1206 010000e0"));
-    assert_eq!(server.link.end_reason(), Some(EndReason::RekeyNotPossible));
+    let heard = server.packet(Protocol::CCP, 1, 10, &bytes("1206 010000e0"));
+    assert_eq!(names(&heard), ["Suspend", "Challenge"]);
 
     // A wish that comes to nothing costs the call nothing.
     let mut server = granted(config(MppePolicy::PASSIVE)).0;
