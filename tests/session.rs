@@ -49,6 +49,7 @@ fn word(command: &FlowCommand) -> &'static str {
         FlowCommand::ForwardUpstream { .. } => "forward_upstream",
         FlowCommand::ForwardDownstream { .. } => "forward_downstream",
         FlowCommand::Suspend { .. } => "suspend",
+        FlowCommand::PeerReceive { .. } => "peer-receive",
         FlowCommand::Close { .. } => "close",
     }
 }

@@ -18,6 +18,7 @@ mod hostile;
 mod isolation;
 mod lossy;
 mod mtu;
+mod one_address;
 mod packets;
 #[path = "../support/ppp_client.rs"]
 mod ppp_client;
