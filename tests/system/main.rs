@@ -12,6 +12,7 @@ mod activation;
 mod client;
 #[path = "../support/control_client.rs"]
 mod control_client;
+mod echo;
 mod forgery;
 mod hostile;
 mod isolation;
