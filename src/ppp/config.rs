@@ -2,7 +2,7 @@
 
 use super::auth::Method;
 use super::automaton::Limits;
-pub use super::ccp::{MppePolicy, MppeRequirement};
+pub use super::ccp::{MppePolicy, MppeRequirement, Stateful};
 use std::net::Ipv4Addr;
 use std::time::Duration;
 

@@ -16,6 +16,7 @@ pub mod admission;
 mod call;
 pub mod call_ids;
 mod connection;
+mod decide;
 mod drive;
 mod end;
 mod table;

@@ -2,5 +2,5 @@
 //! repetition on a live call. What the methods compute is not checked here.
 
 mod live;
-mod methods;
+pub(crate) mod methods;
 mod offers;

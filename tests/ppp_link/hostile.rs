@@ -1,10 +1,11 @@
 //! Peers that send anything, in any order, and owners that decide at any time.
 
-use crate::dialogues::response;
+use crate::authentication::methods::proof;
 use crate::server::{GRANT, Heard, PROOF, Sent, Server, packets};
 use pns::mppe::keys::Suite;
-use pns::ppp::link::{EndReason, Input, LinkConfig, MppePolicy, Output, Phase};
-use pns::wire::chap::FailureCode;
+use pns::ppp::link::{EndReason, Input, LinkConfig, Method, MppePolicy, Output, Phase, Stateful};
+use pns::wire::ccp::Strengths;
+use pns::wire::chap::{Chap, FailureCode};
 use pns::wire::ppp::{Packet, Protocol, code};
 use proptest::prelude::*;
 use std::time::Duration;
@@ -22,7 +23,12 @@ enum Operation {
     Respond(i8),
     Granted(bool),
     Refused(bool),
+    /// EAP goes on, or something that is no Request.
+    Challenge(u8, Vec<u8>),
+    ChangePassword(i8),
+    Reauthenticate,
     LowerUp,
+    ResetWanted,
     Close,
     Pass(u16),
 }
@@ -35,6 +41,7 @@ fn protocols() -> impl Strategy<Value = u16> {
         4 => Just(0x8021),
         1 => Just(0x8057),
         1 => Just(0xc023),
+        1 => Just(0xc227),
         1 => Just(0x0021),
     ]
 }
@@ -45,6 +52,10 @@ fn options() -> impl Strategy<Value = Vec<u8>> {
         Just(vec![1_u8, 4, 5, 120]),
         Just(vec![1, 4, 0, 0]),
         Just(vec![3, 5, 0xc2, 0x23, 0x81]),
+        Just(vec![3, 5, 0xc2, 0x23, 0x80]),
+        Just(vec![3, 5, 0xc2, 0x23, 0x05]),
+        Just(vec![3, 4, 0xc0, 0x23]),
+        Just(vec![3, 4, 0xc2, 0x27]),
         Just(vec![5, 6, 1, 2, 3, 4]),
         Just(vec![5, 6, 0, 0, 0, 0]),
         Just(vec![7, 2]),
@@ -53,6 +64,8 @@ fn options() -> impl Strategy<Value = Vec<u8>> {
         Just(vec![18, 6, 1, 0, 0, 0x40]),
         Just(vec![18, 6, 1, 0, 0, 0xe1]),
         Just(vec![18, 6, 0, 0, 0, 0]),
+        Just(vec![18, 6, 0, 0, 0, 0x40]),
+        Just(vec![18, 6, 0, 0, 0, 0x21]),
         Just(vec![3, 6, 0, 0, 0, 0]),
         Just(vec![3, 6, 10, 77, 0, 100]),
         Just(vec![129, 6, 0, 0, 0, 0]),
@@ -72,7 +85,12 @@ fn operation() -> impl Strategy<Value = Operation> {
         20 => (-1_i8..2).prop_map(Operation::Respond),
         20 => any::<bool>().prop_map(Operation::Granted),
         4 => any::<bool>().prop_map(Operation::Refused),
+        4 => (0_u8..6, proptest::collection::vec(any::<u8>(), 0..8))
+            .prop_map(|(kind, data)| Operation::Challenge(kind, data)),
+        2 => (-1_i8..3).prop_map(Operation::ChangePassword),
+        2 => Just(Operation::Reauthenticate),
         30 => (0..GOOD.len()).prop_map(|step| GOOD[step].clone()),
+        4 => Just(Operation::ResetWanted),
         1 => Just(Operation::Close),
         8 => any::<u16>().prop_map(Operation::Pass),
     ]
@@ -99,7 +117,9 @@ impl Game {
             Operation::Ack(protocol) => self.answer(*protocol, code::CONFIGURE_ACK),
             Operation::Dislike(protocol, code) => self.answer(*protocol, *code),
             Operation::Respond(offset) => {
-                let frame = response(self.challenge.wrapping_add_signed(*offset));
+                let agreed = self.server.link.negotiated().authentication;
+                let identifier = self.challenge.wrapping_add_signed(*offset);
+                let frame = proof(agreed.unwrap_or(Method::MsChapV2), identifier);
                 self.server.input(Input::Frame(&frame))
             }
             Operation::Granted(keys) => self.server.input(Input::Granted {
@@ -108,11 +128,30 @@ impl Game {
                 keys: *keys,
             }),
             Operation::Refused(retry) => self.server.input(Input::Refused {
-                code: FailureCode::ALL[usize::from(*retry)],
+                code: FailureCode::ALL[4 - 2 * usize::from(*retry)],
                 message: "no",
                 retry: *retry,
             }),
+            Operation::Challenge(kind, data) => {
+                let identifier = self.challenge.wrapping_add(1);
+                let length = u8::try_from(5 + data.len()).unwrap();
+                let packet = [&[1, identifier, 0, length, *kind], &data[..]].concat();
+                self.server.input(Input::Challenge {
+                    packet: &packet,
+                    state: data,
+                })
+            }
+            Operation::ChangePassword(offset) => {
+                let change = Chap::ChangePassword {
+                    identifier: self.challenge.wrapping_add_signed(*offset),
+                    version: 3,
+                    body: &[7; 582],
+                };
+                self.server.input(Input::Frame(&change.to_frame()))
+            }
+            Operation::Reauthenticate => self.server.input(Input::Reauthenticate),
             Operation::LowerUp => self.server.input(Input::LowerUp),
+            Operation::ResetWanted => self.server.input(Input::ResetWanted),
             Operation::Close => self
                 .server
                 .input(Input::Close(EndReason::AdministrativeStop)),
@@ -145,10 +184,12 @@ impl Game {
 
     fn note(&mut self, heard: &[Heard]) {
         for sent in packets(heard) {
-            if sent.is(Protocol::CHAP, 1) {
+            if sent.is(Protocol::CHAP, 1) || sent.is(Protocol::EAP, 1) {
                 self.challenge = sent.identifier;
             }
-            if sent.code == code::CONFIGURE_REQUEST && sent.protocol != Protocol::CHAP {
+            if sent.code == code::CONFIGURE_REQUEST
+                && ![Protocol::CHAP, Protocol::EAP].contains(&sent.protocol)
+            {
                 self.requests.push(sent);
             }
         }
@@ -166,6 +207,24 @@ const GOOD: [Operation; 9] = [
     Operation::Ack(0x80fd),
     Operation::Good(0x8021, &[3, 6, 10, 77, 0, 100]),
     Operation::Ack(0x8021),
+];
+
+const POLICIES: [MppePolicy; 6] = [
+    MppePolicy::REQUIRED,
+    MppePolicy::OPTIONAL,
+    MppePolicy::PASSIVE,
+    MppePolicy::OFF,
+    MppePolicy {
+        strengths: Strengths::ALL,
+        stateful: Stateful::Allowed,
+        ..MppePolicy::PASSIVE
+    },
+    MppePolicy {
+        strengths: Strengths::ALL,
+        stateful: Stateful::Preferred,
+        compression: true,
+        ..MppePolicy::OPTIONAL
+    },
 ];
 
 fn play(start: usize, operations: &[Operation], mppe: MppePolicy, seed: u8) -> Game {
@@ -197,11 +256,10 @@ proptest! {
     fn any_order_of_anything(
         operations in proptest::collection::vec(operation(), 0..64),
         start in 0..=GOOD.len(),
-        policy in 0_usize..3,
+        policy in 0_usize..POLICIES.len(),
         seed: u8,
     ) {
-        let mppe = [MppePolicy::REQUIRED, MppePolicy::OPTIONAL, MppePolicy::OFF][policy];
-        let game = play(start, &operations, mppe, seed);
+        let game = play(start, &operations, POLICIES[policy], seed);
         let began = game.server.promises.frames > 0;
         let over = game.server.promises.end_reason().is_some();
         // Nobody answers echoes, so even a network is gone by now.

@@ -12,7 +12,7 @@ use pns::wire::ppp::{Frame, Protocol, code};
 use std::time::Duration;
 
 /// What a client of this method says when it is asked under `identifier`.
-pub(super) fn proof(method: Method, identifier: u8) -> Vec<u8> {
+pub(crate) fn proof(method: Method, identifier: u8) -> Vec<u8> {
     let name = b"alice";
     let chap = |value: &[u8]| {
         let response = Chap::Response {
