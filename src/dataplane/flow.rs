@@ -51,7 +51,7 @@ pub struct Owed {
     pub frames: u16,
 }
 
-/// Where the hold of early frames stands ([`super::reorder`]).
+/// Where the hold of early frames stands (`dataplane/reorder.rs`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[repr(C)]
 pub struct Order {
