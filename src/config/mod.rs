@@ -9,6 +9,7 @@ mod admin;
 mod checks;
 mod dpdk;
 mod error;
+mod explain;
 mod forwarding;
 mod load;
 mod log;
@@ -34,6 +35,7 @@ pub use address::{Ipv4Prefix, Ipv4Range};
 pub use admin::{Admin, DEFAULT_SOCKET};
 pub use dpdk::{Dpdk, Memory};
 pub use error::{ConfigError, ConfigErrors, Fault};
+pub use explain::Explain;
 pub use forwarding::{Forwarding, MssClamp};
 pub use load::UsersFileMode;
 pub use log::{Log, LogFormat, LogLevel};
@@ -71,6 +73,8 @@ pub struct Config {
     pub admin: Admin,
     /// `[log]`.
     pub log: Log,
+    /// `[explain]`.
+    pub explain: Explain,
     /// What is legal and probably not meant, in the order of the files.
     pub warnings: Vec<ConfigError>,
 }
@@ -151,6 +155,7 @@ struct Draft {
     forwarding: Forwarding,
     admin: Admin,
     log: Log,
+    explain: Explain,
 }
 
 impl Draft {
@@ -172,6 +177,7 @@ impl Draft {
             forwarding: table.section("forwarding", forwarding::read),
             admin: table.section("admin", admin::read),
             log: table.section("log", log::read),
+            explain: table.section("explain", explain::read),
         }
     }
 
@@ -230,6 +236,7 @@ impl Draft {
             forwarding: self.forwarding,
             admin: self.admin,
             log: self.log,
+            explain: self.explain,
             warnings,
         }
     }

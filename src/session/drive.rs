@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use super::call::{Call, NewCall, Order};
 use super::teardown::refusal;
+use super::types::CallRefusal;
+use super::verdict::{self, Step};
 use super::{
     CallRef, CallState, ConnectionId, EndReason, Event, FlowCommand, FlowKey, Output, Sessions,
     TimerKey,
@@ -63,6 +65,7 @@ impl Sessions {
                     return;
                 };
                 connection.permit.established();
+                connection.started = true;
                 connection.host_name = host.to_string();
                 connection.vendor_name = vendor.to_string();
                 let (peer, host_name) = (connection.peer, connection.host_name.clone());
@@ -74,6 +77,9 @@ impl Sessions {
                 });
             }
             pptp::Event::CallRequested { peer_call_id, .. } => {
+                if let Some(connection) = self.connections.get_mut(id) {
+                    connection.called = true;
+                }
                 self.place_call(id, peer_call_id, now);
             }
             pptp::Event::CallCleared { peer_call_id } => {
@@ -102,17 +108,14 @@ impl Sessions {
             return;
         };
         if !connection.may_call(now) {
-            return self.refuse_call(id, peer_call_id, "call_rate", now);
+            return self.refuse_call(id, peer_call_id, CallRefusal::Rate, now);
         }
         let Some(connection) = self.connections.get(id) else {
             return;
         };
         let (peer, local) = (connection.peer, connection.local);
         let local_address = connection.local_address;
-        let admitted = connection
-            .permit
-            .admit_call()
-            .map_err(super::AdmissionRefusal::name);
+        let admitted = connection.permit.admit_call().map_err(CallRefusal::Limit);
         let reserved = admitted.and_then(|permit| {
             let flow = self.reserve_call_id(local, *peer.ip(), now)?;
             Ok((permit, flow))
@@ -138,7 +141,7 @@ impl Sessions {
         );
         let Ok(call_ref) = self.calls.insert(call) else {
             self.release_call_id(flow, now);
-            return self.refuse_call(id, peer_call_id, "table_full", now);
+            return self.refuse_call(id, peer_call_id, CallRefusal::TableFull, now);
         };
         self.index_call(flow, Some(call_ref));
         if let Some(connection) = self.connections.get_mut(id) {
@@ -158,15 +161,15 @@ impl Sessions {
         local: u16,
         peer: std::net::Ipv4Addr,
         now: Timestamp,
-    ) -> Result<FlowKey, &'static str> {
+    ) -> Result<FlowKey, CallRefusal> {
         let mut random = [0; 8];
         (self.entropy)(&mut random);
         let random = u64::from_ne_bytes(random);
         let Some(call_ids) = self.call_ids.get_mut(usize::from(local)) else {
-            return Err("local_address_unknown");
+            return Err(CallRefusal::LocalAddressUnknown);
         };
         let allocated = call_ids.allocate(|_| true, peer, now, random);
-        let call_id = allocated.map_err(super::call_ids::CallIdRefusal::name)?;
+        let call_id = allocated.map_err(CallRefusal::CallId)?;
         Ok(FlowKey::new(local, call_id))
     }
 
@@ -174,7 +177,7 @@ impl Sessions {
         &mut self,
         id: ConnectionId,
         peer_call_id: CallId,
-        reason: &'static str,
+        refused: CallRefusal,
         now: Timestamp,
     ) {
         let Some(connection) = self.connections.get(id) else {
@@ -182,6 +185,8 @@ impl Sessions {
         };
         let peer = connection.peer;
         self.tell_control(id, refusal(peer_call_id), now);
+        self.judge_refused_call(id, peer_call_id, refused, now);
+        let reason = refused.name();
         self.tally.add("call", reason, 1);
         self.event(Event::CallRefused { peer, reason });
     }
@@ -196,6 +201,7 @@ impl Sessions {
             return;
         }
         call.state = CallState::Negotiating;
+        call.attempt.placed(now.since(call.created));
         call.link.handle(ppp::Input::LowerUp, now);
         let (connection_id, peer_call_id) = (call.connection, call.peer_call_id);
         let peer_address = call.peer_address;
@@ -220,8 +226,13 @@ impl Sessions {
             };
             let (flow, peer_address) = (call.flow, call.peer_address);
             match output {
-                ppp::Output::Frame(frame) => self.queue(id, Order::Frame(frame.into_bytes()), now),
+                ppp::Output::Frame(frame) => {
+                    call.attempt.observed.sent(frame.as_bytes());
+                    self.queue(id, Order::Frame(frame.into_bytes()), now);
+                }
                 ppp::Output::Authenticate(credentials) => {
+                    let after = now.since(call.created);
+                    call.attempt.named(credentials.name(), after);
                     self.outputs.push_back(Output::Ask {
                         call: id,
                         credentials,
@@ -253,6 +264,8 @@ impl Sessions {
         let Some(call) = self.calls.get_mut(id) else {
             return;
         };
+        let progress = verdict::observe(&call.link);
+        call.attempt.moved(progress, now.since(call.created));
         let deadline = call.poll_timeout();
         self.timers
             .arm(TimerKey::Call(id), deadline, &mut call.armed);
@@ -267,6 +280,7 @@ impl Sessions {
         }
         call.state = CallState::Network;
         call.network_since = Some(now);
+        call.attempt.network_up(now.since(call.created));
         call.deadline = None;
         let Some(lease) = call.lease.as_ref().map(crate::aaa::Lease::address) else {
             return;
@@ -321,6 +335,8 @@ impl Sessions {
         };
         let (address, gateway, flow) = (lease.address(), lease.gateway(), call.flow);
         call.user = Some(grant.user);
+        let after = now.since(call.created);
+        call.attempt.steps.note(Step::Accepted, after);
         self.outputs.push_back(Output::LeaseSet {
             lease: address,
             flow,
@@ -358,6 +374,7 @@ impl Sessions {
             return;
         };
         let (flow, peer_address) = (call.flow, call.peer_address);
+        call.attempt.refused(rejection, now.since(call.created));
         // The same words whoever is asking: nobody learns which names exist.
         call.link.handle(
             ppp::Input::Refused {

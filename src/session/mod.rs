@@ -18,11 +18,13 @@ pub mod call_ids;
 mod connection;
 mod drive;
 mod end;
+mod explain;
 mod table;
 mod tally;
 mod teardown;
 mod timers;
 mod types;
+pub mod verdict;
 mod view;
 
 use std::collections::VecDeque;
@@ -32,8 +34,9 @@ use std::sync::Arc;
 pub use admission::AdmissionRefusal;
 pub use call::CallState;
 pub use end::EndReason;
+pub use explain::{Account, Failures, Wait};
 pub use tally::Tally;
-pub use types::{AcceptRefusal, Capacity, Entropy, Event, Output, SessionConfig};
+pub use types::{AcceptRefusal, CallRefusal, Capacity, Entropy, Event, Output, SessionConfig};
 pub use view::{CallView, ConnectionView};
 
 use crate::aaa::Pools;
@@ -47,6 +50,7 @@ use call_ids::CallIds;
 use connection::Connection;
 use table::{Id, Table};
 use timers::Timers;
+use verdict::{History, Step};
 
 /// Names a control connection.
 pub type ConnectionId = Id<Connection>;
@@ -79,6 +83,8 @@ pub struct Sessions {
     touched_calls: VecDeque<CallRef>,
     entropy: Entropy,
     tally: Tally,
+    history: History,
+    failures: Failures,
     stopping: bool,
 }
 
@@ -108,6 +114,8 @@ impl Sessions {
             touched_connections: VecDeque::new(),
             touched_calls: VecDeque::new(),
             tally: Tally::default(),
+            history: History::default(),
+            failures: Failures::default(),
             stopping: false,
             config,
             buckets,
@@ -121,6 +129,19 @@ impl Sessions {
     /// # Errors
     /// The limit that refuses it; the caller closes the socket.
     pub fn accept(
+        &mut self,
+        peer: SocketAddrV4,
+        local_address: Ipv4Addr,
+        now: Timestamp,
+    ) -> Result<ConnectionId, AcceptRefusal> {
+        let accepted = self.admit(peer, local_address, now);
+        if let Err(refusal) = accepted {
+            self.judge_not_accepted(peer, local_address, refusal, now);
+        }
+        accepted
+    }
+
+    fn admit(
         &mut self,
         peer: SocketAddrV4,
         local_address: Ipv4Addr,
@@ -151,6 +172,9 @@ impl Sessions {
             permit,
             host_name: String::new(),
             vendor_name: String::new(),
+            accepted: now,
+            started: false,
+            called: false,
             next_call_due: now,
             closing: false,
             armed: None,
@@ -227,8 +251,10 @@ impl Sessions {
             }
             FlowReport::Closed { flow, totals } => self.flow_closed(flow, totals, now),
             FlowReport::DecryptionFailing { flow } => {
-                if let Some(call) = self.call_of(flow).and_then(|id| self.calls.get(id)) {
-                    let peer_address = call.peer_address;
+                let id = self.call_of(flow);
+                if let Some(call) = id.and_then(|id| self.calls.get_mut(id)) {
+                    let (peer_address, after) = (call.peer_address, now.since(call.created));
+                    call.attempt.steps.note(Step::DecryptionFailing, after);
                     self.event(Event::DecryptionFailing { flow, peer_address });
                 }
             }
@@ -246,6 +272,8 @@ impl Sessions {
         };
         match call.state {
             CallState::Negotiating | CallState::Network | CallState::Terminating => {
+                let after = now.since(call.created);
+                call.attempt.received(frame, after);
                 call.link.handle(crate::ppp::link::Input::Frame(frame), now);
                 self.touched_calls.push_back(id);
                 self.settle(now);

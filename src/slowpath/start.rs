@@ -73,13 +73,14 @@ fn start(config: &Config) -> Result<EventLoop, StartError> {
         .map_err(during("cannot open admin.socket"))?;
     let users = settings::local_users(config);
     let buckets = Arc::new(buckets);
-    let sessions = Sessions::new(
+    let mut sessions = Sessions::new(
         settings::session_config(config),
         Arc::clone(&buckets),
         settings::pools(config, &users),
         settings::capacity(config),
         Box::new(fill_with_entropy),
     );
+    sessions.set_history_max(config.explain.history_max);
     Ok(EventLoop {
         supervisor: Supervisor::new(buckets.workers(), clock.now()),
         facts: facts(config, ports.huge_pages),
