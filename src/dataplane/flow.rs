@@ -78,6 +78,8 @@ pub struct Flow {
     pub control: Policer,
     /// IP packets to the kernel.
     pub exceptions: Policer,
+    /// Wishes that the client starts its stateful encryption afresh.
+    pub resets: Policer,
     /// Keys from the client, once armed.
     pub decrypt: Option<DecryptState>,
     /// Keys to the client, once armed.
@@ -119,6 +121,7 @@ impl Flow {
             owed: Owed::default(),
             control: Policer::default(),
             exceptions: Policer::default(),
+            resets: Policer::default(),
             decrypt: None,
             encrypt: None,
             upstream_key: None,

@@ -43,7 +43,7 @@ pub enum FlowCommand {
         frame: FrameBytes,
     },
     /// The client has proved who it is: policy and start keys are in the worker from here on. The
-    /// four commands below are refused for a flow without it.
+    /// five commands below are refused for a flow without it.
     Authorise {
         /// The call.
         flow: FlowKey,
@@ -64,6 +64,13 @@ pub enum FlowCommand {
         flow: FlowKey,
         /// What frames to the client are encrypted with.
         suite: Suite,
+    },
+    /// The client has sent a CCP Reset-Request: the next frame to it starts RC4 afresh and says so
+    /// (RFC 3078 §8.2). Means nothing in stateless mode. Follows the Reset-Ack in the FIFO, because
+    /// a client may wait for that before it looks at a frame again.
+    FlushDownstream {
+        /// The call.
+        flow: FlowKey,
     },
     /// Forward what the client sends from `lease`. Precedes every Configure-Ack of IPCP that the
     /// client could open on.
@@ -97,6 +104,7 @@ impl FlowCommand {
             | Self::Authorise { flow, .. }
             | Self::ArmUpstream { flow, .. }
             | Self::ArmDownstream { flow, .. }
+            | Self::FlushDownstream { flow }
             | Self::ForwardUpstream { flow, .. }
             | Self::ForwardDownstream { flow, .. }
             | Self::Close { flow } => *flow,

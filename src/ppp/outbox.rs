@@ -85,6 +85,9 @@ pub enum Output {
     ArmUpstream(Suite),
     /// Install the keys for what is sent to the client, to be used in this way.
     ArmDownstream(Suite),
+    /// The client lost step with our stateful encryption: start RC4 afresh and mark the next frame
+    /// as flushed (RFC 3078 §8).
+    FlushDownstream,
     /// Forward what the client sends from its lease.
     ForwardUpstream,
     /// Forward what is for the lease.

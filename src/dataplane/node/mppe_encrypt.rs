@@ -7,7 +7,7 @@ use crate::dataplane::drop_reason::DropReason;
 use crate::dataplane::exits::Exits;
 use crate::dataplane::flow_table::FlowTable;
 use crate::dataplane::frame::Frame;
-use crate::mppe::encrypt::{EncryptJob, encrypt_batch};
+use crate::mppe::encrypt::{EncryptJob, EncryptWorker, encrypt_batch};
 use crate::wire::mppe::Header;
 use crate::wire::ppp::Protocol;
 
@@ -17,6 +17,7 @@ use crate::wire::ppp::Protocol;
 pub(in crate::dataplane) fn run<F: Frame>(
     batch: &mut Batch<F>,
     flows: &mut FlowTable,
+    worker: &mut EncryptWorker,
     exits: &mut Exits<F>,
 ) {
     batch.stage(
@@ -34,7 +35,7 @@ pub(in crate::dataplane) fn run<F: Frame>(
         },
         |packet, verdict| exits.take(packet, verdict),
     );
-    if encrypt(batch, flows) {
+    if encrypt(batch, flows, worker) {
         // Only a flow whose keys are gone gets here, and it has no state left to get out of step.
         batch.stage(
             |packet| match packet.meta.cipher {
@@ -47,7 +48,11 @@ pub(in crate::dataplane) fn run<F: Frame>(
 }
 
 /// Encrypts, and answers whether a frame could not be.
-fn encrypt<F: Frame>(batch: &mut Batch<F>, flows: &mut FlowTable) -> bool {
+fn encrypt<F: Frame>(
+    batch: &mut Batch<F>,
+    flows: &mut FlowTable,
+    worker: &mut EncryptWorker,
+) -> bool {
     let packets = batch.packets();
     let mut jobs: ArrayVec<EncryptJob<'_>, BURST> = ArrayVec::new();
     for packet in packets.iter_mut() {
@@ -60,7 +65,7 @@ fn encrypt<F: Frame>(batch: &mut Batch<F>, flows: &mut FlowTable) -> bool {
     if jobs.is_empty() {
         return false;
     }
-    encrypt_batch(flows, &mut jobs);
+    encrypt_batch(flows, &mut jobs, worker);
     let headers: ArrayVec<Option<Header>, BURST> = jobs.into_iter().map(|job| job.header).collect();
     let mut refused = false;
     let encrypted = packets
