@@ -176,19 +176,10 @@ fn account(row: &AccountRow) -> String {
         lines.push(format!("  {:>10}  {}", seconds(step.at_ms), step.text));
     }
     for matter in &row.negotiation {
-        let (name, client, server) = (&matter.matter, &matter.client, &matter.server);
-        let said = |who: &str, what: &str| {
-            if what.is_empty() {
-                format!("{who}: nothing")
-            } else {
-                format!("{who}: {what}")
-            }
-        };
-        lines.push(format!(
-            "  {name}: {}, {}",
-            said("client", client),
-            said("server", server)
-        ));
+        let said = [("client", &matter.client), ("server", &matter.server)];
+        let said = said.iter().filter(|(_, what)| !what.is_empty());
+        let said: Vec<_> = said.map(|(who, what)| format!("{who} {what}")).collect();
+        lines.push(format!("  {}: {}", matter.matter, said.join("; ")));
     }
     if !row.refusals.is_empty() {
         let counts = row.refusals.iter();
@@ -327,7 +318,7 @@ call 4711 of claimed user \"al\\u{1b}ice\" from 198.51.100.2 to 198.51.100.1 (it
     -0.020 s  connected
     +0.000 s  asked for a call
     +1.234 s  ended
-  encryption: client: 40-bit, server: nothing
+  encryption: client 40-bit
   refused or ignored: wrong_phase 2
 why: The client offered 40 bits.
 Windows shows: error 741 (no), or 734

@@ -5,7 +5,7 @@ use std::net::{Ipv4Addr, SocketAddrV4};
 
 use super::call::Call;
 use super::types::CallRefusal;
-use super::verdict::{Cause, Facts, Finding, Key, Stage, Step, Verdict, bare};
+use super::verdict::{CameBy, Cause, Facts, Finding, Key, Stage, Step, Verdict, bare};
 use super::{AcceptRefusal, CallState, Connection, ConnectionId, Sessions};
 use crate::clock::Timestamp;
 use crate::counted_enum;
@@ -145,23 +145,25 @@ impl Sessions {
 
     fn facts_of(&self, call: &Call, totals: FlowTotals) -> Facts {
         let attempt = &call.attempt;
-        let connection = self.connections.get(call.connection);
+        let connection = self.connections.get(call.connection).map(came_by);
+        let connection = connection.or_else(|| attempt.came_by.as_deref().cloned());
+        let connected_before = connection
+            .as_ref()
+            .map(|it| call.created.since(it.accepted));
         let refusals = call.link.refusals().iter();
         Facts {
             peer_address: call.peer_address,
-            peer_port: connection.map(|connection| connection.peer.port()),
+            peer_port: connection.as_ref().map(|connection| connection.peer_port),
             local_address: call.local_address,
             local_call_id: Some(call.flow.call_id),
             peer_call_id: Some(call.peer_call_id),
-            host_and_vendor: connection.map(names),
+            host_and_vendor: connection.map(|connection| connection.host_and_vendor),
             name: attempt.name.clone(),
             user: call.user.clone(),
             identification: call.link.peer_identification().into(),
             stage: attempt.stage,
             began: call.created,
-            connected_before: connection
-                .map(|connection| call.created.since(connection.accepted))
-                .unwrap_or_default(),
+            connected_before: connected_before.unwrap_or_default(),
             steps: attempt.steps,
             observed: attempt.observed,
             rejection: attempt.rejection,
@@ -247,20 +249,24 @@ fn is_of(call: &Call, key: &Key) -> bool {
     }
 }
 
-fn names(connection: &Connection) -> (Box<str>, Box<str>) {
-    (
-        connection.host_name.as_str().into(),
-        connection.vendor_name.as_str().into(),
-    )
+/// What outlives a control connection.
+pub(super) fn came_by(connection: &Connection) -> CameBy {
+    CameBy {
+        peer_port: connection.peer.port(),
+        accepted: connection.accepted,
+        host_and_vendor: (
+            connection.host_name.as_str().into(),
+            connection.vendor_name.as_str().into(),
+        ),
+    }
 }
 
 fn facts_of_connection(connection: &Connection) -> Facts {
     let (peer, local) = (connection.peer, connection.local_address);
     let mut facts = Facts::of_connection(peer, local, connection.accepted);
-    let (host_name, vendor_name) = names(connection);
     if connection.started {
         facts.stage = Stage::ControlConnection;
-        facts.host_and_vendor = Some((host_name, vendor_name));
+        facts.host_and_vendor = Some(came_by(connection).host_and_vendor);
     }
     facts
 }

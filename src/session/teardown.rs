@@ -91,8 +91,12 @@ impl Sessions {
         }
         let peer = connection.peer;
         let calls = std::mem::take(&mut connection.calls);
+        let came_by = super::explain::came_by(connection);
         self.judge_connection(id, reason, now);
         for call in calls {
+            if let Some(call) = self.calls.get_mut(call) {
+                call.attempt.came_by = Some(Box::new(came_by.clone()));
+            }
             self.close(call, EndReason::Control(reason), now);
         }
         self.event(Event::ConnectionClosed { peer, reason });

@@ -21,7 +21,7 @@ mod windows;
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
-pub(super) use attempt::Attempt;
+pub(super) use attempt::{Attempt, CameBy};
 pub use attempt::{STEPS_MAX, Step, Steps};
 pub use finding::{Finding, find};
 pub use history::{HISTORY_DEFAULT, History, Key};
@@ -257,7 +257,7 @@ pub(super) fn observe(link: &Link) -> LinkProgress {
         Phase::Establish => Some(Stage::Lcp),
         Phase::Authenticate if link.awaits_decision() => Some(Stage::Decision),
         Phase::Authenticate => Some(Stage::Authentication),
-        Phase::Network if negotiated.mppe => Some(Stage::Ipcp),
+        Phase::Network if negotiated.mppe.is_some() => Some(Stage::Ipcp),
         Phase::Network => Some(match negotiated.ccp {
             State::Starting | State::ReqSent | State::AckRcvd | State::AckSent => Stage::Ccp,
             State::Initial
@@ -270,6 +270,6 @@ pub(super) fn observe(link: &Link) -> LinkProgress {
     };
     LinkProgress {
         stage,
-        encrypted: negotiated.mppe,
+        encrypted: negotiated.mppe.is_some(),
     }
 }

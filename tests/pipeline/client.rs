@@ -61,7 +61,8 @@ impl Client {
             seed: last,
             encrypt: None,
             decrypt: None,
-            decrypt_worker: DecryptWorker::new(4, Budget::new(1 << 16, 1 << 16, Timestamp::ZERO)).with_streams(1),
+            decrypt_worker: DecryptWorker::new(4, Budget::new(1 << 16, 1 << 16, Timestamp::ZERO))
+                .with_streams(1),
             encrypt_worker: EncryptWorker::new(1),
         }
     }
@@ -127,7 +128,9 @@ impl Client {
     pub(crate) fn wrap_inside(&mut self, mut inside: Vec<u8>) -> Vec<u8> {
         let mut ppp = vec![0xff, 0x03];
         if let Some(encrypt) = &mut self.encrypt {
-            let header = encrypt.encrypt(&mut inside, &mut self.encrypt_worker).unwrap();
+            let header = encrypt
+                .encrypt(&mut inside, &mut self.encrypt_worker)
+                .unwrap();
             ppp.extend_from_slice(&[0x00, 0xfd]);
             ppp.extend_from_slice(&header.to_bytes());
         }

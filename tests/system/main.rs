@@ -23,5 +23,6 @@ mod ppp_client;
 mod server;
 mod settings;
 mod teardown;
+mod verdicts;
 mod victim;
 mod world;

@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::observed::Observed;
 use super::{LinkProgress, NAME_BYTES_MAX, Stage};
 use crate::aaa::Rejection;
+use crate::clock::Timestamp;
 use crate::counted_enum;
 
 counted_enum! {
@@ -86,6 +87,19 @@ pub(in crate::session) struct Attempt {
     pub(in crate::session) observed: Observed,
     pub(in crate::session) name: Option<Box<[u8]>>,
     pub(in crate::session) rejection: Option<Rejection>,
+    /// The control connection, once it is gone before the call.
+    pub(in crate::session) came_by: Option<Box<CameBy>>,
+}
+
+/// What is kept of a control connection.
+#[derive(Clone, Debug)]
+pub(in crate::session) struct CameBy {
+    /// The client's TCP port.
+    pub(in crate::session) peer_port: u16,
+    /// When TCP was accepted.
+    pub(in crate::session) accepted: Timestamp,
+    /// Host Name and Vendor Name.
+    pub(in crate::session) host_and_vendor: (Box<str>, Box<str>),
 }
 
 impl Attempt {
@@ -99,6 +113,7 @@ impl Attempt {
             observed: Observed::default(),
             name: None,
             rejection: None,
+            came_by: None,
         }
     }
 

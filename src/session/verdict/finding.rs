@@ -129,14 +129,24 @@ fn of_link(reason: ppp::EndReason, facts: &Facts) -> Finding {
         ppp::EndReason::AuthenticationFailed => {
             rejected(facts).unwrap_or(Finding::CredentialsWrong)
         }
-        ppp::EndReason::MppeRefusedByPeer => {
-            difference(facts).unwrap_or(Finding::EncryptionRefused)
+        ppp::EndReason::MppeNoStrength => Finding::EncryptionNoStrength,
+        ppp::EndReason::MppeStatefulOnly => Finding::EncryptionStateful,
+        ppp::EndReason::MppeCompressionOnly => Finding::CompressionOnly,
+        ppp::EndReason::MppeStrengthNotAllowed => {
+            difference(facts).unwrap_or(Finding::EncryptionTooWeak)
         }
+        ppp::EndReason::MppeRefusedByPeer
+        | ppp::EndReason::MppeProtocolRejected
+        | ppp::EndReason::MppeNotOffered => difference(facts).unwrap_or(Finding::EncryptionRefused),
         ppp::EndReason::MppeNotAgreed => difference(facts).unwrap_or(Finding::EncryptionNotAgreed),
         ppp::EndReason::MppeKeysMissing => Finding::KeysMissing,
         ppp::EndReason::MppeClosedByPeer => Finding::EncryptionClosed,
         ppp::EndReason::RekeyNotPossible => Finding::RekeyImpossible,
-        ppp::EndReason::AddressNotAgreed => Finding::AddressRefused,
+        ppp::EndReason::AddressNotAgreed => match facts.observed.address_offered {
+            Some(address) if !address.is_unspecified() => Finding::AddressRefused,
+            // It asks for any address, and does not take the one that it is told.
+            Some(_) | None => Finding::AddressTimeout,
+        },
         ppp::EndReason::NetworkRefusedByPeer => Finding::Ipv4Refused,
         ppp::EndReason::NetworkClosedByPeer => Finding::Ipv4Closed,
         ppp::EndReason::EchoTimeout => Finding::EchoTimeout,

@@ -215,6 +215,20 @@ findings! {
          the server asked for {mppe_asked}.",
         [Client: "Allow {mppe_asked} (pppd: nomppe-stateful).",
          Server: "Or allow what the client has in ppp.mppe.strength."];
+    EncryptionNoStrength => "encryption_no_strength", [LcpTerminated],
+        "The client offers MPPE and names no key length; the server asked for {mppe_asked}.",
+        [Client: "Choose a key length, or update its PPP software."];
+    EncryptionStateful => "encryption_stateful", [LcpTerminated, NoRemoteEncryption],
+        "The client insists on stateful MPPE (it offered {mppe_offered}); the server asked for \
+         {mppe_asked}.",
+        [Client: "Make it stateless (pppd: nomppe-stateful).",
+         Server: "Or allow stateful MPPE in ppp.mppe.stateful."];
+    CompressionOnly => "compression_only", [LcpTerminated],
+        "The client offers compression (MPPC) and no encryption; the server asked for \
+         {mppe_asked}.",
+        [Client: "Turn encryption on.",
+         Server: "Or set ppp.mppe.policy to \"optional\": its data then crosses the network in \
+          clear."];
     EncryptionTimeout => "encryption_timeout", [PppTimeout, LcpTerminated],
         "{user} was let in, but the client did not finish negotiating encryption.",
         [Client: "Turn on MPPE; see the client's log.",
