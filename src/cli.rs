@@ -1,4 +1,5 @@
-//! The command line: `pns run`, `pns check`, `pns show`, `pns explain`. Exit codes: 0 fine, 1 failed, 2 usage.
+//! The command line: `pns run`, `check`, `show`, `explain`.
+//! Exit codes: 0 fine, 1 failed, 2 usage.
 
 use std::fmt;
 use std::io::{self, Write};

@@ -40,6 +40,7 @@ impl<P: PortIo> Worker<P> {
                 self.exits.report(report);
                 Ok(())
             }
+            FlowCommand::Suspend { flow } => self.suspend(flow),
             FlowCommand::Close { flow } => self.close(flow),
             FlowCommand::Frame { flow, frame } => self.send_frame(flow, frame.as_slice()),
             FlowCommand::Authorise {
@@ -87,6 +88,16 @@ impl<P: PortIo> Worker<P> {
         self.ports.forget(slot);
         let totals = self.flows.close(slot, &mut self.decrypt, &mut self.encrypt);
         self.exits.report(FlowReport::Closed { flow, totals });
+        Ok(())
+    }
+
+    fn suspend(&mut self, flow: FlowKey) -> Result<(), Refused> {
+        let slot = self.flows.find(flow).ok_or(Refused)?;
+        let flow = self.flows.get_mut(slot).ok_or(Refused)?;
+        if let Some(keys) = &mut flow.decrypt {
+            keys.wipe(&mut self.decrypt);
+        }
+        flow.suspend();
         Ok(())
     }
 

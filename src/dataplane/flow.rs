@@ -141,6 +141,21 @@ impl Flow {
         self.permissions.open = true;
     }
 
+    /// Only control frames pass from here on. Dropping the keys wipes them.
+    pub(super) fn suspend(&mut self) {
+        let open = self.permissions.open;
+        self.permissions = Permissions {
+            open,
+            ..Permissions::default()
+        };
+        self.policy = NO_POLICY;
+        self.implausible = 0;
+        self.decrypt = None;
+        self.encrypt = None;
+        self.upstream_key = None;
+        self.downstream_key = None;
+    }
+
     /// Empties the slot. Dropping the keys wipes them.
     pub(super) fn close(&mut self) {
         let queued = self.owed.queued;

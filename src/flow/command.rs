@@ -87,6 +87,13 @@ pub enum FlowCommand {
         /// Longest IP packet that the client accepts, in bytes (its LCP Maximum-Receive-Unit).
         mtu: u16,
     },
+    /// LCP or CCP is negotiated anew: the flow is again as after `Open`. Its keys are wiped, no user
+    /// data passes either way, and what is to pass again needs a new proof and new start keys. GRE
+    /// numbers, counters and the lease's entry in the directory stay.
+    Suspend {
+        /// The call.
+        flow: FlowKey,
+    },
     /// Ends the flow, wipes its keys, and answers with `Closed`. Frames queued before it still leave.
     Close {
         /// The call.
@@ -107,6 +114,7 @@ impl FlowCommand {
             | Self::FlushDownstream { flow }
             | Self::ForwardUpstream { flow, .. }
             | Self::ForwardDownstream { flow, .. }
+            | Self::Suspend { flow }
             | Self::Close { flow } => *flow,
         }
     }

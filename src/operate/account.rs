@@ -103,7 +103,12 @@ fn of_facts(facts: &Facts, now: Timestamp) -> AccountRow {
         peer_call_id: facts.peer_call_id.map(CallId::get),
         peer_host_name: host.into(),
         peer_vendor_name: vendor.into(),
-        identification: text(&facts.identification),
+        identifications: facts
+            .identifications
+            .iter()
+            .map(ToString::to_string)
+            .collect(),
+        farewell: facts.farewell.as_ref().map(ToString::to_string),
         stage: facts.stage.name().into(),
         began_ago_s: now.since(facts.began).as_secs(),
         gre_heard: facts.gre_heard,

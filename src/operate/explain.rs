@@ -59,7 +59,9 @@ pub struct AccountRow {
     /// Vendor Name of the same message.
     pub peer_vendor_name: String,
     /// What it called itself in LCP Identification.
-    pub identification: String,
+    pub identifications: Vec<String>,
+    /// What it said with its LCP Terminate-Request.
+    pub farewell: Option<String>,
     /// How far it came.
     pub stage: String,
     /// Why it ended, by the machine that knows; empty while it lives.
@@ -180,6 +182,12 @@ fn account(row: &AccountRow) -> String {
         let said = said.iter().filter(|(_, what)| !what.is_empty());
         let said: Vec<_> = said.map(|(who, what)| format!("{who} {what}")).collect();
         lines.push(format!("  {}: {}", matter.matter, said.join("; ")));
+    }
+    if !row.identifications.is_empty() {
+        lines.push(format!(
+            "  calls itself: {}",
+            row.identifications.join(", ")
+        ));
     }
     if !row.refusals.is_empty() {
         let counts = row.refusals.iter();

@@ -1,8 +1,9 @@
 //! What an operator sees: the admin protocol and its rows, tables for people, logs.
 //!
 //! `rows` says what can be seen, `admin` how it is asked for and answered, `table` and `show` how
-//! it is printed, `explain` has the accounts of why calls end and `account` makes them, `client` is the asking side of the socket. The answering side belongs to the
-//! event loop, which calls [`admin::handle`] with its [`admin::View`].
+//! it is printed. `account` and `explain` do the same for why calls end. `client` is the asking
+//! side of the socket; the answering side belongs to the event loop, which calls
+//! [`admin::handle`] with its [`admin::View`].
 
 pub mod account;
 pub mod admin;

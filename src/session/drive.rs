@@ -240,9 +240,11 @@ impl Sessions {
                     });
                 }
                 ppp::Output::ArmUpstream(suite) => {
+                    call.keys.arm();
                     self.order(id, FlowCommand::ArmUpstream { flow, suite }, now);
                 }
                 ppp::Output::ArmDownstream(suite) => {
+                    call.keys.arm();
                     self.order(id, FlowCommand::ArmDownstream { flow, suite }, now);
                 }
                 ppp::Output::FlushDownstream => {
@@ -260,6 +262,7 @@ impl Sessions {
                     };
                     self.order(id, command, now);
                 }
+                ppp::Output::Suspend => self.order(id, FlowCommand::Suspend { flow }, now),
                 ppp::Output::NetworkUp => self.network_up(id, now),
                 ppp::Output::Ended(reason) => self.close(id, EndReason::Link(reason), now),
             }
@@ -303,47 +306,39 @@ impl Sessions {
         match decision {
             Decision::Accept(grant) => match self.grant(id, grant, now) {
                 Ok(()) => {}
-                Err(refusal) => self.begin_end(id, EndReason::NoAddress(refusal), now),
+                Err(reason) => self.begin_end(id, reason, now),
             },
             Decision::Reject(rejection) => self.reject(id, rejection, now),
         }
         self.settle(now);
     }
 
-    fn grant(&mut self, id: CallRef, grant: Grant, now: Timestamp) -> Result<(), LeaseRefusal> {
+    fn grant(&mut self, id: CallRef, grant: Grant, now: Timestamp) -> Result<(), EndReason> {
         let Some(call) = self.calls.get_mut(id) else {
             return Ok(());
         };
         // LCP may have started over while the question was out: this answer is to nobody's question.
-        if call.state != CallState::Negotiating || !call.link.awaits_decision() {
+        let asks = matches!(call.state, CallState::Negotiating | CallState::Network);
+        if !asks || !call.link.awaits_decision() {
             return Ok(());
         }
-        // A second login on one link, before anything was forwarded, may be somebody else's.
-        if call.user.as_deref() != Some(&*grant.user)
-            && let Some(lease) = call.lease.take()
-        {
-            let cleared = lease.address();
-            self.outputs
-                .push_back(Output::LeaseCleared { lease: cleared });
-            self.pools.release(lease);
+        if call.state == CallState::Network && call.user.as_deref() != Some(&*grant.user) {
+            return Err(EndReason::Link(ppp::EndReason::IdentityChanged));
         }
-        if call.lease.is_none() {
-            call.lease = Some(match grant.address {
-                Some(address) => self.pools.lease_reserved(&grant.pool, address)?,
-                None => self.pools.lease(&grant.pool)?,
-            });
+        if !call.keys.grant(grant.authenticated.key_digest()) {
+            return Err(EndReason::Link(ppp::EndReason::RekeyNotPossible));
         }
+        let after = now.since(call.created);
+        call.attempt.steps.note(Step::Accepted, after);
+        self.lease(id, &grant).map_err(EndReason::NoAddress)?;
+        let Some(call) = self.calls.get_mut(id) else {
+            return Ok(());
+        };
         let Some(lease) = &call.lease else {
             return Ok(());
         };
         let (address, gateway, flow) = (lease.address(), lease.gateway(), call.flow);
         call.user = Some(grant.user);
-        let after = now.since(call.created);
-        call.attempt.steps.note(Step::Accepted, after);
-        self.outputs.push_back(Output::LeaseSet {
-            lease: address,
-            flow,
-        });
         let keys = grant.authenticated.has_keys();
         let authorise = FlowCommand::Authorise {
             flow,
@@ -372,6 +367,34 @@ impl Sessions {
         Ok(())
     }
 
+    /// Gives a call the address of its user, unless it has it already.
+    fn lease(&mut self, id: CallRef, grant: &Grant) -> Result<(), LeaseRefusal> {
+        let Some(call) = self.calls.get_mut(id) else {
+            return Ok(());
+        };
+        // A second login on one link, before anything was forwarded, may be somebody else's.
+        if call.user.as_deref() != Some(&*grant.user)
+            && let Some(lease) = call.lease.take()
+        {
+            let cleared = lease.address();
+            self.outputs
+                .push_back(Output::LeaseCleared { lease: cleared });
+            self.pools.release(lease);
+        }
+        if call.lease.is_none() {
+            let lease = match grant.address {
+                Some(address) => self.pools.lease_reserved(&grant.pool, address)?,
+                None => self.pools.lease(&grant.pool)?,
+            };
+            self.outputs.push_back(Output::LeaseSet {
+                lease: lease.address(),
+                flow: call.flow,
+            });
+            call.lease = Some(lease);
+        }
+        Ok(())
+    }
+
     fn reject(&mut self, id: CallRef, rejection: Rejection, now: Timestamp) {
         let Some(call) = self.calls.get_mut(id) else {
             return;
@@ -395,95 +418,8 @@ impl Sessions {
         });
     }
 
-    pub(super) fn connection_timeout(
-        &mut self,
-        id: ConnectionId,
-        deadline: Timestamp,
-        now: Timestamp,
-    ) {
-        let Some(connection) = self.connections.get_mut(id) else {
-            return;
-        };
-        if connection.armed == Some(deadline) {
-            connection.armed = None;
-        }
-        connection.control.handle_timeout(now);
-        self.touched_connections.push_back(id);
-    }
-
-    pub(super) fn call_timeout(&mut self, id: CallRef, deadline: Timestamp, now: Timestamp) {
-        let Some(call) = self.calls.get_mut(id) else {
-            return;
-        };
-        if call.armed == Some(deadline) {
-            call.armed = None;
-        }
-        if call.state == CallState::Closing {
-            return;
-        }
-        call.link.handle_timeout(now);
-        let expired = call.deadline.is_some_and(|deadline| deadline <= now);
-        match call.state {
-            CallState::Opening if expired => self.close(id, EndReason::SetupTimeout, now),
-            CallState::Negotiating if expired => {
-                // The link knows how far it came, and so where to look for the cause.
-                let reason = EndReason::Link(call.link.setup_timeout_reason());
-                self.begin_end(id, reason, now);
-            }
-            // Its reason was noted when it began to terminate.
-            CallState::Terminating if expired => {
-                self.close(id, EndReason::AdministrativeStop, now);
-            }
-            CallState::Opening
-            | CallState::Negotiating
-            | CallState::Network
-            | CallState::Terminating
-            | CallState::Closing => {}
-        }
-        self.touched_calls.push_back(id);
-    }
-
-    /// Queues a command for the worker of a call.
-    pub(super) fn order(&mut self, id: CallRef, command: FlowCommand, now: Timestamp) {
-        self.queue(id, Order::Command(Box::new(command)), now);
-    }
-
-    fn queue(&mut self, id: CallRef, order: Order, now: Timestamp) {
-        let Some(call) = self.calls.get_mut(id) else {
-            return;
-        };
-        let waiting = call.has_orders();
-        if !call.queue(order) {
-            self.close(id, EndReason::OutboxFull, now);
-            return;
-        }
-        if !waiting {
-            let worker = self.buckets.worker(call.flow.call_id);
-            if let Some(ready) = self.ready.get_mut(usize::from(worker)) {
-                ready.push_back(id);
-            }
-        }
-    }
-
     pub(super) fn stop_connection(&mut self, id: ConnectionId, reason: StopReason, now: Timestamp) {
         self.tell_control(id, pptp::Input::Stop(reason), now);
-    }
-
-    /// The call that has this key now.
-    pub(super) fn call_of(&self, flow: FlowKey) -> Option<CallRef> {
-        let table = self.by_call_id.get(usize::from(flow.local))?;
-        table
-            .get(usize::from(flow.call_id.get()))
-            .copied()
-            .flatten()
-    }
-
-    pub(super) fn index_call(&mut self, flow: FlowKey, call: Option<CallRef>) {
-        let table = self.by_call_id.get_mut(usize::from(flow.local));
-        let place = table.and_then(|table| table.get_mut(usize::from(flow.call_id.get())));
-        if let Some(place) = place {
-            *place = call;
-        }
     }
 
     pub(super) fn event(&mut self, event: Event) {

@@ -19,9 +19,11 @@ mod connection;
 mod drive;
 mod end;
 mod explain;
+mod orders;
 mod table;
 mod tally;
 mod teardown;
+mod timeouts;
 mod timers;
 mod types;
 pub mod verdict;
@@ -36,7 +38,9 @@ pub use call::CallState;
 pub use end::EndReason;
 pub use explain::{Account, Failures, Wait};
 pub use tally::Tally;
-pub use types::{AcceptRefusal, CallRefusal, Capacity, Entropy, Event, Output, SessionConfig};
+pub use types::{
+    AcceptRefusal, CallRefusal, Capacity, Entropy, Event, LastHeard, Output, SessionConfig,
+};
 pub use view::{CallView, ConnectionView};
 
 use crate::aaa::Pools;
@@ -82,6 +86,7 @@ pub struct Sessions {
     touched_connections: VecDeque<ConnectionId>,
     touched_calls: VecDeque<CallRef>,
     entropy: Entropy,
+    last_heard: LastHeard,
     tally: Tally,
     history: History,
     failures: Failures,
@@ -121,7 +126,14 @@ impl Sessions {
             buckets,
             pools,
             entropy,
+            last_heard: Box::new(|_worker, _slot| Timestamp::ZERO),
         }
+    }
+
+    /// Where to look up whether a client sends user data, which never comes this way. Without it a
+    /// busy client is asked like a silent one.
+    pub fn hear_by(&mut self, last_heard: LastHeard) {
+        self.last_heard = last_heard;
     }
 
     /// A client has opened a TCP connection to `local_address`.
@@ -320,28 +332,6 @@ impl Sessions {
     /// The next thing for the world outside.
     pub fn poll_output(&mut self) -> Option<Output> {
         self.outputs.pop_front()
-    }
-
-    /// The next order for `worker`. The calls take turns, each keeps its own order, and an order that
-    /// is taken must be delivered: ask only when the ring has room.
-    pub fn poll_command(&mut self, worker: u8) -> Option<FlowCommand> {
-        let ready = self.ready.get_mut(usize::from(worker))?;
-        while let Some(id) = ready.pop_front() {
-            let Some(call) = self.calls.get_mut(id) else {
-                continue;
-            };
-            let flow = call.flow;
-            let order = call.next_order();
-            if call.has_orders() {
-                ready.push_back(id);
-            }
-            let Some(order) = order else { continue };
-            match order.into_command(flow) {
-                Some(command) => return Some(command),
-                None => self.tally.add("call", "frame_too_long", 1),
-            }
-        }
-        None
     }
 
     /// Ends every session in an orderly way and accepts no new ones. [`Self::is_empty`] says when

@@ -8,6 +8,7 @@ use super::admission::{AdmissionLimits, AdmissionRefusal};
 use super::call_ids::CallIdRefusal;
 use super::{CallRef, ConnectionId, EndReason};
 use crate::aaa::NameServers;
+use crate::clock::Timestamp;
 use crate::flow::{FlowKey, FlowTotals};
 use crate::ppp::link::{Credentials, LinkConfig};
 use crate::pptp::ControlConfig;
@@ -212,6 +213,10 @@ pub struct Capacity {
     /// Calls.
     pub calls: usize,
 }
+
+/// When the flow in a slot of a worker last carried a frame of its client that proved right, by the
+/// workers' counters.
+pub type LastHeard = Box<dyn Fn(u8, u32) -> Timestamp + Send>;
 
 /// Fills a buffer with unpredictable bytes.
 pub type Entropy = Box<dyn FnMut(&mut [u8]) + Send>;

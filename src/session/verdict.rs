@@ -35,7 +35,7 @@ use crate::aaa::Rejection;
 use crate::clock::Timestamp;
 use crate::counted_enum;
 use crate::ppp::fsm::State;
-use crate::ppp::link::{Link, Phase, Refusal};
+use crate::ppp::link::{Farewell, Link, PeerText, Phase, Refusal};
 use crate::pptp::CloseReason;
 use crate::wire::call_id::CallId;
 
@@ -111,8 +111,10 @@ pub struct Facts {
     pub name: Option<Box<[u8]>>,
     /// Who it is, once it has proved it.
     pub user: Option<Box<str>>,
-    /// What it called itself in LCP Identification (RFC 1570 §1.1): its bytes.
-    pub identification: Box<[u8]>,
+    /// What it called itself in LCP Identification (RFC 1570 §1.1).
+    pub identifications: Box<[PeerText]>,
+    /// What it said with its LCP Terminate-Request.
+    pub farewell: Option<Farewell>,
     /// How far it came.
     pub stage: Stage,
     /// Outgoing-Call-Request, or the TCP connection if there was no call.
@@ -152,7 +154,8 @@ impl Facts {
             host_and_vendor: None,
             name: None,
             user: None,
-            identification: Box::default(),
+            identifications: Box::default(),
+            farewell: None,
             stage: Stage::Tcp,
             began,
             connected_before: Duration::ZERO,

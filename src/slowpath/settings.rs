@@ -57,12 +57,15 @@ fn link_config(config: &Config) -> LinkConfig {
     let ppp = &config.ppp;
     LinkConfig {
         mru: ppp.mru,
+        restart_timer_initial: ppp.restart_timer_initial,
         restart_timer: ppp.restart_timer,
         configure_max: ppp.configure_max,
         terminate_max: ppp.terminate_max,
         failure_max: ppp.failure_max,
         setup_timeout: config.server.setup_timeout,
         echo_interval: ppp.lcp_echo_interval,
+        echo_adaptive: ppp.lcp_echo_adaptive,
+        identification: ppp.lcp_identification.clone().unwrap_or_default(),
         echo_failures_max: ppp.lcp_echo_failures_max,
         chap_name: config.challenge_name().to_owned(),
         retries_max: ppp.authentication.retries_max,

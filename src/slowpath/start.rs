@@ -21,7 +21,7 @@ use super::start_error::during;
 use super::supervisor::Supervisor;
 use super::view::{PortFigures, PortInfo, ServerFacts};
 use super::workers::{self, Shared};
-use super::{notify, settings, token, worker_threads};
+use super::{notify, settings, token, worker_link, worker_threads};
 use crate::clock::MonotonicClock;
 use crate::config::{Config, Device, Side};
 use crate::flow::BucketTable;
@@ -81,6 +81,7 @@ fn start(config: &Config) -> Result<EventLoop, StartError> {
         Box::new(fill_with_entropy),
     );
     sessions.set_history_max(config.explain.history_max);
+    sessions.hear_by(worker_link::last_heard(&links));
     Ok(EventLoop {
         supervisor: Supervisor::new(buckets.workers(), clock.now()),
         facts: facts(config, ports.huge_pages),

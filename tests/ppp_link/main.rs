@@ -13,4 +13,5 @@ mod encryption;
 mod endings;
 mod hostile;
 mod lossy;
+mod renegotiation;
 mod server;

@@ -115,6 +115,16 @@ impl Client {
         self.repeat_at = now + RESTART;
     }
 
+    /// LCP starts over on the call: what was agreed is forgotten, keys included.
+    pub(crate) fn restart_lcp(&mut self, now: Timestamp) {
+        self.encrypt = None;
+        self.decrypt = None;
+        for frame in self.ppp.restart() {
+            self.send_ppp(frame, now);
+        }
+        self.repeat_at = now + RESTART;
+    }
+
     /// Whether both NCPs are open from where the client stands.
     pub(crate) fn is_up(&self) -> bool {
         self.ppp.network_up() && self.encrypt.is_some() && self.stalled.is_none()

@@ -20,6 +20,7 @@ mod mtu;
 mod packets;
 #[path = "../support/ppp_client.rs"]
 mod ppp_client;
+mod renegotiation;
 mod server;
 mod settings;
 mod teardown;

@@ -1,8 +1,8 @@
 //! Encryption in the network phase: when CCP is asked for, when keys are armed, and how a stateful
 //! stream gets back into step.
 //!
-//! A start key serves once. So each direction is armed once, CCP may be negotiated anew only while no
-//! frame can have been encrypted, and after that a renegotiation ends the call.
+//! A start key serves once. So each direction is armed once for each login, and CCP that is negotiated
+//! anew after a frame may have been encrypted makes the client log in again (`renegotiation`).
 
 use super::network::Network;
 use super::teardown::Ending;
@@ -112,6 +112,9 @@ impl Link {
     }
 
     pub(super) fn ccp_rejected(&mut self, now: Timestamp) {
+        if self.said.forward_upstream && self.said.arm_upstream {
+            return self.end(EndReason::MppeClosedByPeer, now);
+        }
         self.with_ccp(EndReason::MppeProtocolRejected, now, |ccp| {
             ccp.protocol_rejected(now)
         });
@@ -177,6 +180,10 @@ impl Link {
                     if let Err(reason) = self.ccp_down(cause, now) {
                         return self.end(reason, now);
                     }
+                    if self.network.is_none() {
+                        // What the machine that is gone had to say would be on the old keys.
+                        return;
+                    }
                 }
                 Effect::LayerFinished => self.give_up_encryption(refusal.unwrap_or(cause), now),
                 Effect::Objection(Objection::EndLink(reason)) => return self.end(reason, now),
@@ -211,23 +218,22 @@ impl Link {
     }
 
     /// CCP is negotiated anew. Until something was forwarded no frame can have been encrypted, so
-    /// the start keys are still unused on both sides.
+    /// the start keys are still unused on both sides; after that there have to be others.
     fn ccp_down(&mut self, cause: EndReason, now: Timestamp) -> Result<(), EndReason> {
         let network = self.network.as_mut();
         let Some(network) = network.filter(|n| n.encryption != Encryption::Off) else {
             return Ok(());
         };
         if self.said.forward_upstream {
-            let closed = cause == EndReason::MppeClosedByPeer;
-            return Err(if closed {
-                cause
+            return if cause == EndReason::MppeClosedByPeer {
+                Err(cause)
             } else {
-                EndReason::RekeyNotPossible
-            });
+                self.authenticate_anew(now)
+            };
         }
         network.encryption = Encryption::Pending;
         network.stop_ipcp(now);
-        self.count_renegotiation()
+        self.count_renegotiation(now)
     }
 
     /// There will be no encryption: the end of the call, or its going on in the clear. After an

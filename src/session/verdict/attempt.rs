@@ -139,7 +139,9 @@ impl Attempt {
     /// What it said was refused.
     pub(in crate::session) fn refused(&mut self, rejection: Rejection, after: Duration) {
         self.rejection = Some(rejection);
-        self.stage = Stage::Authentication;
+        if self.stage != Stage::Network {
+            self.stage = Stage::Authentication;
+        }
         self.steps.note(Step::Refused, after);
     }
 

@@ -141,6 +141,7 @@ fn of_link(reason: ppp::EndReason, facts: &Facts) -> Finding {
         ppp::EndReason::MppeNotAgreed => difference(facts).unwrap_or(Finding::EncryptionNotAgreed),
         ppp::EndReason::MppeKeysMissing => Finding::KeysMissing,
         ppp::EndReason::MppeClosedByPeer => Finding::EncryptionClosed,
+        ppp::EndReason::IdentityChanged => Finding::IdentityChanged,
         ppp::EndReason::RekeyNotPossible => Finding::RekeyImpossible,
         ppp::EndReason::AddressNotAgreed => match facts.observed.address_offered {
             Some(address) if !address.is_unspecified() => Finding::AddressRefused,

@@ -4,6 +4,7 @@ use std::net::Ipv4Addr;
 
 use super::observed::{MppeOffer, Observed};
 use super::{Facts, Finding};
+use crate::ppp::link::Farewell;
 
 /// Where something has to change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -92,7 +93,7 @@ fn value(word: &str, facts: &Facts) -> String {
             .terminate_error
             .filter(|number| *number != 0)
             .map_or_else(
-                || "without an error number".into(),
+                || farewell(facts),
                 |number| format!("with its error number {number}"),
             ),
         "frames" => observed.frames.to_string(),
@@ -150,6 +151,13 @@ impl Observed {
                 address(self.address_given),
             ),
         ]
+    }
+}
+
+fn farewell(facts: &Facts) -> String {
+    match &facts.farewell {
+        Some(Farewell::Text(text)) => format!("saying {:?}", text.to_string()),
+        Some(Farewell::WindowsError(_)) | None => "without an error number".into(),
     }
 }
 

@@ -246,6 +246,9 @@ findings! {
     EncryptionClosed => "encryption_closed", [LcpTerminated],
         "The client ended encryption on a call that must be encrypted.",
         [Client: "See the client's log."];
+    IdentityChanged => "identity_changed", [RemoteEnded],
+        "The client logged in again on its live call under another name than {user}.",
+        [Client: "Let it hang up before another user logs in."];
     RekeyImpossible => "rekey_impossible", [RemoteEnded],
         "The client negotiated a live call anew, but its keys may be used once only.",
         [Client: "Let it dial again."];
