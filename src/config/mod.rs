@@ -11,6 +11,7 @@ mod dpdk;
 mod error;
 mod explain;
 mod forwarding;
+mod gre;
 mod load;
 mod log;
 mod machine;
@@ -37,6 +38,7 @@ pub use dpdk::{Dpdk, Memory};
 pub use error::{ConfigError, ConfigErrors, Fault};
 pub use explain::Explain;
 pub use forwarding::{Forwarding, MssClamp};
+pub use gre::{Gre, GreSource, SendWindow};
 pub use load::UsersFileMode;
 pub use log::{Log, LogFormat, LogLevel};
 pub use machine::{Finding, Severity, machine_check};
@@ -69,6 +71,8 @@ pub struct Config {
     pub users: Users,
     /// `[forwarding]`.
     pub forwarding: Forwarding,
+    /// `[gre]`.
+    pub gre: Gre,
     /// `[admin]`.
     pub admin: Admin,
     /// `[log]`.
@@ -153,6 +157,7 @@ struct Draft {
     ppp: Ppp,
     users_file: Option<std::path::PathBuf>,
     forwarding: Forwarding,
+    gre: Gre,
     admin: Admin,
     log: Log,
     explain: Explain,
@@ -175,6 +180,7 @@ impl Draft {
             ppp: table.section("ppp", ppp::read),
             users_file: table.section("users", |users| users::read_section(users, Path::new(file))),
             forwarding: table.section("forwarding", forwarding::read),
+            gre: table.section("gre", gre::read),
             admin: table.section("admin", admin::read),
             log: table.section("log", log::read),
             explain: table.section("explain", explain::read),
@@ -234,6 +240,7 @@ impl Draft {
             ppp: self.ppp,
             users,
             forwarding: self.forwarding,
+            gre: self.gre,
             admin: self.admin,
             log: self.log,
             explain: self.explain,

@@ -5,7 +5,7 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use super::*;
-use crate::ppp::link::{MppePolicy, MppeRequirement};
+use crate::ppp::link::{MppePolicy, MppeRequirement, Stateful};
 use crate::wire::mppe::Strength;
 
 const MINIMAL: &str = r#"
@@ -116,6 +116,46 @@ fn mistakes_in_every_table_are_found_in_one_go() {
             "etc/users.toml:3:1: user[0].pasword: is not a known key; did you mean `password`?",
         ]
     );
+}
+
+#[test]
+fn how_gre_is_spoken() {
+    let defaults = Gre {
+        source: GreSource::Strict,
+        late_packets_max: 64,
+        reorder_hold_packets: 0,
+        reorder_hold: Duration::from_millis(5),
+        window: SendWindow::Ignore,
+    };
+    assert_eq!(parse(MINIMAL, ALICE).unwrap().gre, defaults);
+    let given = "[gre]\nsource = \"learn\"\nlate_packets_max = 256\nreorder_hold_packets = 8\n\
+                 reorder_hold_ms = 20\nwindow = \"honour\"\n";
+    let wanted = Gre {
+        source: GreSource::Learn,
+        late_packets_max: 256,
+        reorder_hold_packets: 8,
+        reorder_hold: Duration::from_millis(20),
+        window: SendWindow::Honour,
+    };
+    assert_eq!(
+        parse(&format!("{MINIMAL}{given}"), ALICE).unwrap().gre,
+        wanted
+    );
+    for (key, expected) in [
+        ("source = \"once\"", "write one of strict, learn, any"),
+        (
+            "late_packets_max = 257",
+            "write a whole number from 0 to 256",
+        ),
+        (
+            "reorder_hold_packets = 65",
+            "write a whole number from 0 to 64",
+        ),
+        ("reorder_hold_ms = 0", "write a whole number from 1 to 100"),
+        ("window = \"honor\"", "did you mean honour?"),
+    ] {
+        assert_one_error(&format!("{MINIMAL}[gre]\n{key}\n"), ALICE, expected);
+    }
 }
 
 #[test]
@@ -285,7 +325,16 @@ fn encryption_in_the_words_of_the_field() {
     ] {
         let config = mppe(&format!("policy = \"{word}\""));
         assert_eq!(config.ppp.mppe.requirement, requirement);
-        assert!(!config.ppp.mppe.stateful && !config.ppp.mppe.compression);
+        assert_eq!(config.ppp.mppe.stateful, Stateful::Refused);
+        assert!(!config.ppp.mppe.compression);
+    }
+    for (word, stateful) in [
+        ("false", Stateful::Refused),
+        ("true", Stateful::Allowed),
+        ("\"prefer\"", Stateful::Preferred),
+    ] {
+        let config = mppe(&format!("stateful = {word}"));
+        assert_eq!(config.ppp.mppe.stateful, stateful);
     }
     for (keys, expected) in [
         ("strength = []", "nothing could be agreed on"),
@@ -295,6 +344,8 @@ fn encryption_in_the_words_of_the_field() {
         ),
         ("strength = \"64\"", "write one of auto, 40, 56, 128"),
         ("strength = 128", "write a text in quotes"),
+        ("stateful = \"yes\"", "write one of prefer"),
+        ("stateful = 1", "write true or false"),
     ] {
         assert_one_error(&format!("{MINIMAL}[ppp.mppe]\n{keys}\n"), ALICE, expected);
     }

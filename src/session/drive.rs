@@ -13,7 +13,7 @@ use super::{
 };
 use crate::aaa::{Decision, Grant, LeaseRefusal, Rejection};
 use crate::clock::Timestamp;
-use crate::flow::OpenCall;
+use crate::flow::{OpenCall, PeerReceive};
 use crate::ppp::link::{self as ppp, Link, NetworkGrant};
 use crate::pptp;
 use crate::wire::call_id::CallId;
@@ -76,11 +76,20 @@ impl Sessions {
                     vendor_name,
                 });
             }
-            pptp::Event::CallRequested { peer_call_id, .. } => {
+            pptp::Event::CallRequested {
+                peer_call_id,
+                receive_window,
+                processing_delay,
+                ..
+            } => {
                 if let Some(connection) = self.connections.get_mut(id) {
                     connection.called = true;
                 }
-                self.place_call(id, peer_call_id, now);
+                let receive = PeerReceive {
+                    window_packets: receive_window,
+                    processing_delay_ds: processing_delay,
+                };
+                self.place_call(id, peer_call_id, receive, now);
             }
             pptp::Event::CallCleared { peer_call_id } => {
                 let of_peer = |call: &CallRef| {
@@ -103,7 +112,13 @@ impl Sessions {
 
     /// Outgoing-Call-Request: a Call ID, a link, and a question to the worker. The reply waits for
     /// the worker's answer, because the client may send GRE the moment it has our Call ID.
-    fn place_call(&mut self, id: ConnectionId, peer_call_id: CallId, now: Timestamp) {
+    fn place_call(
+        &mut self,
+        id: ConnectionId,
+        peer_call_id: CallId,
+        peer_receive: PeerReceive,
+        now: Timestamp,
+    ) {
         let Some(connection) = self.connections.get_mut(id) else {
             return;
         };
@@ -151,6 +166,7 @@ impl Sessions {
             local_address,
             peer_address: *peer.ip(),
             peer_call_id,
+            peer_receive,
         };
         self.order(call_ref, FlowCommand::Open { flow, call: ends }, now);
         self.touched_calls.push_back(call_ref);

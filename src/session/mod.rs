@@ -270,6 +270,16 @@ impl Sessions {
                     self.event(Event::DecryptionFailing { flow, peer_address });
                 }
             }
+            FlowReport::SourceMoved { flow, address } => {
+                if let Some(call) = self.call_of(flow).and_then(|id| self.calls.get(id)) {
+                    let peer_address = call.peer_address;
+                    self.event(Event::SourceMoved {
+                        flow,
+                        peer_address,
+                        address,
+                    });
+                }
+            }
             FlowReport::ResetWanted { flow } => self.reset_wanted(flow, now),
             FlowReport::CommandRefused { flow } => self.event(Event::CommandRefused { flow }),
         }

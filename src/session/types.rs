@@ -125,6 +125,15 @@ pub enum Event {
         /// The client.
         peer_address: Ipv4Addr,
     },
+    /// GRE of a client comes from another address than its control connection, and goes there now.
+    SourceMoved {
+        /// The call.
+        flow: FlowKey,
+        /// The client.
+        peer_address: Ipv4Addr,
+        /// Where its GRE comes from.
+        address: Ipv4Addr,
+    },
     /// A worker refused an order: an error of ours.
     CommandRefused {
         /// The call.

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use crate::aaa::{LocalUser, LocalUsers, NameServers, PoolConfig, Pools};
-use crate::config::{self, Config, MssClamp};
-use crate::dataplane::{self, PuntLimits, WorkerConfig};
+use crate::config::{self, Config, MssClamp, SendWindow};
+use crate::dataplane::{self, GreConfig, PuntLimits, WorkerConfig};
 use crate::flow::{Encryption, FlowPolicy};
 use crate::ppp::link::{LinkConfig, MppeRequirement};
 use crate::pptp::ControlConfig;
@@ -151,8 +151,26 @@ pub(super) fn worker_config(config: &Config, index: u8, macs: &[[u8; 6]]) -> Wor
             ppp_frames_per_s: share(punt.ppp_frames_per_s),
             ppp_frames_per_call_per_s: punt.ppp_frames_per_call_per_s,
         },
+        gre: gre_config(config),
         idle_sleep_max: config.workers.idle_sleep_max,
         ..WorkerConfig::default()
+    }
+}
+
+fn gre_config(config: &Config) -> GreConfig {
+    let gre = &config.gre;
+    GreConfig {
+        source: match gre.source {
+            config::GreSource::Strict => dataplane::GreSource::Strict,
+            config::GreSource::Learn => dataplane::GreSource::Learn,
+            config::GreSource::Any => dataplane::GreSource::Any,
+        },
+        late_max: gre.late_packets_max,
+        hold_packets: gre.reorder_hold_packets,
+        hold: gre.reorder_hold,
+        honours_windows: gre.window == SendWindow::Honour,
+        acknowledgment_frames: (config.server.receive_window_packets / 4).max(1),
+        ..GreConfig::default()
     }
 }
 

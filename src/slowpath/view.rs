@@ -14,7 +14,6 @@ use crate::operate::rows::{
     Counter, DropCount, DropRow, NegotiatedOption, PoolRow, PortRow, SessionDetail, SessionRow,
     Status, WorkerRow,
 };
-use crate::ppp::link::Negotiated;
 use crate::session::{CallView, Sessions};
 
 /// A worker that has not turned for this long has stalled.
@@ -117,6 +116,10 @@ impl ServerView<'_> {
             negotiated: negotiated(call),
             counters: vec![
                 counter("upstream_lost_frames", totals.upstream_lost),
+                counter("upstream_late_frames", totals.upstream_late),
+                counter("upstream_duplicate_frames", totals.upstream_duplicates),
+                counter("late_distance_last_frames", totals.late_distance_last),
+                counter("late_distance_max_frames", totals.late_distance_max),
                 counter("silent_ms", silent_ms),
                 counter("upstream_mppe_resets", resets.requests_sent.into()),
                 counter("downstream_mppe_resets", resets.requests_received.into()),

@@ -111,9 +111,11 @@ fn a_client_that_ends_encryption_on_a_live_call_ends_the_call() {
     server.packet(Protocol::CCP, 5, 200, &[]);
     let closed = Some(EndReason::MppeClosedByPeer);
     assert_eq!(server.link.end_reason(), closed);
+    // RFC 1661 §5.7: a Protocol-Reject says that there is no encryption at the client.
     let mut server = up(LinkConfig::default());
     server.packet(Protocol::LCP, 8, 200, &[0x80, 0xfd, 1, 1, 0, 4]);
-    assert_eq!(server.link.end_reason(), closed);
+    let rejected = Some(EndReason::MppeProtocolRejected);
+    assert_eq!(server.link.end_reason(), rejected);
 }
 
 #[test]

@@ -64,6 +64,7 @@ pub(crate) struct PppClient {
     pub(crate) keys: Option<StartKeys>,
     pub(crate) terminated: bool,
     pub(crate) echo_replies: usize,
+    pub(crate) echo_requests: usize,
     /// The latest answer to a challenge, to repeat while there is no verdict.
     response: Option<Vec<u8>>,
     lcp: Half,
@@ -88,6 +89,7 @@ impl PppClient {
             keys: None,
             terminated: false,
             echo_replies: 0,
+            echo_requests: 0,
             response: None,
             lcp: Half::default(),
             ccp: Half::default(),
@@ -180,6 +182,7 @@ impl PppClient {
                 vec![frame(LCP, TERMINATE_ACK, identifier, &[])]
             }
             ECHO_REQUEST => {
+                self.echo_requests += 1;
                 let mut answer = self.magic.to_be_bytes().to_vec();
                 answer.extend(&data[4..]);
                 vec![frame(LCP, ECHO_REPLY, identifier, &answer)]

@@ -1,8 +1,9 @@
 //! Encryption in the network phase: when CCP is asked for, when keys are armed, and how a stateful
 //! stream gets back into step.
 //!
-//! A start key serves once. So each direction is armed once for each login, and CCP that is negotiated
-//! anew after a frame may have been encrypted makes the client log in again (`renegotiation`).
+//! A start key serves once. So each direction is armed once for each login, and CCP may be negotiated
+//! anew on the same keys only while no frame can have been encrypted; after that the client has to
+//! authenticate again (`renegotiation`).
 
 use super::network::Network;
 use super::teardown::Ending;
@@ -112,9 +113,6 @@ impl Link {
     }
 
     pub(super) fn ccp_rejected(&mut self, now: Timestamp) {
-        if self.said.forward_upstream && self.said.arm_upstream {
-            return self.end(EndReason::MppeClosedByPeer, now);
-        }
         self.with_ccp(EndReason::MppeProtocolRejected, now, |ccp| {
             ccp.protocol_rejected(now)
         });
@@ -224,15 +222,18 @@ impl Link {
         let Some(network) = network.filter(|n| n.encryption != Encryption::Off) else {
             return Ok(());
         };
-        if self.said.forward_upstream {
-            return if cause == EndReason::MppeClosedByPeer {
+        if self.said.forward_upstream && self.said.arm_upstream {
+            let closed = [EndReason::MppeClosedByPeer, EndReason::MppeProtocolRejected];
+            return if closed.contains(&cause) {
                 Err(cause)
             } else {
                 self.authenticate_anew(now)
             };
         }
         network.encryption = Encryption::Pending;
-        network.stop_ipcp(now);
+        if !self.said.forward_upstream {
+            network.stop_ipcp(now);
+        }
         self.count_renegotiation(now)
     }
 
