@@ -12,7 +12,6 @@ use crate::operate::rows::{
     Counter, DropCount, DropRow, NegotiatedOption, PoolRow, PortRow, SessionDetail, SessionRow,
     Status, WorkerRow,
 };
-use crate::ppp::link::Negotiated;
 use crate::session::{CallView, Sessions};
 
 /// A worker that has not turned for this long has stalled.
