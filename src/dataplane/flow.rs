@@ -381,6 +381,26 @@ mod tests {
     }
 
     #[test]
+    fn a_suspended_flow_is_as_one_that_was_only_opened() {
+        let mut flow = open_flow();
+        flow.permissions = Permissions {
+            open: true,
+            authorised: true,
+            upstream: true,
+            downstream: true,
+        };
+        flow.policy.encryption = Encryption::Off;
+        flow.upstream_key = Some(UpstreamKey::from_bytes([1; 16]));
+        flow.take_sequence();
+        flow.suspend();
+        let opened = open_flow();
+        assert_eq!(flow.permissions, opened.permissions);
+        assert_eq!(flow.policy, opened.policy);
+        assert!(flow.upstream_key.is_none() && flow.refuses_clear(false));
+        assert_eq!(flow.take_sequence(), 1, "GRE runs on");
+    }
+
+    #[test]
     fn s4_3_acknowledgments_are_owed_once_for_all_frames_before() {
         let mut flow = open_flow();
         assert_eq!(flow.take_acknowledgment(), None);
