@@ -29,6 +29,8 @@ use pns::wire::pap::Pap;
 #[path = "captures/frames.rs"]
 mod frames;
 use frames::{PppFrame, packets, ppp_frames};
+#[path = "captures/verdicts.rs"]
+mod verdicts;
 
 const CHAP: u16 = 0xc223;
 const PAP: u16 = 0xc023;

@@ -51,7 +51,7 @@ pub struct Owed {
     pub frames: u16,
 }
 
-/// Where the hold of early frames stands ([`super::reorder`]).
+/// Where the hold of early frames stands (`dataplane/reorder.rs`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[repr(C)]
 pub struct Order {
@@ -391,13 +391,13 @@ mod tests {
         };
         flow.policy.encryption = Encryption::Off;
         flow.upstream_key = Some(UpstreamKey::from_bytes([1; 16]));
-        flow.take_sequence();
+        flow.take_sequence(Timestamp::ZERO);
         flow.suspend();
         let opened = open_flow();
         assert_eq!(flow.permissions, opened.permissions);
         assert_eq!(flow.policy, opened.policy);
         assert!(flow.upstream_key.is_none() && flow.refuses_clear(false));
-        assert_eq!(flow.take_sequence(), 1, "GRE runs on");
+        assert_eq!(flow.take_sequence(Timestamp::ZERO), 1, "GRE runs on");
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! What becomes of a call when `aaa` has decided about its client.
 
+use super::verdict::Step;
 use super::{CallRef, CallState, EndReason, Event, FlowCommand, Output, Sessions};
 use crate::aaa::{Decision, Grant, LeaseRefusal, Rejection};
 use crate::clock::Timestamp;
@@ -47,6 +48,8 @@ impl Sessions {
         if !call.keys.grant(grant.authenticated.key_digest()) {
             return Err(EndReason::Link(ppp::EndReason::RekeyNotPossible));
         }
+        let after = now.since(call.created);
+        call.attempt.steps.note(Step::Accepted, after);
         self.lease(id, &grant).map_err(EndReason::NoAddress)?;
         let Some(call) = self.calls.get_mut(id) else {
             return Ok(());
@@ -138,6 +141,7 @@ impl Sessions {
             return;
         };
         let (flow, peer_address) = (call.flow, call.peer_address);
+        call.attempt.refused(rejection, now.since(call.created));
         // The same words whoever is asking: nobody learns which names exist. The decision may come too
         // late, and is about nothing then.
         if !call.link.awaits_decision() {

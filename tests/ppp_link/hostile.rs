@@ -28,6 +28,8 @@ enum Operation {
     ChangePassword(i8),
     Reauthenticate,
     LowerUp,
+    Heard,
+    TimeRemaining(u32),
     ResetWanted,
     Close,
     Pass(u16),
@@ -43,6 +45,7 @@ fn protocols() -> impl Strategy<Value = u16> {
         1 => Just(0xc023),
         1 => Just(0xc227),
         1 => Just(0x0021),
+        1 => Just(0x0031),
     ]
 }
 
@@ -90,6 +93,8 @@ fn operation() -> impl Strategy<Value = Operation> {
         2 => (-1_i8..3).prop_map(Operation::ChangePassword),
         2 => Just(Operation::Reauthenticate),
         30 => (0..GOOD.len()).prop_map(|step| GOOD[step].clone()),
+        2 => Just(Operation::Heard),
+        2 => any::<u32>().prop_map(Operation::TimeRemaining),
         4 => Just(Operation::ResetWanted),
         1 => Just(Operation::Close),
         8 => any::<u16>().prop_map(Operation::Pass),
@@ -151,6 +156,14 @@ impl Game {
             }
             Operation::Reauthenticate => self.server.input(Input::Reauthenticate),
             Operation::LowerUp => self.server.input(Input::LowerUp),
+            Operation::Heard => {
+                let at = self.server.now;
+                self.server.input(Input::Heard { at })
+            }
+            Operation::TimeRemaining(seconds) => {
+                let seconds = *seconds;
+                self.server.input(Input::TimeRemaining { seconds })
+            }
             Operation::ResetWanted => self.server.input(Input::ResetWanted),
             Operation::Close => self
                 .server
@@ -231,6 +244,7 @@ fn play(start: usize, operations: &[Operation], mppe: MppePolicy, seed: u8) -> G
     let server = Server::new(
         LinkConfig {
             mppe,
+            echo_adaptive: seed & 1 == 1,
             ..LinkConfig::default()
         },
         seed,

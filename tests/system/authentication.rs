@@ -25,16 +25,16 @@ fn offers_all(config: &mut SessionConfig) {
     ];
     link.mppe = MppePolicy::OPTIONAL;
     link.retries_max = 0;
-    link.reauthentication_interval = Duration::from_secs(60);
+    link.reauthentication_interval = Duration::from_secs(20);
 }
 
-const SETUP: Setup = Setup {
-    client_to_client: false,
-    flows: 64,
-    seed: 1,
-    encryption: Encryption::Optional,
-    adjust: offers_all,
-};
+fn setup() -> Setup {
+    Setup {
+        encryption: Encryption::Optional,
+        adjust: offers_all,
+        ..Setup::default()
+    }
+}
 
 const LOGINS: [(Login, Method); 6] = [
     (Login::Pap, Method::Pap),
@@ -66,7 +66,7 @@ fn is_up(world: &World, place: usize) -> bool {
 #[test]
 fn every_way_to_log_in_reaches_the_network_phase_and_carries_data() {
     for (login, method) in LOGINS {
-        let mut world = World::new(SETUP);
+        let mut world = World::new(setup());
         let place = dial(&mut world, login, "wonderland-7");
         world.run_until(Duration::from_secs(5), |world| is_up(world, place));
         let view = world.server.sessions.views().next().unwrap();
@@ -101,7 +101,7 @@ fn every_way_to_log_in_reaches_the_network_phase_and_carries_data() {
 #[test]
 fn every_way_to_log_in_refuses_a_wrong_password() {
     for (login, _) in LOGINS {
-        let mut world = World::new(SETUP);
+        let mut world = World::new(setup());
         let place = dial(&mut world, login, "wrong");
         world.run_until(Duration::from_secs(5), |world| {
             !world.server.ends().is_empty()
@@ -126,10 +126,10 @@ fn every_way_to_log_in_refuses_a_wrong_password() {
 #[test]
 fn a_live_call_is_asked_again_and_its_stream_does_not_notice() {
     for (login, _) in LOGINS.into_iter().filter(|(login, _)| *login != Login::Pap) {
-        let mut world = World::new(SETUP);
+        let mut world = World::new(setup());
         let place = dial(&mut world, login, "wonderland-7");
         world.run_until(Duration::from_secs(5), |world| is_up(world, place));
-        world.pass(Duration::from_secs(61));
+        world.pass(Duration::from_secs(21));
         assert_eq!(world.clients[place].ppp.accepted, 2, "{login:?}");
         assert_eq!(world.server.ends(), [""; 0]);
         world.host_counts(place, 0..20);
@@ -142,7 +142,7 @@ fn a_live_call_is_asked_again_and_its_stream_does_not_notice() {
         );
         // The password has changed under the client.
         world.clients[place].ppp.password = "forgotten".to_owned();
-        world.run_until(Duration::from_secs(70), |world| {
+        world.run_until(Duration::from_secs(30), |world| {
             !world.server.ends().is_empty()
         });
         assert_eq!(

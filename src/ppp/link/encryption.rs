@@ -7,7 +7,7 @@
 
 use super::network::Network;
 use super::teardown::Ending;
-use super::{EndReason, Link, MppeRequirement, NetworkGrant, Output, Refusal, Timer};
+use super::{EndReason, Link, MppeRequirement, NetworkGrant, Output, Phase, Refusal, Timer};
 use crate::clock::Timestamp;
 use crate::ppp::automaton::{Automaton, Effect, Effects, Limits};
 use crate::ppp::ccp::{Ccp, Directions};
@@ -270,8 +270,10 @@ impl Link {
 
     /// The worker lost step with the client's stream.
     pub(super) fn request_reset(&mut self, now: Timestamp) {
-        if !self.is_stateful(|agreed| agreed.upstream) {
-            // A stateless stream is in step again with the next frame.
+        let live = self.phase == Phase::Network;
+        if !live || !self.is_stateful(|agreed| agreed.upstream) {
+            // A stateless stream is in step again with the next frame, and a link that ends does not
+            // care any more.
             return self.refusals.count(Refusal::ResetIgnored);
         }
         let Some(network) = &mut self.network else {
