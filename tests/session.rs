@@ -43,6 +43,7 @@ fn word(command: &FlowCommand) -> &'static str {
         FlowCommand::Authorise { .. } => "authorise",
         FlowCommand::ArmUpstream { .. } => "arm_upstream",
         FlowCommand::ArmDownstream { .. } => "arm_downstream",
+        FlowCommand::FlushDownstream { .. } => "flush_downstream",
         FlowCommand::ForwardUpstream { .. } => "forward_upstream",
         FlowCommand::ForwardDownstream { .. } => "forward_downstream",
         FlowCommand::Close { .. } => "close",

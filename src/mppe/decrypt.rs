@@ -21,7 +21,7 @@ use crate::mppe::skipped::{KeyId, SkippedKeys};
 use crate::mppe::streams::Streams;
 use crate::wire::mppe::{CoherencyCount, HEADER_LENGTH, Header};
 use recovery::Recovery;
-use stateful::FlushRule;
+pub use stateful::FlushRule;
 
 counted_enum! {
     /// Why a frame was not decrypted. Nothing has changed then, neither state nor frame; only

@@ -61,7 +61,8 @@ impl Client {
             seed: last,
             encrypt: None,
             decrypt: None,
-            decrypt_worker: DecryptWorker::new(4, Budget::new(1 << 16, 1 << 16, Timestamp::ZERO)).with_streams(1),
+            decrypt_worker: DecryptWorker::new(4, Budget::new(1 << 16, 1 << 16, Timestamp::ZERO))
+                .with_streams(1),
             encrypt_worker: EncryptWorker::new(1),
         }
     }
@@ -127,7 +128,9 @@ impl Client {
     pub(crate) fn wrap_inside(&mut self, mut inside: Vec<u8>) -> Vec<u8> {
         let mut ppp = vec![0xff, 0x03];
         if let Some(encrypt) = &mut self.encrypt {
-            let header = encrypt.encrypt(&mut inside, &mut self.encrypt_worker).unwrap();
+            let header = encrypt
+                .encrypt(&mut inside, &mut self.encrypt_worker)
+                .unwrap();
             ppp.extend_from_slice(&[0x00, 0xfd]);
             ppp.extend_from_slice(&header.to_bytes());
         }
@@ -194,6 +197,21 @@ impl Client {
             .expect("the client cannot decrypt");
         let (protocol, packet) = Protocol::parse(inside).unwrap();
         Received::Secret(protocol, packet.to_vec())
+    }
+
+    /// Tries an encrypted frame from the server, which may come after a loss: the packet, if it
+    /// decrypts.
+    pub(crate) fn receive_lossy(&mut self, frame: &[u8]) -> Option<Vec<u8>> {
+        let (_, packet) = packets::ip_of(frame);
+        let header = gre::Header::parse(&packet[20..]).unwrap();
+        let sequence = header.sequence.unwrap();
+        self.expected = sequence.wrapping_add(1);
+        let ppp = PppFrame::parse(&packet[20 + header.length()..]).unwrap();
+        let mut secret = ppp.payload.to_vec();
+        let decrypt = self.decrypt.as_mut().expect("the client has no keys yet");
+        let (worker, now) = (&mut self.decrypt_worker, Timestamp::ZERO);
+        let inside = decrypt.decrypt(&mut secret, sequence, worker, now).ok()?;
+        Some(inside.to_vec())
     }
 
     /// The IPv4 packets of frames from the server.

@@ -19,4 +19,5 @@ mod isolation;
 mod lab;
 mod packets;
 mod ports;
+mod stateful;
 mod workers;

@@ -77,7 +77,8 @@ pub(crate) struct Client {
 
 impl Client {
     pub(crate) fn new(address: Ipv4Addr, call_id: u16) -> Self {
-        let worker = DecryptWorker::new(64, Budget::new(16_384, 65_536, Timestamp::ZERO)).with_streams(1);
+        let worker =
+            DecryptWorker::new(64, Budget::new(16_384, 65_536, Timestamp::ZERO)).with_streams(1);
         Self {
             address,
             ppp: PppClient::new("alice", "wonderland-7"),

@@ -48,7 +48,10 @@ impl Pair {
     fn send(&mut self) -> (u32, Vec<u8>) {
         self.sequence = self.sequence.wrapping_add(1);
         let mut frame = PING.to_vec();
-        let header = self.sender.encrypt(&mut frame, &mut self.encrypt_worker).unwrap();
+        let header = self
+            .sender
+            .encrypt(&mut frame, &mut self.encrypt_worker)
+            .unwrap();
         (self.sequence, [&header.to_bytes()[..], &frame].concat())
     }
 
@@ -239,7 +242,10 @@ fn wiped_keys_decrypt_and_encrypt_nothing() {
     );
     assert!(pair.snapshot().iter().all(|byte| *byte == 0));
     let mut frame = PING;
-    assert_eq!(pair.sender.encrypt(&mut frame, &mut pair.encrypt_worker), None);
+    assert_eq!(
+        pair.sender.encrypt(&mut frame, &mut pair.encrypt_worker),
+        None
+    );
     assert_eq!(frame, PING);
 }
 
