@@ -325,15 +325,7 @@ fn a_call_reaches_the_network_and_the_upstream_half_precedes_every_acknowledgeme
     assert!(client.network_up() && client.encrypted());
     assert_eq!(client.address, Ipv4Addr::new(10, 77, 0, 100));
     assert_eq!(world.leases, [client.address]);
-    let up = |event: &Event| {
-        matches!(
-            event,
-            Event::NetworkUp {
-                encrypted: true,
-                ..
-            }
-        )
-    };
+    let up = |event: &Event| matches!(event, Event::NetworkUp { mppe: Some(_), .. });
     assert!(world.events.iter().any(up), "{:?}", world.events);
     assert_eq!(world.position("open"), 0);
     assert!(world.position("authorise") < world.position("arm_upstream"));

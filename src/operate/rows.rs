@@ -45,7 +45,7 @@ pub struct SessionRow {
     pub peer_call_id: u16,
     /// How far it is: `opening`, `link`, `authenticating`, `network`, `up`, `closing`.
     pub state: String,
-    /// `mppe-128-stateless` or `none`.
+    /// `none`, or key length and mode: `mppe-128-stateless`; `upstream/downstream` where they differ.
     pub encryption: String,
     /// Seconds since the call was placed.
     pub since_s: u64,

@@ -15,10 +15,12 @@
 //! have been encrypted; LCP until the keys are armed. After that a renegotiation ends the link.
 
 mod dispatch;
+mod encryption;
 mod network;
 mod teardown;
 
-pub use super::config::{LinkConfig, MppePolicy, NetworkGrant};
+pub use super::ccp::{Directions, ResetCounts};
+pub use super::config::{LinkConfig, MppePolicy, MppeRequirement, NetworkGrant};
 pub use super::end_reason::EndReason;
 pub use super::outbox::{Credentials, Output, PppFrame};
 pub use super::refusal::{Refusal, Refusals};
@@ -33,6 +35,7 @@ use super::lcp::Lcp;
 use super::outbox::Outbox;
 use super::timers::{RejectBudget, Timer, Timers};
 use crate::clock::Timestamp;
+use crate::wire::ccp::SupportedBits;
 use arrayvec::ArrayVec;
 use network::Network;
 use std::sync::Arc;
@@ -114,8 +117,10 @@ pub struct Negotiated {
     pub peer_protocol_field_compression: bool,
     /// The peer reads frames without address and control fields.
     pub peer_address_control_field_compression: bool,
-    /// MPPE with 128 bits, stateless, is in force.
-    pub mppe: bool,
+    /// How each direction is encrypted; `None`: both are clear.
+    pub mppe: Option<Directions>,
+    /// How often stateful encryption lost step.
+    pub resets: ResetCounts,
     /// The addresses and servers that the client was granted.
     pub network: Option<NetworkGrant>,
     /// The Windows error number in the client's Terminate-Request.
@@ -187,8 +192,7 @@ impl Link {
                 self.granted(success_message, network, keys, now);
             }
             Input::Refused { message, retry } => self.refused(message, retry, now),
-            // A stateless stream is in step again with the next frame.
-            Input::ResetWanted => self.refusals.count(Refusal::ResetIgnored),
+            Input::ResetWanted => self.request_reset(now),
             Input::Close(reason) => self.end(reason, now),
         }
     }
@@ -203,6 +207,9 @@ impl Link {
         }
         if self.timers.take_due(Timer::Setup, now) {
             self.end(self.setup_timeout_reason(), now);
+        }
+        if self.timers.take_due(Timer::Encryption, now) {
+            self.encryption_not_asked_for(now);
         }
         if self.timers.take_due(Timer::Challenge, now) {
             self.repeat_challenge(now);
@@ -275,10 +282,23 @@ impl Link {
             peer_magic: peer.magic,
             peer_protocol_field_compression: peer.protocol_field_compression,
             peer_address_control_field_compression: peer.address_control_field_compression,
-            mppe: network.is_some_and(Network::is_encrypted),
+            mppe: network.and_then(Network::agreed),
+            resets: network.map_or_else(ResetCounts::default, |network| network.resets.counts()),
             network: network.map(Network::grant),
             peer_error: self.peer_error,
         }
+    }
+
+    /// Which MPPE bits the client offered or demanded last, whatever came of it.
+    #[must_use]
+    pub fn peer_mppe_offer(&self) -> Option<SupportedBits> {
+        self.network.as_ref().and_then(Network::peer_offer)
+    }
+
+    /// Why there will be no encryption, once that is certain; the call may go on without.
+    #[must_use]
+    pub fn mppe_refusal(&self) -> Option<EndReason> {
+        self.network.as_ref().and_then(Network::mppe_refusal)
     }
 
     fn lower_up(&mut self, now: Timestamp) {

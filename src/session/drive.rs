@@ -278,7 +278,7 @@ impl Sessions {
             flow: call.flow,
             user: call.user.as_deref().unwrap_or_default().to_owned(),
             lease,
-            encrypted: call.link.negotiated().mppe,
+            mppe: call.link.negotiated().mppe,
             setup: now.since(call.created),
         };
         self.event(event);

@@ -198,7 +198,7 @@ proptest! {
         policy in 0_usize..3,
         seed: u8,
     ) {
-        let mppe = [MppePolicy::Required, MppePolicy::Optional, MppePolicy::Off][policy];
+        let mppe = [MppePolicy::REQUIRED, MppePolicy::OPTIONAL, MppePolicy::OFF][policy];
         let game = play(start, &operations, mppe, seed);
         let began = game.server.promises.frames > 0;
         let over = game.server.promises.end_reason().is_some();
@@ -248,7 +248,7 @@ fn the_operations_reach_every_depth() {
         let game = play(
             start,
             &operations,
-            MppePolicy::Required,
+            MppePolicy::REQUIRED,
             seed.to_le_bytes()[0],
         );
         let promises = &game.server.promises;

@@ -127,7 +127,7 @@ impl Promises {
             Output::ArmDownstream(Suite::STATELESS_128) => {
                 &[Output::ArmUpstream(Suite::STATELESS_128)]
             }
-            Output::ForwardUpstream if mppe == MppePolicy::Required => {
+            Output::ForwardUpstream if mppe == MppePolicy::REQUIRED => {
                 &[Output::ArmDownstream(Suite::STATELESS_128)]
             }
             Output::ForwardDownstream { .. } => &[Output::ForwardUpstream],
