@@ -55,7 +55,7 @@ impl EncryptStates for Flows {
 #[test]
 fn section_7_3_every_stateless_frame_has_a_new_key_past_the_wrap_of_the_count() {
     for strength in STRENGTHS {
-        let mut naive = NaiveChain::new(strength);
+        let mut naive = NaiveChain::new(&START_KEY, strength);
         let key = DownstreamKey::from_bytes(START_KEY);
         let mut ours = EncryptState::new(key, strength, Mode::Stateless);
         let mut worker = EncryptWorker::new(0);
@@ -83,7 +83,7 @@ fn a_burst_of_several_flows_is_encrypted_as_if_one_by_one() {
         )
     };
     let mut flows = Flows(STRENGTHS.map(state).into());
-    let mut naive = STRENGTHS.map(NaiveChain::new);
+    let mut naive = STRENGTHS.map(|strength| NaiveChain::new(&START_KEY, strength));
     let order = [0usize, 1, 2, 2, 1, 2, 0, 0];
     let plain: Vec<_> = (0..order.len())
         .map(|number| packet(number, 40 * number))
@@ -109,7 +109,7 @@ fn a_burst_of_several_flows_is_encrypted_as_if_one_by_one() {
 
 #[test]
 fn losses_of_any_length_are_caught_up_with_even_past_whole_turns_of_the_count() {
-    let mut naive = NaiveChain::new(Strength::Bits128);
+    let mut naive = NaiveChain::new(&START_KEY, Strength::Bits128);
     let (mut state, mut worker) = receiver(Strength::Bits128, 0);
     let (mut frame, mut sequence) = (0usize, 0u32);
     for lost in [
@@ -127,7 +127,7 @@ fn losses_of_any_length_are_caught_up_with_even_past_whole_turns_of_the_count() 
 
 #[test]
 fn frames_that_are_not_encrypted_take_sequence_numbers_and_no_counts() {
-    let mut naive = NaiveChain::new(Strength::Bits40);
+    let mut naive = NaiveChain::new(&START_KEY, Strength::Bits40);
     let (mut state, mut worker) = receiver(Strength::Bits40, u32::MAX - 20_000);
     let mut sequence = u32::MAX - 20_000;
     // Hours of LCP echoes, then one frame: the nearest key is meant, not one a turn further.
@@ -231,7 +231,7 @@ proptest! {
         strength in prop::sample::select(STRENGTHS.to_vec()),
         lost_at_first in prop_oneof![3 => Just(0usize), 1 => 3900usize..4200],
     ) {
-        let mut naive = NaiveChain::new(strength);
+        let mut naive = NaiveChain::new(&START_KEY, strength);
         let (mut state, mut worker) = receiver(strength, start);
         let first_sequence = start.wrapping_add(u32::try_from(lost_at_first).unwrap());
         let mut decrypted = HashSet::new();

@@ -10,9 +10,8 @@ use pns::auth::mschapv2::{self, Exchange};
 use pns::clock::Timestamp;
 use pns::mppe::catch_up::Budget;
 use pns::mppe::decrypt::{DecryptState, DecryptWorker};
-use pns::mppe::encrypt::EncryptState;
+use pns::mppe::encrypt::{EncryptState, EncryptWorker};
 use pns::mppe::keys::{StartKeys, Suite};
-use pns::mppe::rc4::Rc4;
 use pns::mppe::skipped::KeyId;
 use pns::session::ConnectionId;
 use pns::wire::ipv4::Header;
@@ -56,7 +55,7 @@ pub(crate) struct Dialogue {
     pub(crate) address: Ipv4Addr,
     pub(crate) next_sequence: u32,
     keys: Option<StartKeys>,
-    encrypt: Option<EncryptState>,
+    encrypt: Option<(EncryptState, EncryptWorker)>,
     decrypt: Option<(DecryptState, Box<DecryptWorker>)>,
     /// What reached the host behind.
     pub(crate) host: Vec<Vec<u8>>,
@@ -280,13 +279,14 @@ impl Dialogue {
     pub(crate) fn encrypt(&mut self, suite: Suite) {
         let keys = self.keys.take().expect("keys of a login");
         let Suite { strength, mode } = suite;
-        self.encrypt = Some(EncryptState::new_for_client(keys.upstream, strength, mode));
+        let state = EncryptState::new_for_client(keys.upstream, strength, mode);
+        self.encrypt = Some((state, EncryptWorker::new(1)));
         let budget = Budget::new(16_384, 65_536, self.now);
         let heard = self.gre.iter().filter_map(|gre| gre.sequence).max();
         let id = KeyId::new(NonZeroU64::MIN);
         let (key, heard) = (keys.downstream, heard.unwrap_or(0));
         let state = DecryptState::new_for_client(key, strength, mode, id, heard, budget);
-        let worker = Box::new(DecryptWorker::new(4, budget));
+        let worker = Box::new(DecryptWorker::new(4, budget).with_streams(1));
         self.decrypt = Some((state, worker));
     }
 
@@ -295,8 +295,8 @@ impl Dialogue {
         let mut inner = vec![0x00, 0x21];
         inner.extend(packet);
         let mut frame = vec![0xff, 0x03];
-        if let Some(state) = &mut self.encrypt {
-            let header = state.encrypt(&mut inner, &mut Rc4::unkeyed());
+        if let Some((state, worker)) = &mut self.encrypt {
+            let header = state.encrypt(&mut inner, worker);
             frame.extend([0x00, 0xfd]);
             frame.extend(header.expect("armed").to_bytes());
         }

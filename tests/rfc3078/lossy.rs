@@ -291,7 +291,7 @@ fn assert_back_in_time(outcome: &Outcome, wait_ms: u64, what: &str) {
 fn section_8_2_both_kinds_of_receivers_are_back_within_a_round_trip() {
     for rule in [Rule::Rfc, Rule::Linux] {
         for (seed, strength) in (1..).zip(STRENGTHS) {
-            let mut receiver = Receiver::new(rule, strength);
+            let mut receiver = Receiver::new(rule, &START_KEY, strength);
             let outcome = run(&mut OurSender::new(strength), &mut receiver, seed);
             assert_back_in_time(&outcome, 1000 + ROUND_TRIP_MS, &format!("{rule:?}"));
         }
@@ -303,7 +303,7 @@ fn section_8_2_our_receiver_is_back_within_a_round_trip_of_both_kinds_of_senders
     for rule in [Rule::Rfc, Rule::Linux] {
         for (seed, strength) in (11..).zip(STRENGTHS) {
             let mut receiver = OurReceiver::new(strength);
-            let mut sender = Sender::new(rule, strength);
+            let mut sender = Sender::new(rule, &START_KEY, strength);
             let outcome = run(&mut sender, &mut receiver, seed);
             // A round trip is 40 ms, so an answer is overdue after 80, later after 160 and so on.
             assert_back_in_time(&outcome, 8 * ROUND_TRIP_MS, &format!("{rule:?}"));
@@ -353,7 +353,7 @@ fn no_frame_that_could_be_decrypted_is_lost() {
                 receiver: OurReceiver::new(Strength::Bits128),
                 newest: None,
             };
-            let mut sender = Sender::new(rule, Strength::Bits128);
+            let mut sender = Sender::new(rule, &START_KEY, Strength::Bits128);
             let outcome = run(&mut sender, &mut receiver, seed);
             assert!(outcome.decrypted > FRAMES / 2, "{}", outcome.decrypted);
         }

@@ -10,16 +10,18 @@ pub(crate) const STRENGTHS: [Strength; 3] = [Strength::Bits40, Strength::Bits56,
 /// RFC 3078 §7.3 and RFC 3079 §3 to the letter, with every session key ever made.
 pub(crate) struct NaiveChain {
     strength: Strength,
+    start: Vec<u8>,
     keys: Vec<Vec<u8>>,
 }
 
 impl NaiveChain {
-    pub(crate) fn new(strength: Strength) -> Self {
-        let start = &START_KEY[..Self::length(strength)];
-        let mut first = Self::new_key_from_sha(start, start);
+    pub(crate) fn new(start_key: &[u8; 16], strength: Strength) -> Self {
+        let start = start_key[..Self::length(strength)].to_vec();
+        let mut first = Self::new_key_from_sha(&start, &start);
         Self::reduce(&mut first, strength);
         Self {
             strength,
+            start,
             keys: vec![first],
         }
     }
@@ -49,8 +51,7 @@ impl NaiveChain {
     /// The session key after so many changes.
     pub(crate) fn after(&mut self, changes: usize) -> &[u8] {
         while self.keys.len() <= changes {
-            let start = &START_KEY[..Self::length(self.strength)];
-            let interim = Self::new_key_from_sha(start, self.keys.last().unwrap());
+            let interim = Self::new_key_from_sha(&self.start, self.keys.last().unwrap());
             let mut key = interim.clone();
             rc4::Rc4::new_from_slice(&interim)
                 .unwrap()

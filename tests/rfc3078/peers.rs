@@ -30,8 +30,8 @@ struct Stream {
 }
 
 impl Stream {
-    fn new(strength: Strength) -> Self {
-        let mut chain = NaiveChain::new(strength);
+    fn new(start_key: &[u8; 16], strength: Strength) -> Self {
+        let mut chain = NaiveChain::new(start_key, strength);
         let cipher = rc4::Rc4::new_from_slice(chain.after(0)).unwrap();
         Self {
             chain,
@@ -59,10 +59,10 @@ pub(crate) struct Sender {
 }
 
 impl Sender {
-    pub(crate) fn new(rule: Rule, strength: Strength) -> Self {
+    pub(crate) fn new(rule: Rule, start_key: &[u8; 16], strength: Strength) -> Self {
         Self {
             rule,
-            stream: Stream::new(strength),
+            stream: Stream::new(start_key, strength),
             frames: 0,
             flush: false,
         }
@@ -120,10 +120,10 @@ pub(crate) struct Receiver {
 }
 
 impl Receiver {
-    pub(crate) fn new(rule: Rule, strength: Strength) -> Self {
+    pub(crate) fn new(rule: Rule, start_key: &[u8; 16], strength: Strength) -> Self {
         Self {
             rule,
-            stream: Stream::new(strength),
+            stream: Stream::new(start_key, strength),
             count: 4095,
             in_step: true,
             blocked: false,

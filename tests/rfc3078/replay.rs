@@ -84,7 +84,7 @@ fn assert_nothing_twice(mode: Mode, mut next: impl FnMut(usize) -> Vec<u8>) {
 
 #[test]
 fn stateless_frames_decrypt_once() {
-    let mut chain = NaiveChain::new(Strength::Bits128);
+    let mut chain = NaiveChain::new(&START_KEY, Strength::Bits128);
     assert_nothing_twice(Mode::Stateless, |number| {
         chain.encrypt(number, &packet(number, 60))
     });
@@ -93,7 +93,7 @@ fn stateless_frames_decrypt_once() {
 #[test]
 fn stateful_frames_decrypt_once_flushed_or_not() {
     for rule in [Rule::Rfc, Rule::Linux] {
-        let mut sender = Sender::new(rule, Strength::Bits128);
+        let mut sender = Sender::new(rule, &START_KEY, Strength::Bits128);
         assert_nothing_twice(Mode::Stateful, |number| {
             if number == 300 {
                 sender.flush();

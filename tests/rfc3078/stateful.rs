@@ -70,7 +70,7 @@ impl Theirs {
         let key = UpstreamKey::from_bytes(START_KEY);
         let id = KeyId::new(NonZeroU64::MIN);
         Self {
-            sender: Sender::new(rule, strength),
+            sender: Sender::new(rule, &START_KEY, strength),
             state: DecryptState::new(key, strength, Mode::Stateful, id, 99, budget),
             worker: DecryptWorker::new(1, budget).with_streams(1),
             sequence: 99,
@@ -117,7 +117,7 @@ impl Theirs {
 #[test]
 fn section_7_2_the_key_changes_for_each_flag_frame_past_the_wrap_of_the_count() {
     for strength in STRENGTHS {
-        let mut naive = Sender::new(Rule::Rfc, strength);
+        let mut naive = Sender::new(Rule::Rfc, &START_KEY, strength);
         let mut ours = Ours::new(strength);
         for number in 0..4500 {
             let (plain, payload) = ours.send();
@@ -161,7 +161,7 @@ fn section_8_2_a_flush_jumps_to_the_next_flag_frame_where_both_rules_agree() {
     for rule in RULES {
         for lost in [1, 2, 253, 254, 255, 256, 257, 511, 600] {
             let mut ours = Ours::new(Strength::Bits40);
-            let mut receiver = Receiver::new(rule, Strength::Bits40);
+            let mut receiver = Receiver::new(rule, &START_KEY, Strength::Bits40);
             let mut receives = |(plain, payload): (Vec<u8>, Vec<u8>)| {
                 let received = receiver.receive(&payload, 0);
                 if received == Received::Plain(plain) {
@@ -518,7 +518,7 @@ proptest! {
         strength in prop::sample::select(STRENGTHS.to_vec()),
     ) {
         let mut ours = Ours::new(strength);
-        let mut receiver = Receiver::new(rule, strength);
+        let mut receiver = Receiver::new(rule, &START_KEY, strength);
         for fate in fates {
             let (plain, payload) = ours.send();
             if fate.lost {

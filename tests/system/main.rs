@@ -17,11 +17,17 @@ mod hostile;
 mod isolation;
 mod lossy;
 mod mtu;
+#[path = "../rfc3078/naive.rs"]
+#[expect(dead_code, reason = "shared with the tests of RFC 3078")]
+mod naive;
 mod packets;
+#[path = "../rfc3078/peers.rs"]
+mod peers;
 #[path = "../support/ppp_client.rs"]
 mod ppp_client;
 mod server;
 mod settings;
+mod stateful;
 mod teardown;
 mod victim;
 mod world;
