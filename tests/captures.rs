@@ -374,6 +374,52 @@ fn every_frame_of_a_lossy_stateful_session_that_is_in_step_decrypts_by_the_rule_
     assert_eq!(outcomes.len(), 237);
 }
 
+/// Whoever has recorded a session can send its frames again with new GRE sequence numbers.
+#[test]
+fn no_recorded_frame_decrypts_again_with_a_new_number() {
+    for (name, strength, mode) in [
+        (
+            "mppe128-stateless.pcapng",
+            Strength::Bits128,
+            Mode::Stateless,
+        ),
+        ("kernel-client.pcapng", Strength::Bits128, Mode::Stateless),
+        ("mppe40-stateful.pcapng", Strength::Bits40, Mode::Stateful),
+        ("loss-stateful.pcapng", Strength::Bits128, Mode::Stateful),
+    ] {
+        let frames = ppp_frames(name);
+        let before = sequence_before(&frames, true);
+        let key = Login::of(&frames).start_keys().upstream;
+        let rich = Budget::new(u32::MAX, 0, Timestamp::ZERO);
+        let mut state = DecryptState::new(key, strength, mode, id(1), before, rich)
+            .agreeing(Agreed::Ipv4AndIpv6);
+        let mut worker = DecryptWorker::new(1, rich).with_streams(1);
+        let mut decrypts = |payload: &[u8], sequence| {
+            let mut payload = payload.to_vec();
+            let outcome = state.decrypt(&mut payload, sequence, &mut worker, Timestamp::ZERO);
+            outcome.is_ok()
+        };
+        let wanted = |frame: &&PppFrame| frame.protocol == MPPE && frame.from_client;
+        let recorded: Vec<_> = frames.iter().filter(wanted).collect();
+        let newest = recorded.iter().map(|frame| frame.sequence).max().unwrap();
+        let taken = recorded
+            .iter()
+            .filter(|frame| decrypts(&frame.payload, frame.sequence))
+            .count();
+        assert!(taken >= 11, "{name}: {taken}");
+        for frame in recorded {
+            for ahead in [1, 2, 256, 4096, 4097] {
+                let again = decrypts(&frame.payload, newest.wrapping_add(ahead));
+                assert!(
+                    !again,
+                    "{name}: frame {} again, {ahead} ahead",
+                    frame.sequence
+                );
+            }
+        }
+    }
+}
+
 #[test]
 fn the_first_key_of_a_40_bit_session_is_ours() {
     // Stateful: the first frame, count 0, is under the initial session key itself.

@@ -46,6 +46,8 @@ fn word(command: &FlowCommand) -> &'static str {
         FlowCommand::FlushDownstream { .. } => "flush_downstream",
         FlowCommand::ForwardUpstream { .. } => "forward_upstream",
         FlowCommand::ForwardDownstream { .. } => "forward_downstream",
+        FlowCommand::Suspend { .. } => "suspend",
+        FlowCommand::PeerReceive { .. } => "peer-receive",
         FlowCommand::Close { .. } => "close",
     }
 }

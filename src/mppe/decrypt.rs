@@ -17,7 +17,7 @@ use crate::mppe::chain::{Chain, Link};
 use crate::mppe::keys::{DownstreamKey, Mode, Strength, UpstreamKey};
 use crate::mppe::plausible::{Agreed, PREFIX_LENGTH, plausible_ppp};
 use crate::mppe::rc4::Rc4;
-use crate::mppe::skipped::{KeyId, SkippedKeys};
+use crate::mppe::skipped::{KEPT_BACK, KeyId, SkippedKeys};
 use crate::mppe::streams::Streams;
 use crate::wire::mppe::{CoherencyCount, HEADER_LENGTH, Header};
 use recovery::Recovery;
@@ -59,7 +59,8 @@ const FREE_STEPS: u64 = 4;
 pub struct DecryptState {
     chain: Chain,
     id: KeyId,
-    /// Bit n: the frame n + 1 before the newest was decrypted. Stateless flows only.
+    /// Bit n: the frame n + 1 before the newest was decrypted. Further back only its key, which is
+    /// gone, says so. Stateless flows only.
     decrypted: u64,
     budget: Budget,
     /// The GRE sequence number of the newest decrypted frame.
@@ -171,6 +172,12 @@ impl DecryptState {
         self.chain.committed.position
     }
 
+    /// The GRE sequence number of the newest frame that was decrypted, or of the newest before any.
+    #[must_use]
+    pub const fn newest_sequence(&self) -> u32 {
+        self.sequence
+    }
+
     /// Decrypts one frame in place. `payload` is what follows the PPP protocol field 0x00fd: the
     /// MPPE header and the encrypted frame; `sequence` is the GRE sequence number it came with.
     /// Answers the frame: its PPP protocol field, perhaps compressed, and a packet.
@@ -179,6 +186,17 @@ impl DecryptState {
     /// A [`DecryptRefusal`]; then `payload` and the state are as they were.
     pub fn decrypt<'p>(
         &mut self,
+        payload: &'p mut [u8],
+        sequence: u32,
+        worker: &mut DecryptWorker,
+        now: Timestamp,
+    ) -> Result<&'p mut [u8], DecryptRefusal> {
+        self.decrypt_from(Source::Peer, payload, sequence, worker, now)
+    }
+
+    fn decrypt_from<'p>(
+        &mut self,
+        source: Source,
         payload: &'p mut [u8],
         sequence: u32,
         worker: &mut DecryptWorker,
@@ -202,7 +220,15 @@ impl DecryptState {
             Mode::Stateless => {
                 self.decrypt_stateless(frame, count, sequence, worker, now)?;
             }
-            Mode::Stateful => self.decrypt_stateful(frame, header, sequence, worker, now)?,
+            Mode::Stateful => {
+                let arrival = stateful::Arrival {
+                    header,
+                    sequence,
+                    source,
+                    now,
+                };
+                self.decrypt_stateful(frame, arrival, worker)?;
+            }
         }
         Ok(frame)
     }
@@ -236,6 +262,8 @@ pub struct DecryptWorker {
     unfinished: UnfinishedWalks,
     budget: Budget,
     rc4: Rc4,
+    /// Scratch of [`crate::mppe::trail::Trail`], zero between frames.
+    passed: Box<[[u8; 16]]>,
     streams: Streams,
 }
 
@@ -244,12 +272,19 @@ impl DecryptWorker {
     /// together.
     #[must_use]
     pub fn new(regions: usize, budget: Budget) -> Self {
-        let skipped = SkippedKeys::new(regions);
+        Self::keeping(KEPT_BACK, regions, budget)
+    }
+
+    /// The same with `back` keys in place of 64: a frame so far behind the newest is decrypted.
+    #[must_use]
+    pub fn keeping(back: u16, regions: usize, budget: Budget) -> Self {
+        let skipped = SkippedKeys::new(regions, back);
         Self {
             skipped,
             unfinished: UnfinishedWalks::new(),
             budget,
             rc4: Rc4::unkeyed(),
+            passed: vec![[0; 16]; usize::from(back.max(1))].into_boxed_slice(),
             streams: Streams::new(0),
         }
     }
@@ -286,6 +321,15 @@ pub trait DecryptStates {
     fn decrypt_state(&mut self, flow: u32) -> Option<&mut DecryptState>;
 }
 
+/// Who a frame is from, as far as that was checked before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// The peer, by its address.
+    Peer,
+    /// Perhaps the peer at another address: a whole packet has to come out to prove it.
+    Elsewhere,
+}
+
 /// One frame to decrypt.
 pub struct DecryptJob<'f> {
     /// Whose frame this is, for [`DecryptStates`]. A flow may have several jobs in a batch; they
@@ -293,6 +337,8 @@ pub struct DecryptJob<'f> {
     pub flow: u32,
     /// The GRE sequence number that it came with.
     pub sequence: u32,
+    /// Who it is from.
+    pub source: Source,
     /// MPPE header and encrypted frame; decrypted in place behind the header.
     pub payload: &'f mut [u8],
     /// What came of it.
@@ -300,12 +346,13 @@ pub struct DecryptJob<'f> {
 }
 
 impl<'f> DecryptJob<'f> {
-    /// A job that is still to be done.
+    /// A job that is still to be done, for a frame of the peer.
     #[must_use]
     pub const fn new(flow: u32, sequence: u32, payload: &'f mut [u8]) -> Self {
         Self {
             flow,
             sequence,
+            source: Source::Peer,
             payload,
             outcome: Err(DecryptRefusal::NoKeys),
         }
@@ -322,7 +369,7 @@ pub fn decrypt_batch(
     for job in jobs {
         job.outcome = match states.decrypt_state(job.flow) {
             Some(state) => state
-                .decrypt(job.payload, job.sequence, worker, now)
+                .decrypt_from(job.source, job.payload, job.sequence, worker, now)
                 .map(|_frame| ()),
             None => Err(DecryptRefusal::NoKeys),
         };

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::aaa::{Decision, Grant, LeaseRefusal, Rejection};
 use crate::clock::Timestamp;
-use crate::flow::OpenCall;
+use crate::flow::{OpenCall, PeerReceive};
 use crate::ppp::link::{self as ppp, Link, NetworkGrant};
 use crate::pptp;
 use crate::wire::call_id::CallId;
@@ -73,8 +73,17 @@ impl Sessions {
                     vendor_name,
                 });
             }
-            pptp::Event::CallRequested { peer_call_id, .. } => {
-                self.place_call(id, peer_call_id, now);
+            pptp::Event::CallRequested {
+                peer_call_id,
+                receive_window,
+                processing_delay,
+                ..
+            } => {
+                let receive = PeerReceive {
+                    window_packets: receive_window,
+                    processing_delay_ds: processing_delay,
+                };
+                self.place_call(id, peer_call_id, receive, now);
             }
             pptp::Event::CallCleared { peer_call_id } => {
                 let of_peer = |call: &CallRef| {
@@ -97,7 +106,13 @@ impl Sessions {
 
     /// Outgoing-Call-Request: a Call ID, a link, and a question to the worker. The reply waits for
     /// the worker's answer, because the client may send GRE the moment it has our Call ID.
-    fn place_call(&mut self, id: ConnectionId, peer_call_id: CallId, now: Timestamp) {
+    fn place_call(
+        &mut self,
+        id: ConnectionId,
+        peer_call_id: CallId,
+        peer_receive: PeerReceive,
+        now: Timestamp,
+    ) {
         let Some(connection) = self.connections.get_mut(id) else {
             return;
         };
@@ -148,6 +163,7 @@ impl Sessions {
             local_address,
             peer_address: *peer.ip(),
             peer_call_id,
+            peer_receive,
         };
         self.order(call_ref, FlowCommand::Open { flow, call: ends }, now);
         self.touched_calls.push_back(call_ref);
@@ -229,9 +245,11 @@ impl Sessions {
                     });
                 }
                 ppp::Output::ArmUpstream(suite) => {
+                    call.keys.arm();
                     self.order(id, FlowCommand::ArmUpstream { flow, suite }, now);
                 }
                 ppp::Output::ArmDownstream(suite) => {
+                    call.keys.arm();
                     self.order(id, FlowCommand::ArmDownstream { flow, suite }, now);
                 }
                 ppp::Output::FlushDownstream => {
@@ -249,6 +267,7 @@ impl Sessions {
                     };
                     self.order(id, command, now);
                 }
+                ppp::Output::Suspend => self.order(id, FlowCommand::Suspend { flow }, now),
                 ppp::Output::NetworkUp => self.network_up(id, now),
                 ppp::Output::Ended(reason) => self.close(id, EndReason::Link(reason), now),
             }
@@ -289,45 +308,37 @@ impl Sessions {
         match decision {
             Decision::Accept(grant) => match self.grant(id, grant, now) {
                 Ok(()) => {}
-                Err(refusal) => self.begin_end(id, EndReason::NoAddress(refusal), now),
+                Err(reason) => self.begin_end(id, reason, now),
             },
             Decision::Reject(rejection) => self.reject(id, rejection, now),
         }
         self.settle(now);
     }
 
-    fn grant(&mut self, id: CallRef, grant: Grant, now: Timestamp) -> Result<(), LeaseRefusal> {
+    fn grant(&mut self, id: CallRef, grant: Grant, now: Timestamp) -> Result<(), EndReason> {
         let Some(call) = self.calls.get_mut(id) else {
             return Ok(());
         };
         // LCP may have started over while the question was out: this answer is to nobody's question.
-        if call.state != CallState::Negotiating || !call.link.awaits_decision() {
+        let asks = matches!(call.state, CallState::Negotiating | CallState::Network);
+        if !asks || !call.link.awaits_decision() {
             return Ok(());
         }
-        // A second login on one link, before anything was forwarded, may be somebody else's.
-        if call.user.as_deref() != Some(&*grant.user)
-            && let Some(lease) = call.lease.take()
-        {
-            let cleared = lease.address();
-            self.outputs
-                .push_back(Output::LeaseCleared { lease: cleared });
-            self.pools.release(lease);
+        if call.state == CallState::Network && call.user.as_deref() != Some(&*grant.user) {
+            return Err(EndReason::Link(ppp::EndReason::IdentityChanged));
         }
-        if call.lease.is_none() {
-            call.lease = Some(match grant.address {
-                Some(address) => self.pools.lease_reserved(&grant.pool, address)?,
-                None => self.pools.lease(&grant.pool)?,
-            });
+        if !call.keys.grant(grant.authenticated.key_digest()) {
+            return Err(EndReason::Link(ppp::EndReason::RekeyNotPossible));
         }
+        self.lease(id, &grant).map_err(EndReason::NoAddress)?;
+        let Some(call) = self.calls.get_mut(id) else {
+            return Ok(());
+        };
         let Some(lease) = &call.lease else {
             return Ok(());
         };
         let (address, gateway, flow) = (lease.address(), lease.gateway(), call.flow);
         call.user = Some(grant.user);
-        self.outputs.push_back(Output::LeaseSet {
-            lease: address,
-            flow,
-        });
         let keys = grant.authenticated.has_keys();
         let authorise = FlowCommand::Authorise {
             flow,
@@ -353,6 +364,34 @@ impl Sessions {
             now,
         );
         self.touched_calls.push_back(id);
+        Ok(())
+    }
+
+    /// Gives a call the address of its user, unless it has it already.
+    fn lease(&mut self, id: CallRef, grant: &Grant) -> Result<(), LeaseRefusal> {
+        let Some(call) = self.calls.get_mut(id) else {
+            return Ok(());
+        };
+        // A second login on one link, before anything was forwarded, may be somebody else's.
+        if call.user.as_deref() != Some(&*grant.user)
+            && let Some(lease) = call.lease.take()
+        {
+            let cleared = lease.address();
+            self.outputs
+                .push_back(Output::LeaseCleared { lease: cleared });
+            self.pools.release(lease);
+        }
+        if call.lease.is_none() {
+            let lease = match grant.address {
+                Some(address) => self.pools.lease_reserved(&grant.pool, address)?,
+                None => self.pools.lease(&grant.pool)?,
+            };
+            self.outputs.push_back(Output::LeaseSet {
+                lease: lease.address(),
+                flow: call.flow,
+            });
+            call.lease = Some(lease);
+        }
         Ok(())
     }
 
@@ -403,6 +442,11 @@ impl Sessions {
         }
         if call.state == CallState::Closing {
             return;
+        }
+        if let Some(slot) = call.counter_slot {
+            let worker = self.buckets.worker(call.flow.call_id);
+            let at = (self.last_heard)(worker, slot);
+            call.link.handle(ppp::Input::Heard { at }, now);
         }
         call.link.handle_timeout(now);
         let expired = call.deadline.is_some_and(|deadline| deadline <= now);

@@ -7,10 +7,14 @@
     reason = "a test that cannot go on has failed, and looks at what it is about"
 )]
 
+mod bytes;
 mod client;
 mod dialogues;
 mod encryption;
 mod endings;
 mod hostile;
+mod lcp_options;
+mod lcp_packets;
 mod lossy;
+mod renegotiation;
 mod server;

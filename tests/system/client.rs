@@ -68,6 +68,10 @@ pub(crate) struct Client {
     pub(crate) next_sequence: u32,
     /// GRE is ignored and nothing is sent.
     pub(crate) dead: bool,
+    /// Others have the same address and Call ID: only what decrypts is this client's, once it is up.
+    pub(crate) shares_address: bool,
+    /// Frames that were not.
+    pub(crate) misdelivered: usize,
     decrypt: Option<DecryptState>,
     worker: DecryptWorker,
     encrypt_worker: EncryptWorker,
@@ -99,6 +103,8 @@ impl Client {
             stateful: None,
             next_sequence: 0,
             dead: false,
+            shares_address: false,
+            misdelivered: 0,
             decrypt: None,
             worker,
             encrypt_worker: EncryptWorker::new(1),
@@ -114,6 +120,16 @@ impl Client {
     pub(crate) fn call_placed(&mut self, peer_call_id: u16, now: Timestamp) {
         self.peer_call_id = Some(peer_call_id);
         for frame in self.ppp.start() {
+            self.send_ppp(frame, now);
+        }
+        self.repeat_at = now + RESTART;
+    }
+
+    /// LCP starts over on the call: what was agreed is forgotten, keys included.
+    pub(crate) fn restart_lcp(&mut self, now: Timestamp) {
+        self.encrypt = None;
+        self.decrypt = None;
+        for frame in self.ppp.restart() {
             self.send_ppp(frame, now);
         }
         self.repeat_at = now + RESTART;
@@ -135,7 +151,7 @@ impl Client {
 
     /// One outer packet from the server.
     pub(crate) fn receive(&mut self, packet: &[u8], now: Timestamp) {
-        if self.dead {
+        if self.dead || (self.shares_address && self.peer_call_id.is_none()) {
             return;
         }
         let ip = Header::parse(packet).expect("an outer packet");
@@ -158,9 +174,27 @@ impl Client {
             usize::from(u16::from_be_bytes([gre[4], gre[5]])),
             payload.len()
         );
+        if self.shares_address && self.is_up() && !self.is_own(payload, sequence, now) {
+            self.misdelivered += 1;
+            return;
+        }
         self.acknowledge_at.get_or_insert(now + ACKNOWLEDGE);
-        self.receive_ppp(payload, sequence, now);
+        if !self.shares_address || !self.is_up() {
+            self.receive_ppp(payload, sequence, now);
+        }
         self.newest = self.newest.max(Some(sequence));
+    }
+
+    /// Takes a frame if it decrypts. In clear it cannot show whose it is.
+    fn is_own(&mut self, payload: &[u8], sequence: u32, now: Timestamp) -> bool {
+        let [0xff, 0x03, 0x00, 0xfd, encrypted @ ..] = payload else {
+            return false;
+        };
+        let refused = self.refused.len();
+        self.receive_encrypted(encrypted, sequence, now);
+        let is_own = self.refused.len() == refused;
+        self.refused.truncate(refused);
+        is_own
     }
 
     fn receive_ppp(&mut self, payload: &[u8], sequence: u32, now: Timestamp) {

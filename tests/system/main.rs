@@ -12,6 +12,7 @@ mod activation;
 mod client;
 #[path = "../support/control_client.rs"]
 mod control_client;
+mod echo;
 mod forgery;
 mod hostile;
 mod isolation;
@@ -20,11 +21,13 @@ mod mtu;
 #[path = "../rfc3078/naive.rs"]
 #[expect(dead_code, reason = "shared with the tests of RFC 3078")]
 mod naive;
+mod one_address;
 mod packets;
 #[path = "../rfc3078/peers.rs"]
 mod peers;
 #[path = "../support/ppp_client.rs"]
 mod ppp_client;
+mod renegotiation;
 mod server;
 mod settings;
 mod stateful;

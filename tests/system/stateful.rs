@@ -143,7 +143,10 @@ impl Arrivals {
         }
         let arrived = self.all.len();
         // One loss in 33 frames costs 20 more, and sometimes a second of waiting.
-        assert!(arrived > sent as usize * 2 / 5, "{story}: {arrived} of {sent}");
+        assert!(
+            arrived > sent as usize * 2 / 5,
+            "{story}: {arrived} of {sent}"
+        );
         gaps.sort_unstable();
         gaps
     }
