@@ -15,6 +15,7 @@
 //! have been encrypted; LCP until the keys are armed. After that a renegotiation ends the link.
 
 mod dispatch;
+mod ipcp;
 mod network;
 mod teardown;
 
