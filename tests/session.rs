@@ -44,6 +44,7 @@ fn word(command: &FlowCommand) -> &'static str {
         FlowCommand::ArmUpstream { .. } => "arm_upstream",
         FlowCommand::ArmDownstream { .. } => "arm_downstream",
         FlowCommand::ForwardUpstream { .. } => "forward_upstream",
+        FlowCommand::AgreeIpv6 { .. } => "agree_ipv6",
         FlowCommand::ForwardDownstream { .. } => "forward_downstream",
         FlowCommand::Close { .. } => "close",
     }

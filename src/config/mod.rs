@@ -40,7 +40,10 @@ pub use log::{Log, LogFormat, LogLevel};
 pub use machine::{Finding, Severity, machine_check};
 pub use pool::Pool;
 pub use port::{Device, Port, Route, Side};
-pub use ppp::{Authentication, AuthenticationMethod, Ipcp, Mppe, MppePolicy, MppeStrength, Ppp};
+pub use ppp::{
+    AddressPolicy, Authentication, AuthenticationMethod, Ipcp, Ipv6cp, Ipv6cpPolicy, Mppe,
+    MppePolicy, MppeStrength, Ppp,
+};
 pub use server::{CALL_IDS_PER_ADDRESS, Framing, Server};
 pub use users::{User, Users};
 pub use workers::{Placement, Punt, Workers};

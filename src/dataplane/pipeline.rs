@@ -12,7 +12,9 @@
 //!                               mppe_decrypt                mppe_encrypt
 //!                                    |                        |
 //!                               inner_input --- client ---> (downstream_input)
-//!                                    |          to client     |
+//!                                    |   |      to client     |
+//!                                    |   +-- icmpv6_echo ---> (mppe_encrypt)
+//!                                    |                        |
 //!                                ip_output                gre_output
 //!                                    |                        |
 //!                                 port tx                  port tx
@@ -22,8 +24,8 @@
 
 use super::batch::{BURST, Verdict};
 use super::node::{
-    answer, classify, downstream_input, fragment, gre_input, gre_output, inner_input, ip_output,
-    mppe_decrypt, mppe_encrypt, mtu_exceeded, ppp_input, reassemble,
+    answer, classify, downstream_input, fragment, gre_input, gre_output, icmpv6_echo, inner_input,
+    ip_output, mppe_decrypt, mppe_encrypt, mtu_exceeded, ppp_input, reassemble,
 };
 use super::port::PortIo;
 use super::worker::Worker;
@@ -54,6 +56,7 @@ impl<P: PortIo> Worker<P> {
             self.upstream();
             self.downstream();
             self.answers();
+            self.echoes();
         }
     }
 
@@ -173,6 +176,27 @@ impl<P: PortIo> Worker<P> {
         for packet in batch.packets().drain(..) {
             gre_output::run(packet, flows, view, ports, exits, identification);
         }
+    }
+
+    /// Answers to clients' IPv6 Echo-Requests.
+    fn echoes(&mut self) {
+        if self.exits.entries.echoes.is_empty() {
+            return;
+        }
+        let Self {
+            batch,
+            exits,
+            flows,
+            routes,
+            ..
+        } = self;
+        let routes = routes.load();
+        std::mem::swap(batch, &mut exits.entries.echoes);
+        batch.stage(
+            |packet| icmpv6_echo::run_answer(packet, flows, routes),
+            |packet, verdict| exits.take(packet, verdict),
+        );
+        self.encapsulate();
     }
 
     /// Errors of our own.

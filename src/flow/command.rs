@@ -6,6 +6,7 @@ use std::net::Ipv4Addr;
 use super::{Authenticated, FlowKey, FrameBytes};
 use crate::mppe::keys::Suite;
 use crate::wire::call_id::CallId;
+use crate::wire::ipv6::InterfaceIdentifier;
 
 /// The ends of a call as GRE sees them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,7 +44,7 @@ pub enum FlowCommand {
         frame: FrameBytes,
     },
     /// The client has proved who it is: policy and start keys are in the worker from here on. The
-    /// four commands below are refused for a flow without it.
+    /// commands below are refused for a flow without it.
     Authorise {
         /// The call.
         flow: FlowKey,
@@ -73,6 +74,17 @@ pub enum FlowCommand {
         /// The only source address that the client may use.
         lease: Ipv4Addr,
     },
+    /// IPv6CP has agreed on these interface identifiers: take IPv6 from the client's link-local
+    /// address, and answer Echo-Requests to ours. Precedes every Configure-Ack of IPv6CP that the
+    /// client could open on, and replaces what was agreed before.
+    AgreeIpv6 {
+        /// The call.
+        flow: FlowKey,
+        /// Our identifier.
+        local: InterfaceIdentifier,
+        /// The client's.
+        peer: InterfaceIdentifier,
+    },
     /// IPCP has reached Opened: forward to the client what is addressed to its lease.
     ForwardDownstream {
         /// The call.
@@ -98,6 +110,7 @@ impl FlowCommand {
             | Self::ArmUpstream { flow, .. }
             | Self::ArmDownstream { flow, .. }
             | Self::ForwardUpstream { flow, .. }
+            | Self::AgreeIpv6 { flow, .. }
             | Self::ForwardDownstream { flow, .. }
             | Self::Close { flow } => *flow,
         }

@@ -84,10 +84,9 @@ impl DecryptState {
         }
     }
 
-    /// Also takes encrypted IPv6 for a packet.
-    #[must_use]
-    pub fn agreeing(self, agreed: Agreed) -> Self {
-        Self { agreed, ..self }
+    /// From now on this is taken for a packet.
+    pub const fn agree(&mut self, agreed: Agreed) {
+        self.agreed = agreed;
     }
 
     /// The client's side: frames from the server.

@@ -5,21 +5,23 @@
 //! ```
 //!
 //! The owner delivers the outputs in order into one FIFO towards the worker of the call. Two
-//! promises hang on that order. `ArmUpstream` goes before any CCP Configure-Ack and
-//! `ForwardUpstream` before any IPCP Configure-Ack, so that the worker is ready when the peer
-//! opens on them; `ArmDownstream` and `ForwardDownstream` come when our own side opens, so that
+//! promises hang on that order. `ArmUpstream` goes before any CCP Configure-Ack,
+//! `ForwardUpstream` before any IPCP and `AgreeIpv6` before any IPv6CP Configure-Ack, so that the
+//! worker is ready when the peer opens on them; `ArmDownstream` and `ForwardDownstream` come when our own side opens, so that
 //! nothing is sent that the peer cannot read.
 //!
-//! Each of the four is said once in the life of a link, since a start key may be used only once.
-//! CCP may be negotiated anew until the first IPCP Configure-Ack, because until then no frame can
+//! All but `AgreeIpv6` are said once in the life of a link, since a start key may be used only once.
+//! CCP may be negotiated anew until the first Configure-Ack of an address, because until then no frame can
 //! have been encrypted; LCP until the keys are armed. After that a renegotiation ends the link.
 
 mod dispatch;
+mod held;
 mod ipcp;
+mod ipv6cp;
 mod network;
 mod teardown;
 
-pub use super::config::{LinkConfig, MppePolicy, NetworkGrant};
+pub use super::config::{AddressPolicy, LinkConfig, MppePolicy, NetworkGrant};
 pub use super::end_reason::EndReason;
 pub use super::outbox::{Credentials, Output, PppFrame};
 pub use super::refusal::{Refusal, Refusals};
@@ -34,8 +36,10 @@ use super::lcp::Lcp;
 use super::outbox::Outbox;
 use super::timers::{RejectBudget, Timer, Timers};
 use crate::clock::Timestamp;
+use crate::wire::ipv6::InterfaceIdentifier;
 use arrayvec::ArrayVec;
 use network::Network;
+use std::net::Ipv4Addr;
 use std::sync::Arc;
 use teardown::Ending;
 
@@ -87,6 +91,8 @@ pub enum Input<'a> {
         /// Whether another attempt may be permitted.
         retry: bool,
     },
+    /// The answer to `Output::AddressWished`: the client's address, which may be the one wished for.
+    AddressDecided(Ipv4Addr),
     /// Take the link down, and say why.
     Close(EndReason),
 }
@@ -116,6 +122,10 @@ pub struct Negotiated {
     pub mppe: bool,
     /// The addresses and servers that the client was granted.
     pub network: Option<NetworkGrant>,
+    /// State of IPv6CP; Initial when there is none.
+    pub ipv6cp: State,
+    /// Our interface identifier and the peer's, while IPv6CP is open.
+    pub interface_identifiers: Option<(InterfaceIdentifier, InterfaceIdentifier)>,
     /// The Windows error number in the client's Terminate-Request.
     pub peer_error: Option<u32>,
 }
@@ -137,6 +147,8 @@ pub struct Link {
     lcp: Automaton<Lcp>,
     authenticator: Authenticator,
     network: Option<Network>,
+    /// Where the interface identifiers of this link come from.
+    identifiers: Draws,
     keep_alive: KeepAlive,
     timers: Timers,
     outbox: Outbox,
@@ -159,6 +171,7 @@ impl Link {
             lcp: Automaton::new(lcp, config.limits(LCP_REPEATS_MAX)),
             authenticator: Authenticator::new(Draws::new(&seed, 1), config.retries_max),
             network: None,
+            identifiers: Draws::new(&seed, 6),
             keep_alive: KeepAlive::new(config.echo_failures_max),
             timers: Timers::default(),
             outbox: Outbox::default(),
@@ -185,6 +198,7 @@ impl Link {
                 self.granted(success_message, network, keys, now);
             }
             Input::Refused { message, retry } => self.refused(message, retry, now),
+            Input::AddressDecided(address) => self.address_decided(address, now),
             Input::Close(reason) => self.end(reason, now),
         }
     }
@@ -273,6 +287,8 @@ impl Link {
             peer_address_control_field_compression: peer.address_control_field_compression,
             mppe: network.is_some_and(Network::is_encrypted),
             network: network.map(Network::grant),
+            ipv6cp: network.map_or(State::Initial, |network| network.ipv6.state()),
+            interface_identifiers: network.and_then(|network| network.ipv6.identifiers()),
             peer_error: self.peer_error,
         }
     }

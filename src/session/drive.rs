@@ -239,6 +239,11 @@ impl Sessions {
                         self.order(id, FlowCommand::ForwardUpstream { flow, lease }, now);
                     }
                 }
+                ppp::Output::AddressWished(wanted) => self.address_wished(id, wanted, now),
+                ppp::Output::AgreeIpv6 { local, peer } => {
+                    let command = FlowCommand::AgreeIpv6 { flow, local, peer };
+                    self.order(id, command, now);
+                }
                 ppp::Output::ForwardDownstream { peer_mru } => {
                     let command = FlowCommand::ForwardDownstream {
                         flow,
@@ -301,21 +306,10 @@ impl Sessions {
         if call.state != CallState::Negotiating || !call.link.awaits_decision() {
             return Ok(());
         }
-        // A second login on one link, before anything was forwarded, may be somebody else's.
-        if call.user.as_deref() != Some(&*grant.user)
-            && let Some(lease) = call.lease.take()
-        {
-            let cleared = lease.address();
-            self.outputs
-                .push_back(Output::LeaseCleared { lease: cleared });
-            self.pools.release(lease);
-        }
-        if call.lease.is_none() {
-            call.lease = Some(match grant.address {
-                Some(address) => self.pools.lease_reserved(&grant.pool, address)?,
-                None => self.pools.lease(&grant.pool)?,
-            });
-        }
+        self.lease_for(id, &grant)?;
+        let Some(call) = self.calls.get_mut(id) else {
+            return Ok(());
+        };
         let Some(lease) = &call.lease else {
             return Ok(());
         };

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use crate::aaa::{LocalUser, LocalUsers, NameServers, PoolConfig, Pools};
-use crate::config::{self, Config, MppePolicy, MssClamp};
+use crate::config::{self, Config, Ipv6cpPolicy, MppePolicy, MssClamp};
 use crate::dataplane::{self, PuntLimits, WorkerConfig};
 use crate::flow::{Encryption, FlowPolicy};
-use crate::ppp::link::LinkConfig;
+use crate::ppp::link::{AddressPolicy, LinkConfig};
 use crate::pptp::ControlConfig;
 use crate::session::admission::AdmissionLimits;
 use crate::session::{Capacity, SessionConfig};
@@ -71,6 +71,12 @@ fn link_config(config: &Config) -> LinkConfig {
             MppePolicy::Optional => crate::ppp::link::MppePolicy::Optional,
             MppePolicy::Off => crate::ppp::link::MppePolicy::Off,
         },
+        address: match ppp.ipcp.address {
+            config::AddressPolicy::Assign => AddressPolicy::Assign,
+            config::AddressPolicy::Keep => AddressPolicy::Keep,
+            config::AddressPolicy::Override => AddressPolicy::Override,
+        },
+        ipv6cp: ppp.ipv6cp.policy == Ipv6cpPolicy::On,
     }
 }
 

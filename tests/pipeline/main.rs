@@ -15,6 +15,7 @@ mod drop_reasons;
 mod forgery;
 mod fragments;
 mod gre;
+mod ipv6;
 mod isolation;
 mod lab;
 mod packets;

@@ -101,10 +101,24 @@ impl Promises {
                 "forwarding before the Ack"
             );
         }
+        if packet.is(Protocol::IPV6CP, code::CONFIGURE_ACK) {
+            let last = self.told.iter().rev().find_map(|output| match output {
+                Output::AgreeIpv6 { peer, .. } => Some(peer.0),
+                _ => None,
+            });
+            assert_eq!(
+                last.as_ref().map(<[u8; 8]>::as_slice),
+                packet.data.get(2..),
+                "agreed before the Ack, on what is acknowledged"
+            );
+        }
         if packet.is(Protocol::CHAP, 3) {
             self.authenticated = true;
         }
-        if matches!(packet.protocol, Protocol::CCP | Protocol::IPCP) {
+        if matches!(
+            packet.protocol,
+            Protocol::CCP | Protocol::IPCP | Protocol::IPV6CP
+        ) {
             assert!(
                 self.authenticated,
                 "nothing but LCP and CHAP before authentication"
@@ -127,7 +141,7 @@ impl Promises {
             Output::ArmDownstream(Suite::STATELESS_128) => {
                 &[Output::ArmUpstream(Suite::STATELESS_128)]
             }
-            Output::ForwardUpstream if mppe == MppePolicy::Required => {
+            Output::ForwardUpstream | Output::AgreeIpv6 { .. } if mppe == MppePolicy::Required => {
                 &[Output::ArmDownstream(Suite::STATELESS_128)]
             }
             Output::ForwardDownstream { .. } => &[Output::ForwardUpstream],
@@ -243,8 +257,8 @@ fn name(heard: &Heard) -> String {
         Heard::Told(Output::Authenticate(_)) => return "Authenticate".into(),
         Heard::Told(output) => {
             let told = format!("{output:?}");
-            return if told.starts_with("Arm") {
-                told.split('(').next().unwrap().to_owned()
+            return if told.starts_with("Arm") || told.starts_with("AgreeIpv6") {
+                told.split(['(', ' ']).next().unwrap().to_owned()
             } else {
                 told
             };
@@ -259,6 +273,7 @@ fn name(heard: &Heard) -> String {
         }
         Protocol::CCP => "CCP",
         Protocol::IPCP => "IPCP",
+        Protocol::IPV6CP => "IPV6CP",
         _ => "?",
     };
     const CODES: [&str; 10] = [

@@ -49,7 +49,7 @@ pub(in crate::dataplane) fn decrypt<F: Frame>(
     }
 }
 
-/// Takes the sequence number of a decrypted frame, and leaves its IPv4 packet. `failing_after` frames
+/// Takes the sequence number of a decrypted frame, and leaves its IP packet. `failing_after` frames
 /// in a row that did not decrypt are reported.
 #[inline]
 pub(in crate::dataplane) fn accept<F: Frame>(
@@ -96,7 +96,8 @@ fn strip<F: Frame>(packet: &mut Packet<F>) -> Verdict {
     };
     let front = bytes.len() - payload.len();
     match protocol {
-        Protocol::IPV4 => {
+        Protocol::IPV4 | Protocol::IPV6 => {
+            packet.meta.protocol = protocol;
             packet.frame.trim_front(front);
             Verdict::Next
         }

@@ -28,6 +28,7 @@ impl Link {
             _ if self.phase != Phase::Network => self.refusals.count(Refusal::WrongPhase),
             Protocol::CCP => self.ccp_frame(&frame, now),
             Protocol::IPCP => self.ipcp_frame(frame.payload, now),
+            Protocol::IPV6CP => self.ipv6cp_frame(&frame, now),
             _ => self.reject_protocol(&frame, now),
         }
     }
@@ -103,6 +104,7 @@ impl Link {
             Protocol::CHAP => self.end(EndReason::AuthenticationNotAgreed, now),
             Protocol::CCP => self.ccp_rejected(now),
             Protocol::IPCP => self.ipcp_rejected(now),
+            Protocol::IPV6CP => self.ipv6cp_rejected(now),
             _ => self.refusals.count(Refusal::AnswerMismatch),
         }
     }

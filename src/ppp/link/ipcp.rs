@@ -1,23 +1,59 @@
 //! The client's address (RFC 1332) in the network phase.
 //!
 //! pppd answers an early IPCP request by Terminate-Ack, so ours goes out when encryption is
-//! settled. A client that asks early itself is not turned away: its latest request waits.
+//! settled. A client that asks early itself is not turned away: its latest request waits. So does
+//! one that names an address of its own, until the owner of the link has said whether it may have
+//! it.
 
-use super::{EndReason, Link, Output, Refusal, Timer};
+use super::held::Held;
+use super::{AddressPolicy, EndReason, Link, Output, Refusal, Timer};
 use crate::clock::Timestamp;
 use crate::ppp::automaton::{Automaton, Effect, Effects};
+use crate::ppp::fsm::State;
 use crate::ppp::ipcp::Ipcp;
 use crate::ppp::judgement::Objection;
+use crate::wire::ipcp::{IpcpOption, kind};
+use crate::wire::options::Options;
 use crate::wire::ppp::{Packet, code};
+use std::net::Ipv4Addr;
 
-/// A request longer than this does not wait; the client repeats it.
-const HELD_MAX: usize = 256;
+/// How many addresses a client may wish for, one after the other.
+const WISHES_MAX: u8 = 4;
+
+/// What a client wished for.
+#[derive(Default)]
+struct Wishes {
+    last: Option<Ipv4Addr>,
+    count: u8,
+    /// The owner has not answered yet.
+    pending: bool,
+}
+
+/// What IPCP has to wait for.
+#[derive(Default)]
+pub(super) struct Waiting {
+    held: Held,
+    wishes: Wishes,
+}
 
 impl Link {
     pub(super) fn ipcp_rejected(&mut self, now: Timestamp) {
         self.with_ipcp(EndReason::NetworkRefusedByPeer, now, |ipcp| {
             ipcp.protocol_rejected(now)
         });
+    }
+
+    pub(super) fn ipcp_timeout(&mut self, now: Timestamp) {
+        let stopping = self
+            .network
+            .as_ref()
+            .is_some_and(|network| network.ipcp.state() == State::Stopping);
+        let cause = if stopping {
+            EndReason::NetworkClosedByPeer
+        } else {
+            EndReason::NegotiationTimeoutIpcp
+        };
+        self.with_ipcp(cause, now, |ipcp| ipcp.handle_timeout(now));
     }
 
     pub(super) fn ipcp_frame(&mut self, payload: &[u8], now: Timestamp) {
@@ -28,36 +64,86 @@ impl Link {
         let Some(network) = &mut self.network else {
             return;
         };
-        if network.awaits_encryption() {
-            if packet.code == code::CONFIGURE_REQUEST && payload.len() <= HELD_MAX {
-                network.held = Some(payload.to_vec());
-            } else {
+        let undecided = network.ipv4.wishes.pending && packet.code == code::CONFIGURE_REQUEST;
+        if network.awaits_encryption() || undecided {
+            if !network.ipv4.held.keep(&packet, payload) {
                 self.refusals.count(Refusal::WrongPhase);
             }
         } else if packet.code > code::CODE_REJECT && !self.rejects.take(now) {
             self.refusals.count(Refusal::RejectSuppressed);
         } else {
-            self.with_ipcp(EndReason::ProtocolFailure, now, |ipcp| {
-                ipcp.receive(&packet, now)
-            });
+            self.ipcp_packet(&packet, payload, now);
         }
     }
 
+    /// Encryption is settled: our request goes out, and what the client has asked meanwhile is
+    /// answered.
     pub(super) fn start_ipcp(&mut self, now: Timestamp) {
         self.with_ipcp(EndReason::ProtocolFailure, now, |ipcp| ipcp.open(now));
         self.with_ipcp(EndReason::ProtocolFailure, now, |ipcp| ipcp.up(now));
+        self.answer_held(now);
+    }
+
+    /// The owner has answered [`Output::AddressWished`].
+    pub(super) fn address_decided(&mut self, address: Ipv4Addr, now: Timestamp) {
+        let Some(network) = self.network.as_mut().filter(|n| n.ipv4.wishes.pending) else {
+            return self.refusals.count(Refusal::UnexpectedDecision);
+        };
+        network.ipv4.wishes.pending = false;
+        network.assign(address);
+        self.answer_held(now);
+    }
+
+    fn answer_held(&mut self, now: Timestamp) {
         let held = self
             .network
             .as_mut()
-            .and_then(|network| network.held.take());
-        if let Some(Ok(packet)) = held.as_deref().map(Packet::parse) {
-            self.with_ipcp(EndReason::ProtocolFailure, now, |ipcp| {
-                ipcp.receive(&packet, now)
-            });
+            .and_then(|network| network.ipv4.held.take());
+        if let Some(payload) = held
+            && let Ok(packet) = Packet::parse(&payload)
+        {
+            self.ipcp_packet(&packet, &payload, now);
         }
     }
 
-    pub(super) fn with_ipcp(
+    fn ipcp_packet(&mut self, packet: &Packet<'_>, payload: &[u8], now: Timestamp) {
+        if let Some(wanted) = self.wish_of(packet)
+            && let Some(network) = &mut self.network
+            && network.ipv4.held.keep(packet, payload)
+        {
+            let wishes = &mut network.ipv4.wishes;
+            wishes.last = Some(wanted);
+            wishes.count = wishes.count.saturating_add(1);
+            wishes.pending = true;
+            return self.outbox.push(Output::AddressWished(wanted));
+        }
+        self.with_ipcp(EndReason::ProtocolFailure, now, |ipcp| {
+            ipcp.receive(packet, now)
+        });
+    }
+
+    /// The address that the client would rather have, if it may have wishes and this is a new one.
+    /// What was acknowledged is not wished away any more.
+    fn wish_of(&self, packet: &Packet<'_>) -> Option<Ipv4Addr> {
+        let network = self.network.as_ref()?;
+        let wishes = &network.ipv4.wishes;
+        if self.config.address == AddressPolicy::Assign
+            || self.said.forward_upstream
+            || packet.code != code::CONFIGURE_REQUEST
+            || wishes.count >= WISHES_MAX
+        {
+            return None;
+        }
+        let option = Options::parse(packet.data).ok()?.find(kind::ADDRESS)?;
+        let Ok(IpcpOption::Address(wanted)) = IpcpOption::parse(option) else {
+            return None;
+        };
+        let settled = [Some(Ipv4Addr::UNSPECIFIED), wishes.last];
+        let new = wanted != network.grant().peer_address && !settled.contains(&Some(wanted));
+        new.then_some(wanted)
+    }
+
+    fn with_ipcp(
         &mut self,
         cause: EndReason,
         now: Timestamp,

@@ -1,5 +1,7 @@
-//! The network phase (RFC 1661 §3.6): encryption first, then the address.
+//! The network phase (RFC 1661 §3.6): encryption first, then the addresses.
 
+use super::ipcp::Waiting;
+use super::ipv6cp::Ipv6;
 use super::teardown::Ending;
 use super::{EndReason, Link, MppePolicy, NetworkGrant, Output, Refusal};
 use crate::clock::Timestamp;
@@ -10,6 +12,7 @@ use crate::ppp::ipcp::Ipcp;
 use crate::ppp::judgement::Objection;
 use crate::wire::mppe::Suite;
 use crate::wire::ppp::{Frame, Packet, code};
+use std::net::Ipv4Addr;
 
 /// How often a client that need not encrypt is asked whether it would: the silent ones must have
 /// time left to negotiate their address.
@@ -33,12 +36,12 @@ pub(super) struct Network {
     /// `None` when this call has no use for CCP.
     ccp: Option<Automaton<Ccp>>,
     pub(super) ipcp: Automaton<Ipcp>,
-    /// The client's latest IPCP request, until encryption is settled.
-    pub(super) held: Option<Vec<u8>>,
+    pub(super) ipv4: Waiting,
+    pub(super) ipv6: Ipv6,
 }
 
 impl Network {
-    fn new(grant: NetworkGrant, ccp: Option<Automaton<Ccp>>, limits: Limits) -> Self {
+    fn new(grant: NetworkGrant, ccp: Option<Automaton<Ccp>>, ipv6: Ipv6, limits: Limits) -> Self {
         Self {
             grant,
             encryption: if ccp.is_some() {
@@ -48,7 +51,8 @@ impl Network {
             },
             ccp,
             ipcp: Automaton::new(Ipcp::new(grant), limits),
-            held: None,
+            ipv4: Waiting::default(),
+            ipv6,
         }
     }
 
@@ -64,6 +68,12 @@ impl Network {
         self.ipcp.state()
     }
 
+    /// The client may have this address, and no other.
+    pub(super) const fn assign(&mut self, address: Ipv4Addr) {
+        self.grant.peer_address = address;
+        self.ipcp.policy_mut().assign(address);
+    }
+
     pub(super) fn is_encrypted(&self) -> bool {
         self.encryption == Encryption::On
     }
@@ -74,7 +84,10 @@ impl Network {
 
     pub(super) fn poll_timeout(&self) -> Option<Timestamp> {
         let ccp = self.ccp.as_ref().and_then(Automaton::poll_timeout);
-        [ccp, self.ipcp.poll_timeout()].into_iter().flatten().min()
+        [ccp, self.ipcp.poll_timeout(), self.ipv6.poll_timeout()]
+            .into_iter()
+            .flatten()
+            .min()
     }
 }
 
@@ -99,12 +112,13 @@ impl Link {
             MppePolicy::Optional | MppePolicy::Off => None,
         };
         let encrypts = ccp.is_some();
-        self.network = Some(Network::new(grant, ccp, limits));
+        let ipv6 = Ipv6::new(self.config.ipv6cp);
+        self.network = Some(Network::new(grant, ccp, ipv6, limits));
         if encrypts {
             self.with_ccp(EndReason::NegotiationTimeoutCcp, now, |ccp| ccp.open(now));
             self.with_ccp(EndReason::NegotiationTimeoutCcp, now, |ccp| ccp.up(now));
         } else {
-            self.start_ipcp(now);
+            self.start_addresses(now);
         }
     }
 
@@ -112,6 +126,7 @@ impl Link {
     pub(super) fn silence_network(&mut self, now: Timestamp) {
         if let Some(network) = &mut self.network {
             let _ = network.ipcp.down(now);
+            network.ipv6.down(now);
             if let Some(ccp) = &mut network.ccp {
                 let _ = ccp.down(now);
             }
@@ -122,16 +137,8 @@ impl Link {
         self.with_ccp(EndReason::NegotiationTimeoutCcp, now, |ccp| {
             ccp.handle_timeout(now)
         });
-        let stopping = self
-            .network
-            .as_ref()
-            .is_some_and(|n| n.ipcp.state() == State::Stopping);
-        let cause = if stopping {
-            EndReason::NetworkClosedByPeer
-        } else {
-            EndReason::NegotiationTimeoutIpcp
-        };
-        self.with_ipcp(cause, now, |ipcp| ipcp.handle_timeout(now));
+        self.ipcp_timeout(now);
+        self.ipv6cp_timeout(now);
     }
 
     pub(super) fn ccp_frame(&mut self, frame: &Frame<'_>, now: Timestamp) {
@@ -218,10 +225,10 @@ impl Link {
         if let Some(network) = &mut self.network {
             network.encryption = Encryption::On;
         }
-        self.start_ipcp(now);
+        self.start_addresses(now);
     }
 
-    /// CCP is negotiated anew. Until IPCP acknowledged anything no frame can have been encrypted,
+    /// CCP is negotiated anew. Until an address was acknowledged no frame can have been encrypted,
     /// so the start keys are still unused on both sides.
     fn ccp_down(&mut self, cause: EndReason, now: Timestamp) -> Result<(), EndReason> {
         let Some(network) = self
@@ -231,7 +238,7 @@ impl Link {
         else {
             return Ok(());
         };
-        if self.said.forward_upstream {
+        if self.said.forward_upstream || network.ipv6.was_agreed() {
             let closed = cause == EndReason::MppeClosedByPeer;
             return Err(if closed {
                 cause
@@ -241,6 +248,7 @@ impl Link {
         }
         network.encryption = Encryption::Pending;
         let _ = network.ipcp.down(now);
+        network.ipv6.down(now);
         self.count_renegotiation()
     }
 
@@ -258,6 +266,12 @@ impl Link {
         }
         network.encryption = Encryption::Off;
         self.with_ccp(cause, now, |ccp| ccp.close("no encryption", now));
+        self.start_addresses(now);
+    }
+
+    /// Encryption is settled, one way or the other.
+    fn start_addresses(&mut self, now: Timestamp) {
         self.start_ipcp(now);
+        self.start_ipv6cp(now);
     }
 }
