@@ -99,11 +99,36 @@ impl Lab {
         client
     }
 
+    /// The client machine c1, whose kernel has more than PPP: `kernel` PPTP, or a packet `filter`.
+    pub(crate) fn client_of_kind(&self, kind: &str) -> Client<'_> {
+        let [client] = self.boot(["c1"], "client-start", Some(kind));
+        client
+    }
+
     /// Client machines at 198.51.100.2, 198.51.100.3 and so on, which boot side by side.
     pub(crate) fn clients<const N: usize>(&self, names: [&str; N]) -> [Client<'_>; N] {
+        self.boot(names, "client-start", None)
+    }
+
+    /// Client machines behind a router that masquerades, with Linux's helper for PPTP: all of them
+    /// come from 198.51.100.50.
+    pub(crate) fn clients_behind_nat<const N: usize>(&self, names: [&str; N]) -> [Client<'_>; N] {
+        self.command(&["nat-start", "nat", "50"]);
+        self.boot(names, "behind-start", None)
+    }
+
+    fn boot<const N: usize>(
+        &self,
+        names: [&str; N],
+        how: &str,
+        kind: Option<&str>,
+    ) -> [Client<'_>; N] {
         let boot = |(index, name): (usize, &str)| {
             let octet = (index + 2).to_string();
-            let mut command = self.lab_command(&["client-start", name, &octet]);
+            let mut command = self.lab_command(&[how, name, &octet]);
+            if let Some(kind) = kind {
+                command.env("GUEST_KIND", kind);
+            }
             command
                 .stdout(Stdio::piped())
                 .stderr(Stdio::piped())
@@ -112,7 +137,7 @@ impl Lab {
         };
         let boots: Vec<_> = names.into_iter().enumerate().map(boot).collect();
         for boot in boots {
-            stdout_of(&["client-start"], &boot.wait_with_output().unwrap());
+            stdout_of(&[how], &boot.wait_with_output().unwrap());
         }
         self.clients.borrow_mut().extend(names.map(str::to_owned));
         names.map(|name| Client {
@@ -306,6 +331,14 @@ impl Client<'_> {
         }
     }
 
+    /// Dials with shell variables set: `DIALLER=kernel`, `PPTP_OPTIONS=...`.
+    pub(crate) fn dial_with(&self, variables: &str, options: &str) -> Result<(), i32> {
+        match self.run(&format!("{variables}; dial {USER} {PASSWORD} {options}")) {
+            (0, _) => Ok(()),
+            (code, _) => Err(code),
+        }
+    }
+
     /// Dials with MPPE required; the address that the client was given.
     pub(crate) fn dial_encrypted(&self) -> String {
         assert_eq!(
@@ -318,6 +351,11 @@ impl Client<'_> {
             log.contains("MPPE 128-bit stateless compression enabled"),
             "{log}"
         );
+        self.address()
+    }
+
+    /// The address that the client was given in its last call.
+    pub(crate) fn address(&self) -> String {
         let up = std::fs::read_to_string(self.share().join("call.up")).unwrap();
         up.split(' ')
             .nth(1)

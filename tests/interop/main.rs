@@ -14,6 +14,7 @@ mod call;
 mod config;
 mod forwarding;
 mod lab;
+mod peers;
 mod service;
 mod wire;
 

@@ -34,6 +34,10 @@ pub(crate) struct Setup {
     /// Flows of one worker.
     pub(crate) flows: u32,
     pub(crate) seed: u64,
+    /// Whether user data has to be encrypted.
+    pub(crate) encryption: Encryption,
+    /// What else is different, last of all.
+    pub(crate) adjust: fn(&mut SessionConfig),
 }
 
 impl Default for Setup {
@@ -42,6 +46,8 @@ impl Default for Setup {
             client_to_client: false,
             flows: 64,
             seed: 1,
+            encryption: Encryption::Required,
+            adjust: |_| {},
         }
     }
 }
@@ -65,7 +71,7 @@ pub(crate) fn routes() -> Published {
 
 pub(crate) fn sessions(setup: Setup) -> (Sessions, LocalUsers) {
     let policy = FlowPolicy {
-        encryption: Encryption::Required,
+        encryption: setup.encryption,
         client_to_client: setup.client_to_client,
         mss_max: 1360,
     };
@@ -80,7 +86,7 @@ pub(crate) fn sessions(setup: Setup) -> (Sessions, LocalUsers) {
         ranges: vec![POOL_FIRST..=POOL_LAST],
         gateway: Ipv4Addr::new(10, 77, 0, 1),
     };
-    let config = SessionConfig {
+    let mut config = SessionConfig {
         listen: vec![SERVER],
         control: Arc::new(ControlConfig::default()),
         link: Arc::new(LinkConfig::default()),
@@ -95,6 +101,7 @@ pub(crate) fn sessions(setup: Setup) -> (Sessions, LocalUsers) {
         mtu_max: 1500,
         name_servers: NameServers::default(),
     };
+    (setup.adjust)(&mut config);
     let mut state = setup.seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
     let entropy = move |buffer: &mut [u8]| {
         for byte in buffer {

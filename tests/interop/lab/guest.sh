@@ -3,6 +3,17 @@
 
 readonly READY_S=60
 
+# What the kernel of a guest has besides PPP, by its kind.
+guest_modules() {
+    case $1 in
+        plain) ;;
+        kernel) echo pppox pptp ;;
+        filter) echo iptable_filter xt_statistic ;;
+        nat) echo xt_tcpudp iptable_raw iptable_nat xt_CT xt_MASQUERADE nf_conntrack_pptp nf_nat_pptp ;;
+        *) die "no kind of guest: $1 (plain, kernel, filter or nat)" ;;
+    esac
+}
+
 guest_share() { echo "$(state)/guest-$1"; }
 
 # guest_prepare NAME ADDRESSES: the directory that host and guest share.
@@ -13,8 +24,12 @@ guest_prepare() {
     mkdir -p "$share/cmd" "$share/out"
     cp "$LAB"/guest/*.sh "$share"
     chmod 755 "$share/boot.sh"
+    if [ "${GUEST_KIND:-plain}" = kernel ]; then
+        gcc -shared -fPIC -O2 -Wall -o "$share/kernel_pptp.so" "$LAB/guest/kernel_pptp.c" ||
+            die "no plugin for pppd: run packaging/install-dependencies.sh test"
+    fi
     printf '%s=%q\n' ADDRESSES "$2" SERVER "$SERVER_ADDRESS" INSIDE "$INSIDE_NETWORK" POOL "$POOL_NETWORK" \
-        EXTRA_MODULES "${EXTRA_MODULES:-}" PPTP_OPTIONS "${PPTP_OPTIONS:-}" > "$share/boot.env"
+        EXTRA_MODULES "$(guest_modules "${GUEST_KIND:-plain}")" PPTP_OPTIONS "${PPTP_OPTIONS:-}" > "$share/boot.env"
 }
 
 # guest_boot NAME NAMESPACE ADDRESSES INTERFACE...: one vecN a network interface, in that order.
@@ -53,11 +68,12 @@ guest_alive() {
 }
 
 # client_start NAME LAST_OCTET: a client at 198.51.100.LAST_OCTET on a wire of its own.
-# LAB_CLIENT=guest|namespace decides instead of /dev/ppp.
+# GUEST_KIND says what its kernel has (guest_modules); LAB_CLIENT=guest|namespace decides instead of
+# /dev/ppp.
 client_start() {
     local name=$1 address=$WAN_NETWORK.$2/24 own
     local kind=${LAB_CLIENT:-guest}
-    [ -n "${LAB_CLIENT:-}" ] || [ ! -c /dev/ppp ] || kind=namespace
+    [ -n "${LAB_CLIENT:-}" ] || [ -n "${GUEST_KIND:-}" ] || [ ! -c /dev/ppp ] || kind=namespace
     if [ "$kind" = namespace ]; then
         own=$(namespace "$name")
         add_namespace "$name"
@@ -80,6 +96,28 @@ client_start() {
         ip -n "$(namespace wan)" link set "${name}b" master br0
         guest_boot "$name" wan "$address" "$name"
     fi
+}
+
+# nat_start NAME LAST_OCTET: a router at 198.51.100.LAST_OCTET with a network of its own behind it.
+nat_start() {
+    local wan
+    wan=$(namespace wan)
+    ip -n "$wan" link add br1 mtu 1500 type bridge stp_state 0 mcast_snooping 0
+    ip -n "$wan" link set br1 up
+    wire "$wan" "$1" "$wan" "${1}b"
+    ip -n "$wan" link set "${1}b" master br0
+    wire "$wan" "${1}i" "$wan" "${1}ib"
+    ip -n "$wan" link set "${1}ib" master br1
+    GUEST_KIND=nat guest_boot "$1" wan "$WAN_NETWORK.$2/24 $BEHIND_NETWORK.1/24" "$1" "${1}i"
+    guest_exec "$1" 20 masquerade || die "$1 does not masquerade"
+}
+
+# behind_start NAME LAST_OCTET: a client at 172.16.0.LAST_OCTET, behind the router.
+behind_start() {
+    wire "$(namespace wan)" "$1" "$(namespace wan)" "${1}b"
+    ip -n "$(namespace wan)" link set "${1}b" master br1
+    guest_boot "$1" wan "$BEHIND_NETWORK.$2/24" "$1"
+    guest_exec "$1" 20 "ip route add $SERVER_ADDRESS via $BEHIND_NETWORK.1" || die "$1 has no route"
 }
 
 # guest_exec NAME LIMIT_S SCRIPT: runs it there, prints what it printed, ends with its exit code.

@@ -7,6 +7,7 @@ readonly STATE_ROOT=/run/pns-lab
 readonly PREFIX=pns-lab
 readonly WAN_NETWORK=198.51.100 SERVER_ADDRESS=198.51.100.1
 readonly INSIDE_HOST=192.168.99.2 INSIDE_GATEWAY=192.168.99.1 INSIDE_NETWORK=192.168.99.0/24
+readonly BEHIND_NETWORK=172.16.0
 readonly POOL_NETWORK=10.77.0.0/24
 
 say() { printf '%s\n' "$*" >&2; }

@@ -24,11 +24,10 @@ mknod -m 600 /dev/ppp c 108 0
 ln -s /proc/self/fd /dev/fd
 mount -t devpts -o mode=620 devpts /dev/pts
 
-# Modules do not load by themselves in this kernel; the order is that of their dependencies.
-modules=/usr/lib/uml/modules/$(uname -r)/kernel
-for module in lib/crc-ccitt lib/crypto/libarc4 drivers/net/slip/slhc drivers/net/ppp/ppp_generic \
-    drivers/net/ppp/ppp_async drivers/net/ppp/ppp_mppe net/ipv4/gre $EXTRA_MODULES; do
-    insmod "$modules/$module.ko" || fail "cannot load $module"
+# Modules do not load by themselves in this kernel, and lie where modprobe does not look.
+mkdir -p /mnt/kernel/lib && ln -s /usr/lib/uml/modules /mnt/kernel/lib/modules
+for module in ppp_async ppp_mppe gre $EXTRA_MODULES; do
+    modprobe -d /mnt/kernel "$module" || fail "cannot load $module"
 done
 
 ip link set lo up

@@ -22,16 +22,19 @@ UP
 }
 
 # dial USER PASSWORD [pppd option...]: 0 once IPCP is up, else pppd's exit code (99: neither in 30 s).
+# GRE is pptp-linux's, with $PPTP_OPTIONS; $DIALLER=kernel leaves it to the kernel (a guest of that kind).
 dial() {
-    local user=$1 password=$2 waited=0
+    local user=$1 password=$2 waited=0 channel
     shift 2
+    channel=(pty "exec pptp $SERVER --nolaunchpppd $PPTP_OPTIONS")
+    [ "${DIALLER:-}" != kernel ] || channel=(plugin "$SHARE/kernel_pptp.so" pptp_server "$SERVER")
     ppp_files "$user" "$password"
     rm -f "$SHARE/$CALL".{up,exit,log}
     setsid /bin/bash -c '
         { echo $BASHPID > "/run/$CALL.pid"; "$@"; echo $? > "$SHARE/$CALL.exit.part"; } 2>&1 |
             while IFS= read -r line; do printf "%s\n" "$line" >> "$SHARE/$CALL.log"; done
         mv "$SHARE/$CALL.exit.part" "$SHARE/$CALL.exit"' dial \
-        pppd pty "exec pptp $SERVER --nolaunchpppd $PPTP_OPTIONS" noauth user "$user" ipparam "$CALL" \
+        pppd "${channel[@]}" noauth user "$user" ipparam "$CALL" \
         nodetach debug dump logfd 2 noipdefault nodefaultroute noipv6 lcp-echo-interval 0 mtu 1400 mru 1400 \
         nodeflate nobsdcomp novj noaccomp nopcomp linkname "$CALL" "$@" < /dev/null > /dev/null 2>&1 &
     while [ ! -e "$SHARE/$CALL.up" ]; do
@@ -53,6 +56,21 @@ hangup() {
         sleep 0.05
     done
     cat "$SHARE/$CALL.exit"
+}
+
+# lose PERCENT: so many GRE packets, either way, never arrive (a guest of kind `filter` or `nat`).
+lose() {
+    local chain
+    for chain in INPUT OUTPUT; do
+        iptables-legacy -A $chain -p gre -m statistic --mode random --probability "$(printf '0.%02d' "$1")" -j DROP
+    done
+}
+
+# masquerade: what comes in by vec1 leaves by vec0 with our address, PPTP with the kernel's helper.
+masquerade() {
+    sysctl -qw net.ipv4.ip_forward=1
+    iptables-legacy -t raw -A PREROUTING -i vec1 -p tcp --dport 1723 -j CT --helper pptp &&
+        iptables-legacy -t nat -A POSTROUTING -o vec0 -j MASQUERADE
 }
 
 # The reference server: Debian's pptpd with the kernel's own PPP.

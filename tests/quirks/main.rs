@@ -1,0 +1,22 @@
+//! What real clients do, each replayed byte by byte against the whole server: the dialogues of Windows,
+//! macOS, Android, pptp-linux, RouterOS, Cisco and the NAT boxes in between. `script.rs` is the
+//! language of the dialogues.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a dialogue that goes otherwise has failed"
+)]
+
+mod dialogue;
+#[allow(dead_code, reason = "shared with tests/system, which uses more of it")]
+#[path = "../system/packets.rs"]
+mod packets;
+mod script;
+#[allow(dead_code, reason = "shared with tests/system, which uses more of it")]
+#[path = "../system/server.rs"]
+mod server;
+#[allow(dead_code, reason = "shared with tests/system, which uses more of it")]
+#[path = "../system/settings.rs"]
+mod settings;
+mod windows;
