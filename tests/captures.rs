@@ -19,6 +19,7 @@ use pns::mppe::keys::{Mode, StartKeys, Strength};
 use pns::mppe::plausible::{Agreed, plausible_ppp};
 use pns::mppe::rc4::Rc4;
 use pns::mppe::skipped::KeyId;
+use pns::wire::ipv6::InterfaceIdentifier;
 use pns::wire::mppe::Header;
 
 #[path = "captures/frames.rs"]
@@ -27,6 +28,7 @@ use frames::{PppFrame, packets, ppp_frames};
 
 const CHAP: u16 = 0xc223;
 const MPPE: u16 = 0x00fd;
+const IPV6CP: u16 = 0x8057;
 
 /// Every recording, its packets, and its MPPE frames from and to the client.
 const RECORDINGS: [(&str, usize, usize, usize); 8] = [
@@ -165,6 +167,23 @@ fn the_wrong_password_is_refused_as_the_real_server_did() {
     assert!(login.verdict.starts_with(b"E=691 R=1 "));
 }
 
+/// What IPv6CP agreed on for the frames of one side: the identifier that the other acknowledged.
+fn agreed(frames: &[PppFrame], from_client: bool) -> Agreed {
+    let acknowledged = frames.iter().rev().find(|frame| {
+        frame.protocol == IPV6CP && frame.from_client != from_client && frame.payload[0] == 2
+    });
+    acknowledged.map_or(Agreed::Ipv4, |frame| {
+        assert_eq!(
+            frame.payload[4..6],
+            [1, 10],
+            "an Interface-Identifier alone"
+        );
+        let identifier: [u8; 8] = frame.payload[6..14].try_into().unwrap();
+        let peer = InterfaceIdentifier(identifier);
+        Agreed::Ipv4AndIpv6 { peer }
+    })
+}
+
 /// Decrypts every encrypted frame of a stateless recording, encrypts it again, and answers how many
 /// there were from and to the client.
 fn take_apart(name: &str) -> (usize, usize) {
@@ -179,7 +198,7 @@ fn take_apart(name: &str) -> (usize, usize) {
     );
     let mut upstream =
         DecryptState::new(receive.upstream, strength, mode, id(1), before.0, budget())
-            .agreeing(Agreed::Ipv4AndIpv6);
+            .agreeing(agreed(&frames, true));
     let mut downstream = DecryptState::new_for_client(
         receive.downstream,
         strength,
@@ -188,7 +207,7 @@ fn take_apart(name: &str) -> (usize, usize) {
         before.1,
         budget(),
     )
-    .agreeing(Agreed::Ipv4AndIpv6);
+    .agreeing(agreed(&frames, false));
     let mut server = EncryptState::new(send.downstream, strength, mode);
     let mut client = EncryptState::new_for_client(send.upstream, strength, mode);
     let mut worker = DecryptWorker::new(1, budget());
@@ -244,7 +263,7 @@ fn the_pings_inside_are_the_ones_that_were_sent() {
         sequence_before(&frames, true),
         budget(),
     )
-    .agreeing(Agreed::Ipv4AndIpv6);
+    .agreeing(agreed(&frames, true));
     let mut worker = DecryptWorker::new(1, budget());
     let mut pings = 0;
     for frame in frames
@@ -292,7 +311,7 @@ fn the_first_key_of_a_40_bit_session_is_ours() {
         let mut plain = first.payload[2..].to_vec();
         Rc4::new(key.first_chunk::<8>().unwrap()).apply(&mut plain);
         assert!(
-            plausible_ppp(&plain, plain.len(), Agreed::Ipv4AndIpv6),
+            plausible_ppp(&plain, plain.len(), agreed(&frames, from_client)),
             "from the client: {from_client}"
         );
     }

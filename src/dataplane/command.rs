@@ -165,9 +165,8 @@ impl<P: PortIo> Worker<P> {
         let heard = flow.window.newest().unwrap_or(0);
         let budget = Budget::new(limit.most, limit.steps_per_s, now);
         let Suite { strength, mode } = suite;
-        let mut decrypt = DecryptState::new(key, strength, mode, id, heard, budget);
-        decrypt.agree(flow.ipv6.plausible());
-        flow.decrypt = Some(decrypt);
+        let decrypt = DecryptState::new(key, strength, mode, id, heard, budget);
+        flow.decrypt = Some(decrypt.agreeing(flow.ipv6.plausible()));
         flow.implausible = 0;
         Ok(())
     }

@@ -84,6 +84,13 @@ impl DecryptState {
         }
     }
 
+    /// The same, but this is taken for a packet.
+    #[must_use]
+    pub fn agreeing(mut self, agreed: Agreed) -> Self {
+        self.agree(agreed);
+        self
+    }
+
     /// From now on this is taken for a packet.
     pub const fn agree(&mut self, agreed: Agreed) {
         self.agreed = agreed;

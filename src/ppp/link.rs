@@ -7,12 +7,12 @@
 //! The owner delivers the outputs in order into one FIFO towards the worker of the call. Two
 //! promises hang on that order. `ArmUpstream` goes before any CCP Configure-Ack,
 //! `ForwardUpstream` before any IPCP and `AgreeIpv6` before any IPv6CP Configure-Ack, so that the
-//! worker is ready when the peer opens on them; `ArmDownstream` and `ForwardDownstream` come when our own side opens, so that
-//! nothing is sent that the peer cannot read.
+//! worker is ready when the peer opens on them; `ArmDownstream` and `ForwardDownstream` come when
+//! our own side opens, so that nothing is sent that the peer cannot read.
 //!
-//! All but `AgreeIpv6` are said once in the life of a link, since a start key may be used only once.
-//! CCP may be negotiated anew until the first Configure-Ack of an address, because until then no frame can
-//! have been encrypted; LCP until the keys are armed. After that a renegotiation ends the link.
+//! All but `AgreeIpv6` are said once in the life of a link, since a start key may be used only
+//! once. CCP may be negotiated anew until the first Configure-Ack of an address, because until then
+//! no frame can have been encrypted; LCP until the keys are armed. After that a renegotiation ends the link.
 
 mod dispatch;
 mod held;

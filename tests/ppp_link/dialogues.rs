@@ -165,7 +165,8 @@ fn windows_asks_for_everything_at_once() {
         keys: true,
     });
     let ours = find(&heard, Protocol::CCP, 1);
-    // W11: IPv6CP comes first; where it is off that is said at once. W13: IPCP before CCP is up. The latest request waits.
+    // W11: IPv6CP comes first; where it is off that is said at once. W13: IPCP before CCP is up. The
+    // latest request waits.
     assert_eq!(
         names(&server.packet(Protocol(0x8057), 1, 5, &[1, 10, 1, 2, 3, 4, 5, 6, 7, 8])),
         ["LCP ProtocolReject"]

@@ -8,6 +8,7 @@
     reason = "a dialogue that goes otherwise has failed"
 )]
 
+mod addresses;
 mod dialogue;
 #[allow(dead_code, reason = "shared with tests/system, which uses more of it")]
 #[path = "../system/packets.rs"]

@@ -168,6 +168,6 @@ impl Link {
     }
 }
 
-const fn is_negotiation(code: u8) -> bool {
+pub(super) const fn is_negotiation(code: u8) -> bool {
     matches!(code, code::CONFIGURE_REQUEST..=code::CODE_REJECT)
 }

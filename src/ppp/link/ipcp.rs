@@ -5,6 +5,7 @@
 //! one that names an address of its own, until the owner of the link has said whether it may have
 //! it.
 
+use super::dispatch::is_negotiation;
 use super::held::Held;
 use super::{AddressPolicy, EndReason, Link, Output, Refusal, Timer};
 use crate::clock::Timestamp;
@@ -69,7 +70,7 @@ impl Link {
             if !network.ipv4.held.keep(&packet, payload) {
                 self.refusals.count(Refusal::WrongPhase);
             }
-        } else if packet.code > code::CODE_REJECT && !self.rejects.take(now) {
+        } else if !is_negotiation(packet.code) && !self.rejects.take(now) {
             self.refusals.count(Refusal::RejectSuppressed);
         } else {
             self.ipcp_packet(&packet, payload, now);

@@ -5,6 +5,7 @@
 //! does gets our request together with the answer to its own.
 
 use super::Link;
+use super::dispatch::is_negotiation;
 use super::held::Held;
 use super::{Output, Refusal};
 use crate::clock::Timestamp;
@@ -92,7 +93,7 @@ impl Link {
             if !network.ipv6.held.keep(&packet, frame.payload) {
                 self.refusals.count(Refusal::WrongPhase);
             }
-        } else if packet.code > code::CODE_REJECT && !self.rejects.take(now) {
+        } else if !is_negotiation(packet.code) && !self.rejects.take(now) {
             self.refusals.count(Refusal::RejectSuppressed);
         } else {
             self.ipv6cp_packet(&packet, frame.payload, now);
@@ -125,7 +126,10 @@ impl Link {
     }
 
     fn ipv6cp_packet(&mut self, packet: &Packet<'_>, payload: &[u8], now: Timestamp) {
-        let begun = self.network.as_ref().is_some_and(|n| n.ipv6.machine.is_some());
+        let begun = self
+            .network
+            .as_ref()
+            .is_some_and(|n| n.ipv6.machine.is_some());
         if packet.code == code::CONFIGURE_REQUEST {
             self.begin_ipv6cp(now);
         } else if !begun {
