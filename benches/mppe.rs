@@ -9,9 +9,8 @@ use criterion::{BatchSize, BenchmarkId, Criterion, Throughput, criterion_group, 
 use pns::clock::Timestamp;
 use pns::mppe::catch_up::Budget;
 use pns::mppe::decrypt::{DecryptJob, DecryptState, DecryptStates, DecryptWorker, decrypt_batch};
-use pns::mppe::encrypt::{EncryptJob, EncryptState, EncryptStates, encrypt_batch};
+use pns::mppe::encrypt::{EncryptJob, EncryptState, EncryptStates, EncryptWorker, encrypt_batch};
 use pns::mppe::keys::{DownstreamKey, Mode, Strength, UpstreamKey};
-use pns::mppe::rc4::Rc4;
 use pns::mppe::skipped::KeyId;
 use rc4::{KeyInit, StreamCipher};
 use sha1::{Digest, Sha1};
@@ -65,6 +64,7 @@ fn encrypt(criterion: &mut Criterion) {
             let key = DownstreamKey::from_bytes(start_key(flow));
             EncryptState::new(key, Strength::Bits128, Mode::Stateless)
         };
+        let mut worker = EncryptWorker::new(0);
         let mut senders = Senders((0..FLOWS).map(state).collect());
         let mut frames: Vec<_> = (0..FLOWS).map(|_| frame(length)).collect();
         group.bench_function(BenchmarkId::new("pns", length), |bencher| {
@@ -73,7 +73,7 @@ fn encrypt(criterion: &mut Criterion) {
                     .zip(&mut frames)
                     .map(|(flow, frame)| EncryptJob::new(flow, frame))
                     .collect();
-                encrypt_batch(&mut senders, black_box(&mut jobs));
+                encrypt_batch(&mut senders, black_box(&mut jobs), &mut worker);
             });
         });
         let mut keys: Vec<_> = (0..FLOWS)
@@ -123,13 +123,13 @@ fn decrypt(criterion: &mut Criterion) {
         let mut clients: Vec<_> = (0..FLOWS).map(client).collect();
         let mut receivers = Receivers((0..FLOWS).map(server).collect());
         let mut worker = DecryptWorker::new(64, BUDGET);
-        let mut rc4 = Rc4::unkeyed();
+        let mut encrypt_worker = EncryptWorker::new(0);
         let mut sequence = 0;
         let mut burst = || {
             sequence += 1;
             let mut send = |client: &mut EncryptState| {
                 let mut frame = frame(length);
-                let header = client.encrypt(&mut frame, &mut rc4).unwrap();
+                let header = client.encrypt(&mut frame, &mut encrypt_worker).unwrap();
                 [&header.to_bytes()[..], &frame].concat()
             };
             (

@@ -14,7 +14,7 @@ use pns::clock::Timestamp;
 use pns::mppe::catch_up::Budget;
 use pns::mppe::chain::initial_session_key;
 use pns::mppe::decrypt::{DecryptState, DecryptWorker};
-use pns::mppe::encrypt::EncryptState;
+use pns::mppe::encrypt::{EncryptState, EncryptWorker};
 use pns::mppe::keys::{Mode, StartKeys, Strength};
 use pns::mppe::plausible::{Agreed, plausible_ppp};
 use pns::mppe::rc4::Rc4;
@@ -212,7 +212,7 @@ fn take_apart(name: &str) -> (usize, usize) {
     let mut client = EncryptState::new_for_client(send.upstream, strength, mode);
     let mut worker = DecryptWorker::new(1, budget());
 
-    let mut rc4 = Rc4::unkeyed();
+    let mut encrypt_worker = EncryptWorker::new(0);
     let mut counts = (0, 0);
     for frame in frames.iter().filter(|frame| frame.protocol == MPPE) {
         let (state, sender) = match frame.from_client {
@@ -228,7 +228,7 @@ fn take_apart(name: &str) -> (usize, usize) {
             false => counts.1 += 1,
         }
 
-        let header = sender.encrypt(plain, &mut rc4).unwrap();
+        let header = sender.encrypt(plain, &mut encrypt_worker).unwrap();
         let theirs = Header::parse(&frame.payload).unwrap();
         assert_eq!(header.coherency_count, theirs.coherency_count);
         assert_eq!(

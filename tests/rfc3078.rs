@@ -8,9 +8,8 @@ use std::num::NonZeroU64;
 use pns::clock::Timestamp;
 use pns::mppe::catch_up::Budget;
 use pns::mppe::decrypt::{DecryptRefusal, DecryptState, DecryptWorker};
-use pns::mppe::encrypt::{EncryptJob, EncryptState, EncryptStates, encrypt_batch};
+use pns::mppe::encrypt::{EncryptJob, EncryptState, EncryptStates, EncryptWorker, encrypt_batch};
 use pns::mppe::keys::{DownstreamKey, Mode, Strength, UpstreamKey};
-use pns::mppe::rc4::Rc4;
 use pns::mppe::skipped::KeyId;
 use proptest::prelude::*;
 use rc4::{KeyInit, StreamCipher};
@@ -133,11 +132,11 @@ fn section_7_3_every_stateless_frame_has_a_new_key_past_the_wrap_of_the_count() 
         let mut naive = NaiveChain::new(strength);
         let key = DownstreamKey::from_bytes(START_KEY);
         let mut ours = EncryptState::new(key, strength, Mode::Stateless);
-        let mut rc4 = Rc4::unkeyed();
+        let mut worker = EncryptWorker::new(0);
         for frame in 0..4200 {
             let plain = packet(frame, frame % 90);
             let mut sent = plain.clone();
-            let header = ours.encrypt(&mut sent, &mut rc4).unwrap();
+            let header = ours.encrypt(&mut sent, &mut worker).unwrap();
             let payload = [&header.to_bytes()[..], &sent].concat();
             assert_eq!(
                 payload,
@@ -171,7 +170,7 @@ fn a_burst_of_several_flows_is_encrypted_as_if_one_by_one() {
         .collect();
     let mut stranger = [1, 2, 3];
     jobs.push(EncryptJob::new(9, &mut stranger));
-    encrypt_batch(&mut flows, &mut jobs);
+    encrypt_batch(&mut flows, &mut jobs, &mut EncryptWorker::new(0));
     assert_eq!(jobs.pop().unwrap().header, None);
     let mut done = [0usize; 3];
     for ((job, flow), plain) in jobs.iter().zip(order).zip(&plain) {

@@ -44,6 +44,7 @@ fn word(command: &FlowCommand) -> &'static str {
         FlowCommand::ArmUpstream { .. } => "arm_upstream",
         FlowCommand::ArmDownstream { .. } => "arm_downstream",
         FlowCommand::ForwardUpstream { .. } => "forward_upstream",
+        FlowCommand::FlushDownstream { .. } => "flush_downstream",
         FlowCommand::AgreeIpv6 { .. } => "agree_ipv6",
         FlowCommand::ForwardDownstream { .. } => "forward_downstream",
         FlowCommand::Close { .. } => "close",
@@ -331,15 +332,7 @@ fn a_call_reaches_the_network_and_the_upstream_half_precedes_every_acknowledgeme
     assert!(client.network_up() && client.encrypted());
     assert_eq!(client.address, Ipv4Addr::new(10, 77, 0, 100));
     assert_eq!(world.leases, [client.address]);
-    let up = |event: &Event| {
-        matches!(
-            event,
-            Event::NetworkUp {
-                encrypted: true,
-                ..
-            }
-        )
-    };
+    let up = |event: &Event| matches!(event, Event::NetworkUp { mppe: Some(_), .. });
     assert!(world.events.iter().any(up), "{:?}", world.events);
     assert_eq!(world.position("open"), 0);
     assert!(world.position("authorise") < world.position("arm_upstream"));

@@ -8,10 +8,11 @@ use super::dpdk::{Dpdk, MBUF_SIZE_BYTES};
 use super::error::{Fault, Report};
 use super::pool::Pool;
 use super::port::Port;
-use super::ppp::{MppePolicy, Ppp};
+use super::ppp::Ppp;
 use super::server::{CALL_IDS_PER_ADDRESS, Server};
 use super::users::User;
 use super::workers::Workers;
+use crate::ppp::link::MppeRequirement;
 
 /// Octets that a call adds around the client's IP packet: outer IPv4 20, GRE with sequence and
 /// acknowledgement 16, PPP address, control and protocol 4, MPPE header and inner protocol 4.
@@ -39,7 +40,7 @@ pub(super) fn check(tables: &Tables<'_>, report: &mut Report<'_>) {
     check_pools(tables, report);
     check_default_pool(tables, report);
     check_frame_sizes(tables, report);
-    if tables.ppp.mppe.policy == MppePolicy::Off {
+    if tables.ppp.mppe.requirement == MppeRequirement::Off {
         let fault = Fault::new(
             "leaves every call in clear",
             "write required, if clients can",

@@ -41,8 +41,7 @@ pub use machine::{Finding, Severity, machine_check};
 pub use pool::Pool;
 pub use port::{Device, Port, Route, Side};
 pub use ppp::{
-    AddressPolicy, Authentication, AuthenticationMethod, Ipcp, Ipv6cp, Ipv6cpPolicy, Mppe,
-    MppePolicy, MppeStrength, Ppp,
+    AddressPolicy, Authentication, AuthenticationMethod, Ipcp, Ipv6cp, Ipv6cpPolicy, Ppp,
 };
 pub use server::{CALL_IDS_PER_ADDRESS, Framing, Server};
 pub use users::{User, Users};

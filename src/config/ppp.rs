@@ -7,6 +7,9 @@ use super::address::host_address;
 use super::error::Fault;
 use super::table::Table;
 use super::words::{name, one_of, printable};
+use crate::ppp::link::{MppePolicy, MppeRequirement};
+use crate::wire::ccp::Strengths;
+use crate::wire::mppe::Strength;
 
 /// The PPP link.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,8 +32,8 @@ pub struct Ppp {
     pub failure_max: u8,
     /// How the client proves who it is.
     pub authentication: Authentication,
-    /// Encryption.
-    pub mppe: Mppe,
+    /// Encryption (RFC 3078).
+    pub mppe: MppePolicy,
     /// What clients are told about the network.
     pub ipcp: Ipcp,
     /// IPv6 on the link.
@@ -53,33 +56,6 @@ pub struct Authentication {
 pub enum AuthenticationMethod {
     /// MS-CHAPv2 (RFC 2759).
     MsChapV2,
-}
-
-/// Microsoft Point-to-Point Encryption (RFC 3078).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Mppe {
-    /// Whether calls must, may or do not encrypt.
-    pub policy: MppePolicy,
-    /// Key length.
-    pub strength: MppeStrength,
-}
-
-/// Whether calls encrypt.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum MppePolicy {
-    /// A client that does not encrypt is let go, and no clear packet passes.
-    Required,
-    /// A client may decline.
-    Optional,
-    /// Never offered.
-    Off,
-}
-
-/// Key length of MPPE, always stateless (RFC 3078 §8.1: keys change with every packet).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum MppeStrength {
-    /// 128-bit keys.
-    Bits128,
 }
 
 /// What clients are told about the network (RFC 1332, RFC 1877).
@@ -122,10 +98,22 @@ pub enum Ipv6cpPolicy {
     Off,
 }
 
-const POLICIES: &[(&str, MppePolicy)] = &[
-    ("required", MppePolicy::Required),
-    ("optional", MppePolicy::Optional),
-    ("off", MppePolicy::Off),
+const REQUIREMENTS: &[(&str, MppeRequirement)] = &[
+    ("required", MppeRequirement::Required),
+    ("optional", MppeRequirement::Optional),
+    ("passive", MppeRequirement::Passive),
+    ("off", MppeRequirement::Off),
+];
+const STRENGTHS: &[(&str, Strength)] = &[
+    ("40", Strength::Bits40),
+    ("56", Strength::Bits56),
+    ("128", Strength::Bits128),
+];
+const STRENGTHS_OR_AUTO: &[(&str, Strengths)] = &[
+    ("auto", Strengths::ALL),
+    ("40", Strengths::only(Strength::Bits40)),
+    ("56", Strengths::only(Strength::Bits56)),
+    ("128", Strengths::only(Strength::Bits128)),
 ];
 
 const ADDRESS_POLICIES: &[(&str, AddressPolicy)] = &[
@@ -178,22 +166,57 @@ fn method(text: &str) -> Result<AuthenticationMethod, Fault> {
     one_of("a method", &[("mschapv2", AuthenticationMethod::MsChapV2)])(text)
 }
 
-fn read_mppe(table: &mut Table<'_, '_>) -> Mppe {
-    let policy = table.parsed("policy", one_of("a policy", POLICIES));
-    Mppe {
-        policy: policy.unwrap_or(MppePolicy::Required),
-        strength: table
-            .parsed("strength", strength)
-            .unwrap_or(MppeStrength::Bits128),
+fn read_mppe(table: &mut Table<'_, '_>) -> MppePolicy {
+    let requirement = table.parsed("policy", one_of("a policy", REQUIREMENTS));
+    let policy = MppePolicy {
+        requirement: requirement.unwrap_or(MppeRequirement::Required),
+        strengths: read_strengths(table).unwrap_or(MppePolicy::REQUIRED.strengths),
+        stateful: table.flag("stateful", false),
+        compression: table.parsed("mppc", mppc).unwrap_or(false),
+    };
+    if policy.requirement != MppeRequirement::Off {
+        warn_of_weakness(policy, table);
+    }
+    policy
+}
+
+/// One key length, `auto`, or a list of key lengths.
+fn read_strengths(table: &mut Table<'_, '_>) -> Option<Strengths> {
+    if !table.is_list("strength") {
+        return table.parsed("strength", one_of("a key length", STRENGTHS_OR_AUTO));
+    }
+    let listed = table.list("strength", one_of("a key length", STRENGTHS))?;
+    let Some((first, others)) = listed.split_first() else {
+        let fault = Fault::new("is empty, so nothing could be agreed on", "write \"128\"");
+        table.refuse("strength", fault);
+        return None;
+    };
+    let first = Strengths::only(*first);
+    Some(others.iter().copied().fold(first, Strengths::and))
+}
+
+fn warn_of_weakness(policy: MppePolicy, table: &mut Table<'_, '_>) {
+    let weak = [Strength::Bits40, Strength::Bits56].map(|bits| policy.strengths.contains(bits));
+    if weak.contains(&true) {
+        let problem = "lets clients use keys of 40 or 56 bits, which are found by trying them all";
+        table.warn(
+            "strength",
+            Fault::new(problem, "write \"128\", if clients can"),
+        );
+    }
+    if policy.stateful {
+        let problem = "lets clients use stateful MPPE, whose keystream may come again after a loss";
+        let cure = "write false, unless a client can do nothing else";
+        table.warn("stateful", Fault::new(problem, cure));
     }
 }
 
-fn strength(text: &str) -> Result<MppeStrength, Fault> {
-    if ["40", "56"].contains(&text) {
-        let problem = format!("{text}-bit keys are weak, and not built yet");
-        return Err(Fault::new(problem, "write \"128\""));
+fn mppc(text: &str) -> Result<bool, Fault> {
+    if text == "allow" {
+        let problem = "MPPC compression on calls is not built yet";
+        return Err(Fault::new(problem, "write \"off\""));
     }
-    one_of("a key length", &[("128", MppeStrength::Bits128)])(text)
+    one_of("a word for compression", &[("off", false)])(text)
 }
 
 fn read_ipcp(table: &mut Table<'_, '_>) -> Ipcp {

@@ -5,6 +5,8 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use super::*;
+use crate::ppp::link::{MppePolicy, MppeRequirement};
+use crate::wire::mppe::Strength;
 
 const MINIMAL: &str = r#"
 [server]
@@ -74,7 +76,7 @@ fn defaults_are_those_of_the_documentation() {
         (config.ppp.mru, config.ppp.restart_timer),
         (1400, Duration::from_secs(3))
     );
-    assert_eq!(config.ppp.mppe.policy, MppePolicy::Required);
+    assert_eq!(config.ppp.mppe, MppePolicy::REQUIRED);
     assert_eq!(config.forwarding.mss_clamp, MssClamp::Auto);
     assert_eq!(config.users.file, Path::new("etc/users.toml"));
     let alice = config.users.find("alice").unwrap();
@@ -105,7 +107,7 @@ fn mistakes_in_every_table_are_found_in_one_go() {
             "etc/pns.toml:19:10: pool[0].ranges: contain 10.77.0.150, the gateway of pool \"default\"; \
              leave it out of the ranges",
             "etc/pns.toml:24:10: ppp.mppe.policy: \"requird\" is not a policy; write one of required, \
-             optional, off (did you mean required?)",
+             optional, passive, off (did you mean required?)",
             "etc/pns.toml:25:6: ppp.mpe: is not a known key; did you mean `mppe`?",
             "etc/pns.toml:27:9: log.level: is a whole number; write a text in quotes",
             "etc/pns.toml:29:9: workers.cores: has core 1 twice; give each worker its own",
@@ -239,9 +241,9 @@ fn what_is_not_built_yet_is_refused_and_not_ignored() {
         "nobody could log in",
     );
     assert_one_error(
-        &ppp("mppe]\nstrength = \"40\""),
+        &ppp("mppe]\nmppc = \"allow\""),
         ALICE,
-        "40-bit keys are weak",
+        "MPPC compression on calls is not built yet; write \"off\"",
     );
     assert_one_error(
         &ppp("ipcp]\npool = \"gold\""),
@@ -258,6 +260,54 @@ fn what_is_not_built_yet_is_refused_and_not_ignored() {
         ALICE,
         "write one of on, off",
     );
+}
+
+#[test]
+fn encryption_in_the_words_of_the_field() {
+    let mppe = |keys: &str| parse(&format!("{MINIMAL}[ppp.mppe]\n{keys}\n"), ALICE).unwrap();
+    for (keys, strengths, warnings) in [
+        ("strength = \"128\"", vec![128], 0),
+        ("strength = \"auto\"", vec![40, 56, 128], 1),
+        ("strength = [\"128\", \"56\"]", vec![56, 128], 1),
+        ("strength = \"40\"\nstateful = true", vec![40], 2),
+        ("strength = \"40\"\npolicy = \"off\"", vec![40], 1),
+    ] {
+        let config = mppe(keys);
+        assert_eq!(
+            config.warnings.len(),
+            warnings,
+            "{keys}: {:?}",
+            config.warnings
+        );
+        let allowed = [Strength::Bits40, Strength::Bits56, Strength::Bits128].into_iter();
+        let allowed = allowed.filter(|bits| config.ppp.mppe.strengths.contains(*bits));
+        assert_eq!(
+            allowed.map(Strength::bits).collect::<Vec<_>>(),
+            strengths,
+            "{keys}"
+        );
+    }
+    for (word, requirement) in [
+        ("required", MppeRequirement::Required),
+        ("optional", MppeRequirement::Optional),
+        ("passive", MppeRequirement::Passive),
+        ("off", MppeRequirement::Off),
+    ] {
+        let config = mppe(&format!("policy = \"{word}\""));
+        assert_eq!(config.ppp.mppe.requirement, requirement);
+        assert!(!config.ppp.mppe.stateful && !config.ppp.mppe.compression);
+    }
+    for (keys, expected) in [
+        ("strength = []", "nothing could be agreed on"),
+        (
+            "strength = [\"auto\"]",
+            "\"auto\" is not a key length; write one of 40, 56, 128",
+        ),
+        ("strength = \"64\"", "write one of auto, 40, 56, 128"),
+        ("strength = 128", "write a text in quotes"),
+    ] {
+        assert_one_error(&format!("{MINIMAL}[ppp.mppe]\n{keys}\n"), ALICE, expected);
+    }
 }
 
 #[test]

@@ -49,6 +49,7 @@ impl<P: PortIo> Worker<P> {
             } => self.authorise(flow, authenticated),
             FlowCommand::ArmUpstream { flow, suite } => self.arm_upstream(flow, suite),
             FlowCommand::ArmDownstream { flow, suite } => self.arm_downstream(flow, suite),
+            FlowCommand::FlushDownstream { flow } => self.flush_downstream(flow),
             FlowCommand::ForwardUpstream { flow, lease } => self.authorised(flow).map(|flow| {
                 flow.lease = lease;
                 flow.permissions.upstream = true;
@@ -91,7 +92,7 @@ impl<P: PortIo> Worker<P> {
         // What was sent before this is on the bill.
         self.ports.flush();
         self.ports.forget(slot);
-        let totals = self.flows.close(slot, &mut self.decrypt);
+        let totals = self.flows.close(slot, &mut self.decrypt, &mut self.encrypt);
         self.exits.report(FlowReport::Closed { flow, totals });
         Ok(())
     }
@@ -165,19 +166,31 @@ impl<P: PortIo> Worker<P> {
         let heard = flow.window.newest().unwrap_or(0);
         let budget = Budget::new(limit.most, limit.steps_per_s, now);
         let Suite { strength, mode } = suite;
-        let decrypt = DecryptState::new(key, strength, mode, id, heard, budget);
-        flow.decrypt = Some(decrypt.agreeing(flow.ipv6.plausible()));
+        let state = DecryptState::new(key, strength, mode, id, heard, budget);
+        let state = state.at(slot).agreeing(flow.ipv6.plausible());
+        flow.decrypt = Some(state);
         flow.implausible = 0;
         Ok(())
     }
 
     fn arm_downstream(&mut self, flow: FlowKey, suite: Suite) -> Result<(), Refused> {
-        let flow = self.authorised(flow)?;
-        if !may_encrypt(flow) {
-            return Err(Refused);
-        }
+        let slot = self.flows.find(flow).ok_or(Refused)?;
+        let flow = self
+            .flows
+            .get_mut(slot)
+            .filter(|flow| may_encrypt(flow))
+            .ok_or(Refused)?;
         let key = take_wiped(&mut flow.downstream_key, DownstreamKey::from_bytes([0; 16]))?;
-        flow.encrypt = Some(EncryptState::new(key, suite.strength, suite.mode));
+        if let Some(previous) = &mut flow.encrypt {
+            previous.wipe(&mut self.encrypt);
+        }
+        flow.encrypt = Some(EncryptState::new(key, suite.strength, suite.mode).at(slot));
+        Ok(())
+    }
+
+    fn flush_downstream(&mut self, flow: FlowKey) -> Result<(), Refused> {
+        let flow = self.authorised(flow)?;
+        flow.encrypt.as_mut().ok_or(Refused)?.flush();
         Ok(())
     }
 

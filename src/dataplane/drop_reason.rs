@@ -124,6 +124,8 @@ counted_enum! {
         MppeDuplicate => "mppe_duplicate",
         /// See [`DecryptRefusal::KeyGone`].
         MppeKeyGone => "mppe_key_gone",
+        /// See [`DecryptRefusal::OutOfStep`].
+        MppeOutOfStep => "mppe_out_of_step",
         /// See [`DecryptRefusal::Implausible`].
         MppeImplausible => "mppe_implausible",
         /// See [`DecryptRefusal::BudgetExhausted`].
@@ -204,6 +206,7 @@ impl From<DecryptRefusal> for DropReason {
             DecryptRefusal::FarCount => Self::MppeFarCount,
             DecryptRefusal::Duplicate => Self::MppeDuplicate,
             DecryptRefusal::KeyGone => Self::MppeKeyGone,
+            DecryptRefusal::OutOfStep => Self::MppeOutOfStep,
             DecryptRefusal::Implausible => Self::MppeImplausible,
             DecryptRefusal::BudgetExhausted => Self::MppeBudgetExhausted,
         }

@@ -109,6 +109,8 @@ pub struct Flow {
     pub exceptions: Policer,
     /// What IPv6CP agreed on.
     pub ipv6: Ipv6Ends,
+    /// Wishes that the client starts its stateful encryption afresh.
+    pub resets: Policer,
     /// Keys from the client, once armed.
     pub decrypt: Option<DecryptState>,
     /// Keys to the client, once armed.
@@ -151,6 +153,7 @@ impl Flow {
             control: Policer::default(),
             exceptions: Policer::default(),
             ipv6: Ipv6Ends::default(),
+            resets: Policer::default(),
             decrypt: None,
             encrypt: None,
             upstream_key: None,

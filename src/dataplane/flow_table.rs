@@ -11,7 +11,7 @@ use crate::clock::Timestamp;
 use crate::flow::counters::CounterArena;
 use crate::flow::{FlowCounters, FlowKey, FlowTotals, OpenCall, OpenRefusal};
 use crate::mppe::decrypt::{DecryptState, DecryptStates, DecryptWorker};
-use crate::mppe::encrypt::{EncryptState, EncryptStates};
+use crate::mppe::encrypt::{EncryptState, EncryptStates, EncryptWorker};
 use crate::mppe::skipped::KeyId;
 
 const CALL_IDS: usize = 1 << 16;
@@ -70,12 +70,20 @@ impl FlowTable {
     }
 
     /// Ends a flow, wipes its keys, and answers its final counters.
-    pub fn close(&mut self, slot: u32, worker: &mut DecryptWorker) -> FlowTotals {
+    pub fn close(
+        &mut self,
+        slot: u32,
+        decrypt_worker: &mut DecryptWorker,
+        encrypt_worker: &mut EncryptWorker,
+    ) -> FlowTotals {
         if let Some(flow) = self.slots.get_mut(slot as usize)
             && flow.permissions.open
         {
             if let Some(decrypt) = &mut flow.decrypt {
-                decrypt.wipe(worker);
+                decrypt.wipe(decrypt_worker);
+            }
+            if let Some(encrypt) = &mut flow.encrypt {
+                encrypt.wipe(encrypt_worker);
             }
             let key = flow.key;
             flow.close();
@@ -194,6 +202,7 @@ mod tests {
     #[test]
     fn each_local_address_has_call_ids_of_its_own() {
         let mut decrypt = DecryptWorker::new(1, Budget::new(1, 1, Timestamp::ZERO));
+        let mut encrypt = EncryptWorker::new(0);
         let mut table = FlowTable::new(counter_arena(3), 2, Duration::ZERO);
         let first = table.open(key(0, 7), CALL).unwrap();
         let second = table.open(key(1, 7), CALL).unwrap();
@@ -203,7 +212,7 @@ mod tests {
         assert!(table.open(key(0, 65535), CALL).is_ok());
         assert_eq!(table.open(key(0, 8), CALL), Err(OpenRefusal::SlabFull));
         assert_eq!(table.find(key(1, 7)), Some(second));
-        table.close(second, &mut decrypt);
+        table.close(second, &mut decrypt, &mut encrypt);
         assert_eq!(table.find(key(1, 7)), None);
         assert!(table.get_mut(second).is_none());
         assert_eq!(table.len(), 2);
@@ -213,13 +222,17 @@ mod tests {
     #[test]
     fn a_reused_slot_starts_from_zero_and_closing_twice_frees_once() {
         let mut decrypt = DecryptWorker::new(1, Budget::new(1, 1, Timestamp::ZERO));
+        let mut encrypt = EncryptWorker::new(0);
         let arena = counter_arena(1);
         let mut table = FlowTable::new(arena.clone(), 1, Duration::ZERO);
         let slot = table.open(key(0, 1), CALL).unwrap();
         table.get_mut(slot).unwrap().permissions.upstream = true;
         arena[0].upstream(100);
-        assert_eq!(table.close(slot, &mut decrypt).upstream_bytes, 100);
-        table.close(slot, &mut decrypt);
+        assert_eq!(
+            table.close(slot, &mut decrypt, &mut encrypt).upstream_bytes,
+            100
+        );
+        table.close(slot, &mut decrypt, &mut encrypt);
         let slot = table.open(key(0, 2), CALL).unwrap();
         assert_eq!(table.open(key(0, 3), CALL), Err(OpenRefusal::SlabFull));
         assert!(!table.get_mut(slot).unwrap().permissions.upstream);

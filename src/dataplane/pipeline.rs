@@ -169,10 +169,11 @@ impl<P: PortIo> Worker<P> {
             flows,
             view,
             ports,
+            encrypt,
             identification,
             ..
         } = self;
-        mppe_encrypt::run(batch, flows, exits);
+        mppe_encrypt::run(batch, flows, encrypt, exits);
         for packet in batch.packets().drain(..) {
             gre_output::run(packet, flows, view, ports, exits, identification);
         }

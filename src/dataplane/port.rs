@@ -131,19 +131,24 @@ impl<P: PortIo> Ports<P> {
         Some(frame)
     }
 
-    /// Sends a whole Ethernet frame out of `port`, at the latest at the end of the turn.
+    /// Sends a whole Ethernet frame out of `port`, at the latest at the end of the turn. `false` if
+    /// it was refused, which is counted.
     #[inline]
-    pub fn transmit(&mut self, port: u8, frame: P::Frame, bill: Bill) {
+    pub fn transmit(&mut self, port: u8, frame: P::Frame, bill: Bill) -> bool {
         let Some(port) = self.list.get_mut(usize::from(port)) else {
-            return refuse(&self.stats, &self.counters, DropReason::PortUnknown, bill);
+            refuse(&self.stats, &self.counters, DropReason::PortUnknown, bill);
+            return false;
         };
         if port.staged.is_full() {
             flush(port, &self.stats, &self.counters);
         }
-        match port.staged.try_push(frame) {
-            Ok(()) => drop(port.bills.try_push(bill)),
-            Err(_) => refuse(&self.stats, &self.counters, DropReason::TxFull, bill),
+        if port.staged.try_push(frame).is_err() {
+            refuse(&self.stats, &self.counters, DropReason::TxFull, bill);
+            return false;
         }
+        // As many places as in `staged`.
+        let _full = port.bills.try_push(bill);
+        true
     }
 
     /// Hands everything that waits to the ports. What a port does not take waits for its next turn.

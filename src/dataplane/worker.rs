@@ -29,6 +29,7 @@ use crate::flow::FlowCommand;
 use crate::flow::ring::Injected;
 use crate::mppe::catch_up::Budget;
 use crate::mppe::decrypt::DecryptWorker;
+use crate::mppe::encrypt::EncryptWorker;
 use crate::routing::{Directory, Snapshot};
 
 /// Most commands in a turn: they are short, but packets wait meanwhile.
@@ -45,6 +46,7 @@ pub struct Worker<P: PortIo> {
     pub(super) routes: Cache<Arc<ArcSwap<Snapshot>>, Arc<Snapshot>>,
     pub(super) exits: Exits<P::Frame>,
     pub(super) decrypt: DecryptWorker,
+    pub(super) encrypt: EncryptWorker,
     pub(super) reassembly: Reassembly,
     pub(super) error_limit: ErrorLimit,
     pub(super) control_rate: Rate,
@@ -94,6 +96,7 @@ impl<P: PortIo> Worker<P> {
         now: Timestamp,
     ) -> Self {
         let locals = config.listen.len();
+        let capacity = shared.counters.len();
         let delay = config.acknowledgment_delay;
         let flows = FlowTable::new(Arc::clone(&shared.counters), locals, delay);
         let exits = Exits::new(ExitsParts {
@@ -115,7 +118,8 @@ impl<P: PortIo> Worker<P> {
             directory: shared.directory,
             routes: Cache::new(shared.routes),
             exits,
-            decrypt: DecryptWorker::new(config.skipped_key_regions, budget),
+            decrypt: DecryptWorker::new(config.skipped_key_regions, budget).with_streams(capacity),
+            encrypt: EncryptWorker::new(capacity),
             reassembly: Reassembly::new(),
             error_limit: ErrorLimit::new(config.icmp_errors_per_s),
             control_rate: Rate::new(per_call, per_call),

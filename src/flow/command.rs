@@ -66,6 +66,13 @@ pub enum FlowCommand {
         /// What frames to the client are encrypted with.
         suite: Suite,
     },
+    /// The client has sent a CCP Reset-Request: the next frame to it starts RC4 afresh and says so
+    /// (RFC 3078 §8.2). Means nothing in stateless mode. Follows the Reset-Ack in the FIFO, because
+    /// a client may wait for that before it looks at a frame again.
+    FlushDownstream {
+        /// The call.
+        flow: FlowKey,
+    },
     /// Forward what the client sends from `lease`. Precedes every Configure-Ack of IPCP that the
     /// client could open on.
     ForwardUpstream {
@@ -109,6 +116,7 @@ impl FlowCommand {
             | Self::Authorise { flow, .. }
             | Self::ArmUpstream { flow, .. }
             | Self::ArmDownstream { flow, .. }
+            | Self::FlushDownstream { flow }
             | Self::ForwardUpstream { flow, .. }
             | Self::AgreeIpv6 { flow, .. }
             | Self::ForwardDownstream { flow, .. }

@@ -45,6 +45,13 @@ pub enum FlowReport {
         /// The call.
         flow: FlowKey,
     },
+    /// Frames from the client are missing in stateful MPPE, and nothing decrypts until the client
+    /// starts RC4 afresh: ask for it with a CCP Reset-Request (RFC 3078 §8.2). Comes once for each
+    /// loss, and again, at a bounded rate, while it holds.
+    ResetWanted {
+        /// The call.
+        flow: FlowKey,
+    },
     /// A command named a flow that does not exist, or asked to arm or forward without proof of
     /// authentication: an error of the slow path, to be counted and logged.
     CommandRefused {

@@ -8,10 +8,14 @@ use crate::mppe::keys::{Mode, PAD_1, PAD_2, Strength, first_sixteen};
 use crate::mppe::rc4::Rc4;
 use crate::wire::mppe::CoherencyCount;
 
+/// A stateful sender changes the key once in so many frames (RFC 3078 §7.2).
+pub(crate) const FLAG_EVERY: u64 = 256;
+
 /// A place in a chain and the session key there. Wiped when dropped.
 ///
-/// Position 0 is the key before the first frame, which encrypts nothing: a stateless sender changes
-/// the key before each frame, so the frame with count 0 uses position 1.
+/// Position 0 is before the first frame; the frame with count 0 has position 1. A stateless sender
+/// changes the key before each frame, so the key at position 0 encrypts nothing. A stateful sender
+/// changes it before each frame whose position is a multiple of 256.
 #[repr(C)]
 pub struct Link {
     pub(crate) session_key: [u8; 16],
@@ -24,6 +28,19 @@ impl Link {
     pub const fn coherency_count(&self) -> CoherencyCount {
         let [.., high, low] = self.position.wrapping_sub(1).to_be_bytes();
         CoherencyCount::new(u16::from_be_bytes([high, low]))
+    }
+
+    /// Whether a stateful sender changes the key for the frame here (RFC 3078 §7.2).
+    #[must_use]
+    pub(crate) const fn is_flag(&self) -> bool {
+        self.coherency_count().is_flag()
+    }
+
+    /// How often a stateful sender changes the key for frames after this one, up to the one
+    /// `ahead` of it (RFC 3078 §7.2).
+    #[must_use]
+    pub(crate) const fn flags_within(&self, ahead: u64) -> u64 {
+        (self.position + ahead) / FLAG_EVERY - self.position / FLAG_EVERY
     }
 
     /// The same place, to walk on from without moving the original.
@@ -90,9 +107,15 @@ impl Chain {
         self.mode
     }
 
-    /// Moves `link` to the next position: the key change of RFC 3078 §7.3. GetNewKeyFromSHA gives
-    /// an interim key, which encrypted under itself is the next session key.
+    /// Moves `link` to the next position of a stateless chain: a key change for each frame.
     pub(crate) fn step(&self, link: &mut Link, rc4: &mut Rc4) {
+        self.change_key(link, rc4);
+        link.position = link.position.wrapping_add(1);
+    }
+
+    /// The key change of RFC 3078 §7.3. GetNewKeyFromSHA gives an interim key, which encrypted under
+    /// itself is the next session key.
+    pub(crate) fn change_key(&self, link: &mut Link, rc4: &mut Rc4) {
         let interim = new_key_from_sha(&self.start_key, &link.session_key, self.strength);
         link.session_key = interim;
         schedule(rc4, &interim, self.strength);
@@ -104,7 +127,6 @@ impl Chain {
             }
         }
         reduce(&mut link.session_key, self.strength);
-        link.position = link.position.wrapping_add(1);
     }
 
     /// Keys `rc4` for the frame whose session key is given.

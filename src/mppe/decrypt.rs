@@ -2,10 +2,13 @@
 //!
 //! The 32-bit GRE sequence number alone decides whether a frame is ahead, late or a duplicate, and
 //! the 12-bit coherency count may not run further than the sequence number did. Keys are derived
-//! on the side, the start of the frame is decrypted on the side, and only when that looks like a
-//! packet does anything move: the state, the kept keys, or a byte of the frame.
+//! on the side, the start of the frame is decrypted on the side, and only when that looks right
+//! does anything move: the state, the kept keys, or a byte of the frame. What looks right is a whole
+//! packet header, except where a stateful stream is in step: see `decrypt/stateful.rs`.
 
-use zeroize::Zeroizing;
+mod recovery;
+mod stateful;
+mod stateless;
 
 use crate::clock::Timestamp;
 use crate::counted_enum;
@@ -14,9 +17,11 @@ use crate::mppe::chain::{Chain, Link};
 use crate::mppe::keys::{DownstreamKey, Mode, Strength, UpstreamKey};
 use crate::mppe::plausible::{Agreed, PREFIX_LENGTH, plausible_ppp};
 use crate::mppe::rc4::Rc4;
-use crate::mppe::skipped::{KEPT_BACK, KeyId, SkippedKeys};
-use crate::mppe::trail::Trail;
+use crate::mppe::skipped::{KeyId, SkippedKeys};
+use crate::mppe::streams::Streams;
 use crate::wire::mppe::{CoherencyCount, HEADER_LENGTH, Header};
+use recovery::Recovery;
+use stateful::FlushRule;
 
 counted_enum! {
     /// Why a frame was not decrypted. Nothing has changed then, neither state nor frame; only
@@ -36,6 +41,8 @@ counted_enum! {
         Duplicate => "duplicate",
         /// The frame is late, and its key is no longer kept.
         KeyGone => "key_gone",
+        /// Frames are missing before this stateful one, so its place in the keystream is unknown.
+        OutOfStep => "out_of_step",
         /// What came out is not a packet: forged or damaged.
         Implausible => "implausible",
         /// Too many frames are missing before this one to make up for now.
@@ -52,12 +59,20 @@ const FREE_STEPS: u64 = 4;
 pub struct DecryptState {
     chain: Chain,
     id: KeyId,
-    /// Bit n: the frame n + 1 before the newest was decrypted.
+    /// Bit n: the frame n + 1 before the newest was decrypted. Stateless flows only.
     decrypted: u64,
     budget: Budget,
     /// The GRE sequence number of the newest decrypted frame.
     sequence: u32,
+    /// Where the RC4 state of a stateful flow is kept.
+    place: u32,
+    /// How a stateful flow gets back into step.
+    recovery: Recovery,
     agreed: Agreed,
+    /// What the peer does to the key of a flushed frame, if we know.
+    rule: Option<FlushRule>,
+    /// There is an RC4 state at `place`: a stateful frame was decrypted.
+    running: bool,
 }
 
 impl DecryptState {
@@ -74,14 +89,28 @@ impl DecryptState {
         budget: Budget,
     ) -> Self {
         let chain = Chain::new(key.expose(), strength, mode);
+        Self::of(chain, id, sequence, budget)
+    }
+
+    fn of(chain: Chain, id: KeyId, sequence: u32, budget: Budget) -> Self {
         Self {
             chain,
             id,
             decrypted: 0,
             budget,
             sequence,
+            place: 0,
+            recovery: Recovery::new(),
             agreed: Agreed::Ipv4,
+            rule: None,
+            running: false,
         }
+    }
+
+    /// A stateful flow whose RC4 state is kept at `place` of the worker, which is its own.
+    #[must_use]
+    pub fn at(self, place: u32) -> Self {
+        Self { place, ..self }
     }
 
     /// The same, but this is taken for a packet.
@@ -107,14 +136,7 @@ impl DecryptState {
         budget: Budget,
     ) -> Self {
         let chain = Chain::new(key.expose(), strength, mode);
-        Self {
-            chain,
-            id,
-            decrypted: 0,
-            budget,
-            sequence,
-            agreed: Agreed::Ipv4,
-        }
+        Self::of(chain, id, sequence, budget)
     }
 
     /// How strong the keys are.
@@ -133,6 +155,20 @@ impl DecryptState {
     #[must_use]
     pub const fn id(&self) -> KeyId {
         self.id
+    }
+
+    /// What the peer does to the key of a flushed stateful frame, if it has shown.
+    #[must_use]
+    pub const fn flush_rule(&self) -> Option<FlushRule> {
+        self.rule
+    }
+
+    /// Whether the peer has to be asked now to start its stateful RC4 afresh (CCP Reset-Request, RFC
+    /// 3078 §8.2): once for each loss, and again for as long as frames come that nothing can be
+    /// done with. To be called for each refused frame; `true` counts as asked.
+    #[must_use]
+    pub fn reset_wanted(&mut self, now: Timestamp) -> bool {
+        self.recovery.wanted(now)
     }
 
     /// Frames that the peer has encrypted so far, as far as we know.
@@ -168,11 +204,11 @@ impl DecryptState {
         let (_, frame) = payload
             .split_at_mut_checked(HEADER_LENGTH)
             .unwrap_or_default();
-        let ahead = sequence.wrapping_sub(self.sequence);
-        match ahead {
-            0 => return Err(DecryptRefusal::Duplicate),
-            1..=0x7fff_ffff => self.decrypt_ahead(frame, count, sequence, worker, now)?,
-            0x8000_0000.. => self.decrypt_late(frame, count, ahead.wrapping_neg(), worker)?,
+        match self.chain.mode() {
+            Mode::Stateless => {
+                self.decrypt_stateless(frame, count, sequence, worker, now)?;
+            }
+            Mode::Stateful => self.decrypt_stateful(frame, header, sequence, worker, now)?,
         }
         Ok(frame)
     }
@@ -180,142 +216,23 @@ impl DecryptState {
     /// Overwrites the keys, here and in the worker; from now on nothing is decrypted.
     pub fn wipe(&mut self, worker: &mut DecryptWorker) {
         worker.forget(self.id);
+        if self.running {
+            worker.streams.wipe(self.place);
+        }
         self.chain.wipe();
         self.id = KeyId::default();
         self.decrypted = 0;
         self.sequence = 0;
     }
 
-    /// A frame after the newest one.
-    fn decrypt_ahead(
-        &mut self,
-        frame: &mut [u8],
-        count: CoherencyCount,
-        sequence: u32,
-        worker: &mut DecryptWorker,
-        now: Timestamp,
-    ) -> Result<(), DecryptRefusal> {
-        let limit = sequence.wrapping_sub(self.sequence);
-        let nearest = distance(&self.chain.committed, count);
-        if nearest > u64::from(limit) {
-            return Err(DecryptRefusal::FarCount);
-        }
-        let mut link = self.chain.committed.duplicate();
-        if nearest == 1 {
-            self.chain.step(&mut link, &mut worker.rc4);
-            if open(
-                &self.chain,
-                &link.session_key,
-                frame,
-                &mut worker.rc4,
-                self.agreed,
-            ) {
-                self.commit(link, sequence);
-                return Ok(());
-            }
-            if limit <= u32::from(CoherencyCount::MODULUS) {
-                return Err(DecryptRefusal::Implausible);
-            }
-        }
-        self.budget.refill(now);
-        worker.budget.refill(now);
-        self.catch_up(link, frame, count, sequence, worker)
-    }
-
-    /// Frames are missing, so walk from `link` past their keys. The count says where the wanted key
-    /// is only modulo 4096, so every such place up to the limit is tried, the nearest first: it is
-    /// the right one unless more than 4095 frames were lost, and frames that were not encrypted
-    /// count in the sequence number too, thousands on a call that was idle for long.
-    fn catch_up(
-        &mut self,
-        link: Link,
-        frame: &mut [u8],
-        count: CoherencyCount,
-        sequence: u32,
-        worker: &mut DecryptWorker,
-    ) -> Result<(), DecryptRefusal> {
-        let base = self.chain.committed.position;
-        let limit = base + u64::from(sequence.wrapping_sub(self.sequence));
-        let nearest = distance(&self.chain.committed, count);
-        let mut trail = Trail::new(link);
-        if nearest > KEPT_BACK || trail.link.position > base {
-            trail.resume(worker.unfinished.find(self.id, base, sequence));
-        }
-        let mut free = FREE_STEPS;
-        loop {
-            let steps = distance(&trail.link, count);
-            if trail.link.position + steps > limit {
-                worker.unfinished.forget(self.id);
-                return Err(DecryptRefusal::Implausible);
-            }
-            let paid = steps.saturating_sub(free);
-            let granted = steps - paid + Budget::take(&mut self.budget, &mut worker.budget, paid);
-            free = 0;
-            trail.walk(&self.chain, granted, &mut worker.rc4);
-            if granted < steps {
-                worker.unfinished.save(self.id, base, sequence, &trail.link);
-                return Err(DecryptRefusal::BudgetExhausted);
-            }
-            if open(
-                &self.chain,
-                &trail.link.session_key,
-                frame,
-                &mut worker.rc4,
-                self.agreed,
-            ) {
-                break;
-            }
-            trail.resume(worker.unfinished.find(self.id, base, sequence));
-        }
-        worker.unfinished.forget(self.id);
-        trail.keep_passed(base, self.id, &mut worker.skipped);
-        self.commit(trail.link, sequence);
-        Ok(())
-    }
-
-    /// A frame before the newest one: only its own key can decrypt it, and only once.
-    fn decrypt_late(
-        &mut self,
-        frame: &mut [u8],
-        count: CoherencyCount,
-        behind: u32,
-        worker: &mut DecryptWorker,
-    ) -> Result<(), DecryptRefusal> {
-        let newest = &self.chain.committed;
-        let back = u64::from(newest.coherency_count().since(count));
-        if back > u64::from(behind) {
-            return Err(DecryptRefusal::FarCount);
-        }
-        if back > KEPT_BACK || back >= newest.position {
-            return Err(DecryptRefusal::KeyGone);
-        }
-        let Some(bit) = back.checked_sub(1).map(|place| 1u64 << place) else {
-            return Err(DecryptRefusal::Duplicate);
-        };
-        if self.decrypted & bit != 0 {
-            return Err(DecryptRefusal::Duplicate);
-        }
-        let position = newest.position - back;
-        let key = worker.skipped.find(self.id, position).map(Zeroizing::new);
-        let key = key.ok_or(DecryptRefusal::KeyGone)?;
-        if !open(&self.chain, &key, frame, &mut worker.rc4, self.agreed) {
-            return Err(DecryptRefusal::Implausible);
-        }
-        worker.skipped.wipe(self.id, position);
-        self.decrypted |= bit;
-        Ok(())
-    }
-
-    /// The frame at `link` was decrypted and is the newest now.
-    fn commit(&mut self, link: Link, sequence: u32) {
-        let advance = link.position - self.chain.committed.position;
-        let shift = u32::try_from(advance).unwrap_or(u32::MAX);
-        self.decrypted = self.decrypted.checked_shl(shift).unwrap_or(0);
-        if self.chain.committed.position > 0 {
-            self.decrypted |= 1u64.checked_shl(shift - 1).unwrap_or(0);
-        }
-        self.chain.committed = link;
-        self.sequence = sequence;
+    /// Decrypts `frame` in place with a session key if it comes out as a packet; otherwise it stays
+    /// as it was.
+    fn opens(&self, session_key: &[u8; 16], frame: &mut [u8], rc4: &mut Rc4) -> bool {
+        self.chain.key(rc4, session_key);
+        let agreed = self.agreed;
+        open(frame, rc4, |prefix, length| {
+            plausible_ppp(prefix, length, agreed)
+        })
     }
 }
 
@@ -325,6 +242,7 @@ pub struct DecryptWorker {
     unfinished: UnfinishedWalks,
     budget: Budget,
     rc4: Rc4,
+    streams: Streams,
 }
 
 impl DecryptWorker {
@@ -338,11 +256,19 @@ impl DecryptWorker {
             unfinished: UnfinishedWalks::new(),
             budget,
             rc4: Rc4::unkeyed(),
+            streams: Streams::new(0),
         }
     }
 
-    /// Wipes everything that is kept for a flow. To be called when its keys end.
-    pub fn forget(&mut self, id: KeyId) {
+    /// With room for stateful flows at places below `places`.
+    #[must_use]
+    pub fn with_streams(self, places: usize) -> Self {
+        let streams = Streams::new(places);
+        Self { streams, ..self }
+    }
+
+    /// Wipes the keys that are kept for a flow. To be called when its keys end.
+    fn forget(&mut self, id: KeyId) {
         self.skipped.forget(id);
         self.unfinished.forget(id);
     }
@@ -417,22 +343,16 @@ const fn distance(link: &Link, count: CoherencyCount) -> u64 {
     }
 }
 
-/// Decrypts `frame` in place if it comes out as a packet; otherwise it stays as it was.
-fn open(
-    chain: &Chain,
-    session_key: &[u8; 16],
-    frame: &mut [u8],
-    rc4: &mut Rc4,
-    agreed: Agreed,
-) -> bool {
+/// Decrypts `frame` in place with the keystream of `rc4` if what comes out `looks_right`, which sees
+/// the start of it and its length; otherwise it stays as it was.
+fn open(frame: &mut [u8], rc4: &mut Rc4, looks_right: impl FnOnce(&[u8], usize) -> bool) -> bool {
     let length = frame.len();
     let (start, rest) = frame.split_at_mut(length.min(PREFIX_LENGTH));
     let mut scratch = [0u8; PREFIX_LENGTH];
     let (prefix, _) = scratch.split_at_mut(start.len());
     prefix.copy_from_slice(start);
-    chain.key(rc4, session_key);
     rc4.apply(prefix);
-    if !plausible_ppp(prefix, length, agreed) {
+    if !looks_right(prefix, length) {
         return false;
     }
     start.copy_from_slice(prefix);

@@ -1,14 +1,14 @@
 //! MPPE (RFC 3078, RFC 3079): keys, key chains, encryption and decryption. 128, 56 and 40 bits,
-//! stateless.
+//! stateless and stateful.
 //!
 //! - [`keys`]: start keys from an MS-CHAPv2 login, one type for each direction.
-//! - [`chain`]: the change of session keys before every frame.
+//! - [`chain`]: the change of session keys: before every frame, or before every 256th.
 //! - [`encrypt`]: downstream; [`decrypt`]: upstream. State of a flow is plain data of fixed size.
 //! - [`catch_up`]: what flows of a worker share so that lost and late frames cost little: the work
 //!   budget, and chains that were not brought up to date in one go.
 //! - [`skipped`]: keys of frames that were overtaken, kept until they arrive.
 //! - [`plausible`]: whether a decrypted frame looks right, which decides if anything moves.
-//! - [`rc4`]: the cipher.
+//! - [`rc4`]: the cipher. `streams`: where its state rests between the frames of a stateful flow.
 //!
 //! Bursts go in whole ([`decrypt::decrypt_batch`], [`encrypt::encrypt_batch`]), so that frames of
 //! different flows can be worked on side by side.
@@ -21,4 +21,5 @@ pub mod keys;
 pub mod plausible;
 pub mod rc4;
 pub mod skipped;
+mod streams;
 mod trail;

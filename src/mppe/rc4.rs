@@ -84,6 +84,26 @@ impl Rc4 {
         self.j = j;
     }
 
+    /// Packs the stream where it stands, for [`Self::resume`].
+    #[inline]
+    pub(crate) fn store(&self, stored: &mut StoredRc4) {
+        let [i, j, table @ ..] = stored;
+        (*i, *j) = (self.i, self.j);
+        for (place, entry) in table.iter_mut().zip(&self.table) {
+            *place = low_byte(*entry);
+        }
+    }
+
+    /// Goes on where a stream was stored.
+    #[inline]
+    pub(crate) fn resume(&mut self, stored: &StoredRc4) {
+        let [i, j, table @ ..] = stored;
+        (self.i, self.j) = (*i, *j);
+        for (entry, place) in self.table.iter_mut().zip(table) {
+            *entry = u32::from(*place);
+        }
+    }
+
     /// Overwrites the table and the indices.
     pub fn wipe(&mut self) {
         self.table.fill(0);
@@ -106,6 +126,10 @@ impl Rc4 {
         other
     }
 }
+
+/// A stream at rest, in a quarter of the bytes: what a stateful flow keeps between frames. Both
+/// indices, then the table.
+pub(crate) type StoredRc4 = [u8; 258];
 
 impl Drop for Rc4 {
     fn drop(&mut self) {
@@ -156,6 +180,21 @@ mod tests {
             same_stream::<5>(*key.first_chunk().unwrap(), &data, cut);
             same_stream::<24>(*key.first_chunk().unwrap(), &data, cut);
             same_stream::<32>(key, &data, cut);
+        }
+    }
+
+    #[test]
+    fn a_stored_stream_goes_on_where_it_was() {
+        let (mut whole, mut piecemeal) = (Rc4::new(&[7; 16]), Rc4::new(&[7; 16]));
+        let mut stored: StoredRc4 = [0; 258];
+        for length in [0usize, 1, 255, 256, 257, 1400] {
+            let (mut expected, mut found) = (vec![0; length], vec![0; length]);
+            whole.apply(&mut expected);
+            piecemeal.apply(&mut found);
+            assert_eq!(found, expected);
+            piecemeal.store(&mut stored);
+            piecemeal.schedule(&[1, 2, 3]);
+            piecemeal.resume(&stored);
         }
     }
 

@@ -51,7 +51,7 @@ pub struct SessionRow {
     pub peer_interface_identifier: Option<String>,
     /// How far it is: `opening`, `link`, `authenticating`, `network`, `up`, `closing`.
     pub state: String,
-    /// `mppe-128-stateless` or `none`.
+    /// `none`, or key length and mode: `mppe-128-stateless`; `upstream/downstream` where they differ.
     pub encryption: String,
     /// Seconds since the call was placed.
     pub since_s: u64,

@@ -1,41 +1,165 @@
-//! Encryption: MPPE with 128 bits, stateless, in both directions, or none (RFC 3078 §2).
+//! Encryption and how it is agreed on (RFC 3078 §2).
 //!
-//! Whatever a client offers, the outcome is one of two, and it is reached in a bounded number of
-//! packets: every other set of bits is answered by the one that we have, every other algorithm
-//! is rejected, and a client that does not want MPPE is told once that we do.
+//! Whatever a client offers, there is one outcome for each [`MppePolicy`], reached in a bounded number
+//! of packets (`docs/mppe-policy.md` lists them):
+//!
+//! - Of several key lengths the longest that both have is asked for, and nothing beside it.
+//! - Stateless mode is offered first. A client that insists on stateful mode gets it if the policy
+//!   allows it; likewise compression.
+//! - Each side says what it can decrypt: our request rules upstream, the client's downstream. The key
+//!   length is the same both ways, since a client that wants two is confused; the mode need not be.
+//! - What was acknowledged once stays: its start key is on its way to the worker.
+//! - Other algorithms are rejected, a client that offers nothing is told once what we have.
+
+mod policy;
+mod resets;
+
+pub use policy::{MppePolicy, MppeRequirement};
+pub use resets::{ResetCounts, Resets};
 
 use super::automaton::OptionPolicy;
 use super::end_reason::EndReason;
 use super::judgement::{Judgement, Objection};
-use crate::wire::ccp::{CcpOption, SupportedBits, kind};
-use crate::wire::options::Options;
+use crate::wire::ccp::{Agreement, CcpOption, Strengths, SupportedBits, kind};
+use crate::wire::mppe::{Mode, Suite};
+use crate::wire::options::{Options, RawOption};
 use crate::wire::ppp::Protocol;
-
-const WANTED: CcpOption<'static> = CcpOption::Mppe(SupportedBits::STATELESS_128);
 
 /// The options of CCP.
 #[derive(Debug)]
 pub struct Ccp {
-    required: bool,
-    asked: bool,
+    policy: MppePolicy,
+    /// What our next request says. Its key lengths are those that are still possible either way.
+    ask: SupportedBits,
+    /// What was put to the client already: bit H as "rather stateless", bit C as "without MPPC".
+    suggested: SupportedBits,
+    hinted: bool,
+    offer: Option<SupportedBits>,
+    agreed: Option<Directions>,
+    refusal: Option<EndReason>,
+}
+
+/// What was agreed on for each direction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Directions {
+    /// What the client encrypts with.
+    pub upstream: Agreement,
+    /// What we encrypt with.
+    pub downstream: Agreement,
+}
+
+/// As tables show it: one agreement, or `upstream/downstream` where they differ.
+impl std::fmt::Display for Directions {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.upstream.fmt(formatter)?;
+        if self.upstream != self.downstream {
+            write!(formatter, "/{}", self.downstream)?;
+        }
+        Ok(())
+    }
 }
 
 impl Ccp {
-    /// `required` ends the call if the client does not encrypt; otherwise CCP is given up.
+    /// Options for a call under `policy`.
     #[must_use]
-    pub const fn new(required: bool) -> Self {
+    pub const fn new(policy: MppePolicy) -> Self {
         Self {
-            required,
-            asked: false,
+            policy,
+            ask: SupportedBits::offer(policy.strengths, Mode::Stateless, false),
+            suggested: SupportedBits(0),
+            hinted: false,
+            offer: None,
+            agreed: None,
+            refusal: None,
         }
     }
 
-    const fn objection(&self, reason: EndReason) -> Objection {
-        if self.required {
-            Objection::EndLink(reason)
-        } else {
-            Objection::CloseProtocol
+    /// What was agreed on, from our first Configure-Ack on.
+    #[must_use]
+    pub const fn agreed(&self) -> Option<Directions> {
+        self.agreed
+    }
+
+    /// What the client offered or demanded last.
+    #[must_use]
+    pub const fn peer_offer(&self) -> Option<SupportedBits> {
+        self.offer
+    }
+
+    /// Why there will be no agreement, once that is certain.
+    #[must_use]
+    pub const fn refusal(&self) -> Option<EndReason> {
+        self.refusal
+    }
+
+    fn give_up(&mut self, reason: EndReason) -> Objection {
+        self.refusal = Some(reason);
+        Objection::CloseProtocol
+    }
+
+    /// The key lengths that are still possible.
+    fn strengths(&self) -> Strengths {
+        self.ask.strengths().unwrap_or(self.policy.strengths)
+    }
+
+    fn allows(&self, bits: SupportedBits) -> Option<Strengths> {
+        bits.strengths()?.common(self.strengths())
+    }
+
+    /// What we would acknowledge to a client that offers `bits`.
+    fn wanted(&self, bits: SupportedBits) -> Agreement {
+        if let Some(agreed) = self.agreed {
+            return agreed.downstream;
         }
+        let stateful = self.policy.stateful
+            && !bits.contains(SupportedBits::STATELESS)
+            && self.suggested.contains(SupportedBits::STATELESS);
+        let suite = Suite {
+            strength: self.allows(bits).unwrap_or(self.strengths()).strongest(),
+            mode: if stateful {
+                Mode::Stateful
+            } else {
+                Mode::Stateless
+            },
+        };
+        let compression = self.policy.compression
+            && bits.contains(SupportedBits::COMPRESSION)
+            && self.suggested.contains(SupportedBits::COMPRESSION);
+        Agreement { suite, compression }
+    }
+
+    /// Why nothing came of an offer of `bits` that the client would not change.
+    fn why_not(&self, bits: SupportedBits) -> EndReason {
+        match bits.strengths() {
+            None if bits.contains(SupportedBits::COMPRESSION) => EndReason::MppeCompressionOnly,
+            None => EndReason::MppeNoStrength,
+            Some(_) if self.allows(bits).is_none() => EndReason::MppeStrengthNotAllowed,
+            Some(_) if bits.mode() == Mode::Stateful && !self.policy.stateful => {
+                EndReason::MppeStatefulOnly
+            }
+            Some(_) => EndReason::MppeNotAgreed,
+        }
+    }
+
+    /// Says what is wrong with the MPPE option of a request; `None` are bits that cannot be read.
+    fn judge_mppe(
+        &mut self,
+        option: RawOption<'_>,
+        bits: Option<SupportedBits>,
+        judgement: &mut Judgement,
+    ) {
+        let wanted = self.wanted(bits.unwrap_or(SupportedBits(0)));
+        self.offer = bits.or(self.offer);
+        if bits == Some(wanted.bits()) {
+            return;
+        }
+        if judgement.out_of_patience() {
+            self.refusal = Some(bits.map_or(EndReason::MppeNotAgreed, |bits| self.why_not(bits)));
+        } else if !judgement.has_rejects() {
+            // Otherwise the Reject goes first, and the client does not hear of the suggestion.
+            self.suggested.0 |= SupportedBits::STATELESS.0 | SupportedBits::COMPRESSION.0;
+        }
+        judgement.nak(option, |list| CcpOption::Mppe(wanted.bits()).emit(list));
     }
 }
 
@@ -43,54 +167,89 @@ impl OptionPolicy for Ccp {
     const PROTOCOL: Protocol = Protocol::CCP;
 
     fn request(&self, options: &mut Vec<u8>) {
-        WANTED.emit(options);
+        CcpOption::Mppe(self.ask).emit(options);
     }
 
     fn judge(&mut self, options: &Options<'_>, judgement: &mut Judgement) -> Result<(), Objection> {
-        let mut offered = false;
-        for option in options.iter() {
-            match CcpOption::parse(option) {
-                Ok(CcpOption::Mppe(SupportedBits::STATELESS_128)) => offered = true,
-                Ok(CcpOption::Mppe(_)) | Err(_) if judgement.out_of_patience() => {
-                    return Err(self.objection(EndReason::MppeNotAgreed));
-                }
-                Ok(CcpOption::Mppe(_)) | Err(_) => {
-                    offered = true;
-                    judgement.nak(option, |list| WANTED.emit(list));
-                }
-                Ok(CcpOption::Other(_)) => judgement.reject(option),
-            }
+        for option in options.iter().filter(|option| option.kind != kind::MPPE) {
+            judgement.reject(option);
         }
-        if offered || judgement.has_rejects() {
+        if let Some(option) = options.find(kind::MPPE) {
+            self.judge_mppe(option, bits_of(option), judgement);
             return Ok(());
         }
-        if self.asked || judgement.out_of_patience() {
-            return Err(self.objection(EndReason::MppeRefusedByPeer));
+        if judgement.has_rejects() {
+            return Ok(());
+        }
+        if self.hinted || judgement.out_of_patience() {
+            return Err(self.give_up(EndReason::MppeNotOffered));
         }
         // A client that could encrypt but was not told to may take the hint.
-        self.asked = true;
-        judgement.ask_for(|list| WANTED.emit(list));
+        self.hinted = true;
+        let hint = self.wanted(self.ask).bits();
+        judgement.ask_for(|list| CcpOption::Mppe(hint).emit(list));
         Ok(())
     }
 
-    fn agreed(&mut self, _options: &Options<'_>) {}
+    fn agreed(&mut self, options: &Options<'_>) {
+        let acknowledged = options.find(kind::MPPE).and_then(bits_of);
+        let Some(downstream) = acknowledged.and_then(Agreement::from_bits) else {
+            return;
+        };
+        // Our own request may still be out. The client will send with the key length that it
+        // receives with, and in the mode that we ask for, or the call will come to nothing.
+        let upstream = Agreement {
+            suite: Suite {
+                strength: downstream.suite.strength,
+                mode: self.ask.mode(),
+            },
+            compression: self.ask.contains(SupportedBits::COMPRESSION),
+        };
+        self.ask = upstream.bits();
+        self.agreed.get_or_insert(Directions {
+            upstream,
+            downstream,
+        });
+    }
 
     fn nak_received(
         &mut self,
-        _options: &Options<'_>,
+        options: &Options<'_>,
         out_of_patience: bool,
     ) -> Result<(), Objection> {
+        let bits = options.find(kind::MPPE).and_then(bits_of);
+        self.offer = bits.or(self.offer);
         if out_of_patience {
-            Err(self.objection(EndReason::MppeNotAgreed))
-        } else {
-            Ok(())
+            let reason = bits.map_or(EndReason::MppeNotAgreed, |bits| self.why_not(bits));
+            return Err(self.give_up(reason));
         }
+        let possible = bits.and_then(|bits| Some((bits, self.allows(bits)?)));
+        if let Some((bits, strengths)) = possible.filter(|_| self.agreed.is_none()) {
+            // Our request was the suggestion, so what it is answered with is insisted upon.
+            let mode = if self.policy.stateful {
+                bits.mode()
+            } else {
+                Mode::Stateless
+            };
+            let compression = self.policy.compression && bits.contains(SupportedBits::COMPRESSION);
+            let strengths = Strengths::only(strengths.strongest());
+            self.ask = SupportedBits::offer(strengths, mode, compression);
+        }
+        Ok(())
     }
 
     fn reject_received(&mut self, options: &Options<'_>) -> Result<(), Objection> {
         match options.find(kind::MPPE) {
-            Some(_) => Err(self.objection(EndReason::MppeRefusedByPeer)),
+            Some(_) => Err(self.give_up(EndReason::MppeRefusedByPeer)),
             None => Ok(()),
         }
+    }
+}
+
+/// The bits of an MPPE option, if they can be read.
+fn bits_of(option: RawOption<'_>) -> Option<SupportedBits> {
+    match CcpOption::parse(option) {
+        Ok(CcpOption::Mppe(bits)) => Some(bits),
+        Ok(CcpOption::Other(_)) | Err(_) => None,
     }
 }

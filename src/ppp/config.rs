@@ -1,19 +1,9 @@
 //! What a link is told: its configuration, shared by all calls, and the grant of one user.
 
 use super::automaton::Limits;
+pub use super::ccp::{MppePolicy, MppeRequirement};
 use std::net::Ipv4Addr;
 use std::time::Duration;
-
-/// What becomes of encryption.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum MppePolicy {
-    /// MPPE with 128 bits, stateless, or no call.
-    Required,
-    /// MPPE if the client agrees, clear otherwise.
-    Optional,
-    /// CCP is refused and everything is clear.
-    Off,
-}
 
 /// Whether a client may have the address that it names in IPCP (RFC 1332 §3.3).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -51,7 +41,7 @@ pub struct LinkConfig {
     pub chap_name: String,
     /// How often a client may try another password in one call.
     pub retries_max: u8,
-    /// Whether calls are encrypted.
+    /// Whether calls are encrypted, and how.
     pub mppe: MppePolicy,
     /// Whose choice the client's address is.
     pub address: AddressPolicy,
@@ -87,7 +77,7 @@ impl Default for LinkConfig {
             echo_failures_max: 3,
             chap_name: String::from("pns"),
             retries_max: 1,
-            mppe: MppePolicy::Required,
+            mppe: MppePolicy::REQUIRED,
             address: AddressPolicy::Assign,
             ipv6cp: true,
         }

@@ -89,18 +89,43 @@ end_reasons! {
     /// The client's name or password is wrong.
     AuthenticationFailed => "authentication_failed",
         "Name or password is wrong; correct the password on the client or the user on the server.";
-    /// The client does not encrypt, but has to.
+    /// The client knows CCP, but rejects MPPE.
     MppeRefusedByPeer => "mppe_refused_by_peer",
-        "The client does not encrypt; enable MPPE with 128 bits on the client, or make MPPE \
-         optional on the server.";
+        "The client refuses to encrypt; enable MPPE on the client, or make it optional on the \
+         server.";
+    /// The client does not know CCP at all.
+    MppeProtocolRejected => "mppe_protocol_rejected",
+        "The client has encryption switched off and rejects CCP; require or allow encryption on \
+         the client, or make MPPE optional on the server.";
+    /// The client asked for nothing in CCP, even after it was told what we have.
+    MppeNotOffered => "mppe_not_offered",
+        "The client negotiates compression but offers no encryption; enable MPPE on the client, \
+         or make it optional on the server.";
+    /// The client offers MPPE without any key length.
+    MppeNoStrength => "mppe_no_strength",
+        "The client offers MPPE but no key length; choose a key length on the client, or update \
+         it.";
+    /// The client has key lengths, but none that is allowed.
+    MppeStrengthNotAllowed => "mppe_strength_not_allowed",
+        "The client offers only key lengths that the server does not allow; choose a longer key \
+         on the client, or add its length to the server's MPPE strengths.";
+    /// The client insists on stateful mode.
+    MppeStatefulOnly => "mppe_stateful_only",
+        "The client insists on stateful MPPE; make it stateless on the client, or allow stateful \
+         MPPE on the server.";
+    /// The client offers MPPC, and no encryption.
+    MppeCompressionOnly => "mppe_compression_only",
+        "The client offers compression but no encryption; enable encryption on the client, or \
+         make it optional on the server.";
     /// The client insists on another kind of encryption.
     MppeNotAgreed => "mppe_not_agreed",
-        "The client wants another kind of encryption than 128-bit stateless MPPE; enable 128 bits \
-         on the client.";
+        "The client insists on a combination of MPPE options that the server does not have; set \
+         the client's encryption back to its defaults.";
     /// Encryption is required, but the authentication gave no keys.
     MppeKeysMissing => "mppe_keys_missing",
-        "Encryption is required but the authentication gave no keys; make the RADIUS server send \
-         the MS-MPPE keys, or make MPPE optional on the server.";
+        "Encryption is required but the login gave no keys, which only MS-CHAP and some kinds of \
+         EAP do; allow MS-CHAPv2 on the client, make the RADIUS server send the MS-MPPE keys, or \
+         make MPPE optional on the server.";
     /// The client ended encryption on a call that has to be encrypted.
     MppeClosedByPeer => "mppe_closed_by_peer",
         "The client ended encryption on a call that must be encrypted; see the client's log.";

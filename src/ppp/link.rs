@@ -12,16 +12,19 @@
 //!
 //! All but `AgreeIpv6` are said once in the life of a link, since a start key may be used only
 //! once. CCP may be negotiated anew until the first Configure-Ack of an address, because until then
-//! no frame can have been encrypted; LCP until the keys are armed. After that a renegotiation ends the link.
+//! no frame can have been encrypted; LCP until the keys are armed. After that a renegotiation ends
+//! the link.
 
 mod dispatch;
+mod encryption;
 mod held;
 mod ipcp;
 mod ipv6cp;
 mod network;
 mod teardown;
 
-pub use super::config::{AddressPolicy, LinkConfig, MppePolicy, NetworkGrant};
+pub use super::ccp::{Directions, ResetCounts};
+pub use super::config::{AddressPolicy, LinkConfig, MppePolicy, MppeRequirement, NetworkGrant};
 pub use super::end_reason::EndReason;
 pub use super::outbox::{Credentials, Output, PppFrame};
 pub use super::refusal::{Refusal, Refusals};
@@ -36,6 +39,7 @@ use super::lcp::Lcp;
 use super::outbox::Outbox;
 use super::timers::{RejectBudget, Timer, Timers};
 use crate::clock::Timestamp;
+use crate::wire::ccp::SupportedBits;
 use crate::wire::ipv6::InterfaceIdentifier;
 use arrayvec::ArrayVec;
 use network::Network;
@@ -93,6 +97,9 @@ pub enum Input<'a> {
     },
     /// The answer to `Output::AddressWished`: the client's address, which may be the one wished for.
     AddressDecided(Ipv4Addr),
+    /// The worker lost step with the client's stateful encryption (RFC 3078 §8): the client has to
+    /// flush its stream. Say it again for as long as it holds.
+    ResetWanted,
     /// Take the link down, and say why.
     Close(EndReason),
 }
@@ -118,8 +125,10 @@ pub struct Negotiated {
     pub peer_protocol_field_compression: bool,
     /// The peer reads frames without address and control fields.
     pub peer_address_control_field_compression: bool,
-    /// MPPE with 128 bits, stateless, is in force.
-    pub mppe: bool,
+    /// How each direction is encrypted; `None`: both are clear.
+    pub mppe: Option<Directions>,
+    /// How often stateful encryption lost step.
+    pub resets: ResetCounts,
     /// The addresses and servers that the client was granted.
     pub network: Option<NetworkGrant>,
     /// State of IPv6CP; Initial when there is none.
@@ -199,6 +208,7 @@ impl Link {
             }
             Input::Refused { message, retry } => self.refused(message, retry, now),
             Input::AddressDecided(address) => self.address_decided(address, now),
+            Input::ResetWanted => self.request_reset(now),
             Input::Close(reason) => self.end(reason, now),
         }
     }
@@ -213,6 +223,9 @@ impl Link {
         }
         if self.timers.take_due(Timer::Setup, now) {
             self.end(self.setup_timeout_reason(), now);
+        }
+        if self.timers.take_due(Timer::Encryption, now) {
+            self.encryption_not_asked_for(now);
         }
         if self.timers.take_due(Timer::Challenge, now) {
             self.repeat_challenge(now);
@@ -285,12 +298,25 @@ impl Link {
             peer_magic: peer.magic,
             peer_protocol_field_compression: peer.protocol_field_compression,
             peer_address_control_field_compression: peer.address_control_field_compression,
-            mppe: network.is_some_and(Network::is_encrypted),
+            mppe: network.and_then(Network::agreed),
+            resets: network.map_or_else(ResetCounts::default, |network| network.resets.counts()),
             network: network.map(Network::grant),
             ipv6cp: network.map_or(State::Initial, |network| network.ipv6.state()),
             interface_identifiers: network.and_then(|network| network.ipv6.identifiers()),
             peer_error: self.peer_error,
         }
+    }
+
+    /// Which MPPE bits the client offered or demanded last, whatever came of it.
+    #[must_use]
+    pub fn peer_mppe_offer(&self) -> Option<SupportedBits> {
+        self.network.as_ref().and_then(Network::peer_offer)
+    }
+
+    /// Why there will be no encryption, once that is certain; the call may go on without.
+    #[must_use]
+    pub fn mppe_refusal(&self) -> Option<EndReason> {
+        self.network.as_ref().and_then(Network::mppe_refusal)
     }
 
     fn lower_up(&mut self, now: Timestamp) {

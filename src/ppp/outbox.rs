@@ -77,6 +77,9 @@ pub enum Output {
     ArmUpstream(Suite),
     /// Install the keys for what is sent to the client, to be used in this way.
     ArmDownstream(Suite),
+    /// The client lost step with our stateful encryption: start RC4 afresh and mark the next frame
+    /// as flushed (RFC 3078 §8).
+    FlushDownstream,
     /// Forward what the client sends from its lease.
     ForwardUpstream,
     /// The client names this address. The answer is `Input::AddressDecided`.

@@ -40,8 +40,14 @@ counted_enum! {
         UnexpectedChap => "unexpected_chap",
         /// A decision on credentials that are not in question any more.
         UnexpectedDecision => "unexpected_decision",
-        /// CCP Reset-Request or Reset-Ack, without meaning in stateless mode.
+        /// A wish to flush a stream, or the answer to one, without meaning in stateless mode.
         ResetIgnored => "reset_ignored",
+        /// A Reset-Ack without its request.
+        UnexpectedResetAck => "unexpected_reset_ack",
+        /// A copy of a Reset-Request: acknowledged, but the stream was flushed a moment ago.
+        ResetRepeated => "reset_repeated",
+        /// A worker wanted a reset that is under way already.
+        ResetPending => "reset_pending",
         /// An Echo-Reply without its request.
         UnexpectedEchoReply => "unexpected_echo_reply",
         /// An Echo-Reply that carries our own magic number.

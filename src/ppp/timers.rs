@@ -11,6 +11,8 @@ pub enum Timer {
     Setup,
     /// The challenge is sent again.
     Challenge,
+    /// A client that may ask for encryption has had time to.
+    Encryption,
     /// The next Echo-Request.
     Echo,
     /// The peer's repeated Terminate-Requests have been acknowledged long enough.
@@ -18,7 +20,7 @@ pub enum Timer {
 }
 
 impl Timer {
-    const COUNT: usize = 4;
+    const COUNT: usize = 5;
 }
 
 /// One deadline for each [`Timer`].

@@ -234,6 +234,9 @@ impl Sessions {
                 ppp::Output::ArmDownstream(suite) => {
                     self.order(id, FlowCommand::ArmDownstream { flow, suite }, now);
                 }
+                ppp::Output::FlushDownstream => {
+                    self.order(id, FlowCommand::FlushDownstream { flow }, now);
+                }
                 ppp::Output::ForwardUpstream => {
                     if let Some(lease) = call.lease.as_ref().map(crate::aaa::Lease::address) {
                         self.order(id, FlowCommand::ForwardUpstream { flow, lease }, now);
@@ -280,7 +283,7 @@ impl Sessions {
             flow: call.flow,
             user: call.user.as_deref().unwrap_or_default().to_owned(),
             lease,
-            encrypted: call.link.negotiated().mppe,
+            mppe: call.link.negotiated().mppe,
             setup: now.since(call.created),
         };
         self.event(event);

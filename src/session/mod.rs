@@ -233,9 +233,25 @@ impl Sessions {
                     self.event(Event::DecryptionFailing { flow, peer_address });
                 }
             }
+            FlowReport::ResetWanted { flow } => self.reset_wanted(flow, now),
             FlowReport::CommandRefused { flow } => self.event(Event::CommandRefused { flow }),
         }
         self.settle(now);
+    }
+
+    /// The worker has lost step with a client's stateful encryption.
+    fn reset_wanted(&mut self, flow: FlowKey, now: Timestamp) {
+        let id = self.call_of(flow);
+        if let Some((id, call)) = id.and_then(|id| Some((id, self.calls.get_mut(id)?))) {
+            match call.state {
+                CallState::Negotiating | CallState::Network => {
+                    call.link.handle(crate::ppp::link::Input::ResetWanted, now);
+                    self.touched_calls.push_back(id);
+                }
+                // Nothing more is decrypted for a call that is being taken down.
+                CallState::Opening | CallState::Terminating | CallState::Closing => {}
+            }
+        }
     }
 
     /// A PPP control frame of a call, from its protocol field on.

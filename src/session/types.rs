@@ -111,8 +111,8 @@ pub enum Event {
         user: String,
         /// The address that was leased.
         lease: Ipv4Addr,
-        /// Whether MPPE is in force.
-        encrypted: bool,
+        /// How each direction is encrypted; `None`: both are clear.
+        mppe: Option<crate::ppp::link::Directions>,
         /// From Outgoing-Call-Request until now.
         setup: Duration,
     },

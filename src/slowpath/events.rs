@@ -80,11 +80,12 @@ fn log_call(event: &Event) {
             flow,
             user,
             lease,
-            encrypted,
+            mppe,
             setup,
         } => {
             let (call_id, setup_ms) = (flow.call_id.get(), setup.as_millis());
-            tracing::info!(call_id, user, %lease, encrypted, setup_ms, "network up");
+            let encryption = mppe.map_or_else(|| "none".to_owned(), |agreed| agreed.to_string());
+            tracing::info!(call_id, user, %lease, encryption, setup_ms, "network up");
         }
         Event::DecryptionFailing { flow, peer_address } => {
             tracing::warn!(

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use crate::aaa::{LocalUser, LocalUsers, NameServers, PoolConfig, Pools};
-use crate::config::{self, Config, Ipv6cpPolicy, MppePolicy, MssClamp};
+use crate::config::{self, Config, Ipv6cpPolicy, MssClamp};
 use crate::dataplane::{self, PuntLimits, WorkerConfig};
 use crate::flow::{Encryption, FlowPolicy};
-use crate::ppp::link::{AddressPolicy, LinkConfig};
+use crate::ppp::link::{AddressPolicy, LinkConfig, MppeRequirement};
 use crate::pptp::ControlConfig;
 use crate::session::admission::AdmissionLimits;
 use crate::session::{Capacity, SessionConfig};
@@ -66,11 +66,7 @@ fn link_config(config: &Config) -> LinkConfig {
         echo_failures_max: ppp.lcp_echo_failures_max,
         chap_name: config.challenge_name().to_owned(),
         retries_max: ppp.authentication.retries_max,
-        mppe: match ppp.mppe.policy {
-            MppePolicy::Required => crate::ppp::link::MppePolicy::Required,
-            MppePolicy::Optional => crate::ppp::link::MppePolicy::Optional,
-            MppePolicy::Off => crate::ppp::link::MppePolicy::Off,
-        },
+        mppe: ppp.mppe,
         address: match ppp.ipcp.address {
             config::AddressPolicy::Assign => AddressPolicy::Assign,
             config::AddressPolicy::Keep => AddressPolicy::Keep,
@@ -91,10 +87,10 @@ fn name_servers(config: &Config) -> NameServers {
 /// What the data plane enforces for every call.
 pub(super) fn flow_policy(config: &Config) -> FlowPolicy {
     FlowPolicy {
-        encryption: match config.ppp.mppe.policy {
-            MppePolicy::Required => Encryption::Required,
-            MppePolicy::Optional => Encryption::Optional,
-            MppePolicy::Off => Encryption::Off,
+        encryption: match config.ppp.mppe.requirement {
+            MppeRequirement::Required => Encryption::Required,
+            MppeRequirement::Optional | MppeRequirement::Passive => Encryption::Optional,
+            MppeRequirement::Off => Encryption::Off,
         },
         client_to_client: config.forwarding.client_to_client,
         mss_max: match config.forwarding.mss_clamp {

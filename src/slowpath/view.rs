@@ -78,7 +78,7 @@ impl ServerView<'_> {
             local_interface_identifier: identifiers.map(|(local, _)| local.to_string()),
             peer_interface_identifier: identifiers.map(|(_, peer)| peer.to_string()),
             state: call.state.name().to_owned(),
-            encryption: encryption(&call.negotiated).to_owned(),
+            encryption: encryption(call.negotiated.mppe),
             since_s: self.now.since(call.created).as_secs(),
             upstream_frames: totals.upstream_packets,
             upstream_bytes: totals.upstream_bytes,
@@ -104,6 +104,7 @@ impl ServerView<'_> {
             frames,
         };
         let peer = call.connection.as_ref();
+        let resets = call.negotiated.resets;
         SessionDetail {
             row: self.row(call),
             peer_host_name: peer.map(|peer| peer.host_name.clone()).unwrap_or_default(),
@@ -115,6 +116,8 @@ impl ServerView<'_> {
             counters: vec![
                 counter("upstream_lost_frames", totals.upstream_lost),
                 counter("silent_ms", silent_ms),
+                counter("upstream_mppe_resets", resets.requests_sent.into()),
+                counter("downstream_mppe_resets", resets.requests_received.into()),
             ],
             drops: vec![
                 drop("upstream", totals.upstream_drops),
@@ -288,12 +291,9 @@ fn count(number: usize) -> u32 {
     u32::try_from(number).unwrap_or(u32::MAX)
 }
 
-const fn encryption(negotiated: &Negotiated) -> &'static str {
-    if negotiated.mppe {
-        "mppe-128-stateless"
-    } else {
-        "none"
-    }
+/// What is encrypted with, by one side or by both.
+fn encryption(agreed: Option<impl ToString>) -> String {
+    agreed.map_or_else(|| "none".to_owned(), |agreed| agreed.to_string())
 }
 
 fn negotiated(link: &Negotiated) -> Vec<NegotiatedOption> {
@@ -319,8 +319,8 @@ fn negotiated(link: &Negotiated) -> Vec<NegotiatedOption> {
         option(
             "ccp",
             "MPPE",
-            encryption(link).to_owned(),
-            encryption(link).to_owned(),
+            encryption(link.mppe.map(|agreed| agreed.downstream)),
+            encryption(link.mppe.map(|agreed| agreed.upstream)),
         ),
     ];
     if let Some(network) = link.network {

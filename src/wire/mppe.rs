@@ -105,6 +105,13 @@ impl CoherencyCount {
         self.0
     }
 
+    /// Whether a stateful sender changes the key for this frame: the count's low byte is 0xff
+    /// (RFC 3078 §7.2).
+    #[must_use]
+    pub const fn is_flag(self) -> bool {
+        self.0 & 0xff == 0xff
+    }
+
     /// How many frames after `earlier` this one is if it is after it: 0 to 4095.
     #[must_use]
     pub const fn since(self, earlier: Self) -> u16 {
@@ -137,6 +144,16 @@ impl Header {
             compressed: false,
             encrypted: true,
             coherency_count,
+        }
+    }
+
+    /// The header of an encrypted stateful frame: bit D, and bit A if RC4 starts afresh with it
+    /// (RFC 3078 §3.1).
+    #[must_use]
+    pub const fn stateful(coherency_count: CoherencyCount, flushed: bool) -> Self {
+        Self {
+            flushed,
+            ..Self::stateless(coherency_count)
         }
     }
 
@@ -225,5 +242,18 @@ mod tests {
         assert_eq!(first.since(last), 1);
         assert_eq!(last.since(first), 4095);
         assert_eq!(last.since(last), 0);
+    }
+
+    #[test]
+    fn s7_2_every_256th_frame_is_a_flag_frame() {
+        let flags: Vec<u16> = (0..4096)
+            .filter(|count| CoherencyCount::new(*count).is_flag())
+            .collect();
+        assert_eq!(flags.len(), 16);
+        assert_eq!(flags[..3], [0x0ff, 0x1ff, 0x2ff]);
+        let header = Header::stateful(CoherencyCount::new(0x2ff), true);
+        assert_eq!(header.to_bytes(), [0x92, 0xff]);
+        let header = Header::stateful(CoherencyCount::new(0x300), false);
+        assert_eq!(header.to_bytes(), [0x13, 0x00]);
     }
 }

@@ -71,7 +71,7 @@ fn data_right_behind_the_acks_of_ccp_and_ipcp_is_not_lost() {
     });
     lab.settle();
     assert_eq!(lab.sent(ACCESS).len(), 1);
-    client.arm();
+    client.arm(Suite::STATELESS_128);
     // The client's own Ack and its first data in one burst, before the slow path has seen the Ack.
     let packet = udp(client.lease, HOST, 100);
     let ack = client.ppp(&CONFIGURE_ACK);

@@ -7,10 +7,9 @@ use pns::dataplane::memory_port::MemoryFrame;
 use pns::flow::FlowKey;
 use pns::mppe::catch_up::Budget;
 use pns::mppe::decrypt::{DecryptState, DecryptWorker};
-use pns::mppe::encrypt::EncryptState;
-use pns::mppe::keys::{Mode, StartKeys, Strength};
+use pns::mppe::encrypt::{EncryptState, EncryptWorker};
+use pns::mppe::keys::{StartKeys, Suite};
 use pns::mppe::plausible::Agreed;
-use pns::mppe::rc4::Rc4;
 use pns::mppe::skipped::KeyId;
 use pns::wire::call_id::CallId;
 use pns::wire::ethernet::ether_type;
@@ -37,7 +36,7 @@ pub(crate) struct Client {
     encrypt: Option<EncryptState>,
     decrypt: Option<DecryptState>,
     decrypt_worker: DecryptWorker,
-    rc4: Rc4,
+    encrypt_worker: EncryptWorker,
 }
 
 /// What a client has received.
@@ -64,8 +63,9 @@ impl Client {
             seed: last,
             encrypt: None,
             decrypt: None,
-            decrypt_worker: DecryptWorker::new(4, Budget::new(1 << 16, 1 << 16, Timestamp::ZERO)),
-            rc4: Rc4::unkeyed(),
+            decrypt_worker: DecryptWorker::new(4, Budget::new(1 << 16, 1 << 16, Timestamp::ZERO))
+                .with_streams(1),
+            encrypt_worker: EncryptWorker::new(1),
         }
     }
 
@@ -74,9 +74,9 @@ impl Client {
     }
 
     /// Starts to encrypt, and to expect it.
-    pub(crate) fn arm(&mut self) {
+    pub(crate) fn arm(&mut self, suite: Suite) {
         let keys = self.start_keys();
-        let (strength, mode) = (Strength::Bits128, Mode::Stateless);
+        let Suite { strength, mode } = suite;
         self.encrypt = Some(EncryptState::new_for_client(keys.upstream, strength, mode));
         let id = KeyId::new(std::num::NonZeroU64::MIN);
         let budget = Budget::new(1 << 16, 1 << 16, Timestamp::ZERO);
@@ -95,6 +95,11 @@ impl Client {
     pub(crate) fn outer(&self, gre: &[u8]) -> Vec<u8> {
         let packet = packets::ip(protocol::GRE, self.address, LOCAL, gre);
         packets::frame(ACCESS_MAC, mac_of(self.address), ether_type::IPV4, &packet)
+    }
+
+    /// Starts RC4 afresh with the next frame.
+    pub(crate) fn flush(&mut self) {
+        self.encrypt.as_mut().expect("armed").flush();
     }
 
     /// A frame around PPP bytes with any sequence number.
@@ -125,7 +130,9 @@ impl Client {
     pub(crate) fn wrap_inside(&mut self, mut inside: Vec<u8>) -> Vec<u8> {
         let mut ppp = vec![0xff, 0x03];
         if let Some(encrypt) = &mut self.encrypt {
-            let header = encrypt.encrypt(&mut inside, &mut self.rc4).unwrap();
+            let header = encrypt
+                .encrypt(&mut inside, &mut self.encrypt_worker)
+                .unwrap();
             ppp.extend_from_slice(&[0x00, 0xfd]);
             ppp.extend_from_slice(&header.to_bytes());
         }

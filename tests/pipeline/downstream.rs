@@ -337,7 +337,7 @@ fn nothing_is_sent_before_it_can_be_encrypted() {
         suite: Suite::STATELESS_128,
     });
     lab.settle();
-    client.arm();
+    client.arm(Suite::STATELESS_128);
     lab.push_from_network(&packet);
     lab.settle();
     let sent = lab.sent(ACCESS);

@@ -199,7 +199,7 @@ fn s4_4_sequence_numbers_start_anywhere_and_wrap() {
             lease: client.lease,
         });
         lab.settle();
-        client.arm();
+        client.arm(Suite::STATELESS_128);
         for _ in 0..12 {
             let packet = udp(client.lease, HOST, 20);
             client.send(&mut lab, &packet);

@@ -307,21 +307,26 @@ impl Lab {
 
     /// A call that forwards both ways, encrypted if `policy` requires it.
     pub(crate) fn dial(&mut self, call_id: u16, last: u8, policy: FlowPolicy) -> Client {
+        self.dial_with(call_id, last, policy, Suite::STATELESS_128)
+    }
+
+    /// A call with another kind of MPPE.
+    pub(crate) fn dial_with(
+        &mut self,
+        call_id: u16,
+        last: u8,
+        policy: FlowPolicy,
+        suite: Suite,
+    ) -> Client {
         let mut client = self.open(call_id, last);
         client.greet(self);
         let encrypted = policy.encryption == Encryption::Required;
         self.authorise(&mut client, policy);
         let flow = client.key;
         if encrypted {
-            self.command(FlowCommand::ArmUpstream {
-                flow,
-                suite: Suite::STATELESS_128,
-            });
-            self.command(FlowCommand::ArmDownstream {
-                flow,
-                suite: Suite::STATELESS_128,
-            });
-            client.arm();
+            self.command(FlowCommand::ArmUpstream { flow, suite });
+            self.command(FlowCommand::ArmDownstream { flow, suite });
+            client.arm(suite);
         }
         self.directory.set(client.lease, flow);
         self.command(FlowCommand::ForwardUpstream {

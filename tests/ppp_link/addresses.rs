@@ -169,7 +169,7 @@ fn w11_ipv6_waits_for_encryption_and_costs_ipv4_nothing() {
 #[test]
 fn ipv6_goes_on_in_the_clear_when_the_client_does_not_encrypt() {
     let config = LinkConfig {
-        mppe: MppePolicy::Optional,
+        mppe: MppePolicy::OPTIONAL,
         ..LinkConfig::default()
     };
     let (mut server, heard) = granted(config);
@@ -181,6 +181,72 @@ fn ipv6_goes_on_in_the_clear_when_the_client_does_not_encrypt() {
         names.ends_with(&["AgreeIpv6".into(), "IPV6CP Ack".into()]),
         "{names:?}"
     );
+}
+
+fn passive() -> LinkConfig {
+    LinkConfig {
+        mppe: MppePolicy::PASSIVE,
+        ..LinkConfig::default()
+    }
+}
+
+#[test]
+fn w11_who_asks_for_ipv6_first_may_still_ask_for_encryption() {
+    let (mut server, heard) = granted(passive());
+    assert_eq!(names(&heard), ["Success"]);
+    assert_eq!(server.packet(Protocol::IPV6CP, 1, 5, IDENTIFIER), []);
+    let heard = server.packet(Protocol::CCP, 1, 1, CCP_128);
+    let heard = server.packet(
+        Protocol::CCP,
+        2,
+        find(&heard, Protocol::CCP, 1).identifier,
+        CCP_128,
+    );
+    let after = [
+        "ArmDownstream",
+        "IPCP Request",
+        "IPV6CP Request",
+        "AgreeIpv6",
+        "IPV6CP Ack",
+    ];
+    assert_eq!(names(&heard), after);
+}
+
+#[test]
+fn ipv6_comes_with_the_address_of_who_does_not_ask_for_encryption() {
+    let (mut server, _) = granted(passive());
+    assert_eq!(server.packet(Protocol::IPV6CP, 1, 5, IDENTIFIER), []);
+    let heard = ask(&mut server, 7, LEASE);
+    assert_eq!(
+        names(&heard),
+        [
+            "IPCP Request",
+            "IPV6CP Request",
+            "AgreeIpv6",
+            "IPV6CP Ack",
+            "ForwardUpstream",
+            "IPCP Ack"
+        ]
+    );
+}
+
+#[test]
+fn what_is_asked_while_encryption_comes_late_is_answered_after_it() {
+    let (mut server, _) = granted(passive());
+    ask(&mut server, 7, LEASE);
+    let heard = server.packet(Protocol::CCP, 1, 1, CCP_128);
+    assert_eq!(server.packet(Protocol::IPV6CP, 1, 5, IDENTIFIER), []);
+    assert_eq!(ask(&mut server, 8, LEASE), []);
+    let ours = find(&heard, Protocol::CCP, 1);
+    let heard = server.packet(Protocol::CCP, 2, ours.identifier, CCP_128);
+    let after = [
+        "ArmDownstream",
+        "IPCP Ack",
+        "IPV6CP Request",
+        "AgreeIpv6",
+        "IPV6CP Ack",
+    ];
+    assert_eq!(names(&heard), after);
 }
 
 #[test]

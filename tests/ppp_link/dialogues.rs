@@ -120,7 +120,7 @@ pub(crate) fn up(config: LinkConfig) -> Server {
 fn pppd_dials_in_and_hangs_up() {
     let mut server = up(LinkConfig::default());
     let agreed = server.link.negotiated();
-    assert!(agreed.mppe && agreed.peer_protocol_field_compression);
+    assert!(agreed.mppe.is_some() && agreed.peer_protocol_field_compression);
     assert_eq!((agreed.local_mru, agreed.peer_magic), (1400, 0x8b7e_5b84));
     assert_eq!(agreed.network, Some(GRANT));
     // Twice, as pppd does, and once more after the end.

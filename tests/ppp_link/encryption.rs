@@ -4,6 +4,7 @@ use crate::dialogues::{CCP_128, address, find, granted};
 use crate::server::{GRANT, LEASE, PROOF, Server, names, packets};
 use pns::mppe::keys::Suite;
 use pns::ppp::link::{EndReason, Input, LinkConfig, MppePolicy, Output, Refusal};
+use pns::wire::ccp::SupportedBits;
 use pns::wire::ppp::Protocol;
 
 const BITS: [u32; 6] = [0x0100_0000, 0x80, 0x40, 0x20, 0x10, 0x01];
@@ -21,7 +22,7 @@ fn mppe(bits: u32) -> Vec<u8> {
 
 #[test]
 fn every_subset_of_bits_is_narrowed_to_one() {
-    for policy in [MppePolicy::Required, MppePolicy::Optional] {
+    for policy in [MppePolicy::REQUIRED, MppePolicy::OPTIONAL] {
         for subset in 0..64_u32 {
             let bits = BITS
                 .iter()
@@ -41,27 +42,40 @@ fn every_subset_of_bits_is_narrowed_to_one() {
             }
             let heard = server.packet(Protocol::CCP, 2, ours.identifier, CCP_128);
             assert_eq!(names(&heard), ["ArmDownstream", "IPCP Request"]);
-            assert!(server.link.negotiated().mppe);
+            assert!(server.link.negotiated().mppe.is_some());
         }
     }
 }
 
 #[test]
-fn l7_a_client_that_insists_ends_within_ten_rounds() {
-    for bits in [0, 0x20, 0x0100_0020, 0x40, 0x0100_00e1] {
-        let (mut server, _) = granted(config(MppePolicy::Required));
-        let rounds = (0..10).take_while(|&identifier| {
-            server.packet(Protocol::CCP, 1, identifier, &mppe(bits));
-            server.link.end_reason().is_none()
-        });
-        assert_eq!(rounds.count(), 5, "{bits:#x}");
-        assert_eq!(server.link.end_reason(), Some(EndReason::MppeNotAgreed));
+fn l7_a_client_that_insists_is_rejected_and_ends_within_ten_rounds() {
+    for (bits, reason) in [
+        (0, EndReason::MppeNoStrength),
+        (0x0100_0000, EndReason::MppeNoStrength),
+        (0x0100_0001, EndReason::MppeCompressionOnly),
+        (0x20, EndReason::MppeStrengthNotAllowed),
+        (0x0100_0020, EndReason::MppeStrengthNotAllowed),
+        (0x40, EndReason::MppeStatefulOnly),
+        (0x0100_00e1, EndReason::MppeNotAgreed),
+    ] {
+        let (mut server, _) = granted(config(MppePolicy::REQUIRED));
+        for identifier in 0..5 {
+            let heard = server.packet(Protocol::CCP, 1, identifier, &mppe(bits));
+            assert_eq!(names(&heard), ["CCP Nak"], "{bits:#x}");
+        }
+        let heard = server.packet(Protocol::CCP, 1, 5, &mppe(bits));
+        assert_eq!(names(&heard), ["CCP Reject", "LCP TerminateRequest"]);
+        assert_eq!(packets(&heard)[0].data, mppe(bits), "the option as it came");
+        assert_eq!(packets(&heard)[1].data, reason.name().as_bytes());
+        assert_eq!(server.link.end_reason(), Some(reason));
+        assert_eq!(server.link.peer_mppe_offer(), Some(SupportedBits(bits)));
 
-        let (mut server, _) = granted(config(MppePolicy::Optional));
+        let (mut server, _) = granted(config(MppePolicy::OPTIONAL));
         for identifier in 0..6 {
             server.packet(Protocol::CCP, 1, identifier, &mppe(bits));
         }
         assert_eq!(server.link.end_reason(), None);
+        assert_eq!(server.link.mppe_refusal(), Some(reason));
         clear_network(&mut server);
     }
 }
@@ -70,7 +84,7 @@ fn l7_a_client_that_insists_ends_within_ten_rounds() {
 fn clear_network(server: &mut Server) {
     let heard = server.packet(Protocol::IPCP, 1, 1, &address(LEASE.octets()));
     assert_eq!(names(&heard), ["ForwardUpstream", "IPCP Ack"]);
-    assert!(!server.link.negotiated().mppe);
+    assert!(server.link.negotiated().mppe.is_none());
     assert!(
         !server
             .promises
@@ -81,7 +95,7 @@ fn clear_network(server: &mut Server) {
 #[test]
 fn a_client_without_mppe_as_recorded() {
     // It sends an empty request and rejects our option.
-    let (mut server, heard) = granted(config(MppePolicy::Required));
+    let (mut server, heard) = granted(config(MppePolicy::REQUIRED));
     let ours = find(&heard, Protocol::CCP, 1);
     let heard = server.packet(Protocol::CCP, 1, 1, &[]);
     assert_eq!(packets(&heard)[0].data, CCP_128, "a hint");
@@ -94,12 +108,12 @@ fn a_client_without_mppe_as_recorded() {
     assert_eq!(names(&heard), ["LCP TerminateRequest"]);
     assert_eq!(server.link.end_reason(), Some(EndReason::MppeRefusedByPeer));
     // Or it does not take the hint.
-    let (mut server, _) = granted(config(MppePolicy::Required));
+    let (mut server, _) = granted(config(MppePolicy::REQUIRED));
     server.packet(Protocol::CCP, 1, 1, &[]);
     server.packet(Protocol::CCP, 1, 2, &[]);
-    assert_eq!(server.link.end_reason(), Some(EndReason::MppeRefusedByPeer));
+    assert_eq!(server.link.end_reason(), Some(EndReason::MppeNotOffered));
     // Or it insists by Nak on something else.
-    let (mut server, heard) = granted(config(MppePolicy::Required));
+    let (mut server, heard) = granted(config(MppePolicy::REQUIRED));
     let mut identifier = find(&heard, Protocol::CCP, 1).identifier;
     for _ in 0..4 {
         let heard = server.packet(Protocol::CCP, 3, identifier, &mppe(0x20));
@@ -108,7 +122,9 @@ fn a_client_without_mppe_as_recorded() {
         identifier = again.identifier;
     }
     server.packet(Protocol::CCP, 3, identifier, &mppe(0x20));
-    assert_eq!(server.link.end_reason(), Some(EndReason::MppeNotAgreed));
+    let expected = Some(EndReason::MppeStrengthNotAllowed);
+    assert_eq!(server.link.end_reason(), expected);
+    assert_eq!(server.link.peer_mppe_offer(), Some(SupportedBits(0x20)));
 }
 
 #[test]
@@ -140,7 +156,7 @@ fn optional_encryption_is_given_up_by_each_kind_of_refusal() {
         let long = std::time::Duration::from_secs(120);
         let config = LinkConfig {
             setup_timeout: long,
-            ..config(MppePolicy::Optional)
+            ..config(MppePolicy::OPTIONAL)
         };
         let (mut server, heard) = granted(config);
         let ours = find(&heard, Protocol::CCP, 1);
@@ -155,22 +171,22 @@ fn optional_encryption_is_given_up_by_each_kind_of_refusal() {
 
 #[test]
 fn there_is_no_way_back_to_the_clear_after_an_ack() {
-    let (mut server, heard) = granted(config(MppePolicy::Optional));
+    let (mut server, heard) = granted(config(MppePolicy::OPTIONAL));
     let ours = find(&heard, Protocol::CCP, 1);
     assert_eq!(
         names(&server.packet(Protocol::CCP, 1, 1, CCP_128)),
         ["ArmUpstream", "CCP Ack"]
     );
     server.packet(Protocol::CCP, 4, ours.identifier, CCP_128);
-    assert_eq!(server.link.end_reason(), Some(EndReason::MppeNotAgreed));
+    assert_eq!(server.link.end_reason(), Some(EndReason::MppeRefusedByPeer));
 }
 
 #[test]
 fn without_keys_or_wish_there_is_no_ccp() {
     for (policy, keys) in [
-        (MppePolicy::Off, true),
-        (MppePolicy::Off, false),
-        (MppePolicy::Optional, false),
+        (MppePolicy::OFF, true),
+        (MppePolicy::OFF, false),
+        (MppePolicy::OPTIONAL, false),
     ] {
         let (mut server, challenge) = crate::dialogues::authenticating(config(policy));
         server.input(Input::Frame(&crate::dialogues::response(challenge)));
@@ -186,7 +202,7 @@ fn without_keys_or_wish_there_is_no_ccp() {
         );
         clear_network(&mut server);
     }
-    let (mut server, challenge) = crate::dialogues::authenticating(config(MppePolicy::Required));
+    let (mut server, challenge) = crate::dialogues::authenticating(config(MppePolicy::REQUIRED));
     server.input(Input::Frame(&crate::dialogues::response(challenge)));
     server.input(Input::Granted {
         success_message: PROOF,
@@ -198,7 +214,7 @@ fn without_keys_or_wish_there_is_no_ccp() {
 
 #[test]
 fn other_compressors_are_rejected_first() {
-    let (mut server, _) = granted(config(MppePolicy::Required));
+    let (mut server, _) = granted(config(MppePolicy::REQUIRED));
     let offer = [&mppe(0x0100_00e0)[..], &[26, 4, 0x78, 0], &[21, 3, 0x2f]].concat();
     let heard = server.packet(Protocol::CCP, 1, 1, &offer);
     assert_eq!(find(&heard, Protocol::CCP, 4).data, offer[6..]);
@@ -215,7 +231,7 @@ fn other_compressors_are_rejected_first() {
 
 #[test]
 fn g9_resets_mean_nothing_without_state() {
-    let mut server = crate::dialogues::up(config(MppePolicy::Required));
+    let mut server = crate::dialogues::up(config(MppePolicy::REQUIRED));
     assert_eq!(server.packet(Protocol::CCP, 14, 1, &[]), []);
     assert_eq!(server.packet(Protocol::CCP, 15, 1, &[]), []);
     assert_eq!(server.link.refusals().get(Refusal::ResetIgnored), 2);
@@ -228,7 +244,7 @@ fn g9_resets_mean_nothing_without_state() {
 #[test]
 fn an_mppe_option_of_another_length_is_answered_by_the_right_one() {
     for length in (0..20).filter(|&length| length != 4) {
-        let (mut server, _) = granted(config(MppePolicy::Required));
+        let (mut server, _) = granted(config(MppePolicy::REQUIRED));
         let option = [vec![18, length + 2], vec![1; usize::from(length)]].concat();
         let heard = server.packet(Protocol::CCP, 1, 1, &option);
         assert_eq!(find(&heard, Protocol::CCP, 3).data, CCP_128);

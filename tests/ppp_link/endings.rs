@@ -215,7 +215,7 @@ fn the_client_refuses_a_protocol() {
     for (rejected, reason) in [
         (Protocol::LCP, Some(EndReason::ProtocolFailure)),
         (Protocol::CHAP, Some(EndReason::AuthenticationNotAgreed)),
-        (Protocol::CCP, Some(EndReason::MppeRefusedByPeer)),
+        (Protocol::CCP, Some(EndReason::MppeProtocolRejected)),
         (Protocol::IPCP, Some(EndReason::NetworkRefusedByPeer)),
         (Protocol::IPV6CP, None),
     ] {
@@ -239,7 +239,7 @@ fn the_client_refuses_a_protocol() {
 #[test]
 fn an_endless_renegotiation_ends() {
     let mut server = up(LinkConfig {
-        mppe: MppePolicy::Required,
+        mppe: MppePolicy::REQUIRED,
         ..LinkConfig::default()
     });
     for round in 0..40 {

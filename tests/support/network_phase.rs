@@ -9,7 +9,7 @@ use pns::wire::ppp::{Protocol, code};
 /// The configuration of [`network_phase`].
 pub(crate) fn config() -> LinkConfig {
     LinkConfig {
-        mppe: MppePolicy::Off,
+        mppe: MppePolicy::OFF,
         ..LinkConfig::default()
     }
 }

@@ -9,9 +9,8 @@ use std::time::Duration;
 use pns::clock::Timestamp;
 use pns::mppe::catch_up::Budget;
 use pns::mppe::decrypt::{DecryptRefusal, DecryptState, DecryptWorker};
-use pns::mppe::encrypt::EncryptState;
+use pns::mppe::encrypt::{EncryptState, EncryptWorker};
 use pns::mppe::keys::{Mode, Strength};
-use pns::mppe::rc4::Rc4;
 use pns::mppe::skipped::KeyId;
 use pns::session::ConnectionId;
 use pns::wire::ipv4::Header;
@@ -68,6 +67,7 @@ pub(crate) struct Client {
     pub(crate) dead: bool,
     decrypt: Option<DecryptState>,
     worker: DecryptWorker,
+    encrypt_worker: EncryptWorker,
     newest: Option<u32>,
     acknowledge_at: Option<Timestamp>,
     stalled: Option<(Timestamp, Vec<Vec<u8>>)>,
@@ -77,7 +77,8 @@ pub(crate) struct Client {
 
 impl Client {
     pub(crate) fn new(address: Ipv4Addr, call_id: u16) -> Self {
-        let worker = DecryptWorker::new(64, Budget::new(16_384, 65_536, Timestamp::ZERO));
+        let worker =
+            DecryptWorker::new(64, Budget::new(16_384, 65_536, Timestamp::ZERO)).with_streams(1);
         Self {
             address,
             ppp: PppClient::new("alice", "wonderland-7"),
@@ -96,6 +97,7 @@ impl Client {
             dead: false,
             decrypt: None,
             worker,
+            encrypt_worker: EncryptWorker::new(1),
             newest: None,
             acknowledge_at: None,
             stalled: None,
@@ -224,7 +226,7 @@ impl Client {
         inner.extend(packet);
         let encrypt = self.encrypt.as_mut().expect("armed");
         let header = encrypt
-            .encrypt(&mut inner, &mut Rc4::unkeyed())
+            .encrypt(&mut inner, &mut self.encrypt_worker)
             .expect("armed");
         let mut frame = vec![0xff, 0x03, 0x00, 0xfd];
         frame.extend(header.to_bytes());

@@ -7,7 +7,7 @@ use pns::clock::Timestamp;
 use pns::dataplane::batch::BURST;
 use pns::mppe::catch_up::Budget;
 use pns::mppe::decrypt::{DecryptJob, DecryptState, DecryptStates, DecryptWorker, decrypt_batch};
-use pns::mppe::encrypt::{EncryptJob, EncryptState, EncryptStates, encrypt_batch};
+use pns::mppe::encrypt::{EncryptJob, EncryptState, EncryptStates, EncryptWorker, encrypt_batch};
 use pns::mppe::keys::{DownstreamKey, Mode, Strength, UpstreamKey};
 use pns::mppe::skipped::KeyId;
 use pns::wire::mppe::HEADER_LENGTH;
@@ -29,9 +29,23 @@ pub(super) struct Encrypt {
     peer: Vec<Peer>,
 }
 
-struct Senders(Vec<EncryptState>);
+struct States(Vec<EncryptState>);
 
-impl EncryptStates for Senders {
+struct Senders {
+    states: States,
+    worker: EncryptWorker,
+}
+
+impl Senders {
+    fn new(states: impl Iterator<Item = EncryptState>) -> Self {
+        Self {
+            states: States(states.collect()),
+            worker: EncryptWorker::new(0),
+        }
+    }
+}
+
+impl EncryptStates for States {
     fn encrypt_state(&mut self, flow: u32) -> Option<&mut EncryptState> {
         self.0.get_mut(flow as usize)
     }
@@ -44,7 +58,7 @@ impl Direction for Encrypt {
             EncryptState::new(key, Strength::Bits128, Mode::Stateless)
         };
         Self {
-            ours: Senders((0..flows).map(state).collect()),
+            ours: Senders::new((0..flows).map(state)),
             peer: peers(flows),
         }
     }
@@ -94,7 +108,7 @@ impl Direction for Decrypt {
             DecryptState::new(key, strength, mode, id, 0, BUDGET)
         };
         Self {
-            clients: Senders((0..flows).map(client).collect()),
+            clients: Senders::new((0..flows).map(client)),
             ours: Receivers((0..flows).map(server).collect()),
             worker: DecryptWorker::new(256, BUDGET),
             peer: peers(flows),
@@ -149,7 +163,7 @@ fn encrypt_all(senders: &mut Senders, sample: &mut Sample) -> bool {
             headers.push(header);
             jobs.push(EncryptJob::new(*flow, frame));
         }
-        encrypt_batch(senders, &mut jobs);
+        encrypt_batch(&mut senders.states, &mut jobs, &mut senders.worker);
         for (place, job) in headers.into_iter().zip(&jobs) {
             match job.header {
                 Some(header) => place.copy_from_slice(&header.to_bytes()),

@@ -6,9 +6,8 @@ use pns::clock::Timestamp;
 use pns::flow::{FlowKey, OpenCall};
 use pns::mppe::catch_up::Budget;
 use pns::mppe::decrypt::{DecryptState, DecryptWorker};
-use pns::mppe::encrypt::EncryptState;
+use pns::mppe::encrypt::{EncryptState, EncryptWorker};
 use pns::mppe::keys::{Mode, StartKeys, Strength};
-use pns::mppe::rc4::Rc4;
 use pns::mppe::skipped::KeyId;
 use pns::wire::call_id::CallId;
 use pns::wire::ipv4::protocol;
@@ -21,14 +20,14 @@ const BUDGET: Budget = Budget::new(0, 0, Timestamp::ZERO);
 
 /// What clients share.
 pub(super) struct Ciphers {
-    rc4: Rc4,
+    encrypt: EncryptWorker,
     decrypt: DecryptWorker,
 }
 
 impl Ciphers {
     pub(super) fn new() -> Self {
         Self {
-            rc4: Rc4::unkeyed(),
+            encrypt: EncryptWorker::new(0),
             decrypt: DecryptWorker::new(1, BUDGET),
         }
     }
@@ -94,7 +93,7 @@ impl Client {
         inside.extend_from_slice(packet);
         let mut ppp = vec![0xff, 0x03];
         if let Some(keys) = &mut self.keys {
-            let header = keys.encrypt.encrypt(&mut inside, &mut ciphers.rc4)?;
+            let header = keys.encrypt.encrypt(&mut inside, &mut ciphers.encrypt)?;
             ppp.extend_from_slice(&[0x00, 0xfd]);
             ppp.extend_from_slice(&header.to_bytes());
         }

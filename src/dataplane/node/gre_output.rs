@@ -75,7 +75,7 @@ pub(in crate::dataplane) fn run<P: PortIo>(
     };
     let payload = Payload::of(&packet.meta);
     let (next_hop, octets) = (packet.meta.next_hop, packet.meta.ip.total_length);
-    match encapsulate(
+    let sent = match encapsulate(
         &mut packet.frame,
         flow,
         payload,
@@ -85,9 +85,16 @@ pub(in crate::dataplane) fn run<P: PortIo>(
     ) {
         Ok(port) => {
             let bill = Bill::packet(packet.meta.flow, Direction::Downstream, octets);
-            ports.transmit(port, packet.frame, bill);
+            ports.transmit(port, packet.frame, bill)
         }
-        Err(reason) => exits.refuse(&packet.meta, reason),
+        Err(reason) => {
+            exits.refuse(&packet.meta, reason);
+            false
+        }
+    };
+    // What was encrypted and is not sent is a frame lost for the client.
+    if !sent && let Some(encrypt) = &mut flow.encrypt {
+        encrypt.flush();
     }
 }
 

@@ -7,12 +7,23 @@ use crate::clock::Timestamp;
 use crate::dataplane::batch::{BURST, Batch, Cipher, Packet, Verdict};
 use crate::dataplane::drop_reason::DropReason;
 use crate::dataplane::exits::Exits;
+use crate::dataplane::flow::Flow;
 use crate::dataplane::flow_table::FlowTable;
 use crate::dataplane::frame::Frame;
+use crate::dataplane::policer::Rate;
 use crate::flow::FlowReport;
 use crate::mppe::decrypt::{DecryptJob, DecryptRefusal, DecryptWorker, decrypt_batch};
+use crate::mppe::keys::Mode;
 use crate::wire::mppe::HEADER_LENGTH;
 use crate::wire::ppp::Protocol;
+
+/// With wrong keys all stateful frames but the fresh starts are only out of step, so of those it takes
+/// no more than this in a row to say that the keys are wrong.
+const FRESH_STARTS_FAILING: u32 = 4;
+/// A stranger who can guess much makes us ask for fresh starts that nobody needs, and each costs a
+/// real client something. So a flow asks at most so often.
+const RESETS_PER_S: u32 = 50;
+const RESETS_AT_ONCE: u32 = 10;
 
 /// Decrypts what is encrypted, in place.
 #[inline]
@@ -49,8 +60,8 @@ pub(in crate::dataplane) fn decrypt<F: Frame>(
     }
 }
 
-/// Takes the sequence number of a decrypted frame, and leaves its IP packet. `failing_after` frames
-/// in a row that did not decrypt are reported.
+/// Takes the sequence number of a decrypted frame, and leaves its IP packet. Frames that do not
+/// decrypt are reported after `failing_after` in a row, and as missing frames in stateful mode.
 #[inline]
 pub(in crate::dataplane) fn accept<F: Frame>(
     packet: &mut Packet<F>,
@@ -65,13 +76,7 @@ pub(in crate::dataplane) fn accept<F: Frame>(
         Cipher::Clear => return (Verdict::Next, None),
         Cipher::Encrypted => return (Verdict::Drop(DropReason::MppeNotArmed), None),
         Cipher::Refused(refusal) => {
-            let mut report = None;
-            if refusal == DecryptRefusal::Implausible {
-                flow.implausible = flow.implausible.saturating_add(1);
-                let flow_key = flow.key;
-                report = (flow.implausible == failing_after)
-                    .then_some(FlowReport::DecryptionFailing { flow: flow_key });
-            }
+            let report = refused(flow, refusal, failing_after, now);
             return (Verdict::Drop(refusal.into()), report);
         }
         Cipher::Decrypted => {}
@@ -84,6 +89,34 @@ pub(in crate::dataplane) fn accept<F: Frame>(
         return (Verdict::Drop(DropReason::SequenceDuplicate), None);
     }
     (strip(packet), None)
+}
+
+/// What the slow path must know about a frame that did not decrypt.
+#[cold]
+fn refused(
+    flow: &mut Flow,
+    refusal: DecryptRefusal,
+    failing_after: u32,
+    now: Timestamp,
+) -> Option<FlowReport> {
+    let key = flow.key;
+    let state = flow.decrypt.as_mut()?;
+    if refusal == DecryptRefusal::Implausible {
+        let weight = match state.mode() {
+            Mode::Stateless => 1,
+            Mode::Stateful => failing_after / FRESH_STARTS_FAILING,
+        };
+        let before = flow.implausible;
+        flow.implausible = before.saturating_add(weight.max(1));
+        if before < failing_after && flow.implausible >= failing_after {
+            return Some(FlowReport::DecryptionFailing { flow: key });
+        }
+    }
+    let wanted = state.reset_wanted(now)
+        && flow
+            .resets
+            .allow(Rate::new(RESETS_PER_S, RESETS_AT_ONCE), now);
+    wanted.then_some(FlowReport::ResetWanted { flow: key })
 }
 
 /// Takes off the MPPE header and the protocol field inside.

@@ -7,7 +7,7 @@ use crate::dataplane::drop_reason::DropReason;
 use crate::dataplane::exits::Exits;
 use crate::dataplane::flow_table::FlowTable;
 use crate::dataplane::frame::Frame;
-use crate::mppe::encrypt::{EncryptJob, encrypt_batch};
+use crate::mppe::encrypt::{EncryptJob, EncryptWorker, encrypt_batch};
 use crate::wire::mppe::Header;
 
 /// IP packets of calls. Those of encrypted calls are left encrypted, with the protocol field that
@@ -16,6 +16,7 @@ use crate::wire::mppe::Header;
 pub(in crate::dataplane) fn run<F: Frame>(
     batch: &mut Batch<F>,
     flows: &mut FlowTable,
+    worker: &mut EncryptWorker,
     exits: &mut Exits<F>,
 ) {
     batch.stage(
@@ -33,7 +34,7 @@ pub(in crate::dataplane) fn run<F: Frame>(
         },
         |packet, verdict| exits.take(packet, verdict),
     );
-    if encrypt(batch, flows) {
+    if encrypt(batch, flows, worker) {
         // Only a flow whose keys are gone gets here, and it has no state left to get out of step.
         batch.stage(
             |packet| match packet.meta.cipher {
@@ -46,7 +47,11 @@ pub(in crate::dataplane) fn run<F: Frame>(
 }
 
 /// Encrypts, and answers whether a frame could not be.
-fn encrypt<F: Frame>(batch: &mut Batch<F>, flows: &mut FlowTable) -> bool {
+fn encrypt<F: Frame>(
+    batch: &mut Batch<F>,
+    flows: &mut FlowTable,
+    worker: &mut EncryptWorker,
+) -> bool {
     let packets = batch.packets();
     let mut jobs: ArrayVec<EncryptJob<'_>, BURST> = ArrayVec::new();
     for packet in packets.iter_mut() {
@@ -59,7 +64,7 @@ fn encrypt<F: Frame>(batch: &mut Batch<F>, flows: &mut FlowTable) -> bool {
     if jobs.is_empty() {
         return false;
     }
-    encrypt_batch(flows, &mut jobs);
+    encrypt_batch(flows, &mut jobs, worker);
     let headers: ArrayVec<Option<Header>, BURST> = jobs.into_iter().map(|job| job.header).collect();
     let mut refused = false;
     let encrypted = packets

@@ -5,7 +5,7 @@ use std::num::NonZeroU64;
 use proptest::prelude::*;
 
 use super::*;
-use crate::mppe::encrypt::EncryptState;
+use crate::mppe::encrypt::{EncryptState, EncryptWorker};
 
 /// A ping of 28 bytes behind its protocol field.
 const PING: [u8; 30] = [
@@ -18,7 +18,7 @@ struct Pair {
     sender: EncryptState,
     receiver: DecryptState,
     worker: DecryptWorker,
-    rc4: Rc4,
+    encrypt_worker: EncryptWorker,
     sequence: u32,
     now: Timestamp,
 }
@@ -33,7 +33,7 @@ impl Pair {
             sender: EncryptState::new_for_client(UpstreamKey::from_bytes(KEY), strength, mode),
             receiver: DecryptState::new(key, strength, mode, id, sequence, flow),
             worker: DecryptWorker::new(4, worker),
-            rc4: Rc4::unkeyed(),
+            encrypt_worker: EncryptWorker::new(1),
             sequence,
             now: Timestamp::ZERO,
         }
@@ -48,7 +48,10 @@ impl Pair {
     fn send(&mut self) -> (u32, Vec<u8>) {
         self.sequence = self.sequence.wrapping_add(1);
         let mut frame = PING.to_vec();
-        let header = self.sender.encrypt(&mut frame, &mut self.rc4).unwrap();
+        let header = self
+            .sender
+            .encrypt(&mut frame, &mut self.encrypt_worker)
+            .unwrap();
         (self.sequence, [&header.to_bytes()[..], &frame].concat())
     }
 
@@ -231,7 +234,7 @@ fn wiped_keys_decrypt_and_encrypt_nothing() {
     assert_eq!(pair.worker.kept_keys(), 3);
     let (sequence, payload) = pair.send();
     pair.receiver.wipe(&mut pair.worker);
-    pair.sender.wipe();
+    pair.sender.wipe(&mut pair.encrypt_worker);
     assert_eq!(pair.worker.kept_keys(), 0);
     assert_eq!(
         pair.receive(sequence, &payload),
@@ -239,7 +242,10 @@ fn wiped_keys_decrypt_and_encrypt_nothing() {
     );
     assert!(pair.snapshot().iter().all(|byte| *byte == 0));
     let mut frame = PING;
-    assert_eq!(pair.sender.encrypt(&mut frame, &mut pair.rc4), None);
+    assert_eq!(
+        pair.sender.encrypt(&mut frame, &mut pair.encrypt_worker),
+        None
+    );
     assert_eq!(frame, PING);
 }
 

@@ -27,7 +27,10 @@ impl Link {
             // RFC 1661 §3.5: before the client is known, nothing else is even looked at.
             _ if self.phase != Phase::Network => self.refusals.count(Refusal::WrongPhase),
             Protocol::CCP => self.ccp_frame(&frame, now),
-            Protocol::IPCP => self.ipcp_frame(frame.payload, now),
+            Protocol::IPCP => {
+                self.encryption_not_asked_for(now);
+                self.ipcp_frame(frame.payload, now);
+            }
             Protocol::IPV6CP => self.ipv6cp_frame(&frame, now),
             _ => self.reject_protocol(&frame, now),
         }

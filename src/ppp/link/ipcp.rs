@@ -83,6 +83,7 @@ impl Link {
         self.with_ipcp(EndReason::ProtocolFailure, now, |ipcp| ipcp.open(now));
         self.with_ipcp(EndReason::ProtocolFailure, now, |ipcp| ipcp.up(now));
         self.answer_held(now);
+        self.start_ipv6cp(now);
     }
 
     /// The owner has answered [`Output::AddressWished`].
@@ -95,7 +96,7 @@ impl Link {
         self.answer_held(now);
     }
 
-    fn answer_held(&mut self, now: Timestamp) {
+    pub(super) fn answer_held(&mut self, now: Timestamp) {
         let held = self
             .network
             .as_mut()

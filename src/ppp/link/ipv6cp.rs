@@ -22,9 +22,9 @@ const RENEGOTIATIONS_MAX: u8 = 8;
 pub(super) type Identifiers = (InterfaceIdentifier, InterfaceIdentifier);
 
 /// IPv6 on a call. Small while nobody asks for it.
+#[derive(Default)]
 pub(super) struct Ipv6 {
-    /// `false` when there is no IPv6 on this call, or not any more.
-    wanted: bool,
+    given_up: bool,
     /// `None` until the client asks.
     machine: Option<Box<Automaton<Ipv6cp>>>,
     held: Held,
@@ -37,16 +37,6 @@ pub(super) struct Ipv6 {
 struct GivenUp;
 
 impl Ipv6 {
-    pub(super) fn new(wanted: bool) -> Self {
-        Self {
-            wanted,
-            machine: None,
-            held: Held::default(),
-            renegotiations: 0,
-            said: None,
-        }
-    }
-
     pub(super) fn state(&self) -> State {
         self.machine
             .as_ref()
@@ -82,14 +72,14 @@ impl Link {
         let Some(network) = &mut self.network else {
             return;
         };
-        if !network.ipv6.wanted {
+        if !self.config.ipv6cp || network.ipv6.given_up {
             return self.reject_protocol(frame, now);
         }
         let packet = match Packet::parse(frame.payload) {
             Ok(packet) => packet,
             Err(reason) => return self.refusals.count(reason.into()),
         };
-        if network.awaits_encryption() {
+        if network.may_await_encryption() {
             if !network.ipv6.held.keep(&packet, frame.payload) {
                 self.refusals.count(Refusal::WrongPhase);
             }
@@ -213,7 +203,7 @@ impl Link {
 
     fn give_up_ipv6(&mut self) -> Result<(), GivenUp> {
         if let Some(network) = &mut self.network {
-            network.ipv6.wanted = false;
+            network.ipv6.given_up = true;
             network.ipv6.machine = None;
         }
         Err(GivenUp)

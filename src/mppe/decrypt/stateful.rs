@@ -1,0 +1,219 @@
+//! RC4 runs on from frame to frame (RFC 3078 §7.2): frames decrypt in the order in which they were
+//! sent, and after a loss nothing decrypts until the peer starts RC4 afresh with a flushed frame.
+//!
+//! Two rules exist for such a frame, and only the packet inside tells which one the peer follows.
+//! Behind a loss its key has to be found, so a whole packet header has to prove it right; a wrong
+//! key would be wrong for ever. A frame that is in step is decrypted with the only keystream that
+//! can be meant, so there the protocol field is enough: to refuse a true frame whose packet is odd
+//! would lose the step.
+//!
+//! A frame that does not fit is only a sign of a loss. It may be forged, and the frame that is due
+//! may still come; so nothing moves, and the stream stays ready for it.
+
+use super::{DecryptRefusal, DecryptState, DecryptWorker, FREE_STEPS, distance, open};
+use crate::clock::Timestamp;
+use crate::mppe::catch_up::Budget;
+use crate::mppe::chain::{FLAG_EVERY, Link};
+use crate::mppe::plausible::{plausible_ppp, plausible_protocol};
+use crate::wire::mppe::{CoherencyCount, Header};
+
+/// What a sender does to the key of a flushed frame whose count does not end in 0xff.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum FlushRule {
+    /// Nothing: RC4 starts afresh with the key in force (RFC 3078 §8.2).
+    KeyInForce,
+    /// It changes, as Linux has it.
+    NewKey,
+}
+
+impl FlushRule {
+    const fn key_changes(self) -> u64 {
+        match self {
+            Self::KeyInForce => 0,
+            Self::NewKey => 1,
+        }
+    }
+}
+
+/// How many flushed frames of a sender that changes the key for each may be lost in a row before
+/// one that is found.
+const FLUSHES_LOST_MAX: u64 = 16;
+/// Key changes in a turn of the count.
+const FLAGS_PER_TURN: u64 = CoherencyCount::MODULUS as u64 / FLAG_EVERY;
+
+impl DecryptState {
+    /// A frame that is due decrypts, and a flushed one; late ones never do.
+    pub(super) fn decrypt_stateful(
+        &mut self,
+        frame: &mut [u8],
+        header: Header,
+        sequence: u32,
+        worker: &mut DecryptWorker,
+        now: Timestamp,
+    ) -> Result<(), DecryptRefusal> {
+        let ahead = sequence.wrapping_sub(self.sequence);
+        match ahead {
+            0 => return Err(DecryptRefusal::Duplicate),
+            1..=0x7fff_ffff => {}
+            0x8000_0000.. => return Err(DecryptRefusal::KeyGone),
+        }
+        let count = header.coherency_count;
+        // It may run further than the sequence number did: a sender that flushes may leave out
+        // counts, as ours does. What that can cost is bounded, and no key comes twice.
+        let nearest = distance(&self.chain.committed, count);
+        let due = nearest == 1;
+        if due && (!header.flushed || count.is_flag()) {
+            match self.decrypt_due(frame, sequence, worker) {
+                Err(DecryptRefusal::Implausible) if header.flushed => {}
+                outcome => return outcome,
+            }
+        }
+        if !header.flushed {
+            self.recovery.lose();
+            return Err(DecryptRefusal::OutOfStep);
+        }
+        self.budget.refill(now);
+        worker.budget.refill(now);
+        let beyond = u64::from(ahead).saturating_sub(nearest);
+        let turns = beyond / u64::from(CoherencyCount::MODULUS);
+        let found = self.find_key(frame, (nearest, turns), sequence, worker);
+        match found {
+            Err(DecryptRefusal::Implausible) if due && !count.is_flag() => {
+                self.decrypt_by_rule(frame, sequence, worker)?;
+            }
+            Err(refusal) => return Err(refusal),
+            Ok(()) => {}
+        }
+        self.recovery.start_afresh(now);
+        Ok(())
+    }
+
+    /// The frame after the newest one: RC4 runs on, or starts afresh with a key that is certain.
+    fn decrypt_due(
+        &mut self,
+        frame: &mut [u8],
+        sequence: u32,
+        worker: &mut DecryptWorker,
+    ) -> Result<(), DecryptRefusal> {
+        let DecryptWorker { rc4, streams, .. } = worker;
+        let stream = streams.at(self.place).ok_or(DecryptRefusal::NoKeys)?;
+        let mut link = self.chain.committed.duplicate();
+        link.position += 1;
+        if link.is_flag() {
+            self.chain.change_key(&mut link, rc4);
+        }
+        if link.is_flag() || !self.running {
+            self.chain.key(rc4, &link.session_key);
+        } else {
+            rc4.resume(stream);
+        }
+        if !open(frame, rc4, |prefix, _| plausible_protocol(prefix)) {
+            return Err(DecryptRefusal::Implausible);
+        }
+        rc4.store(stream);
+        self.take(link, sequence);
+        self.recovery.run_on();
+        Ok(())
+    }
+
+    /// A flushed frame, `nearest` after the newest, or whole turns of the count further: its key is
+    /// the one in force, changed once for each count that ends in 0xff up to there, and perhaps once
+    /// more for this and for each flushed frame that was lost. The first that yields a packet is it.
+    fn find_key(
+        &mut self,
+        frame: &mut [u8],
+        (nearest, turns): (u64, u64),
+        sequence: u32,
+        worker: &mut DecryptWorker,
+    ) -> Result<(), DecryptRefusal> {
+        let DecryptWorker {
+            rc4,
+            streams,
+            unfinished,
+            budget,
+            ..
+        } = worker;
+        let stream = streams.at(self.place).ok_or(DecryptRefusal::NoKeys)?;
+        let base = self.chain.committed.position;
+        let first = self.chain.committed.flags_within(nearest);
+        let last = first + turns * FLAGS_PER_TURN + FLUSHES_LOST_MAX;
+        // Its position counts key changes here.
+        let mut link = self.chain.committed.duplicate();
+        link.position = 0;
+        let walked = unfinished.find(self.id, base, sequence);
+        if let Some(walked) = walked.filter(|walked| turns > 0 || walked.position <= first) {
+            link = walked;
+        }
+        let mut free = FREE_STEPS;
+        let agreed = self.agreed;
+        loop {
+            if link.position >= first {
+                self.chain.key(rc4, &link.session_key);
+                if open(frame, rc4, |prefix, length| {
+                    plausible_ppp(prefix, length, agreed)
+                }) {
+                    break;
+                }
+            }
+            if link.position >= last {
+                unfinished.forget(self.id);
+                return Err(DecryptRefusal::Implausible);
+            }
+            if free > 0 {
+                free -= 1;
+            } else if Budget::take(&mut self.budget, budget, 1) == 0 {
+                unfinished.save(self.id, base, sequence, &link);
+                return Err(DecryptRefusal::BudgetExhausted);
+            }
+            self.chain.change_key(&mut link, rc4);
+            link.position += 1;
+        }
+        unfinished.forget(self.id);
+        rc4.store(stream);
+        let changes = link.position;
+        // A whole turn is a whole number of key changes, so it need not be counted.
+        link.position = base + nearest;
+        if turns == 0 && !link.is_flag() {
+            self.rule = Some(if changes == first {
+                FlushRule::KeyInForce
+            } else {
+                FlushRule::NewKey
+            });
+        }
+        self.take(link, sequence);
+        Ok(())
+    }
+
+    /// A flushed frame that is due and is no packet: if the rule of the peer is known, its key is
+    /// certain, and the protocol field is enough.
+    fn decrypt_by_rule(
+        &mut self,
+        frame: &mut [u8],
+        sequence: u32,
+        worker: &mut DecryptWorker,
+    ) -> Result<(), DecryptRefusal> {
+        let DecryptWorker { rc4, streams, .. } = worker;
+        let stream = streams.at(self.place).ok_or(DecryptRefusal::NoKeys)?;
+        let rule = self.rule.ok_or(DecryptRefusal::Implausible)?;
+        let mut link = self.chain.committed.duplicate();
+        for _ in 0..rule.key_changes() {
+            self.chain.change_key(&mut link, rc4);
+        }
+        link.position += 1;
+        self.chain.key(rc4, &link.session_key);
+        if !open(frame, rc4, |prefix, _| plausible_protocol(prefix)) {
+            return Err(DecryptRefusal::Implausible);
+        }
+        rc4.store(stream);
+        self.take(link, sequence);
+        Ok(())
+    }
+
+    /// The frame at `link` was decrypted and is the newest now.
+    fn take(&mut self, link: Link, sequence: u32) {
+        self.chain.committed = link;
+        self.sequence = sequence;
+        self.running = true;
+    }
+}

@@ -1,0 +1,151 @@
+//! A key for each frame: late frames decrypt with keys that were kept, and a loss costs nothing but
+//! key changes.
+
+use zeroize::Zeroizing;
+
+use super::{DecryptRefusal, DecryptState, DecryptWorker, FREE_STEPS, distance};
+use crate::clock::Timestamp;
+use crate::mppe::catch_up::Budget;
+use crate::mppe::chain::Link;
+use crate::mppe::skipped::KEPT_BACK;
+use crate::mppe::trail::Trail;
+use crate::wire::mppe::CoherencyCount;
+
+impl DecryptState {
+    /// The sequence number alone says whether the frame is ahead or late.
+    pub(super) fn decrypt_stateless(
+        &mut self,
+        frame: &mut [u8],
+        count: CoherencyCount,
+        sequence: u32,
+        worker: &mut DecryptWorker,
+        now: Timestamp,
+    ) -> Result<(), DecryptRefusal> {
+        let ahead = sequence.wrapping_sub(self.sequence);
+        match ahead {
+            0 => Err(DecryptRefusal::Duplicate),
+            1..=0x7fff_ffff => self.decrypt_ahead(frame, count, sequence, worker, now),
+            0x8000_0000.. => self.decrypt_late(frame, count, ahead.wrapping_neg(), worker),
+        }
+    }
+
+    /// A frame after the newest one.
+    fn decrypt_ahead(
+        &mut self,
+        frame: &mut [u8],
+        count: CoherencyCount,
+        sequence: u32,
+        worker: &mut DecryptWorker,
+        now: Timestamp,
+    ) -> Result<(), DecryptRefusal> {
+        let limit = sequence.wrapping_sub(self.sequence);
+        let nearest = distance(&self.chain.committed, count);
+        if nearest > u64::from(limit) {
+            return Err(DecryptRefusal::FarCount);
+        }
+        let mut link = self.chain.committed.duplicate();
+        if nearest == 1 {
+            self.chain.step(&mut link, &mut worker.rc4);
+            if self.opens(&link.session_key, frame, &mut worker.rc4) {
+                self.commit(link, sequence);
+                return Ok(());
+            }
+            if limit <= u32::from(CoherencyCount::MODULUS) {
+                return Err(DecryptRefusal::Implausible);
+            }
+        }
+        self.budget.refill(now);
+        worker.budget.refill(now);
+        self.catch_up(link, frame, count, sequence, worker)
+    }
+
+    /// Frames are missing, so walk from `link` past their keys. The count says where the wanted key
+    /// is only modulo 4096, so every such place up to the limit is tried, the nearest first: it is
+    /// the right one unless more than 4095 frames were lost, and frames that were not encrypted
+    /// count in the sequence number too, thousands on a call that was idle for long.
+    fn catch_up(
+        &mut self,
+        link: Link,
+        frame: &mut [u8],
+        count: CoherencyCount,
+        sequence: u32,
+        worker: &mut DecryptWorker,
+    ) -> Result<(), DecryptRefusal> {
+        let base = self.chain.committed.position;
+        let limit = base + u64::from(sequence.wrapping_sub(self.sequence));
+        let nearest = distance(&self.chain.committed, count);
+        let mut trail = Trail::new(link);
+        if nearest > KEPT_BACK || trail.link.position > base {
+            trail.resume(worker.unfinished.find(self.id, base, sequence));
+        }
+        let mut free = FREE_STEPS;
+        loop {
+            let steps = distance(&trail.link, count);
+            if trail.link.position + steps > limit {
+                worker.unfinished.forget(self.id);
+                return Err(DecryptRefusal::Implausible);
+            }
+            let paid = steps.saturating_sub(free);
+            let granted = steps - paid + Budget::take(&mut self.budget, &mut worker.budget, paid);
+            free = 0;
+            trail.walk(&self.chain, granted, &mut worker.rc4);
+            if granted < steps {
+                worker.unfinished.save(self.id, base, sequence, &trail.link);
+                return Err(DecryptRefusal::BudgetExhausted);
+            }
+            if self.opens(&trail.link.session_key, frame, &mut worker.rc4) {
+                break;
+            }
+            trail.resume(worker.unfinished.find(self.id, base, sequence));
+        }
+        worker.unfinished.forget(self.id);
+        trail.keep_passed(base, self.id, &mut worker.skipped);
+        self.commit(trail.link, sequence);
+        Ok(())
+    }
+
+    /// A frame before the newest one: only its own key can decrypt it, and only once.
+    fn decrypt_late(
+        &mut self,
+        frame: &mut [u8],
+        count: CoherencyCount,
+        behind: u32,
+        worker: &mut DecryptWorker,
+    ) -> Result<(), DecryptRefusal> {
+        let newest = &self.chain.committed;
+        let back = u64::from(newest.coherency_count().since(count));
+        if back > u64::from(behind) {
+            return Err(DecryptRefusal::FarCount);
+        }
+        if back > KEPT_BACK || back >= newest.position {
+            return Err(DecryptRefusal::KeyGone);
+        }
+        let Some(bit) = back.checked_sub(1).map(|place| 1u64 << place) else {
+            return Err(DecryptRefusal::Duplicate);
+        };
+        if self.decrypted & bit != 0 {
+            return Err(DecryptRefusal::Duplicate);
+        }
+        let position = newest.position - back;
+        let key = worker.skipped.find(self.id, position).map(Zeroizing::new);
+        let key = key.ok_or(DecryptRefusal::KeyGone)?;
+        if !self.opens(&key, frame, &mut worker.rc4) {
+            return Err(DecryptRefusal::Implausible);
+        }
+        worker.skipped.wipe(self.id, position);
+        self.decrypted |= bit;
+        Ok(())
+    }
+
+    /// The frame at `link` was decrypted and is the newest now.
+    fn commit(&mut self, link: Link, sequence: u32) {
+        let advance = link.position - self.chain.committed.position;
+        let shift = u32::try_from(advance).unwrap_or(u32::MAX);
+        self.decrypted = self.decrypted.checked_shl(shift).unwrap_or(0);
+        if self.chain.committed.position > 0 {
+            self.decrypted |= 1u64.checked_shl(shift - 1).unwrap_or(0);
+        }
+        self.chain.committed = link;
+        self.sequence = sequence;
+    }
+}
