@@ -43,10 +43,13 @@ fn word(command: &FlowCommand) -> &'static str {
         FlowCommand::Authorise { .. } => "authorise",
         FlowCommand::ArmUpstream { .. } => "arm_upstream",
         FlowCommand::ArmDownstream { .. } => "arm_downstream",
+        FlowCommand::FlushDownstream { .. } => "flush_downstream",
         FlowCommand::ForwardUpstream { .. } => "forward_upstream",
         FlowCommand::FlushDownstream { .. } => "flush_downstream",
         FlowCommand::AgreeIpv6 { .. } => "agree_ipv6",
         FlowCommand::ForwardDownstream { .. } => "forward_downstream",
+        FlowCommand::Suspend { .. } => "suspend",
+        FlowCommand::PeerReceive { .. } => "peer-receive",
         FlowCommand::Close { .. } => "close",
     }
 }

@@ -10,6 +10,7 @@ mod checks;
 mod dpdk;
 mod error;
 mod forwarding;
+mod gre;
 mod load;
 mod log;
 mod machine;
@@ -35,6 +36,7 @@ pub use admin::{Admin, DEFAULT_SOCKET};
 pub use dpdk::{Dpdk, Memory};
 pub use error::{ConfigError, ConfigErrors, Fault};
 pub use forwarding::{Forwarding, MssClamp};
+pub use gre::{Gre, GreSource, SendWindow};
 pub use load::UsersFileMode;
 pub use log::{Log, LogFormat, LogLevel};
 pub use machine::{Finding, Severity, machine_check};
@@ -69,6 +71,8 @@ pub struct Config {
     pub users: Users,
     /// `[forwarding]`.
     pub forwarding: Forwarding,
+    /// `[gre]`.
+    pub gre: Gre,
     /// `[admin]`.
     pub admin: Admin,
     /// `[log]`.
@@ -151,6 +155,7 @@ struct Draft {
     ppp: Ppp,
     users_file: Option<std::path::PathBuf>,
     forwarding: Forwarding,
+    gre: Gre,
     admin: Admin,
     log: Log,
 }
@@ -172,6 +177,7 @@ impl Draft {
             ppp: table.section("ppp", ppp::read),
             users_file: table.section("users", |users| users::read_section(users, Path::new(file))),
             forwarding: table.section("forwarding", forwarding::read),
+            gre: table.section("gre", gre::read),
             admin: table.section("admin", admin::read),
             log: table.section("log", log::read),
         }
@@ -230,6 +236,7 @@ impl Draft {
             ppp: self.ppp,
             users,
             forwarding: self.forwarding,
+            gre: self.gre,
             admin: self.admin,
             log: self.log,
             warnings,

@@ -22,6 +22,12 @@ pub struct Ppp {
     pub lcp_echo_interval: Duration,
     /// So many LCP Echo-Requests without an answer end the call.
     pub lcp_echo_failures_max: u8,
+    /// A client that was heard within `lcp_echo_interval` is not asked.
+    pub lcp_echo_adaptive: bool,
+    /// What clients are told in an LCP Identification (RFC 1570 §1.1); `None` sends none.
+    pub lcp_identification: Option<String>,
+    /// Restart timer before the first repetition (RFC 1661 §4.6); doubles up to `restart_timer`.
+    pub restart_timer_initial: Duration,
     /// Restart timer (RFC 1661 §4.6).
     pub restart_timer: Duration,
     /// Max-Configure (RFC 1661 §4.6).
@@ -131,6 +137,13 @@ pub(super) fn read(table: &mut Table<'_, '_>) -> Ppp {
         mtu_max: table.number("mtu_max", 1400, 128..=1_960),
         lcp_echo_interval: table.seconds("lcp_echo_interval_s", 30, 1..=3_600),
         lcp_echo_failures_max: table.number("lcp_echo_failures_max", 4, 1..=100),
+        lcp_echo_adaptive: table.flag("lcp_echo_adaptive", true),
+        lcp_identification: table.parsed("lcp_identification", printable(64)),
+        restart_timer_initial: Duration::from_millis(table.number(
+            "restart_timer_initial_ms",
+            1000,
+            100..=60_000,
+        )),
         restart_timer: table.seconds("restart_timer_s", 3, 1..=60),
         configure_max: table.number("configure_max", 10, 1..=100),
         terminate_max: table.number("terminate_max", 2, 1..=20),

@@ -119,6 +119,46 @@ fn mistakes_in_every_table_are_found_in_one_go() {
 }
 
 #[test]
+fn how_gre_is_spoken() {
+    let defaults = Gre {
+        source: GreSource::Strict,
+        late_packets_max: 64,
+        reorder_hold_packets: 0,
+        reorder_hold: Duration::from_millis(5),
+        window: SendWindow::Ignore,
+    };
+    assert_eq!(parse(MINIMAL, ALICE).unwrap().gre, defaults);
+    let given = "[gre]\nsource = \"learn\"\nlate_packets_max = 256\nreorder_hold_packets = 8\n\
+                 reorder_hold_ms = 20\nwindow = \"honour\"\n";
+    let wanted = Gre {
+        source: GreSource::Learn,
+        late_packets_max: 256,
+        reorder_hold_packets: 8,
+        reorder_hold: Duration::from_millis(20),
+        window: SendWindow::Honour,
+    };
+    assert_eq!(
+        parse(&format!("{MINIMAL}{given}"), ALICE).unwrap().gre,
+        wanted
+    );
+    for (key, expected) in [
+        ("source = \"once\"", "write one of strict, learn, any"),
+        (
+            "late_packets_max = 257",
+            "write a whole number from 0 to 256",
+        ),
+        (
+            "reorder_hold_packets = 65",
+            "write a whole number from 0 to 64",
+        ),
+        ("reorder_hold_ms = 0", "write a whole number from 1 to 100"),
+        ("window = \"honor\"", "did you mean honour?"),
+    ] {
+        assert_one_error(&format!("{MINIMAL}[gre]\n{key}\n"), ALICE, expected);
+    }
+}
+
+#[test]
 fn an_empty_file_says_what_is_missing() {
     let found = errors("", "");
     for key in ["server.listen", "port", "pool", "users.file"] {

@@ -1,8 +1,11 @@
-//! Lone acknowledgments (RFC 2637 §4.3): a flow that owes one and has sent nothing it could ride on
+//! Lone acknowledgments (RFC 2637 §4.2.5): a flow that owes one and has sent nothing it could ride on
 //! sends it alone, within 100 ms.
 //!
 //! The delay is the same for all, so a queue is a timer wheel with one slot. An entry whose flow has
 //! paid and owes again goes to the back, which at worst doubles the delay.
+//!
+//! A peer that honours our window would stand still for that long each time its window is full. So an
+//! acknowledgment of a quarter of the window does not wait at all: it leaves at the end of the turn.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -14,15 +17,24 @@ use crate::clock::Timestamp;
 pub struct AcknowledgmentSchedule {
     queue: VecDeque<(Timestamp, u32)>,
     delay: Duration,
+    /// Flows that owe for so many frames that they do not wait.
+    urgent: Vec<u32>,
+    /// How many that is.
+    frames_max: u16,
 }
 
+/// Flows that can be urgent in one turn. More than that wait for the delay.
+const URGENT_MAX: usize = 1024;
+
 impl AcknowledgmentSchedule {
-    /// For `flows` flows; a flow owes at most twice `delay`.
+    /// For `flows` flows; a flow owes at most twice `delay`, and at most for `frames_max` frames.
     #[must_use]
-    pub fn new(flows: usize, delay: Duration) -> Self {
+    pub fn new(flows: usize, delay: Duration, frames_max: u16) -> Self {
         Self {
             queue: VecDeque::with_capacity(flows),
             delay,
+            urgent: Vec::with_capacity(flows.min(URGENT_MAX)),
+            frames_max: frames_max.max(1),
         }
     }
 
@@ -34,6 +46,28 @@ impl AcknowledgmentSchedule {
             flow.owed.queued = true;
             self.queue.push_back((flow.owed.since, slot));
         }
+        if flow.owed.frames >= self.frames_max
+            && !flow.owed.urgent
+            && self.urgent.len() < self.urgent.capacity()
+        {
+            flow.owed.urgent = true;
+            self.urgent.push(slot);
+        }
+    }
+
+    /// The next slot that has received so much that its acknowledgment shall not wait.
+    #[inline]
+    pub fn urgent(&mut self, flows: &mut [Flow]) -> Option<u32> {
+        while let Some(slot) = self.urgent.pop() {
+            let Some(flow) = flows.get_mut(slot as usize) else {
+                continue;
+            };
+            flow.owed.urgent = false;
+            if flow.owed.frames >= self.frames_max && flow.permissions.open {
+                return Some(slot);
+            }
+        }
+        None
     }
 
     /// The next slot whose acknowledgment must go out alone now.
@@ -62,7 +96,8 @@ impl AcknowledgmentSchedule {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::flow::{FlowKey, OpenCall};
+    use crate::dataplane::window::Standing;
+    use crate::flow::{FlowKey, OpenCall, PeerReceive};
     use crate::wire::call_id::CallId;
     use std::net::Ipv4Addr;
 
@@ -77,6 +112,7 @@ mod tests {
             local_address: Ipv4Addr::LOCALHOST,
             peer_address: Ipv4Addr::LOCALHOST,
             peer_call_id: CallId::new(1),
+            peer_receive: PeerReceive::default(),
         };
         let mut flow = Flow::empty();
         flow.open(FlowKey::new(0, CallId::new(1)), call);
@@ -84,14 +120,15 @@ mod tests {
     }
 
     fn hear(schedule: &mut AcknowledgmentSchedule, flow: &mut Flow, sequence: u32, ms: u64) {
-        flow.accept(sequence, None, at(ms)).unwrap();
+        flow.accept(sequence, Standing::Within, None, at(ms))
+            .unwrap();
         schedule.note(0, flow);
     }
 
     #[test]
     fn an_acknowledgment_is_due_after_the_delay_and_once() {
         let mut flows = [open_flow()];
-        let mut schedule = AcknowledgmentSchedule::new(1, DELAY);
+        let mut schedule = AcknowledgmentSchedule::new(1, DELAY, 4);
         hear(&mut schedule, &mut flows[0], 1, 0);
         hear(&mut schedule, &mut flows[0], 2, 10);
         assert_eq!(schedule.due(&mut flows, at(39)), None);
@@ -103,7 +140,7 @@ mod tests {
     #[test]
     fn whoever_paid_in_between_waits_again_but_never_longer_than_twice() {
         let mut flows = [open_flow()];
-        let mut schedule = AcknowledgmentSchedule::new(1, DELAY);
+        let mut schedule = AcknowledgmentSchedule::new(1, DELAY, 4);
         hear(&mut schedule, &mut flows[0], 1, 0);
         flows[0].take_acknowledgment();
         hear(&mut schedule, &mut flows[0], 2, 30);
@@ -114,11 +151,33 @@ mod tests {
     #[test]
     fn a_closed_flow_is_not_acknowledged_and_its_successor_starts_anew() {
         let mut flows = [open_flow()];
-        let mut schedule = AcknowledgmentSchedule::new(1, DELAY);
+        let mut schedule = AcknowledgmentSchedule::new(1, DELAY, 4);
         hear(&mut schedule, &mut flows[0], 1, 0);
         flows[0].close();
         assert!(flows[0].owed.queued, "the slot still waits in the queue");
         assert_eq!(schedule.due(&mut flows, at(100)), None);
         assert!(!flows[0].owed.queued);
+    }
+
+    #[test]
+    fn a_quarter_of_the_window_is_acknowledged_at_once_and_once() {
+        let mut flows = [open_flow()];
+        let mut schedule = AcknowledgmentSchedule::new(1, DELAY, 4);
+        for sequence in 1..=3 {
+            hear(&mut schedule, &mut flows[0], sequence, 0);
+            assert_eq!(schedule.urgent(&mut flows), None);
+        }
+        hear(&mut schedule, &mut flows[0], 4, 0);
+        hear(&mut schedule, &mut flows[0], 5, 0);
+        assert_eq!(schedule.urgent(&mut flows), Some(0));
+        assert_eq!(flows[0].take_acknowledgment(), Some(5));
+        assert_eq!(schedule.urgent(&mut flows), None);
+        // What rode on traffic in the same turn is not sent again alone.
+        for sequence in 6..=9 {
+            hear(&mut schedule, &mut flows[0], sequence, 0);
+        }
+        assert_eq!(flows[0].take_acknowledgment(), Some(9));
+        assert_eq!(schedule.urgent(&mut flows), None);
+        assert!(!flows[0].owed.urgent);
     }
 }

@@ -5,6 +5,7 @@ use std::net::Ipv4Addr;
 use arrayvec::ArrayVec;
 
 use super::drop_reason::DropReason;
+use super::source::Sender;
 use super::stats::FrameCount;
 use super::window::Standing;
 use crate::flow::FlowKey;
@@ -84,6 +85,8 @@ pub struct Meta {
     pub cipher: Cipher,
     /// Why its sequence number is believed.
     pub standing: Standing,
+    /// Who sent it, by its source address.
+    pub sender: Sender,
     /// The MPPE header to send.
     pub mppe_header: [u8; 2],
 }
@@ -107,6 +110,7 @@ impl Meta {
             direction: Direction::Upstream,
             cipher: Cipher::Clear,
             standing: Standing::Within,
+            sender: Sender::Peer,
             mppe_header: [0; 2],
         }
     }

@@ -11,6 +11,7 @@ use super::worker::Worker;
 use crate::flow::ring::Injected;
 use crate::flow::{
     Authenticated, Encryption, FlowCommand, FlowKey, FlowReport, FlowTotals, OpenCall, OpenRefusal,
+    PeerReceive,
 };
 use crate::mppe::catch_up::Budget;
 use crate::mppe::decrypt::DecryptState;
@@ -41,6 +42,7 @@ impl<P: PortIo> Worker<P> {
                 self.exits.report(report);
                 Ok(())
             }
+            FlowCommand::Suspend { flow } => self.suspend(flow),
             FlowCommand::Close { flow } => self.close(flow),
             FlowCommand::Frame { flow, frame } => self.send_frame(flow, frame.as_slice()),
             FlowCommand::Authorise {
@@ -64,13 +66,17 @@ impl<P: PortIo> Worker<P> {
                 flow.mtu = mtu;
                 flow.permissions.downstream = true;
             }),
+            FlowCommand::PeerReceive { flow, receive } => self.peer_receive(flow, receive),
         };
         if let Err(Refused) = outcome {
             self.exits.report(FlowReport::CommandRefused { flow });
         }
     }
 
-    fn open(&mut self, flow: FlowKey, call: OpenCall) -> FlowReport {
+    fn open(&mut self, flow: FlowKey, mut call: OpenCall) -> FlowReport {
+        if !self.view.honours_windows {
+            call.peer_receive = PeerReceive::default();
+        }
         if self.view.buckets.worker(flow.call_id) != self.view.index || flow.call_id.get() == 0 {
             let refusal = OpenRefusal::NotOwner;
             return FlowReport::OpenRefused { flow, refusal };
@@ -81,6 +87,15 @@ impl<P: PortIo> Worker<P> {
         }
     }
 
+    fn peer_receive(&mut self, flow: FlowKey, receive: PeerReceive) -> Result<(), Refused> {
+        let slot = self.flows.find(flow).ok_or(Refused)?;
+        if self.view.honours_windows {
+            let flow = self.flows.get_mut(slot).ok_or(Refused)?;
+            flow.set_peer_receive(receive);
+        }
+        Ok(())
+    }
+
     fn close(&mut self, flow: FlowKey) -> Result<(), Refused> {
         // Every Close is answered by Closed: the slow path counts its answers. A flow that could not
         // be opened has carried nothing.
@@ -89,11 +104,33 @@ impl<P: PortIo> Worker<P> {
             self.exits.report(FlowReport::Closed { flow, totals });
             return Ok(());
         };
-        // What was sent before this is on the bill.
+        // What came and what was sent before this is on the bill.
+        self.release_early(slot);
         self.ports.flush();
         self.ports.forget(slot);
         let totals = self.flows.close(slot, &mut self.decrypt, &mut self.encrypt);
         self.exits.report(FlowReport::Closed { flow, totals });
+        Ok(())
+    }
+
+    /// Early frames of the call wait no longer.
+    fn release_early(&mut self, slot: u32) {
+        if let Some(flow) = self.flows.get_mut(slot)
+            && flow.order.held > 0
+        {
+            self.reorder.release(slot, flow);
+            self.run_nodes();
+        }
+    }
+
+    fn suspend(&mut self, flow: FlowKey) -> Result<(), Refused> {
+        let slot = self.flows.find(flow).ok_or(Refused)?;
+        self.release_early(slot);
+        let flow = self.flows.get_mut(slot).ok_or(Refused)?;
+        if let Some(keys) = &mut flow.decrypt {
+            keys.wipe(&mut self.decrypt);
+        }
+        flow.suspend();
         Ok(())
     }
 
@@ -118,14 +155,13 @@ impl<P: PortIo> Worker<P> {
             routes,
             view,
             ports,
-            identification,
+            stamp,
             ..
         } = self;
         let flow = flows.get_mut(slot).ok_or(DropReason::NoLease)?;
         let mut frame = ports.allocate_copy(bytes).ok_or(DropReason::NoBuffer)?;
-        let next_hop = routes.load().lookup(flow.peer_address);
-        let port =
-            gre_output::encapsulate(&mut frame, flow, payload, next_hop, view, identification)?;
+        let next_hop = routes.load().lookup(flow.peer.address());
+        let port = gre_output::encapsulate(&mut frame, flow, payload, next_hop, view, stamp)?;
         ports.transmit(port, frame, Bill::FREE);
         Ok(())
     }
@@ -153,6 +189,8 @@ impl<P: PortIo> Worker<P> {
         let limit = self.catch_up_per_flow;
         let id = self.flows.new_key_id();
         let slot = self.flows.find(flow).ok_or(Refused)?;
+        // What came before is in clear.
+        self.release_early(slot);
         let flow = self
             .flows
             .get_mut(slot)

@@ -5,10 +5,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::port::PortConfig;
+use super::source::GreSource;
 use super::stats::WorkerStats;
+use super::window::Reach;
 use crate::flow::BucketTable;
 use crate::flow::counters::CounterArena;
 use crate::flow::ring::{Doorbell, WorkerEnds};
+use crate::mppe::skipped::KEPT_BACK;
 use crate::routing::{Directory, Published};
 
 /// Most frames per second from one worker to the slow path, per class.
@@ -50,6 +53,43 @@ pub struct CatchUpLimit {
     pub steps_per_s: u32,
 }
 
+/// How GRE is spoken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct GreConfig {
+    /// Which source addresses are believed.
+    pub source: GreSource,
+    /// How far ahead of the newest frame another is believed.
+    pub ahead_max: u32,
+    /// How far behind the newest frame another is taken, and its key kept; at most
+    /// [`super::window::LATE_MAX`].
+    pub late_max: u16,
+    /// How many early frames of one call wait for those before them; 0: none.
+    pub hold_packets: u16,
+    /// How long they wait at most.
+    pub hold: Duration,
+    /// Whether the receive windows of peers limit what is sent to them.
+    pub honours_windows: bool,
+    /// An acknowledgment that nothing else carries is sent after this, at most twice this.
+    pub acknowledgment_delay: Duration,
+    /// For so many frames an acknowledgment is sent at once.
+    pub acknowledgment_frames: u16,
+}
+
+impl Default for GreConfig {
+    fn default() -> Self {
+        Self {
+            source: GreSource::Strict,
+            ahead_max: 4096,
+            late_max: KEPT_BACK,
+            hold_packets: 0,
+            hold: Duration::from_millis(5),
+            honours_windows: false,
+            acknowledgment_delay: Duration::from_millis(40),
+            acknowledgment_frames: 16,
+        }
+    }
+}
+
 /// What a worker is told at start.
 #[derive(Clone, Debug)]
 pub struct WorkerConfig {
@@ -65,15 +105,13 @@ pub struct WorkerConfig {
     pub client_to_server: bool,
     /// What may go to the slow path.
     pub punt: PuntLimits,
-    /// How far ahead of the newest a GRE sequence number is believed.
-    pub sequence_ahead_max: u32,
-    /// An acknowledgment that nothing else carries is sent after this, at most twice this.
-    pub acknowledgment_delay: Duration,
+    /// How GRE is spoken.
+    pub gre: GreConfig,
     /// What one flow may spend on the keys of missing frames.
     pub catch_up_per_flow: CatchUpLimit,
     /// What all flows of the worker may spend on the keys of missing frames.
     pub catch_up: CatchUpLimit,
-    /// Room for keys of overtaken frames, in regions of 64.
+    /// Room for keys of overtaken frames, in regions of [`GreConfig::late_max`].
     pub skipped_key_regions: usize,
     /// After so many frames in a row that cannot be decrypted, the slow path is told.
     pub implausible_frames_max: u32,
@@ -92,8 +130,7 @@ impl Default for WorkerConfig {
             control_port: 1723,
             client_to_server: false,
             punt: PuntLimits::default(),
-            sequence_ahead_max: 4096,
-            acknowledgment_delay: Duration::from_millis(40),
+            gre: GreConfig::default(),
             catch_up_per_flow: CatchUpLimit {
                 most: 4096,
                 steps_per_s: 4096,
@@ -136,7 +173,9 @@ pub(super) struct View {
     pub(super) listen: Box<[Ipv4Addr]>,
     pub(super) control_port: u16,
     pub(super) client_to_server: bool,
-    pub(super) sequence_ahead_max: u32,
+    pub(super) gre_source: GreSource,
+    pub(super) reach: Reach,
+    pub(super) honours_windows: bool,
     pub(super) implausible_frames_max: u32,
 }
 
@@ -149,7 +188,9 @@ impl View {
             listen: config.listen.as_slice().into(),
             control_port: config.control_port,
             client_to_server: config.client_to_server,
-            sequence_ahead_max: config.sequence_ahead_max,
+            gre_source: config.gre.source,
+            reach: Reach::new(config.gre.ahead_max, config.gre.late_max),
+            honours_windows: config.gre.honours_windows,
             implausible_frames_max: config.implausible_frames_max,
         }
     }

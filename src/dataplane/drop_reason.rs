@@ -1,6 +1,7 @@
 //! Every way in which a frame can be lost. A node that refuses a frame says which one it is, and it
 //! is counted per worker and per call: no other way to lose a frame exists.
 
+use super::window::WindowRefusal;
 use crate::counted_enum;
 use crate::mppe::decrypt::DecryptRefusal;
 use crate::wire::{gre, ipv4};
@@ -99,7 +100,7 @@ counted_enum! {
         GreSequenceMissing => "gre_sequence_missing",
         /// No call has this Call ID.
         GreCallIdUnknown => "gre_call_id_unknown",
-        /// Not from the address that placed the call.
+        /// Not from an address that the call may have, or not proved to be.
         GrePeerAddress => "gre_peer_address",
         /// A sequence number that was received before.
         SequenceDuplicate => "sequence_duplicate",
@@ -162,6 +163,8 @@ counted_enum! {
         NeighbourUnresolved => "neighbour_unresolved",
         /// There is no way to the client by one of our ports.
         PeerUnreachable => "peer_unreachable",
+        /// The client has not acknowledged so much that its receive window has no room.
+        SendWindowFull => "send_window_full",
         /// Longer than the call's MTU, must not be fragmented, and the sender may not be told now.
         MtuExceeded => "mtu_exceeded",
         /// Too many pieces at once.
@@ -192,6 +195,15 @@ impl From<gre::Malformed> for DropReason {
             gre::Malformed::ForbiddenFlags => Self::GreForbiddenFlags,
             gre::Malformed::PayloadLength => Self::GrePayloadLength,
             gre::Malformed::SequenceMissing => Self::GreSequenceMissing,
+        }
+    }
+}
+
+impl From<WindowRefusal> for DropReason {
+    fn from(refusal: WindowRefusal) -> Self {
+        match refusal {
+            WindowRefusal::Duplicate => Self::SequenceDuplicate,
+            WindowRefusal::OutOfWindow => Self::SequenceOutOfWindow,
         }
     }
 }

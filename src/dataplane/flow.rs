@@ -3,12 +3,14 @@
 use std::net::Ipv4Addr;
 
 use super::policer::Policer;
-use super::window::{Committed, SequenceWindow, WindowRefusal};
+use super::send_window::SendWindow;
+use super::source::PeerSource;
+use super::window::{Committed, SequenceWindow, Standing, WindowRefusal};
 use crate::clock::Timestamp;
-use crate::flow::{Encryption, FlowCounters, FlowKey, FlowPolicy, OpenCall};
+use crate::flow::{Encryption, FlowCounters, FlowKey, FlowPolicy, OpenCall, PeerReceive};
 use crate::mppe::decrypt::DecryptState;
 use crate::mppe::encrypt::EncryptState;
-use crate::mppe::keys::{DownstreamKey, UpstreamKey};
+use crate::mppe::keys::{DownstreamKey, Mode, UpstreamKey};
 use crate::mppe::plausible::Agreed;
 use crate::wire::call_id::CallId;
 use crate::wire::ipv4;
@@ -72,17 +74,33 @@ pub struct Owed {
     pub owed: bool,
     /// Whether the slot waits in the schedule of lone acknowledgments; outlives the flow.
     pub queued: bool,
+    /// The same for acknowledgments that do not wait.
+    pub urgent: bool,
+    /// For how many frames.
+    pub frames: u16,
 }
 
-/// A flow. An empty one is all zero but for `Owed::queued`.
+/// Where the hold of early frames stands ([`super::reorder`]).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(C)]
+pub struct Order {
+    /// The number of the frame that goes on next.
+    pub next: u32,
+    /// Frames that wait.
+    pub held: u16,
+    /// Whether any frame has gone on.
+    pub begun: bool,
+}
+
+/// A flow. An empty one is all zero but for `Owed::queued` and `Owed::urgent`.
 #[repr(C)]
 pub struct Flow {
     /// Its name.
     pub key: FlowKey,
     /// Our address.
     pub local_address: Ipv4Addr,
-    /// The client's address.
-    pub peer_address: Ipv4Addr,
+    /// The client's address, and what it rests on.
+    pub peer: PeerSource,
     /// The address that the client leases.
     pub lease: Ipv4Addr,
     /// The client's Call ID.
@@ -103,6 +121,10 @@ pub struct Flow {
     pub window: SequenceWindow,
     /// Acknowledgments to the client.
     pub owed: Owed,
+    /// Early frames from the client.
+    pub order: Order,
+    /// How much may be on its way to the client, if the server honours windows.
+    pub send_window: SendWindow,
     /// PPP control frames to the slow path.
     pub control: Policer,
     /// IP packets to the kernel, and IPv6 echoes.
@@ -139,7 +161,7 @@ impl Flow {
         Self {
             key: FlowKey::new(0, CallId::new(0)),
             local_address: Ipv4Addr::UNSPECIFIED,
-            peer_address: Ipv4Addr::UNSPECIFIED,
+            peer: PeerSource::new(Ipv4Addr::UNSPECIFIED),
             lease: Ipv4Addr::UNSPECIFIED,
             peer_call_id: CallId::new(0),
             mtu: 0,
@@ -150,6 +172,8 @@ impl Flow {
             implausible: 0,
             window: SequenceWindow::default(),
             owed: Owed::default(),
+            order: Order::default(),
+            send_window: SendWindow::default(),
             control: Policer::default(),
             exceptions: Policer::default(),
             ipv6: Ipv6Ends::default(),
@@ -163,21 +187,51 @@ impl Flow {
 
     /// Starts a call in this slot.
     pub(super) fn open(&mut self, key: FlowKey, call: OpenCall) {
-        let queued = self.owed.queued;
-        *self = Self::empty();
-        self.owed.queued = queued;
+        self.close();
         self.key = key;
         self.local_address = call.local_address;
-        self.peer_address = call.peer_address;
+        self.peer = PeerSource::new(call.peer_address);
         self.peer_call_id = call.peer_call_id;
+        self.send_window = SendWindow::new(call.peer_receive);
         self.permissions.open = true;
+    }
+
+    /// Only control frames pass from here on. Dropping the keys wipes them.
+    pub(super) fn suspend(&mut self) {
+        let open = self.permissions.open;
+        self.permissions = Permissions {
+            open,
+            ..Permissions::default()
+        };
+        self.policy = NO_POLICY;
+        self.ipv6 = Ipv6Ends::default();
+        self.implausible = 0;
+        self.decrypt = None;
+        self.encrypt = None;
+        self.upstream_key = None;
+        self.downstream_key = None;
     }
 
     /// Empties the slot. Dropping the keys wipes them.
     pub(super) fn close(&mut self) {
-        let queued = self.owed.queued;
+        let Owed { queued, urgent, .. } = self.owed;
         *self = Self::empty();
         self.owed.queued = queued;
+        self.owed.urgent = urgent;
+    }
+
+    /// The client says of its receive side what it had not said when the flow was opened.
+    pub(super) fn set_peer_receive(&mut self, receive: PeerReceive) {
+        self.send_window = SendWindow::new(receive);
+    }
+
+    /// Whether frames that come early are to wait for those before them. Those of a stateless call
+    /// need not: each decrypts with its own key, whenever it comes.
+    #[inline]
+    #[must_use]
+    pub fn wants_order(&self) -> bool {
+        let mode = self.decrypt.as_ref().map(DecryptState::mode);
+        mode != Some(Mode::Stateless)
     }
 
     /// Whether clear user data is refused, whichever way it goes.
@@ -224,42 +278,75 @@ impl Flow {
         }
     }
 
+    /// Our packets that the client has not acknowledged.
+    #[inline]
+    #[must_use]
+    pub const fn outstanding(&self) -> u32 {
+        self.next_sequence
+            .wrapping_sub(1)
+            .wrapping_sub(self.peer_acknowledged)
+    }
+
     /// The client has acknowledged our packets up to `acknowledgment`. Numbers that we have not sent
     /// yet mean nothing.
     #[inline]
-    pub fn acknowledged(&mut self, acknowledgment: u32) {
-        let outstanding = self
-            .next_sequence
-            .wrapping_sub(1)
-            .wrapping_sub(self.peer_acknowledged);
+    pub fn acknowledged(&mut self, acknowledgment: u32, now: Timestamp) {
         let step = acknowledgment.wrapping_sub(self.peer_acknowledged);
-        if step <= outstanding {
-            self.peer_acknowledged = acknowledgment;
+        if step == 0 || step > self.outstanding() {
+            return;
         }
+        self.peer_acknowledged = acknowledgment;
+        if self.send_window.is_on() {
+            self.send_window.acknowledged(acknowledgment, step, now);
+        }
+    }
+
+    /// Whether the client's window has room for a packet in so many pieces, in this burst
+    /// (RFC 2637 §4.2). What it has not acknowledged in time is lost, and makes room.
+    #[inline]
+    pub fn window_admits(&mut self, pieces: u16, burst: u32, now: Timestamp) -> bool {
+        if !self.send_window.is_on() {
+            return true;
+        }
+        if self.send_window.times_out(self.outstanding(), now) {
+            self.peer_acknowledged = self.next_sequence.wrapping_sub(1);
+        }
+        let outstanding = self.outstanding();
+        self.send_window.admits(pieces, outstanding, burst)
     }
 
     /// The frame with this number has proved right: moves the window, owes an acknowledgment, counts.
     ///
     /// # Errors
-    /// [`WindowRefusal::Duplicate`] if an equal frame in the same burst came first.
+    /// [`WindowRefusal`]: of what came in the same burst, something made this one too late.
     #[inline]
     pub fn accept(
         &mut self,
         sequence: u32,
+        standing: Standing,
         counters: Option<&FlowCounters>,
         now: Timestamp,
     ) -> Result<(), WindowRefusal> {
-        let committed = self.window.commit(sequence)?;
+        let committed = self.window.commit(sequence, standing)?;
         self.owe(now);
         if let Some(counters) = counters {
             counters.heard(now.as_nanos());
             match committed {
-                Committed::Ahead { missing: 0 } => {}
+                // The newest was never counted as lost.
+                Committed::Ahead { missing: 0 } | Committed::Late { behind: 0 } => {}
                 Committed::Ahead { missing } => counters.lost(u64::from(missing)),
-                Committed::Late => counters.found(),
+                Committed::Late { behind } => counters.late(u64::from(behind)),
             }
         }
         Ok(())
+    }
+
+    /// Whether this is the number of the newest frame that decrypted.
+    #[inline]
+    #[must_use]
+    pub fn is_newest_proof(&self, sequence: u32) -> bool {
+        let newest = self.decrypt.as_ref().map(DecryptState::newest_sequence);
+        newest == Some(sequence)
     }
 
     /// A frame with this number was taken that proves nothing about itself.
@@ -285,6 +372,7 @@ impl Flow {
             self.owed.owed = true;
             self.owed.since = now;
         }
+        self.owed.frames = self.owed.frames.saturating_add(1);
     }
 
     /// The acknowledgment that is owed, which the caller sends.
@@ -294,13 +382,18 @@ impl Flow {
             return None;
         }
         self.owed.owed = false;
+        self.owed.frames = 0;
         self.window.newest()
     }
 
-    /// The number of the next GRE packet to the client.
+    /// The number of the next GRE packet to the client, which the caller sends.
     #[inline]
-    pub fn take_sequence(&mut self) -> u32 {
+    pub fn take_sequence(&mut self, now: Timestamp) -> u32 {
         let sequence = self.next_sequence;
+        if self.send_window.is_on() {
+            let outstanding = self.outstanding();
+            self.send_window.sent(sequence, outstanding, now);
+        }
         self.next_sequence = sequence.wrapping_add(1);
         sequence
     }
@@ -309,6 +402,7 @@ impl Flow {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::time::Duration;
 
     fn open_flow() -> Flow {
         let mut flow = Flow::empty();
@@ -316,6 +410,7 @@ mod tests {
             local_address: Ipv4Addr::new(198, 51, 100, 1),
             peer_address: Ipv4Addr::new(198, 51, 100, 2),
             peer_call_id: CallId::new(9),
+            peer_receive: PeerReceive::default(),
         };
         flow.open(FlowKey::new(0, CallId::new(5)), call);
         flow
@@ -333,8 +428,8 @@ mod tests {
         let mut flow = open_flow();
         assert_eq!(flow.take_acknowledgment(), None);
         for sequence in 7..10 {
-            flow.accept(sequence, None, Timestamp::from_nanos(u64::from(sequence)))
-                .unwrap();
+            let now = Timestamp::from_nanos(u64::from(sequence));
+            flow.accept(sequence, Standing::Within, None, now).unwrap();
         }
         assert_eq!(flow.owed.since, Timestamp::from_nanos(7));
         assert_eq!(flow.take_acknowledgment(), Some(9));
@@ -344,16 +439,42 @@ mod tests {
     #[test]
     fn acknowledgments_of_the_peer_only_advance_to_what_was_sent() {
         let mut flow = open_flow();
-        flow.acknowledged(0);
+        flow.acknowledged(0, Timestamp::ZERO);
         assert_eq!(flow.peer_acknowledged, u32::MAX, "nothing was sent yet");
         for _ in 0..10 {
-            flow.take_sequence();
+            flow.take_sequence(Timestamp::ZERO);
         }
-        flow.acknowledged(10);
+        flow.acknowledged(10, Timestamp::ZERO);
         assert_eq!(flow.peer_acknowledged, u32::MAX);
-        flow.acknowledged(9);
-        flow.acknowledged(4);
+        flow.acknowledged(9, Timestamp::ZERO);
+        flow.acknowledged(4, Timestamp::ZERO);
         assert_eq!(flow.peer_acknowledged, 9);
+    }
+
+    #[test]
+    fn a_window_limits_only_a_call_that_has_one_and_time_makes_room() {
+        let mut flow = open_flow();
+        let now = Timestamp::ZERO;
+        for _ in 0..100_000 {
+            assert!(flow.window_admits(1, 0, now));
+            flow.take_sequence(now);
+        }
+        flow.acknowledged(99_999, now);
+        flow.set_peer_receive(PeerReceive {
+            window_packets: 8,
+            processing_delay_ds: 0,
+        });
+        for _ in 0..4 {
+            assert!(flow.window_admits(1, 1, now));
+            flow.take_sequence(now);
+        }
+        assert!(!flow.window_admits(1, 2, now));
+        flow.acknowledged(100_001, now);
+        assert_eq!(flow.outstanding(), 2);
+        assert!(flow.window_admits(2, 3, now) && !flow.window_admits(1, 3, now));
+        let later = now + Duration::from_secs(3);
+        assert!(flow.window_admits(1, 4, later), "they are lost");
+        assert_eq!((flow.outstanding(), flow.send_window.size()), (0, 2));
     }
 
     #[test]

@@ -1,12 +1,17 @@
 //! The flows of one worker: a slab of fixed size, and for each local address a flat table from Call
 //! ID to slot, so that a packet costs two loads and no hash.
 
+use std::net::Ipv4Addr;
 use std::num::NonZeroU64;
 use std::time::Duration;
 
+use arrayvec::ArrayVec;
+
 use super::acknowledgments::AcknowledgmentSchedule;
+use super::batch::BURST;
 use super::flow::Flow;
-use super::window::WindowRefusal;
+use super::source::GreSource;
+use super::window::{Standing, WindowRefusal};
 use crate::clock::Timestamp;
 use crate::flow::counters::CounterArena;
 use crate::flow::{FlowCounters, FlowKey, FlowTotals, OpenCall, OpenRefusal};
@@ -26,22 +31,49 @@ pub struct FlowTable {
     counters: CounterArena,
     acknowledgments: AcknowledgmentSchedule,
     next_key_id: NonZeroU64,
+    /// Flows whose GRE was found to come from another address, in this burst.
+    moved: ArrayVec<u32, BURST>,
+}
+
+/// A frame that is to be accepted.
+#[derive(Clone, Copy, Debug)]
+pub struct Arrival {
+    /// Its number.
+    pub sequence: u32,
+    /// Why that is believed.
+    pub standing: Standing,
+    /// Where it came from.
+    pub source: Ipv4Addr,
+    /// When.
+    pub now: Timestamp,
 }
 
 impl FlowTable {
     /// Room for as many flows as `counters` has slots, on `locals` local addresses. Acknowledgments
-    /// that nothing carries are due after `acknowledgment_delay`, at most twice that.
+    /// that nothing carries are due after `acknowledgment_delay`, at most twice that, and at once for
+    /// `acknowledgment_frames` frames.
     #[must_use]
-    pub fn new(counters: CounterArena, locals: usize, acknowledgment_delay: Duration) -> Self {
+    pub fn new(
+        counters: CounterArena,
+        locals: usize,
+        acknowledgment_delay: Duration,
+        acknowledgment_frames: u16,
+    ) -> Self {
+        let flows = counters.len();
         let capacity = u32::try_from(counters.len()).unwrap_or(NO_SLOT);
         let call_ids = || vec![NO_SLOT; CALL_IDS].into_boxed_slice();
         Self {
             slots: (0..capacity).map(|_| Flow::empty()).collect(),
             free: (0..capacity).rev().collect(),
             index: (0..locals).map(|_| call_ids()).collect(),
-            acknowledgments: AcknowledgmentSchedule::new(counters.len(), acknowledgment_delay),
+            acknowledgments: AcknowledgmentSchedule::new(
+                flows,
+                acknowledgment_delay,
+                acknowledgment_frames,
+            ),
             counters,
             next_key_id: NonZeroU64::MIN,
+            moved: ArrayVec::new(),
         }
     }
 
@@ -115,23 +147,82 @@ impl FlowTable {
         flow.permissions.open.then_some(flow)
     }
 
-    /// The frame with this number from the client has proved right: moves its window, counts it, and
-    /// owes an acknowledgment.
+    /// A frame in clear from the client is right as far as can be seen: moves its window, counts it,
+    /// and owes an acknowledgment.
     ///
     /// # Errors
-    /// [`WindowRefusal::Duplicate`] if an equal frame in the same burst came first.
+    /// [`WindowRefusal`]: of what came in the same burst, something made this one too late.
     #[inline]
-    pub fn accept(
-        &mut self,
-        slot: u32,
-        sequence: u32,
-        now: Timestamp,
-    ) -> Result<(), WindowRefusal> {
+    pub fn accept_clear(&mut self, slot: u32, arrival: Arrival) -> Result<(), WindowRefusal> {
         if let Some(flow) = self.slots.get_mut(slot as usize) {
-            flow.accept(sequence, self.counters.get(slot as usize), now)?;
+            let Arrival {
+                sequence,
+                standing,
+                source,
+                now,
+            } = arrival;
+            flow.accept(sequence, standing, self.counters.get(slot as usize), now)?;
             self.acknowledgments.note(slot, flow);
+            self.learn(slot, source);
         }
         Ok(())
+    }
+
+    /// A frame from the client has proved right: the same, and its source is the client's, if
+    /// `policy` allows another.
+    ///
+    /// # Errors
+    /// As [`Self::accept_clear`].
+    #[inline]
+    pub fn accept_proof(
+        &mut self,
+        slot: u32,
+        arrival: Arrival,
+        policy: GreSource,
+    ) -> Result<(), WindowRefusal> {
+        if let Some(flow) = self.slots.get_mut(slot as usize) {
+            let Arrival {
+                sequence,
+                standing,
+                source,
+                now,
+            } = arrival;
+            let counters = self.counters.get(slot as usize);
+            flow.accept(sequence, standing, counters, now)?;
+            self.acknowledgments.note(slot, flow);
+            let newest = flow.is_newest_proof(sequence);
+            if flow.peer.heard_proof(source, newest, policy) && flow.peer.tell() {
+                let _told_before = self.moved.try_push(slot);
+            }
+        }
+        Ok(())
+    }
+
+    /// A frame in clear was taken from `source`.
+    #[inline]
+    pub fn learn(&mut self, slot: u32, source: Ipv4Addr) {
+        if let Some(flow) = self.slots.get_mut(slot as usize)
+            && flow.peer.heard_clear(source, flow.permissions.authorised)
+            && flow.peer.tell()
+        {
+            let _told_before = self.moved.try_push(slot);
+        }
+    }
+
+    /// The next flow whose GRE turned out to come from another address.
+    #[inline]
+    pub fn next_moved(&mut self) -> Option<(FlowKey, Ipv4Addr)> {
+        let slot = self.moved.pop()?;
+        let flow = self.get_mut(slot)?;
+        Some((flow.key, flow.peer.address()))
+    }
+
+    /// Counts a frame that was received before.
+    #[cold]
+    pub fn count_duplicate(&self, slot: u32) {
+        if let Some(counters) = self.counters.get(slot as usize) {
+            counters.duplicate();
+        }
     }
 
     /// A frame with this number was taken that proves nothing about itself: the window moves by
@@ -146,6 +237,12 @@ impl FlowTable {
     /// The next slot whose acknowledgment must go out alone now.
     pub fn next_lone_acknowledgment(&mut self, now: Timestamp) -> Option<u32> {
         self.acknowledgments.due(&mut self.slots, now)
+    }
+
+    /// The next slot that has received so much that its acknowledgment shall not wait.
+    #[inline]
+    pub fn next_urgent_acknowledgment(&mut self) -> Option<u32> {
+        self.acknowledgments.urgent(&mut self.slots)
     }
 
     /// How many flows there are.
@@ -184,6 +281,7 @@ impl EncryptStates for FlowTable {
 mod tests {
     use super::*;
     use crate::clock::Timestamp;
+    use crate::flow::PeerReceive;
     use crate::flow::counters::counter_arena;
     use crate::mppe::catch_up::Budget;
     use crate::wire::call_id::CallId;
@@ -193,6 +291,10 @@ mod tests {
         local_address: Ipv4Addr::new(198, 51, 100, 1),
         peer_address: Ipv4Addr::new(198, 51, 100, 2),
         peer_call_id: CallId::new(1),
+        peer_receive: PeerReceive {
+            window_packets: 0,
+            processing_delay_ds: 0,
+        },
     };
 
     fn key(local: u16, call_id: u16) -> FlowKey {
@@ -203,7 +305,7 @@ mod tests {
     fn each_local_address_has_call_ids_of_its_own() {
         let mut decrypt = DecryptWorker::new(1, Budget::new(1, 1, Timestamp::ZERO));
         let mut encrypt = EncryptWorker::new(0);
-        let mut table = FlowTable::new(counter_arena(3), 2, Duration::ZERO);
+        let mut table = FlowTable::new(counter_arena(3), 2, Duration::ZERO, 16);
         let first = table.open(key(0, 7), CALL).unwrap();
         let second = table.open(key(1, 7), CALL).unwrap();
         assert_ne!(first, second);
@@ -224,7 +326,7 @@ mod tests {
         let mut decrypt = DecryptWorker::new(1, Budget::new(1, 1, Timestamp::ZERO));
         let mut encrypt = EncryptWorker::new(0);
         let arena = counter_arena(1);
-        let mut table = FlowTable::new(arena.clone(), 1, Duration::ZERO);
+        let mut table = FlowTable::new(arena.clone(), 1, Duration::ZERO, 16);
         let slot = table.open(key(0, 1), CALL).unwrap();
         table.get_mut(slot).unwrap().permissions.upstream = true;
         arena[0].upstream(100);

@@ -26,17 +26,21 @@ pub mod pipeline;
 pub mod policer;
 pub mod port;
 mod reassembly;
+mod reorder;
+mod send_window;
+pub mod source;
 pub mod stats;
 pub mod window;
 pub mod worker;
 
 pub use batch::{Burst, Verdict};
-pub use config::{PuntLimits, WorkerConfig, WorkerShared};
+pub use config::{GreConfig, PuntLimits, WorkerConfig, WorkerShared};
 #[cfg(feature = "dpdk")]
 pub use dpdk_port::DpdkPort;
 pub use drop_reason::DropReason;
 pub use frame::Frame;
 pub use handoff::{HandoffEnds, mesh};
 pub use port::{PortConfig, PortIo, Side};
+pub use source::GreSource;
 pub use stats::{FrameCount, WorkerStats};
 pub use worker::{Work, Worker};

@@ -7,7 +7,9 @@
 //!            v                       v                        v
 //!        reassemble -----------> gre_input <- other       downstream_input <- other workers, TUN
 //!                                    |         workers        |    |
-//!                                ppp_input -- control ->      |  fragment -- must not -> answer
+//!                                (reorder)                    |  fragment -- must not -> answer
+//!                                    |                        |    |
+//!                                ppp_input -- control ->      |    |
 //!                                    |        slow path       |    |
 //!                               mppe_decrypt                mppe_encrypt
 //!                                    |                        |
@@ -23,12 +25,15 @@
 //! Whatever does not reach the next node ends in `exits`, which counts it.
 
 use super::batch::{BURST, Verdict};
+use super::drop_reason::DropReason;
+use super::node::downstream_input::Moment;
 use super::node::{
     answer, classify, downstream_input, fragment, gre_input, gre_output, icmpv6_echo, inner_input,
     ip_output, mppe_decrypt, mppe_encrypt, mtu_exceeded, ppp_input, reassemble,
 };
 use super::port::PortIo;
 use super::worker::Worker;
+use crate::flow::FlowReport;
 
 impl<P: PortIo> Worker<P> {
     /// What a port has received: to the entries.
@@ -51,7 +56,7 @@ impl<P: PortIo> Worker<P> {
     /// Everything that has entered, until nothing is left. Only an answer enters anything again, and
     /// about an answer there is never another.
     pub(super) fn run_nodes(&mut self) {
-        while !self.exits.entries.is_empty() {
+        while !self.exits.entries.is_empty() || self.reorder.is_ready() {
             self.fragments();
             self.upstream();
             self.downstream();
@@ -81,9 +86,38 @@ impl<P: PortIo> Worker<P> {
 
     /// From clients.
     fn upstream(&mut self) {
-        if self.exits.entries.upstream.is_empty() {
-            return;
+        let Self {
+            batch,
+            exits,
+            flows,
+            view,
+            reorder,
+            ..
+        } = self;
+        let now = exits.now;
+        if !exits.entries.upstream.is_empty() {
+            std::mem::swap(batch, &mut exits.entries.upstream);
+            batch.stage(
+                |packet| gre_input::run(packet, flows, view, now),
+                |packet, verdict| exits.take(packet, verdict),
+            );
         }
+        if reorder.is_on() {
+            reorder.arrange(batch, flows, now, |packet| {
+                exits.refuse(&packet.meta, DropReason::SequenceDuplicate);
+            });
+            reorder.refill(batch);
+        }
+        if !self.batch.is_empty() {
+            self.decapsulate();
+        }
+        while let Some((flow, address)) = self.flows.next_moved() {
+            let _told = self.exits.report(FlowReport::SourceMoved { flow, address });
+        }
+    }
+
+    /// The second half of the way from clients, which each flow takes in order if it needs to.
+    fn decapsulate(&mut self) {
         let Self {
             batch,
             exits,
@@ -98,16 +132,11 @@ impl<P: PortIo> Worker<P> {
         } = self;
         let (routes, now) = (routes.load(), exits.now);
         let limit = (*control_rate, now);
-        std::mem::swap(batch, &mut exits.entries.upstream);
-        batch.stage(
-            |packet| gre_input::run(packet, flows, view),
-            |packet, verdict| exits.take(packet, verdict),
-        );
         batch.stage(
             |packet| ppp_input::run(packet, flows, *control_rate, now),
             |packet, verdict| exits.take(packet, verdict),
         );
-        mppe_decrypt::run(batch, flows, decrypt, exits, view.implausible_frames_max);
+        mppe_decrypt::run(batch, flows, decrypt, exits, view);
         batch.stage(
             |packet| inner_input::run(packet, flows, view, directory, routes, limit),
             |packet, verdict| exits.take(packet, verdict),
@@ -132,12 +161,18 @@ impl<P: PortIo> Worker<P> {
             ports,
             pieces,
             error_limit,
+            bursts,
             ..
         } = self;
         let routes = routes.load();
+        *bursts = bursts.wrapping_add(1);
+        let moment = Moment {
+            burst: *bursts,
+            now: exits.now,
+        };
         std::mem::swap(batch, &mut exits.entries.downstream);
         batch.stage(
-            |packet| downstream_input::run(packet, flows, view, directory, routes),
+            |packet| downstream_input::run(packet, flows, view, directory, routes, moment),
             |packet, verdict| match verdict {
                 Verdict::Fragment { mtu } => {
                     if packet.meta.ip.dont_fragment {
@@ -170,12 +205,12 @@ impl<P: PortIo> Worker<P> {
             view,
             ports,
             encrypt,
-            identification,
+            stamp,
             ..
         } = self;
         mppe_encrypt::run(batch, flows, encrypt, exits);
         for packet in batch.packets().drain(..) {
-            gre_output::run(packet, flows, view, ports, exits, identification);
+            gre_output::run(packet, flows, view, ports, exits, stamp);
         }
     }
 
@@ -189,12 +224,18 @@ impl<P: PortIo> Worker<P> {
             exits,
             flows,
             routes,
+            bursts,
             ..
         } = self;
         let routes = routes.load();
+        *bursts = bursts.wrapping_add(1);
+        let moment = Moment {
+            burst: *bursts,
+            now: exits.now,
+        };
         std::mem::swap(batch, &mut exits.entries.echoes);
         batch.stage(
-            |packet| icmpv6_echo::run_answer(packet, flows, routes),
+            |packet| icmpv6_echo::run_answer(packet, flows, routes, moment),
             |packet, verdict| exits.take(packet, verdict),
         );
         self.encapsulate();

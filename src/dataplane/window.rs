@@ -1,17 +1,45 @@
-//! The sequence window of GRE frames from one peer (RFC 2637 §4.4): which frames are ahead, late,
+//! The sequence window of GRE frames from one peer (RFC 2637 §4.3): which frames are ahead, late,
 //! seen before, or too far off to believe.
 //!
-//! A number up to `ahead_max` past the newest is believed, so one forged frame cannot move the window
-//! out of the peer's reach. A peer that really is further (an outage, a restart) is believed after
-//! [`BELIEVED_RUN`] frames in order out there. Nothing but that run moves before
+//! A number up to [`Reach::ahead_max`] past the newest is believed, so one forged frame cannot move
+//! the window out of the peer's reach. A peer that really is further (an outage, a restart) is
+//! believed after [`BELIEVED_RUN`] frames in order out there. Nothing but that run moves before
 //! [`SequenceWindow::commit`], which is called when the rest of the frame has proved right.
 
-/// How far behind the newest frame a late one may be.
-pub const LATE_MAX: u32 = 63;
+use seen::Seen;
+
+/// The furthest that a late frame may be behind the newest, whatever is configured.
+pub const LATE_MAX: u16 = Seen::BITS;
 /// How many frames in order, outside the window, make the window move there.
 pub const BELIEVED_RUN: u8 = 16;
 /// How far apart two frames of such a run may be.
 const RUN_GAP_MAX: u32 = 32;
+
+/// How far from the newest frame another is believed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Reach {
+    ahead_max: u32,
+    late_max: u32,
+}
+
+impl Reach {
+    /// Everything that the window can tell apart.
+    const WIDEST: Self = Self::new(i32::MAX.unsigned_abs(), LATE_MAX);
+
+    /// Frames up to `ahead_max` ahead and up to `late_max` behind; at most [`LATE_MAX`] behind.
+    #[must_use]
+    pub const fn new(ahead_max: u32, late_max: u16) -> Self {
+        let late_max = if late_max < LATE_MAX {
+            late_max
+        } else {
+            LATE_MAX
+        };
+        Self {
+            ahead_max,
+            late_max: late_max as u32,
+        }
+    }
+}
 
 /// Why a sequence number is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,28 +67,32 @@ pub enum Committed {
         /// Frames that were skipped.
         missing: u32,
     },
-    /// One of the missing frames, late.
-    Late,
+    /// One of the missing frames, so many behind the newest.
+    Late {
+        /// The distance.
+        behind: u32,
+    },
 }
 
 /// The state. Plain data; all zero is a peer that was never heard.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[repr(C)]
 pub struct SequenceWindow {
-    /// Bit n: the frame n before the newest was received. The newest itself may be missing, if it
-    /// is only known from a frame that proved nothing.
-    seen: u64,
+    seen: Seen,
     newest: u32,
     /// The last frame outside the window, and how many came in order there.
     stray: u32,
     run: u8,
     heard: bool,
+    /// Whether the newest itself was received. It was not if it is only known from a frame that
+    /// proved nothing.
+    newest_seen: bool,
 }
 
 enum Place {
     Ahead(u32),
-    /// The bit of a frame that is missing.
-    Late(u64),
+    /// Missing, so many behind the newest.
+    Late(u32),
     Received,
     Elsewhere,
 }
@@ -78,41 +110,64 @@ impl SequenceWindow {
     /// # Errors
     /// [`WindowRefusal`].
     #[inline]
-    pub fn check(&mut self, sequence: u32, ahead_max: u32) -> Result<Standing, WindowRefusal> {
-        if !self.heard {
-            return Ok(Standing::Within);
-        }
-        match self.place(sequence, ahead_max) {
-            Place::Ahead(_) | Place::Late(_) => Ok(Standing::Within),
-            Place::Received => Err(WindowRefusal::Duplicate),
-            Place::Elsewhere => self.stray(sequence),
+    pub fn check(&mut self, sequence: u32, reach: Reach) -> Result<Standing, WindowRefusal> {
+        match self.look(sequence, reach) {
+            Ok(()) => Ok(Standing::Within),
+            Err(WindowRefusal::Duplicate) => Err(WindowRefusal::Duplicate),
+            Err(WindowRefusal::OutOfWindow) => self.stray(sequence),
         }
     }
 
-    /// Takes the frame as received.
+    /// As [`Self::check`], for a frame of somebody who may be a stranger: it makes no run, and
+    /// interrupts none.
     ///
     /// # Errors
-    /// [`WindowRefusal::Duplicate`] if an equal frame was committed since the check.
+    /// [`WindowRefusal`].
     #[inline]
-    pub fn commit(&mut self, sequence: u32) -> Result<Committed, WindowRefusal> {
+    pub fn look(&self, sequence: u32, reach: Reach) -> Result<(), WindowRefusal> {
+        if !self.heard {
+            return Ok(());
+        }
+        match self.place(sequence, reach) {
+            Place::Ahead(_) | Place::Late(_) => Ok(()),
+            Place::Received => Err(WindowRefusal::Duplicate),
+            Place::Elsewhere => Err(WindowRefusal::OutOfWindow),
+        }
+    }
+
+    /// Takes the frame as received; `standing` is what [`Self::check`] said of it.
+    ///
+    /// # Errors
+    /// [`WindowRefusal`]: since the check, an equal frame was committed, or so many others that this
+    /// one is too late now.
+    #[inline]
+    pub fn commit(
+        &mut self,
+        sequence: u32,
+        standing: Standing,
+    ) -> Result<Committed, WindowRefusal> {
         if !self.heard {
             self.restart(sequence);
             return Ok(Committed::Ahead { missing: 0 });
         }
         self.run = 0;
-        match self.place(sequence, i32::MAX.unsigned_abs()) {
-            Place::Ahead(ahead) => {
+        match (self.place(sequence, Reach::WIDEST), standing) {
+            (Place::Ahead(ahead), _) => {
                 self.advance(ahead);
-                self.seen |= 1;
+                self.newest_seen = true;
                 Ok(Committed::Ahead { missing: ahead - 1 })
             }
-            Place::Late(bit) => {
-                self.seen |= bit;
-                Ok(Committed::Late)
+            (Place::Late(behind), Standing::Within) => {
+                self.take(behind);
+                Ok(Committed::Late { behind })
             }
-            Place::Received => Err(WindowRefusal::Duplicate),
-            // Far behind, believed after a run: the peer started again.
-            Place::Elsewhere => {
+            (Place::Received, Standing::Within) => Err(WindowRefusal::Duplicate),
+            (Place::Elsewhere, Standing::Within) => Err(WindowRefusal::OutOfWindow),
+            (Place::Late(_) | Place::Received, Standing::Run) if sequence == self.newest => {
+                Err(WindowRefusal::Duplicate)
+            }
+            // Behind, and believed after a run: the peer started again.
+            (Place::Late(_) | Place::Received | Place::Elsewhere, Standing::Run) => {
                 self.restart(sequence);
                 Ok(Committed::Ahead { missing: 0 })
             }
@@ -124,7 +179,7 @@ impl SequenceWindow {
     /// how many frames are missing before it.
     #[inline]
     pub fn follow(&mut self, sequence: u32, steps_max: u32) -> u32 {
-        let Place::Ahead(ahead) = self.place(sequence, steps_max) else {
+        let Place::Ahead(ahead) = self.place(sequence, Reach::new(steps_max, 0)) else {
             return 0;
         };
         self.advance(ahead);
@@ -132,34 +187,48 @@ impl SequenceWindow {
     }
 
     fn advance(&mut self, ahead: u32) {
-        self.seen = self.seen.checked_shl(ahead).unwrap_or(0);
+        self.seen.shift(ahead);
+        if self.newest_seen {
+            self.seen.set(ahead - 1);
+        }
         self.newest = self.newest.wrapping_add(ahead);
+        self.newest_seen = false;
+    }
+
+    fn take(&mut self, behind: u32) {
+        match behind.checked_sub(1) {
+            Some(place) => self.seen.set(place),
+            None => self.newest_seen = true,
+        }
     }
 
     /// Begins at a frame: nothing is missing before it, and nothing before it is late.
     fn restart(&mut self, sequence: u32) {
         *self = Self {
-            seen: u64::MAX,
+            seen: Seen::ALL,
             newest: sequence,
             heard: true,
+            newest_seen: true,
             ..Self::default()
         };
     }
 
-    fn place(&self, sequence: u32, ahead_max: u32) -> Place {
+    #[inline]
+    fn place(&self, sequence: u32, reach: Reach) -> Place {
         let ahead = sequence.wrapping_sub(self.newest);
         let behind = ahead.wrapping_neg();
-        if ahead != 0 && ahead <= ahead_max {
+        if ahead != 0 && ahead <= reach.ahead_max {
             return Place::Ahead(ahead);
         }
-        if behind > LATE_MAX {
-            return Place::Elsewhere;
-        }
-        let bit = 1_u64 << behind;
-        if self.seen & bit == 0 {
-            Place::Late(bit)
-        } else {
+        let received = match behind.checked_sub(1) {
+            None => self.newest_seen,
+            Some(_) if behind > reach.late_max => return Place::Elsewhere,
+            Some(place) => self.seen.get(place),
+        };
+        if received {
             Place::Received
+        } else {
+            Place::Late(behind)
         }
     }
 
@@ -177,6 +246,53 @@ impl SequenceWindow {
             Ok(Standing::Run)
         } else {
             Err(WindowRefusal::OutOfWindow)
+        }
+    }
+}
+
+mod seen {
+    /// Bit n: the frame n + 1 before the newest was received.
+    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+    #[repr(transparent)]
+    pub(super) struct Seen([u64; 4]);
+
+    impl Seen {
+        pub(super) const BITS: u16 = 256;
+        pub(super) const ALL: Self = Self([u64::MAX; 4]);
+
+        /// The newest frame is `by` newer; what is shifted in was not received.
+        #[inline]
+        pub(super) fn shift(&mut self, by: u32) {
+            let [a, b, c, d] = self.0;
+            let [a, b, c, d] = match by / 64 {
+                0 => [a, b, c, d],
+                1 => [0, a, b, c],
+                2 => [0, 0, a, b],
+                3 => [0, 0, 0, a],
+                _ => [0; 4],
+            };
+            let bits = by % 64;
+            // In two steps, as a shift by 64 is none.
+            let carry = |word: u64| word >> 1 >> (63 - bits);
+            self.0 = [
+                a << bits,
+                b << bits | carry(a),
+                c << bits | carry(b),
+                d << bits | carry(c),
+            ];
+        }
+
+        #[inline]
+        pub(super) fn get(&self, place: u32) -> bool {
+            let word = self.0.get((place / 64) as usize);
+            word.is_some_and(|word| word >> (place % 64) & 1 != 0)
+        }
+
+        #[inline]
+        pub(super) fn set(&mut self, place: u32) {
+            if let Some(word) = self.0.get_mut((place / 64) as usize) {
+                *word |= 1 << (place % 64);
+            }
         }
     }
 }

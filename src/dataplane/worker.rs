@@ -18,12 +18,14 @@ use super::flow_table::FlowTable;
 use super::handoff::HandoffEnds;
 use super::idle::Idle;
 use super::node::fragment::PIECES_MAX;
-use super::node::gre_output::Payload;
+use super::node::gre_output::{Payload, Stamp};
 use super::node::mtu_exceeded::ErrorLimit;
 use super::policer::Rate;
 use super::port::{PortIo, Ports};
 use super::reassembly::Reassembly;
+use super::reorder::Reorder;
 use super::stats::{FrameCount, WorkerStats};
+use super::window::LATE_MAX;
 use crate::clock::Timestamp;
 use crate::flow::FlowCommand;
 use crate::flow::ring::Injected;
@@ -48,11 +50,14 @@ pub struct Worker<P: PortIo> {
     pub(super) decrypt: DecryptWorker,
     pub(super) encrypt: EncryptWorker,
     pub(super) reassembly: Reassembly,
+    pub(super) reorder: Reorder<P::Frame>,
     pub(super) error_limit: ErrorLimit,
     pub(super) control_rate: Rate,
     pub(super) catch_up_per_flow: CatchUpLimit,
     /// Of the outer packets to clients.
-    pub(super) identification: u16,
+    pub(super) stamp: Stamp,
+    /// Counts bursts to clients.
+    pub(super) bursts: u32,
     /// What a port has received.
     pub(super) received: Batch<P::Frame>,
     /// The burst in the nodes.
@@ -97,8 +102,13 @@ impl<P: PortIo> Worker<P> {
     ) -> Self {
         let locals = config.listen.len();
         let capacity = shared.counters.len();
-        let delay = config.acknowledgment_delay;
-        let flows = FlowTable::new(Arc::clone(&shared.counters), locals, delay);
+        let gre = config.gre;
+        let flows = FlowTable::new(
+            Arc::clone(&shared.counters),
+            locals,
+            gre.acknowledgment_delay,
+            gre.acknowledgment_frames,
+        );
         let exits = Exits::new(ExitsParts {
             index: config.index,
             handoff,
@@ -118,14 +128,24 @@ impl<P: PortIo> Worker<P> {
             directory: shared.directory,
             routes: Cache::new(shared.routes),
             exits,
-            decrypt: DecryptWorker::new(config.skipped_key_regions, budget).with_streams(capacity),
+            decrypt: DecryptWorker::keeping(
+                gre.late_max.min(LATE_MAX),
+                config.skipped_key_regions,
+                budget,
+            )
+            .with_streams(capacity),
             encrypt: EncryptWorker::new(capacity),
             reassembly: Reassembly::new(),
+            reorder: Reorder::new(gre.hold_packets, gre.hold),
             error_limit: ErrorLimit::new(config.icmp_errors_per_s),
             control_rate: Rate::new(per_call, per_call),
             catch_up_per_flow: config.catch_up_per_flow,
-            // Workers share local addresses, so they start apart.
-            identification: u16::from(config.index).rotate_right(8),
+            stamp: Stamp {
+                // Workers share local addresses, so they start apart.
+                identification: u16::from(config.index).rotate_right(8),
+                now,
+            },
+            bursts: 0,
             received: Batch::default(),
             batch: Batch::default(),
             pieces: Vec::with_capacity(PIECES_MAX),
@@ -142,6 +162,7 @@ impl<P: PortIo> Worker<P> {
     /// what is late, and out with everything.
     pub fn turn(&mut self, now: Timestamp) -> Work {
         self.exits.now = now;
+        self.stamp.now = now;
         let mut work = Work {
             commands: self.take_commands(),
             frames: self.take_injected(),
@@ -156,9 +177,12 @@ impl<P: PortIo> Worker<P> {
             self.next_sweep = now + SWEEP_INTERVAL;
             self.sweep(now);
         }
+        while let Some(slot) = self.flows.next_urgent_acknowledgment() {
+            self.acknowledge(slot);
+        }
         self.ports.flush();
         self.exits.flush();
-        let held = self.ports.staged() + self.reassembly.held();
+        let held = self.ports.staged() + self.reassembly.held() + self.reorder.len();
         self.stats.turn(now, !work.is_idle(), held);
         work
     }
@@ -230,14 +254,22 @@ impl<P: PortIo> Worker<P> {
         taken
     }
 
-    /// Acknowledgments that nothing carried, and fragments whose rest did not come.
+    /// Sends an acknowledgment alone.
+    fn acknowledge(&mut self, slot: u32) {
+        self.exits.count(FrameCount::Generated, 1);
+        if let Err(reason) = self.send_control(slot, &[], Payload::Nothing) {
+            self.exits.refuse_frames(reason, 1);
+        }
+    }
+
+    /// Acknowledgments that nothing carried, early frames whose predecessors did not come, and
+    /// fragments whose rest did not.
     fn sweep(&mut self, now: Timestamp) {
         while let Some(slot) = self.flows.next_lone_acknowledgment(now) {
-            self.exits.count(FrameCount::Generated, 1);
-            if let Err(reason) = self.send_control(slot, &[], Payload::Nothing) {
-                self.exits.refuse_frames(reason, 1);
-            }
+            self.acknowledge(slot);
         }
+        self.reorder.expire(&mut self.flows, now);
+        self.run_nodes();
         let lost = self.reassembly.expire(now);
         self.exits.refuse_frames(DropReason::FragmentTimeout, lost);
     }

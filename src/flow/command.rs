@@ -8,16 +8,30 @@ use crate::mppe::keys::Suite;
 use crate::wire::call_id::CallId;
 use crate::wire::ipv6::InterfaceIdentifier;
 
+/// What the peer says of its receive side in the messages that set up a call (RFC 2637 §2.7-§2.11).
+/// All zero: it says nothing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(C)]
+pub struct PeerReceive {
+    /// Its Packet Receive Window Size: packets that it buffers.
+    pub window_packets: u16,
+    /// Its Packet Processing Delay, in tenths of a second.
+    pub processing_delay_ds: u16,
+}
+
 /// The ends of a call as GRE sees them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(C)]
 pub struct OpenCall {
     /// Our address: the source of downstream GRE.
     pub local_address: Ipv4Addr,
-    /// The client's address: GRE from anywhere else is refused.
+    /// The peer of the control connection: where GRE comes from, unless the server was told
+    /// otherwise.
     pub peer_address: Ipv4Addr,
     /// The client's Call ID: what downstream GRE carries.
     pub peer_call_id: CallId,
+    /// What the client buffers. Matters only if the server honours windows.
+    pub peer_receive: PeerReceive,
 }
 
 /// An order to the worker that owns `flow`.
@@ -99,6 +113,21 @@ pub enum FlowCommand {
         /// Longest IP packet that the client accepts, in bytes (its LCP Maximum-Receive-Unit).
         mtu: u16,
     },
+    /// What the peer said of its receive side after the flow was opened: Incoming-Call-Connected, or
+    /// Outgoing-Call-Reply to a call of ours.
+    PeerReceive {
+        /// The call.
+        flow: FlowKey,
+        /// What it said.
+        receive: PeerReceive,
+    },
+    /// LCP or CCP is negotiated anew: the flow is again as after `Open`. Its keys are wiped, no user
+    /// data passes either way, and what is to pass again needs a new proof and new start keys. GRE
+    /// numbers, counters and the lease's entry in the directory stay.
+    Suspend {
+        /// The call.
+        flow: FlowKey,
+    },
     /// Ends the flow, wipes its keys, and answers with `Closed`. Frames queued before it still leave.
     Close {
         /// The call.
@@ -120,6 +149,8 @@ impl FlowCommand {
             | Self::ForwardUpstream { flow, .. }
             | Self::AgreeIpv6 { flow, .. }
             | Self::ForwardDownstream { flow, .. }
+            | Self::PeerReceive { flow, .. }
+            | Self::Suspend { flow }
             | Self::Close { flow } => *flow,
         }
     }

@@ -22,11 +22,20 @@ pub struct FlowTotals {
     pub downstream_drops: u64,
     /// GRE sequence numbers of the client that never arrived.
     pub upstream_lost: u64,
+    /// Frames of the client that others had overtaken.
+    pub upstream_late: u64,
+    /// Frames of the client that had been received before.
+    pub upstream_duplicates: u64,
+    /// How many frames behind the newest the last late one was.
+    pub late_distance_last: u64,
+    /// The most that this was.
+    pub late_distance_max: u64,
     /// When the client was last heard, in nanoseconds of the worker's clock.
     pub last_heard_ns: u64,
 }
 
-/// The live counters of one flow: two cache lines, one writer.
+/// The live counters of one flow: two cache lines, one writer. The second line is touched only when
+/// the path loses order.
 #[derive(Default)]
 #[repr(C, align(64))]
 pub struct FlowCounters {
@@ -38,6 +47,10 @@ pub struct FlowCounters {
     downstream_drops: AtomicU64,
     upstream_lost: AtomicU64,
     last_heard_ns: AtomicU64,
+    upstream_late: AtomicU64,
+    upstream_duplicates: AtomicU64,
+    late_distance_last: AtomicU64,
+    late_distance_max: AtomicU64,
 }
 
 /// Adds without a locked instruction: there is one writer.
@@ -82,12 +95,23 @@ impl FlowCounters {
         add(&self.upstream_lost, frames);
     }
 
-    /// A frame that seemed lost came late after all.
+    /// A frame that seemed lost came after all, so many behind the newest.
     #[inline]
-    pub fn found(&self) {
+    pub fn late(&self, behind: u64) {
         let lost = self.upstream_lost.load(Ordering::Relaxed);
         self.upstream_lost
             .store(lost.saturating_sub(1), Ordering::Relaxed);
+        add(&self.upstream_late, 1);
+        self.late_distance_last.store(behind, Ordering::Relaxed);
+        let most = self.late_distance_max.load(Ordering::Relaxed);
+        self.late_distance_max
+            .store(most.max(behind), Ordering::Relaxed);
+    }
+
+    /// Counts a frame that was received before.
+    #[inline]
+    pub fn duplicate(&self) {
+        add(&self.upstream_duplicates, 1);
     }
 
     /// Notes that the client was heard.
@@ -107,6 +131,10 @@ impl FlowCounters {
             upstream_drops: self.upstream_drops.load(Ordering::Relaxed),
             downstream_drops: self.downstream_drops.load(Ordering::Relaxed),
             upstream_lost: self.upstream_lost.load(Ordering::Relaxed),
+            upstream_late: self.upstream_late.load(Ordering::Relaxed),
+            upstream_duplicates: self.upstream_duplicates.load(Ordering::Relaxed),
+            late_distance_last: self.late_distance_last.load(Ordering::Relaxed),
+            late_distance_max: self.late_distance_max.load(Ordering::Relaxed),
             last_heard_ns: self.last_heard_ns.load(Ordering::Relaxed),
         }
     }
@@ -122,6 +150,10 @@ impl FlowCounters {
             &self.downstream_drops,
             &self.upstream_lost,
             &self.last_heard_ns,
+            &self.upstream_late,
+            &self.upstream_duplicates,
+            &self.late_distance_last,
+            &self.late_distance_max,
         ] {
             counter.store(0, Ordering::Relaxed);
         }
@@ -148,10 +180,15 @@ mod tests {
         arena[1].upstream(50);
         arena[1].downstream(7);
         arena[1].lost(3);
-        arena[1].found();
+        arena[1].late(9);
+        arena[1].late(4);
+        arena[1].duplicate();
         let totals = arena[1].totals();
         assert_eq!((totals.upstream_packets, totals.upstream_bytes), (2, 150));
-        assert_eq!((totals.downstream_packets, totals.upstream_lost), (1, 2));
+        assert_eq!((totals.downstream_packets, totals.upstream_lost), (1, 1));
+        assert_eq!((totals.upstream_late, totals.upstream_duplicates), (2, 1));
+        let distances = (totals.late_distance_last, totals.late_distance_max);
+        assert_eq!(distances, (4, 9));
         assert_eq!(arena[0].totals(), FlowTotals::default());
         arena[1].reset();
         assert_eq!(arena[1].totals(), FlowTotals::default());

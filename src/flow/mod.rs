@@ -11,7 +11,7 @@ pub mod report;
 pub mod ring;
 
 pub use bucket::BucketTable;
-pub use command::{FlowCommand, OpenCall};
+pub use command::{FlowCommand, OpenCall, PeerReceive};
 pub use counters::{FlowCounters, FlowTotals};
 pub use frame::FrameBytes;
 pub use key::FlowKey;

@@ -1,6 +1,7 @@
 //! What the policy asks of the data plane for one call, and the proof that a call may forward at all.
 
 use crate::mppe::keys::StartKeys;
+use sha1::{Digest, Sha1};
 
 /// Whether a call's user data must be encrypted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,6 +62,21 @@ impl Authenticated {
     #[must_use]
     pub const fn has_keys(&self) -> bool {
         self.keys.is_some()
+    }
+
+    /// Tells start keys apart without giving them away: a call that is keyed anew must not get the
+    /// keys that it has used already, as MS-CHAPv1 with 40 bits or a careless RADIUS server would
+    /// have it. `None` without keys.
+    #[must_use]
+    pub fn key_digest(&self) -> Option<u64> {
+        let keys = self.keys.as_ref()?;
+        let digest: [u8; 20] = Sha1::new()
+            .chain_update(b"key digest")
+            .chain_update(keys.upstream.expose())
+            .chain_update(keys.downstream.expose())
+            .finalize()
+            .into();
+        digest.first_chunk().copied().map(u64::from_be_bytes)
     }
 
     /// Takes the proof apart, in the worker.

@@ -1,5 +1,7 @@
 //! Worker to slow path: answers to commands and what a worker noticed by itself.
 
+use std::net::Ipv4Addr;
+
 use super::{FlowKey, FlowTotals};
 use crate::counted_enum;
 
@@ -44,6 +46,14 @@ pub enum FlowReport {
     DecryptionFailing {
         /// The call.
         flow: FlowKey,
+    },
+    /// GRE of the client comes from another address than its control connection, and what is sent to
+    /// the client goes there now. Told once.
+    SourceMoved {
+        /// The call.
+        flow: FlowKey,
+        /// The other address.
+        address: Ipv4Addr,
     },
     /// Frames from the client are missing in stateful MPPE, and nothing decrypts until the client
     /// starts RC4 afresh: ask for it with a CCP Reset-Request (RFC 3078 §8.2). Comes once for each

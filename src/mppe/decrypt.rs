@@ -17,7 +17,7 @@ use crate::mppe::chain::{Chain, Link};
 use crate::mppe::keys::{DownstreamKey, Mode, Strength, UpstreamKey};
 use crate::mppe::plausible::{Agreed, PREFIX_LENGTH, plausible_ppp};
 use crate::mppe::rc4::Rc4;
-use crate::mppe::skipped::{KeyId, SkippedKeys};
+use crate::mppe::skipped::{KEPT_BACK, KeyId, SkippedKeys};
 use crate::mppe::streams::Streams;
 use crate::wire::mppe::{CoherencyCount, HEADER_LENGTH, Header};
 use recovery::Recovery;
@@ -59,7 +59,8 @@ const FREE_STEPS: u64 = 4;
 pub struct DecryptState {
     chain: Chain,
     id: KeyId,
-    /// Bit n: the frame n + 1 before the newest was decrypted. Stateless flows only.
+    /// Bit n: the frame n + 1 before the newest was decrypted. Further back only its key, which is
+    /// gone, says so. Stateless flows only.
     decrypted: u64,
     budget: Budget,
     /// The GRE sequence number of the newest decrypted frame.
@@ -177,6 +178,12 @@ impl DecryptState {
         self.chain.committed.position
     }
 
+    /// The GRE sequence number of the newest frame that was decrypted, or of the newest before any.
+    #[must_use]
+    pub const fn newest_sequence(&self) -> u32 {
+        self.sequence
+    }
+
     /// Decrypts one frame in place. `payload` is what follows the PPP protocol field 0x00fd: the
     /// MPPE header and the encrypted frame; `sequence` is the GRE sequence number it came with.
     /// Answers the frame: its PPP protocol field, perhaps compressed, and a packet.
@@ -242,6 +249,8 @@ pub struct DecryptWorker {
     unfinished: UnfinishedWalks,
     budget: Budget,
     rc4: Rc4,
+    /// Scratch of [`crate::mppe::trail::Trail`], zero between frames.
+    passed: Box<[[u8; 16]]>,
     streams: Streams,
 }
 
@@ -250,12 +259,19 @@ impl DecryptWorker {
     /// together.
     #[must_use]
     pub fn new(regions: usize, budget: Budget) -> Self {
-        let skipped = SkippedKeys::new(regions);
+        Self::keeping(KEPT_BACK, regions, budget)
+    }
+
+    /// The same with `back` keys in place of 64: a frame so far behind the newest is decrypted.
+    #[must_use]
+    pub fn keeping(back: u16, regions: usize, budget: Budget) -> Self {
+        let skipped = SkippedKeys::new(regions, back);
         Self {
             skipped,
             unfinished: UnfinishedWalks::new(),
             budget,
             rc4: Rc4::unkeyed(),
+            passed: vec![[0; 16]; usize::from(back.max(1))].into_boxed_slice(),
             streams: Streams::new(0),
         }
     }

@@ -4,8 +4,9 @@ use zeroize::Zeroize;
 
 use crate::mppe::chain::Link;
 
-/// How many frames behind the newest a late frame may be and still be decrypted.
-pub const KEPT_BACK: u64 = 64;
+/// How many frames behind the newest a late frame may be and still be decrypted, if nothing else is
+/// said.
+pub const KEPT_BACK: u16 = 64;
 
 /// Names the keys of one direction of one call. A worker never gives the same name to two sets of
 /// keys, so what was kept for a call that ended can never be found by another.
@@ -52,21 +53,32 @@ impl Slot {
 
 /// A worker's pool of such keys. Its size is fixed.
 ///
-/// The pool is cut in regions of [`KEPT_BACK`] slots; a flow has one region, and a position has one
-/// slot in it. So finding a key is one look, a key that is too old is overwritten by its successor,
-/// and a flow that loses many frames can only take the place of the few that share its region.
+/// The pool is cut in regions of as many slots as frames may be late; a flow has one region, and a
+/// position has one slot in it. So finding a key is one look, a key that is too old is overwritten by
+/// its successor, and a flow that loses many frames can only take the place of the few that share
+/// its region.
 pub struct SkippedKeys {
-    regions: Box<[[Slot; KEPT_BACK as usize]]>,
+    slots: Box<[Slot]>,
+    regions: usize,
+    back: u16,
 }
 
 impl SkippedKeys {
-    /// A pool of `regions` times [`KEPT_BACK`] keys, at least one region.
+    /// A pool of `regions` times `back` keys, at least one.
     #[must_use]
-    pub fn new(regions: usize) -> Self {
-        let region = || std::array::from_fn(|_| Slot::empty());
+    pub fn new(regions: usize, back: u16) -> Self {
+        let (regions, back) = (regions.max(1), back.max(1));
+        let slots = regions.saturating_mul(usize::from(back));
         Self {
-            regions: (0..regions.max(1)).map(|_| region()).collect(),
+            slots: (0..slots).map(|_| Slot::empty()).collect(),
+            regions,
+            back,
         }
+    }
+
+    /// How many frames behind the newest a key is kept.
+    pub(crate) fn back(&self) -> u64 {
+        u64::from(self.back)
     }
 
     /// Keeps the key of a frame that was not seen yet.
@@ -95,8 +107,8 @@ impl SkippedKeys {
 
     /// Wipes every key of a flow.
     pub fn forget(&mut self, owner: KeyId) {
-        let region = owner.place(self.regions.len());
-        for slot in self.regions.get_mut(region).into_iter().flatten() {
+        let (region, back) = (owner.place(self.regions), usize::from(self.back));
+        for slot in self.slots.iter_mut().skip(region * back).take(back) {
             if slot.owner == owner {
                 slot.wipe();
             }
@@ -106,8 +118,7 @@ impl SkippedKeys {
     /// How many keys are kept.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.regions
-            .as_flattened()
+        self.slots
             .iter()
             .filter(|slot| slot.owner != KeyId(0))
             .count()
@@ -120,8 +131,8 @@ impl SkippedKeys {
     }
 
     fn slot(&mut self, owner: KeyId, position: u64) -> Option<&mut Slot> {
-        let place = owner.place(self.regions.len());
-        let region = self.regions.get_mut(place)?;
-        region.get_mut(usize::try_from(position % KEPT_BACK).ok()?)
+        let place = usize::try_from(position % self.back()).ok()?;
+        let region = owner.place(self.regions) * usize::from(self.back);
+        self.slots.get_mut(region + place)
     }
 }

@@ -1,26 +1,29 @@
 //! A walk along a chain on the side, for a frame that may be forged.
 
-use zeroize::{Zeroize, Zeroizing};
+use zeroize::Zeroize;
 
 use crate::mppe::chain::{Chain, Link};
 use crate::mppe::rc4::Rc4;
-use crate::mppe::skipped::{KEPT_BACK, KeyId, SkippedKeys};
+use crate::mppe::skipped::{KeyId, SkippedKeys};
 
-/// A walk along a chain on the side, with the keys of the last places it passed.
-pub(crate) struct Trail {
+/// A walk along a chain on the side, with the keys of the last places it passed. They are noted in
+/// memory of the worker, and wiped there when the walk is over.
+pub(crate) struct Trail<'n> {
     pub(crate) link: Link,
     first: u64,
-    passed: Zeroizing<[[u8; 16]; KEPT_BACK as usize]>,
+    passed: &'n mut [[u8; 16]],
+    noted: usize,
 }
 
-impl Trail {
-    /// Starts at `link`, whose own key counts as passed once the walk goes on.
-    pub(crate) fn new(link: Link) -> Self {
-        let first = link.position;
+impl<'n> Trail<'n> {
+    /// Starts at `link`, whose own key counts as passed once the walk goes on. It remembers as many
+    /// keys as `notes` has room for.
+    pub(crate) fn new(link: Link, notes: &'n mut [[u8; 16]]) -> Self {
         Self {
+            first: link.position,
             link,
-            first,
-            passed: Zeroizing::new([[0; 16]; KEPT_BACK as usize]),
+            passed: notes,
+            noted: 0,
         }
     }
 
@@ -37,8 +40,10 @@ impl Trail {
     /// Takes `steps` key changes.
     pub(crate) fn walk(&mut self, chain: &Chain, steps: u64, rc4: &mut Rc4) {
         for _ in 0..steps {
-            if let Some(place) = self.passed.get_mut(ring_place(self.link.position)) {
-                *place = self.link.session_key;
+            let place = self.place(self.link.position);
+            if let Some(note) = self.passed.get_mut(place) {
+                *note = self.link.session_key;
+                self.noted = self.noted.max(place + 1);
             }
             chain.step(&mut self.link, rc4);
         }
@@ -46,9 +51,9 @@ impl Trail {
 
     /// Hands the keys of the frames between the committed place and this one to the pool.
     pub(crate) fn keep_passed(&self, base: u64, id: KeyId, pool: &mut SkippedKeys) {
-        let oldest = self.link.position.saturating_sub(KEPT_BACK);
+        let oldest = self.link.position.saturating_sub(self.length());
         for position in oldest.max(self.first).max(base + 1)..self.link.position {
-            if let Some(session_key) = self.passed.get(ring_place(position)) {
+            if let Some(session_key) = self.passed.get(self.place(position)) {
                 let mut link = Link {
                     session_key: *session_key,
                     position,
@@ -58,8 +63,22 @@ impl Trail {
             }
         }
     }
+
+    fn length(&self) -> u64 {
+        self.passed.len() as u64
+    }
+
+    /// Counted from the start of the walk, so that a short walk has little to wipe.
+    fn place(&self, position: u64) -> usize {
+        let passed = position.saturating_sub(self.first);
+        usize::try_from(passed % self.length().max(1)).unwrap_or(0)
+    }
 }
 
-const fn ring_place(position: u64) -> usize {
-    (position % KEPT_BACK) as usize
+impl Drop for Trail<'_> {
+    fn drop(&mut self) {
+        for note in self.passed.iter_mut().take(self.noted) {
+            note.zeroize();
+        }
+    }
 }

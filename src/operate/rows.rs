@@ -65,6 +65,8 @@ pub struct SessionRow {
     pub downstream_bytes: u64,
     /// The worker that owns the flow.
     pub worker: u16,
+    /// Microseconds that the latest LCP Echo-Request took there and back, if one was answered.
+    pub round_trip_us: Option<u64>,
 }
 
 /// One session with everything that is known of it.

@@ -78,6 +78,7 @@ fn sessions_text(rows: &[SessionRow]) -> String {
         ">since",
         ">up",
         ">down",
+        ">rtt",
         ">worker",
     ]);
     for row in rows {
@@ -93,6 +94,7 @@ fn sessions_text(rows: &[SessionRow]) -> String {
             human_duration(row.since_s),
             human_bytes(row.upstream_bytes),
             human_bytes(row.downstream_bytes),
+            round_trip(row),
             row.worker.to_string(),
         ]);
     }
@@ -120,6 +122,7 @@ fn session_text(detail: &SessionDetail) -> String {
         ("state", row.state.clone()),
         ("encryption", row.encryption.clone()),
         ("since", human_duration(row.since_s)),
+        ("round trip", round_trip(row)),
         ("worker", row.worker.to_string()),
         ("upstream", traffic(row.upstream_frames, row.upstream_bytes)),
         (
@@ -147,6 +150,12 @@ fn session_text(detail: &SessionDetail) -> String {
     let drops = detail.drops.iter().map(|drop| (&drop.reason, drop.frames));
     text.push_str(&counts("dropped", drops));
     text
+}
+
+fn round_trip(row: &SessionRow) -> String {
+    let milliseconds = |us: u64| format!("{}.{} ms", us / 1000, us % 1000 / 100);
+    row.round_trip_us
+        .map_or_else(|| "-".to_owned(), milliseconds)
 }
 
 fn workers_text(rows: &[WorkerRow]) -> String {

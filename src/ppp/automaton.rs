@@ -2,12 +2,21 @@
 //! and counter, building and answering Configure-Requests, terminating, rejecting codes
 //! (RFC 1661 §4.3 to §5.6). What the options mean is an [`OptionPolicy`].
 //!
-//! Three things go beyond the table, each because real links lose and repeat frames:
+//! Four things go beyond the table, each because real links lose and repeat frames:
 //! - A repeated request gets the identical answer, and does not use up patience.
 //! - A request for exactly what is agreed already is acknowledged again without a renegotiation,
 //!   since the peer evidently missed our Ack; after `repeats_max` of them the table rules.
 //! - An answer counts once: a second Ack to the same request is dropped rather than read as a
 //!   crossed connection.
+//! - The first repetitions may come sooner than the later ones.
+//!
+//! A type of option that comes twice in a request has its repetitions rejected (RFC 1661 §6), so
+//! that a policy judges each type once.
+
+mod interface;
+mod restart;
+
+pub use interface::{Effect, Effects, Limits, OptionPolicy};
 
 use super::end_reason::EndReason;
 use super::fsm::{Actions, Event, State, transition};
@@ -16,88 +25,14 @@ use super::outbox::PppFrame;
 use super::refusal::Refusal;
 use crate::clock::Timestamp;
 use crate::wire::options::Options;
-use crate::wire::ppp::{Packet, Protocol, code};
-use arrayvec::ArrayVec;
-use std::time::Duration;
+use crate::wire::ppp::{Packet, code};
+use restart::Restart;
 
 /// More Configure-Requests than this without an agreement are no negotiation.
 const REQUESTS_MAX: u8 = 100;
 
 /// A request longer than this is judged anew when it is repeated instead of being remembered.
 const REMEMBERED_MAX: usize = 256;
-
-/// The options of one control protocol.
-pub trait OptionPolicy {
-    /// The protocol of the packets.
-    const PROTOCOL: Protocol;
-
-    /// Writes the options of our next Configure-Request.
-    fn request(&self, options: &mut Vec<u8>);
-
-    /// Says what is wrong with the peer's Configure-Request.
-    ///
-    /// # Errors
-    /// An [`Objection`] when no answer can lead anywhere.
-    fn judge(&mut self, options: &Options<'_>, judgement: &mut Judgement) -> Result<(), Objection>;
-
-    /// The peer's request is being acknowledged.
-    fn agreed(&mut self, options: &Options<'_>);
-
-    /// The peer wants other values. `out_of_patience` is set from the Max-Failure-th Nak on.
-    ///
-    /// # Errors
-    /// An [`Objection`] when what the peer does not want cannot be changed.
-    fn nak_received(
-        &mut self,
-        options: &Options<'_>,
-        out_of_patience: bool,
-    ) -> Result<(), Objection>;
-
-    /// The peer does not take these options, which are all ours.
-    ///
-    /// # Errors
-    /// An [`Objection`] when one of them cannot be left out.
-    fn reject_received(&mut self, options: &Options<'_>) -> Result<(), Objection>;
-}
-
-/// Counters and timers of a negotiation (RFC 1661 §4.6).
-#[derive(Clone, Copy, Debug)]
-pub struct Limits {
-    /// Time before a request is repeated.
-    pub restart_timer: Duration,
-    /// Max-Configure.
-    pub configure_max: u8,
-    /// Max-Terminate.
-    pub terminate_max: u8,
-    /// Max-Failure.
-    pub failure_max: u8,
-    /// How often a request for what is agreed already is acknowledged again.
-    pub repeats_max: u8,
-}
-
-/// What an automaton did, in order.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Effect {
-    /// The protocol can be used.
-    LayerUp,
-    /// The protocol cannot be used any more.
-    LayerDown,
-    /// The lower layer is needed.
-    LayerStarted,
-    /// The lower layer is not needed any more.
-    LayerFinished,
-    /// The next frame is a Configure-Ack, on which the peer may open.
-    AckFollows,
-    /// Send this.
-    Frame(PppFrame),
-    /// Count this.
-    Refused(Refusal),
-    /// The negotiation makes no sense.
-    Objection(Objection),
-}
-
-/// At most a layer event, a request, an announced answer, another layer event and a refusal.
-pub type Effects = ArrayVec<Effect, 8>;
 
 /// Our outstanding Configure-Request.
 #[derive(Debug, Default)]
@@ -129,8 +64,7 @@ pub struct Automaton<P> {
     policy: P,
     limits: Limits,
     state: State,
-    restart_count: u8,
-    restart_at: Option<Timestamp>,
+    restart: Restart,
     next_identifier: u8,
     request: Request,
     answered: Option<Answered>,
@@ -148,8 +82,7 @@ impl<P: OptionPolicy> Automaton<P> {
             policy,
             limits,
             state: State::Initial,
-            restart_count: 0,
-            restart_at: None,
+            restart: Restart::new(),
             next_identifier: 1,
             request: Request::default(),
             answered: None,
@@ -182,7 +115,7 @@ impl<P: OptionPolicy> Automaton<P> {
     /// When [`Self::handle_timeout`] has something to do.
     #[must_use]
     pub const fn poll_timeout(&self) -> Option<Timestamp> {
-        self.restart_at
+        self.restart.deadline()
     }
 
     /// The protocol is wanted.
@@ -215,19 +148,15 @@ impl<P: OptionPolicy> Automaton<P> {
 
     /// Repeats or gives up, if the time has come.
     pub fn handle_timeout(&mut self, now: Timestamp) -> Effects {
-        if self.restart_at.is_none_or(|at| at > now) {
+        if !self.restart.take_due(now) {
             return Effects::new();
         }
-        self.restart_at = None;
-        let again = self.restart_count > 0;
-        self.event(
-            if again {
-                Event::TimeoutRetry
-            } else {
-                Event::TimeoutFinal
-            },
-            now,
-        )
+        let event = if self.restart.may_repeat() {
+            Event::TimeoutRetry
+        } else {
+            Event::TimeoutFinal
+        };
+        self.event(event, now)
     }
 
     /// Takes a packet of this protocol. Codes above Code-Reject are the protocol's own and come
@@ -326,7 +255,12 @@ impl<P: OptionPolicy> Automaton<P> {
             return Ok(answered.answer.clone());
         }
         let mut judgement = Judgement::new(self.naks_sent >= self.limits.failure_max);
-        self.policy.judge(options, &mut judgement)?;
+        for option in options.repeated() {
+            judgement.reject(option);
+        }
+        if !judgement.has_rejects() {
+            self.policy.judge(options, &mut judgement)?;
+        }
         let answer = judgement.into_answer(options);
         match answer.verdict {
             Verdict::Ack => {
@@ -378,6 +312,9 @@ impl<P: OptionPolicy> Automaton<P> {
                 Ok(options) => options,
                 Err(reason) => return emit(effects, Effect::Refused(reason.into())),
             };
+            if options.repeated().next().is_some() {
+                return emit(effects, Effect::Refused(Refusal::DuplicateOption));
+            }
             if packet.code == code::CONFIGURE_REJECT && !self.asked_for(&options) {
                 return emit(effects, Effect::Refused(Refusal::AnswerMismatch));
             }
@@ -455,14 +392,14 @@ impl<P: OptionPolicy> Automaton<P> {
             emit(effects, Effect::LayerStarted);
         }
         if actions.contains(Actions::IRC) {
-            self.restart_count = if actions.contains(Actions::STR) {
+            self.restart.set_count(if actions.contains(Actions::STR) {
                 self.limits.terminate_max
             } else {
                 self.limits.configure_max
-            };
+            });
         }
         if actions.contains(Actions::ZRC) {
-            self.restart_count = 0;
+            self.restart.set_count(0);
         }
         self.send_packets(actions, event, reply, effects);
         if actions.contains(Actions::TLU) {
@@ -472,7 +409,7 @@ impl<P: OptionPolicy> Automaton<P> {
         if actions.contains(Actions::TLF) {
             emit(effects, Effect::LayerFinished);
         }
-        self.run_timer(actions, now);
+        self.run_timer(actions, event == Event::TimeoutRetry, now);
     }
 
     fn send_packets(
@@ -499,7 +436,7 @@ impl<P: OptionPolicy> Automaton<P> {
             }
         }
         if actions.contains(Actions::STR) {
-            self.restart_count = self.restart_count.saturating_sub(1);
+            self.restart.count();
             let identifier = self.take_identifier();
             let text = self.terminate_text.as_bytes();
             self.send(code::TERMINATE_REQUEST, identifier, text, effects);
@@ -520,7 +457,7 @@ impl<P: OptionPolicy> Automaton<P> {
 
     /// Our Configure-Request: the same one again if it was not answered, a new one otherwise.
     fn send_request(&mut self, again: bool, effects: &mut Effects) {
-        self.restart_count = self.restart_count.saturating_sub(1);
+        self.restart.count();
         if !again || self.request.answered {
             let mut options = Vec::new();
             self.policy.request(&mut options);
@@ -556,14 +493,14 @@ impl<P: OptionPolicy> Automaton<P> {
         identifier
     }
 
-    fn run_timer(&mut self, actions: Actions, now: Timestamp) {
+    fn run_timer(&mut self, actions: Actions, again: bool, now: Timestamp) {
         let restarts = actions.contains(Actions::SCR)
             || actions.contains(Actions::STR)
             || actions.contains(Actions::ZRC);
         if !self.state.runs_timer() {
-            self.restart_at = None;
-        } else if restarts || self.restart_at.is_none() {
-            self.restart_at = Some(now + self.limits.restart_timer);
+            self.restart.stop();
+        } else if restarts || self.restart.deadline().is_none() {
+            self.restart.start(again, &self.limits, now);
         }
     }
 

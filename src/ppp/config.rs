@@ -22,6 +22,9 @@ pub enum AddressPolicy {
 pub struct LinkConfig {
     /// The Maximum-Receive-Unit that we ask for, in bytes (RFC 1661 §6.1).
     pub mru: u16,
+    /// Time before a request is sent again for the first time; it doubles with each repetition up to
+    /// `restart_timer` (RFC 1661 §4.6).
+    pub restart_timer_initial: Duration,
     /// Time before a request is sent again (RFC 1661 §4.6).
     pub restart_timer: Duration,
     /// How often a Configure-Request is sent without an answer.
@@ -35,6 +38,10 @@ pub struct LinkConfig {
     pub setup_timeout: Duration,
     /// Time between LCP Echo-Requests; zero sends none.
     pub echo_interval: Duration,
+    /// Whether a client that was heard within `echo_interval` is not asked.
+    pub echo_adaptive: bool,
+    /// What we call ourselves in an LCP Identification (RFC 1570 §1.1); empty sends none.
+    pub identification: String,
     /// How many Echo-Requests in a row may stay unanswered.
     pub echo_failures_max: u8,
     /// The name in our CHAP challenge.
@@ -55,6 +62,7 @@ impl LinkConfig {
     pub(super) fn limits(&self, repeats_max: u8) -> Limits {
         Limits {
             // A timer of nothing would send every repetition at once.
+            restart_timer_initial: self.restart_timer_initial.max(Duration::from_millis(10)),
             restart_timer: self.restart_timer.max(Duration::from_millis(10)),
             configure_max: self.configure_max.max(1),
             terminate_max: self.terminate_max,
@@ -68,12 +76,15 @@ impl Default for LinkConfig {
     fn default() -> Self {
         Self {
             mru: 1400,
+            restart_timer_initial: Duration::from_secs(3),
             restart_timer: Duration::from_secs(3),
             configure_max: 10,
             terminate_max: 2,
             failure_max: 5,
             setup_timeout: Duration::from_secs(30),
             echo_interval: Duration::from_secs(20),
+            echo_adaptive: false,
+            identification: String::new(),
             echo_failures_max: 3,
             chap_name: String::from("pns"),
             retries_max: 1,

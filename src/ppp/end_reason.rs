@@ -133,6 +133,9 @@ end_reasons! {
     RekeyNotPossible => "rekey_not_possible",
         "The client negotiated a live call anew, but its keys may be used once only; let the \
          client dial again.";
+    /// A live call was authenticated anew as somebody else.
+    IdentityChanged => "identity_changed",
+        "The client logged in again on its live call under another name; let it hang up first.";
     /// The client does not take the address that it was given.
     AddressNotAgreed => "address_not_agreed",
         "The client insists on an address of its own; let it obtain one from the server, or grant \

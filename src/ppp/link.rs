@@ -10,17 +10,19 @@
 //! worker is ready when the peer opens on them; `ArmDownstream` and `ForwardDownstream` come when
 //! our own side opens, so that nothing is sent that the peer cannot read.
 //!
-//! All but `AgreeIpv6` are said once in the life of a link, since a start key may be used only
-//! once. CCP may be negotiated anew until the first Configure-Ack of an address, because until then
-//! no frame can have been encrypted; LCP until the keys are armed. After that a renegotiation ends
-//! the link.
+//! All but `AgreeIpv6` are said once for each login, since a start key may be used only once. CCP
+//! may be negotiated anew until the first Configure-Ack of an address, because until then no frame
+//! can have been encrypted. After that, and whenever LCP is negotiated anew, `Suspend` comes first
+//! and the client authenticates again (`renegotiation`).
 
 mod dispatch;
+mod echo;
 mod encryption;
 mod held;
 mod ipcp;
 mod ipv6cp;
 mod network;
+mod renegotiation;
 mod teardown;
 
 pub use super::ccp::{Directions, ResetCounts};
@@ -28,20 +30,20 @@ pub use super::config::{AddressPolicy, LinkConfig, MppePolicy, MppeRequirement, 
 pub use super::end_reason::EndReason;
 pub use super::outbox::{Credentials, Output, PppFrame};
 pub use super::refusal::{Refusal, Refusals};
+pub use super::remarks::{Farewell, PeerText, Remarks};
 
 use super::auth::Authenticator;
 use super::automaton::{Automaton, Effect, Effects};
 use super::draws::Draws;
 use super::fsm::State;
 use super::judgement::Objection;
-use super::keep_alive::{KeepAlive, Tick};
+use super::keep_alive::KeepAlive;
 use super::lcp::Lcp;
 use super::outbox::Outbox;
-use super::timers::{RejectBudget, Timer, Timers};
+use super::timers::{EchoBudget, RejectBudget, RenegotiationBudget, Timer, Timers};
 use crate::clock::Timestamp;
 use crate::wire::ccp::SupportedBits;
 use crate::wire::ipv6::InterfaceIdentifier;
-use arrayvec::ArrayVec;
 use network::Network;
 use std::net::Ipv4Addr;
 use std::sync::Arc;
@@ -50,12 +52,6 @@ use teardown::Ending;
 /// How often a request for what is agreed is acknowledged again before it counts as a restart.
 /// LCP forgives less: a client that restarts it with the same options waits for our request.
 const LCP_REPEATS_MAX: u8 = 2;
-
-/// How often the protocols of one link may leave the Opened state.
-const RENEGOTIATIONS_MAX: u8 = 8;
-
-/// How much of a client's LCP Identification is kept, in bytes.
-const IDENTIFICATION_MAX: usize = 64;
 
 /// Where a link is (RFC 1661 §3.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -100,6 +96,17 @@ pub enum Input<'a> {
     /// The worker lost step with the client's stateful encryption (RFC 3078 §8): the client has to
     /// flush its stream. Say it again for as long as it holds.
     ResetWanted,
+    /// The worker heard the client at this time: a frame of user data that proved right.
+    Heard {
+        /// When.
+        at: Timestamp,
+    },
+    /// The link will be taken down in so many seconds: tell the client, in case it shows it to
+    /// somebody (RFC 1570 §1.2).
+    TimeRemaining {
+        /// Seconds; all ones mean for ever.
+        seconds: u32,
+    },
     /// Take the link down, and say why.
     Close(EndReason),
 }
@@ -145,6 +152,7 @@ struct Said {
     arm_upstream: bool,
     arm_downstream: bool,
     forward_upstream: bool,
+    forward_downstream: bool,
     network_up: bool,
 }
 
@@ -163,10 +171,12 @@ pub struct Link {
     outbox: Outbox,
     refusals: Refusals,
     rejects: RejectBudget,
-    renegotiations: u8,
+    renegotiations: RenegotiationBudget,
     said: Said,
-    identification: ArrayVec<u8, IDENTIFICATION_MAX>,
-    peer_error: Option<u32>,
+    remarks: Remarks,
+    heard_at: Timestamp,
+    echo_replies: EchoBudget,
+    data_rejects: u8,
 }
 
 impl Link {
@@ -186,10 +196,12 @@ impl Link {
             outbox: Outbox::default(),
             refusals: Refusals::default(),
             rejects: RejectBudget::new(now),
-            renegotiations: 0,
+            renegotiations: RenegotiationBudget::new(now),
             said: Said::default(),
-            identification: ArrayVec::new(),
-            peer_error: None,
+            remarks: Remarks::default(),
+            heard_at: Timestamp::ZERO,
+            echo_replies: EchoBudget::new(now),
+            data_rejects: 0,
             config,
         }
     }
@@ -209,6 +221,8 @@ impl Link {
             Input::Refused { message, retry } => self.refused(message, retry, now),
             Input::AddressDecided(address) => self.address_decided(address, now),
             Input::ResetWanted => self.request_reset(now),
+            Input::Heard { at } => self.heard(at),
+            Input::TimeRemaining { seconds } => self.announce_time_remaining(seconds),
             Input::Close(reason) => self.end(reason, now),
         }
     }
@@ -275,11 +289,10 @@ impl Link {
         &self.refusals
     }
 
-    /// What the client called itself in its latest LCP Identification (RFC 1570 §1.1): its bytes,
-    /// not necessarily text.
+    /// What the client said of itself: names (RFC 1570 §1.1), time remaining, why it hung up.
     #[must_use]
-    pub fn peer_identification(&self) -> &[u8] {
-        &self.identification
+    pub const fn remarks(&self) -> &Remarks {
+        &self.remarks
     }
 
     /// What has been agreed so far.
@@ -303,7 +316,10 @@ impl Link {
             network: network.map(Network::grant),
             ipv6cp: network.map_or(State::Initial, |network| network.ipv6.state()),
             interface_identifiers: network.and_then(|network| network.ipv6.identifiers()),
-            peer_error: self.peer_error,
+            peer_error: match self.remarks.farewell() {
+                Some(Farewell::WindowsError(error)) => Some(*error),
+                Some(Farewell::Text(_)) | None => None,
+            },
         }
     }
 
@@ -337,9 +353,12 @@ impl Link {
         for effect in effects {
             match effect {
                 Effect::Frame(frame) => self.send(frame),
-                Effect::LayerUp => self.lcp_up(now),
+                Effect::LayerUp => {
+                    self.identify();
+                    self.lcp_up(now);
+                }
                 Effect::LayerDown if self.ending == Ending::None => {
-                    if let Err(reason) = self.lcp_down() {
+                    if let Err(reason) = self.lcp_down(now) {
                         return self.end(reason, now);
                     }
                 }
@@ -363,28 +382,6 @@ impl Link {
         self.send(challenge);
         self.timers
             .set(Timer::Challenge, now + self.config.restart_timer);
-    }
-
-    /// LCP is negotiated anew, and everything above it falls (RFC 1661 §3.4).
-    fn lcp_down(&mut self) -> Result<(), EndReason> {
-        if self.said.arm_upstream || self.said.forward_upstream {
-            return Err(EndReason::RekeyNotPossible);
-        }
-        self.count_renegotiation()?;
-        self.phase = Phase::Establish;
-        self.authenticator.reset();
-        self.network = None;
-        self.timers.clear(Timer::Challenge);
-        self.timers.clear(Timer::Echo);
-        Ok(())
-    }
-
-    fn count_renegotiation(&mut self) -> Result<(), EndReason> {
-        self.renegotiations = self.renegotiations.saturating_add(1);
-        if self.renegotiations > RENEGOTIATIONS_MAX {
-            return Err(EndReason::RenegotiationLimit);
-        }
-        Ok(())
     }
 
     fn granted(&mut self, message: &str, grant: NetworkGrant, keys: bool, now: Timestamp) {
@@ -432,23 +429,6 @@ impl Link {
                 self.end(EndReason::AuthenticationTimeout, now);
             }
             None => {}
-        }
-    }
-
-    fn start_echo(&mut self, now: Timestamp) {
-        if !self.config.echo_interval.is_zero() {
-            self.timers
-                .set(Timer::Echo, now + self.config.echo_interval);
-        }
-    }
-
-    fn echo(&mut self, now: Timestamp) {
-        match self.keep_alive.tick(self.lcp.policy().local_magic()) {
-            Tick::Ask(frame) => {
-                self.send(PppFrame::new(frame));
-                self.start_echo(now);
-            }
-            Tick::Dead => self.end(EndReason::EchoTimeout, now),
         }
     }
 

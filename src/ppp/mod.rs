@@ -19,4 +19,5 @@ pub mod lcp;
 pub mod link;
 pub mod outbox;
 pub mod refusal;
+pub mod remarks;
 pub mod timers;

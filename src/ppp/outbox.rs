@@ -97,7 +97,10 @@ pub enum Output {
         /// The largest information field that the client receives, in bytes.
         peer_mru: u16,
     },
-    /// The client can use its network.
+    /// The link is negotiated or authenticated anew: wipe the keys and forward nothing until the
+    /// commands above are said again, after another `Authenticate`.
+    Suspend,
+    /// The client can use its network. Said once, however often it is negotiated anew.
     NetworkUp,
     /// The link is over. Nothing but answers to late Terminate-Requests follows.
     Ended(EndReason),

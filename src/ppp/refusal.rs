@@ -12,7 +12,7 @@ counted_enum! {
         MalformedPacket => "malformed_packet",
         /// Option lengths that do not add up.
         MalformedOptions => "malformed_options",
-        /// An option type twice in one packet.
+        /// An option type twice in one Configure-Nak or -Reject.
         DuplicateOption => "duplicate_option",
         /// Not a CHAP packet, or not one of MS-CHAPv2.
         MalformedChap => "malformed_chap",
@@ -52,6 +52,12 @@ counted_enum! {
         UnexpectedEchoReply => "unexpected_echo_reply",
         /// An Echo-Reply that carries our own magic number.
         EchoReplyOwnMagic => "echo_reply_own_magic",
+        /// An Echo-Request that carries our own magic number.
+        EchoRequestOwnMagic => "echo_request_own_magic",
+        /// An Echo-Request that was not answered since there were too many.
+        EchoSuppressed => "echo_suppressed",
+        /// A Protocol-Reject of user data.
+        DataRejected => "data_rejected",
         /// An Echo packet without a magic number.
         MalformedEcho => "malformed_echo",
         /// A frame of ours that was dropped because the queue was full.
@@ -76,7 +82,6 @@ impl From<options::Malformed> for Refusal {
             options::Malformed::Truncated
             | options::Malformed::LengthBelowTwo
             | options::Malformed::BeyondPacket => Self::MalformedOptions,
-            options::Malformed::Duplicate => Self::DuplicateOption,
         }
     }
 }

@@ -1,8 +1,7 @@
-//! The timers of a link beside the Restart timers of its automata, and the budget that keeps two
-//! stacks from rejecting each other for ever.
+//! The timers of a link beside the Restart timers of its automata, and the budgets that keep two
+//! stacks from answering each other for ever.
 
 use crate::clock::Timestamp;
-use std::time::Duration;
 
 /// What a link waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,32 +67,42 @@ impl Timers {
     }
 }
 
-/// How many Protocol-Rejects and Code-Rejects may be sent: a burst, then one a second.
+/// How often something may happen: `BURST` times at once, then once every `REFILL_MS`.
 #[derive(Clone, Debug)]
-pub struct RejectBudget {
+pub struct Budget<const BURST: u8, const REFILL_MS: u64> {
     left: u8,
     refilled_at: Timestamp,
 }
 
-impl RejectBudget {
-    const BURST: u8 = 8;
-    const REFILL: Duration = Duration::from_secs(1);
+/// How many Protocol-Rejects and Code-Rejects may be sent.
+pub type RejectBudget = Budget<8, 1000>;
 
+/// How many Echo-Requests of the peer may be answered; a peer that asks keeps to one a second.
+pub type EchoBudget = Budget<16, 100>;
+
+/// How often the protocols of one link may leave the Opened state.
+pub type RenegotiationBudget = Budget<8, 60_000>;
+
+impl<const BURST: u8, const REFILL_MS: u64> Budget<BURST, REFILL_MS> {
     /// A full budget.
     #[must_use]
-    pub fn new(now: Timestamp) -> Self {
+    pub const fn new(now: Timestamp) -> Self {
         Self {
-            left: Self::BURST,
+            left: BURST,
             refilled_at: now,
         }
     }
 
     /// Takes one, if there is one.
     pub fn take(&mut self, now: Timestamp) -> bool {
-        if now.since(self.refilled_at) >= Self::REFILL {
-            let earned = now.since(self.refilled_at).as_secs();
-            let earned = u8::try_from(earned).unwrap_or(Self::BURST);
-            self.left = self.left.saturating_add(earned).min(Self::BURST);
+        let elapsed_ms = u64::try_from(now.since(self.refilled_at).as_millis());
+        let earned = elapsed_ms
+            .unwrap_or(u64::MAX)
+            .checked_div(REFILL_MS)
+            .unwrap_or_default();
+        if earned > 0 {
+            let earned = u8::try_from(earned).unwrap_or(BURST);
+            self.left = self.left.saturating_add(earned).min(BURST);
             self.refilled_at = now;
         }
         match self.left.checked_sub(1) {
@@ -109,6 +118,7 @@ impl RejectBudget {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::time::Duration;
 
     #[test]
     fn rejects_come_in_a_burst_and_then_one_a_second() {

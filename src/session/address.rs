@@ -1,14 +1,15 @@
 //! The client's address: taken from the pools, entered in the directory, and changed once if the
 //! client names one of its own and may have it.
 
-use super::{CallRef, Output, Sessions};
+use super::{CallRef, CallState, Output, Sessions};
 use crate::aaa::{Grant, Lease, LeaseRefusal};
 use crate::clock::Timestamp;
 use crate::ppp::link::{self as ppp, AddressPolicy};
 use std::net::Ipv4Addr;
 
 impl Sessions {
-    /// Leases what was granted, unless the call has a lease of the same user already.
+    /// Leases what was granted, unless the call has a lease of the same user already, and enters
+    /// it in the directory.
     ///
     /// # Errors
     /// A [`LeaseRefusal`]; the call has no lease then.
@@ -26,15 +27,20 @@ impl Sessions {
             self.pools.release(lease);
         }
         if call.lease.is_none() {
-            call.lease = Some(match grant.address {
+            let lease = match grant.address {
                 Some(address) => self.pools.lease_reserved(&grant.pool, address)?,
                 None => self.pools.lease(&grant.pool)?,
+            };
+            self.outputs.push_back(Output::LeaseSet {
+                lease: lease.address(),
+                flow: call.flow,
             });
+            call.lease = Some(lease);
         }
         Ok(())
     }
 
-    /// The client names an address. Nothing was forwarded yet, so its lease can still be another.
+    /// The client names an address. While nothing was ever forwarded its lease can be another.
     pub(super) fn address_wished(&mut self, id: CallRef, wanted: Ipv4Addr, now: Timestamp) {
         let policy = self.config.link.address;
         let Some(call) = self.calls.get_mut(id) else {
@@ -43,10 +49,11 @@ impl Sessions {
         let Some(lease) = &mut call.lease else {
             return;
         };
+        let unused = call.state == CallState::Negotiating;
         let may = match policy {
             AddressPolicy::Assign => false,
-            AddressPolicy::Keep => true,
-            AddressPolicy::Override => !lease.is_reserved(),
+            AddressPolicy::Keep => unused,
+            AddressPolicy::Override => unused && !lease.is_reserved(),
         };
         let other = may.then(|| self.pools.lease_wanted(lease, wanted));
         if let Some(other) = other.flatten() {

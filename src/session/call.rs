@@ -14,6 +14,9 @@ use crate::wire::call_id::CallId;
 /// Orders that one call may have waiting for its worker.
 const OUTBOX_MAX: usize = 64;
 
+/// Start keys of one call that are remembered.
+const USED_KEYS_MAX: usize = 16;
+
 /// How far a call has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CallState {
@@ -61,6 +64,31 @@ impl Order {
     }
 }
 
+/// Which start keys the worker has been told to use, by their digests: none may be used twice.
+#[derive(Default)]
+pub(super) struct UsedKeys {
+    granted: Option<u64>,
+    used: Vec<u64>,
+}
+
+impl UsedKeys {
+    /// Notes what a login gave; `false` if it has been in use on this call.
+    pub(super) fn grant(&mut self, digest: Option<u64>) -> bool {
+        self.granted = digest;
+        digest.is_none_or(|digest| !self.used.contains(&digest))
+    }
+
+    /// The granted keys are in use from here on.
+    pub(super) fn arm(&mut self) {
+        if let Some(digest) = self.granted.filter(|digest| !self.used.contains(digest)) {
+            // Keys that come again come from a constant, so the earliest are worth remembering.
+            if self.used.len() < USED_KEYS_MAX {
+                self.used.push(digest);
+            }
+        }
+    }
+}
+
 /// One call from Outgoing-Call-Request to the worker's final report.
 pub struct Call {
     pub(super) connection: super::ConnectionId,
@@ -84,6 +112,7 @@ pub struct Call {
     pub(super) deadline: Option<Timestamp>,
     /// The entry of this call in the timer heap.
     pub(super) armed: Option<Timestamp>,
+    pub(super) keys: UsedKeys,
     outbox: VecDeque<Order>,
 }
 
@@ -118,6 +147,7 @@ impl Call {
             network_since: None,
             deadline: Some(new.deadline),
             armed: None,
+            keys: UsedKeys::default(),
             outbox: VecDeque::new(),
         }
     }

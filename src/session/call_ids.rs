@@ -20,7 +20,8 @@ use crate::wire::call_id::CallId;
 pub const REST_MIN: Duration = Duration::from_secs(2);
 /// The time after which a Call ID is as good as new.
 pub const REST_AIM: Duration = Duration::from_secs(60);
-/// When none has rested that long: how many of the longest rested of a bucket are looked at.
+/// When none has rested that long: how many of the longest rested there is a choice of, and how many
+/// of a bucket are looked at.
 pub const OLDEST_MAX: usize = 16;
 
 /// Call IDs of one bucket: the high byte tells them apart.
@@ -227,20 +228,27 @@ impl CallIds {
         })
     }
 
-    /// One of the longest rested, of the bucket whose longest rested one is the longest rested.
+    /// Any of the [`OLDEST_MAX`] longest rested of all. Not of one bucket: the bucket of the longest
+    /// rested one would be drawn from until that one is hit, down to those that are hardly cold.
     fn warm(&self, order: &[u8], peer: Ipv4Addr, pick: u32, now: Timestamp) -> Option<(u8, usize)> {
-        let (number, bucket) = order
-            .iter()
-            .filter_map(|number| {
-                let bucket = self.buckets.get(usize::from(*number))?;
-                let place = bucket.warm(peer, now).next()?;
-                Some((bucket.released_at(place), *number, bucket))
-            })
-            .min_by_key(|(released_at, ..)| *released_at)
-            .map(|(_, number, bucket)| (number, bucket))?;
-        let count = bucket.warm(peer, now).count();
-        let place = bucket.warm(peer, now).nth(pick_below(pick, count)?)?;
-        Some((number, place))
+        let mut oldest: ArrayVec<(Timestamp, u8, usize), OLDEST_MAX> = ArrayVec::new();
+        for number in order {
+            let bucket = self.buckets.get(usize::from(*number))?;
+            for place in bucket.warm(peer, now) {
+                let released_at = bucket.released_at(place);
+                let at = oldest.partition_point(|(other, ..)| *other <= released_at);
+                if at == OLDEST_MAX {
+                    break;
+                }
+                if oldest.is_full() {
+                    oldest.pop();
+                }
+                // There is room now, and `at` is not behind the end.
+                let _inserted = oldest.try_insert(at, (released_at, *number, place));
+            }
+        }
+        let (_, number, place) = oldest.get(pick_below(pick, oldest.len())?)?;
+        Some((*number, *place))
     }
 
     fn why_not(&self, order: &[u8], now: Timestamp) -> CallIdRefusal {

@@ -9,9 +9,9 @@ use super::{
     CallRef, CallState, ConnectionId, EndReason, Event, FlowCommand, FlowKey, Output, Sessions,
     TimerKey,
 };
-use crate::aaa::{Decision, Grant, LeaseRefusal, Rejection};
+use crate::aaa::{Decision, Grant, Rejection};
 use crate::clock::Timestamp;
-use crate::flow::OpenCall;
+use crate::flow::{OpenCall, PeerReceive};
 use crate::ppp::link::{self as ppp, Link, NetworkGrant};
 use crate::pptp;
 use crate::wire::call_id::CallId;
@@ -73,8 +73,17 @@ impl Sessions {
                     vendor_name,
                 });
             }
-            pptp::Event::CallRequested { peer_call_id, .. } => {
-                self.place_call(id, peer_call_id, now);
+            pptp::Event::CallRequested {
+                peer_call_id,
+                receive_window,
+                processing_delay,
+                ..
+            } => {
+                let receive = PeerReceive {
+                    window_packets: receive_window,
+                    processing_delay_ds: processing_delay,
+                };
+                self.place_call(id, peer_call_id, receive, now);
             }
             pptp::Event::CallCleared { peer_call_id } => {
                 let of_peer = |call: &CallRef| {
@@ -97,7 +106,13 @@ impl Sessions {
 
     /// Outgoing-Call-Request: a Call ID, a link, and a question to the worker. The reply waits for
     /// the worker's answer, because the client may send GRE the moment it has our Call ID.
-    fn place_call(&mut self, id: ConnectionId, peer_call_id: CallId, now: Timestamp) {
+    fn place_call(
+        &mut self,
+        id: ConnectionId,
+        peer_call_id: CallId,
+        peer_receive: PeerReceive,
+        now: Timestamp,
+    ) {
         let Some(connection) = self.connections.get_mut(id) else {
             return;
         };
@@ -148,6 +163,7 @@ impl Sessions {
             local_address,
             peer_address: *peer.ip(),
             peer_call_id,
+            peer_receive,
         };
         self.order(call_ref, FlowCommand::Open { flow, call: ends }, now);
         self.touched_calls.push_back(call_ref);
@@ -229,9 +245,11 @@ impl Sessions {
                     });
                 }
                 ppp::Output::ArmUpstream(suite) => {
+                    call.keys.arm();
                     self.order(id, FlowCommand::ArmUpstream { flow, suite }, now);
                 }
                 ppp::Output::ArmDownstream(suite) => {
+                    call.keys.arm();
                     self.order(id, FlowCommand::ArmDownstream { flow, suite }, now);
                 }
                 ppp::Output::FlushDownstream => {
@@ -254,6 +272,7 @@ impl Sessions {
                     };
                     self.order(id, command, now);
                 }
+                ppp::Output::Suspend => self.order(id, FlowCommand::Suspend { flow }, now),
                 ppp::Output::NetworkUp => self.network_up(id, now),
                 ppp::Output::Ended(reason) => self.close(id, EndReason::Link(reason), now),
             }
@@ -294,22 +313,29 @@ impl Sessions {
         match decision {
             Decision::Accept(grant) => match self.grant(id, grant, now) {
                 Ok(()) => {}
-                Err(refusal) => self.begin_end(id, EndReason::NoAddress(refusal), now),
+                Err(reason) => self.begin_end(id, reason, now),
             },
             Decision::Reject(rejection) => self.reject(id, rejection, now),
         }
         self.settle(now);
     }
 
-    fn grant(&mut self, id: CallRef, grant: Grant, now: Timestamp) -> Result<(), LeaseRefusal> {
+    fn grant(&mut self, id: CallRef, grant: Grant, now: Timestamp) -> Result<(), EndReason> {
         let Some(call) = self.calls.get_mut(id) else {
             return Ok(());
         };
         // LCP may have started over while the question was out: this answer is to nobody's question.
-        if call.state != CallState::Negotiating || !call.link.awaits_decision() {
+        let asks = matches!(call.state, CallState::Negotiating | CallState::Network);
+        if !asks || !call.link.awaits_decision() {
             return Ok(());
         }
-        self.lease_for(id, &grant)?;
+        if call.state == CallState::Network && call.user.as_deref() != Some(&*grant.user) {
+            return Err(EndReason::Link(ppp::EndReason::IdentityChanged));
+        }
+        if !call.keys.grant(grant.authenticated.key_digest()) {
+            return Err(EndReason::Link(ppp::EndReason::RekeyNotPossible));
+        }
+        self.lease_for(id, &grant).map_err(EndReason::NoAddress)?;
         let Some(call) = self.calls.get_mut(id) else {
             return Ok(());
         };
@@ -318,10 +344,6 @@ impl Sessions {
         };
         let (address, gateway, flow) = (lease.address(), lease.gateway(), call.flow);
         call.user = Some(grant.user);
-        self.outputs.push_back(Output::LeaseSet {
-            lease: address,
-            flow,
-        });
         let keys = grant.authenticated.has_keys();
         let authorise = FlowCommand::Authorise {
             flow,
@@ -397,6 +419,11 @@ impl Sessions {
         }
         if call.state == CallState::Closing {
             return;
+        }
+        if let Some(slot) = call.counter_slot {
+            let worker = self.buckets.worker(call.flow.call_id);
+            let at = (self.last_heard)(worker, slot);
+            call.link.handle(ppp::Input::Heard { at }, now);
         }
         call.link.handle_timeout(now);
         let expired = call.deadline.is_some_and(|deadline| deadline <= now);

@@ -34,7 +34,7 @@ pub use admission::AdmissionRefusal;
 pub use call::CallState;
 pub use end::EndReason;
 pub use tally::Tally;
-pub use types::{AcceptRefusal, Capacity, Entropy, Event, Output, SessionConfig};
+pub use types::{AcceptRefusal, Capacity, Entropy, Event, LastHeard, Output, SessionConfig};
 pub use view::{CallView, ConnectionView};
 
 use crate::aaa::Pools;
@@ -79,6 +79,7 @@ pub struct Sessions {
     touched_connections: VecDeque<ConnectionId>,
     touched_calls: VecDeque<CallRef>,
     entropy: Entropy,
+    last_heard: LastHeard,
     tally: Tally,
     stopping: bool,
 }
@@ -114,7 +115,14 @@ impl Sessions {
             buckets,
             pools,
             entropy,
+            last_heard: Box::new(|_worker, _slot| Timestamp::ZERO),
         }
+    }
+
+    /// Where to look up whether a client sends user data, which never comes this way. Without it a
+    /// busy client is asked like a silent one.
+    pub fn hear_by(&mut self, last_heard: LastHeard) {
+        self.last_heard = last_heard;
     }
 
     /// A client has opened a TCP connection to `local_address`.
@@ -231,6 +239,16 @@ impl Sessions {
                 if let Some(call) = self.call_of(flow).and_then(|id| self.calls.get(id)) {
                     let peer_address = call.peer_address;
                     self.event(Event::DecryptionFailing { flow, peer_address });
+                }
+            }
+            FlowReport::SourceMoved { flow, address } => {
+                if let Some(call) = self.call_of(flow).and_then(|id| self.calls.get(id)) {
+                    let peer_address = call.peer_address;
+                    self.event(Event::SourceMoved {
+                        flow,
+                        peer_address,
+                        address,
+                    });
                 }
             }
             FlowReport::ResetWanted { flow } => self.reset_wanted(flow, now),

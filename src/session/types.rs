@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::admission::{AdmissionLimits, AdmissionRefusal};
 use super::{CallRef, ConnectionId, EndReason};
 use crate::aaa::NameServers;
+use crate::clock::Timestamp;
 use crate::flow::{FlowKey, FlowTotals};
 use crate::ppp::link::{Credentials, LinkConfig};
 use crate::pptp::ControlConfig;
@@ -123,6 +124,15 @@ pub enum Event {
         /// The client.
         peer_address: Ipv4Addr,
     },
+    /// GRE of a client comes from another address than its control connection, and goes there now.
+    SourceMoved {
+        /// The call.
+        flow: FlowKey,
+        /// The client.
+        peer_address: Ipv4Addr,
+        /// Where its GRE comes from.
+        address: Ipv4Addr,
+    },
     /// A worker refused an order: an error of ours.
     CommandRefused {
         /// The call.
@@ -176,6 +186,10 @@ pub struct Capacity {
     /// Calls.
     pub calls: usize,
 }
+
+/// When the flow in a slot of a worker last carried a frame of its client that proved right, by the
+/// workers' counters.
+pub type LastHeard = Box<dyn Fn(u8, u32) -> Timestamp + Send>;
 
 /// Fills a buffer with unpredictable bytes.
 pub type Entropy = Box<dyn FnMut(&mut [u8]) + Send>;

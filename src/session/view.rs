@@ -8,9 +8,10 @@ use super::{CallRef, CallState, ConnectionId, Sessions};
 use crate::aaa::PoolUsage;
 use crate::clock::Timestamp;
 use crate::flow::FlowKey;
-use crate::ppp::link::{Negotiated, Refusals};
+use crate::ppp::link::{Negotiated, PeerText, Refusals};
 use crate::pptp::Control;
 use crate::wire::call_id::CallId;
+use std::time::Duration;
 
 /// A control connection.
 #[derive(Clone, Debug)]
@@ -46,6 +47,12 @@ pub struct CallView {
     pub lease: Option<Ipv4Addr>,
     /// What was negotiated.
     pub negotiated: Negotiated,
+    /// What the client calls itself in LCP (RFC 1570 §1.1).
+    pub identifications: Vec<PeerText>,
+    /// Seconds that the client says the link will last (RFC 1570 §1.2).
+    pub time_remaining_s: Option<u32>,
+    /// How long the latest LCP Echo-Request took there and back.
+    pub round_trip: Option<Duration>,
     /// What its link refused or ignored.
     pub refusals: Refusals,
     /// When Outgoing-Call-Request came.
@@ -131,6 +138,9 @@ impl Sessions {
             user: call.user.as_deref().map(str::to_owned),
             lease: call.lease.as_ref().map(crate::aaa::Lease::address),
             negotiated: call.link.negotiated(),
+            identifications: call.link.remarks().identifications().to_vec(),
+            time_remaining_s: call.link.remarks().time_remaining_s(),
+            round_trip: call.link.round_trip(),
             refusals: call.link.refusals().clone(),
             created: call.created,
             network_since: call.network_since,

@@ -61,6 +61,7 @@ fn log(event: &Event) {
         Event::Rejected { .. }
         | Event::NetworkUp { .. }
         | Event::DecryptionFailing { .. }
+        | Event::SourceMoved { .. }
         | Event::CommandRefused { .. }
         | Event::CallEnded { .. } => log_call(event),
     }
@@ -93,6 +94,14 @@ fn log_call(event: &Event) {
                 "frames of this client do not decrypt: it derives other keys than the server, \
                  or something between changes them"
             );
+        }
+        Event::SourceMoved {
+            flow,
+            peer_address,
+            address,
+        } => {
+            let call_id = flow.call_id.get();
+            tracing::info!(call_id, %peer_address, %address, "GRE comes from another address");
         }
         Event::CommandRefused { flow } => {
             tracing::error!(

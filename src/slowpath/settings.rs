@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use crate::aaa::{LocalUser, LocalUsers, NameServers, PoolConfig, Pools};
-use crate::config::{self, Config, Ipv6cpPolicy, MssClamp};
-use crate::dataplane::{self, PuntLimits, WorkerConfig};
+use crate::config::{self, Config, Ipv6cpPolicy, MssClamp, SendWindow};
+use crate::dataplane::{self, GreConfig, PuntLimits, WorkerConfig};
 use crate::flow::{Encryption, FlowPolicy};
 use crate::ppp::link::{AddressPolicy, LinkConfig, MppeRequirement};
 use crate::pptp::ControlConfig;
@@ -57,12 +57,15 @@ fn link_config(config: &Config) -> LinkConfig {
     let ppp = &config.ppp;
     LinkConfig {
         mru: ppp.mru,
+        restart_timer_initial: ppp.restart_timer_initial,
         restart_timer: ppp.restart_timer,
         configure_max: ppp.configure_max,
         terminate_max: ppp.terminate_max,
         failure_max: ppp.failure_max,
         setup_timeout: config.server.setup_timeout,
         echo_interval: ppp.lcp_echo_interval,
+        echo_adaptive: ppp.lcp_echo_adaptive,
+        identification: ppp.lcp_identification.clone().unwrap_or_default(),
         echo_failures_max: ppp.lcp_echo_failures_max,
         chap_name: config.challenge_name().to_owned(),
         retries_max: ppp.authentication.retries_max,
@@ -154,8 +157,26 @@ pub(super) fn worker_config(config: &Config, index: u8, macs: &[[u8; 6]]) -> Wor
             ppp_frames_per_s: share(punt.ppp_frames_per_s),
             ppp_frames_per_call_per_s: punt.ppp_frames_per_call_per_s,
         },
+        gre: gre_config(config),
         idle_sleep_max: config.workers.idle_sleep_max,
         ..WorkerConfig::default()
+    }
+}
+
+fn gre_config(config: &Config) -> GreConfig {
+    let gre = &config.gre;
+    GreConfig {
+        source: match gre.source {
+            config::GreSource::Strict => dataplane::GreSource::Strict,
+            config::GreSource::Learn => dataplane::GreSource::Learn,
+            config::GreSource::Any => dataplane::GreSource::Any,
+        },
+        late_max: gre.late_packets_max,
+        hold_packets: gre.reorder_hold_packets,
+        hold: gre.reorder_hold,
+        honours_windows: gre.window == SendWindow::Honour,
+        acknowledgment_frames: (config.server.receive_window_packets / 4).max(1),
+        ..GreConfig::default()
     }
 }
 

@@ -21,7 +21,7 @@ use super::start_error::during;
 use super::supervisor::Supervisor;
 use super::view::{PortFigures, PortInfo, ServerFacts};
 use super::workers::{self, Shared};
-use super::{notify, settings, token, worker_threads};
+use super::{notify, settings, token, worker_link, worker_threads};
 use crate::clock::MonotonicClock;
 use crate::config::{Config, Device, Side};
 use crate::flow::BucketTable;
@@ -73,13 +73,14 @@ fn start(config: &Config) -> Result<EventLoop, StartError> {
         .map_err(during("cannot open admin.socket"))?;
     let users = settings::local_users(config);
     let buckets = Arc::new(buckets);
-    let sessions = Sessions::new(
+    let mut sessions = Sessions::new(
         settings::session_config(config),
         Arc::clone(&buckets),
         settings::pools(config, &users),
         settings::capacity(config),
         Box::new(fill_with_entropy),
     );
+    sessions.hear_by(worker_link::last_heard(&links));
     Ok(EventLoop {
         supervisor: Supervisor::new(buckets.workers(), clock.now()),
         facts: facts(config, ports.huge_pages),

@@ -85,6 +85,9 @@ impl ServerView<'_> {
             downstream_frames: totals.downstream_packets,
             downstream_bytes: totals.downstream_bytes,
             worker: u16::from(call.worker),
+            round_trip_us: call
+                .round_trip
+                .map(|time| u64::try_from(time.as_micros()).unwrap_or(u64::MAX)),
         }
     }
 
@@ -112,9 +115,13 @@ impl ServerView<'_> {
                 .map(|peer| peer.vendor_name.clone())
                 .unwrap_or_default(),
             peer_port: peer.map(|peer| peer.peer.port()).unwrap_or_default(),
-            negotiated: negotiated(&call.negotiated),
+            negotiated: negotiated(call),
             counters: vec![
                 counter("upstream_lost_frames", totals.upstream_lost),
+                counter("upstream_late_frames", totals.upstream_late),
+                counter("upstream_duplicate_frames", totals.upstream_duplicates),
+                counter("late_distance_last_frames", totals.late_distance_last),
+                counter("late_distance_max_frames", totals.late_distance_max),
                 counter("silent_ms", silent_ms),
                 counter("upstream_mppe_resets", resets.requests_sent.into()),
                 counter("downstream_mppe_resets", resets.requests_received.into()),
@@ -296,7 +303,8 @@ fn encryption(agreed: Option<impl ToString>) -> String {
     agreed.map_or_else(|| "none".to_owned(), |agreed| agreed.to_string())
 }
 
-fn negotiated(link: &Negotiated) -> Vec<NegotiatedOption> {
+fn negotiated(call: &CallView) -> Vec<NegotiatedOption> {
+    let link = &call.negotiated;
     let option = |layer: &str, option: &str, local: String, peer: String| NegotiatedOption {
         layer: layer.to_owned(),
         option: option.to_owned(),
@@ -323,6 +331,14 @@ fn negotiated(link: &Negotiated) -> Vec<NegotiatedOption> {
             encryption(link.mppe.map(|agreed| agreed.upstream)),
         ),
     ];
+    for identification in &call.identifications {
+        let peer = identification.to_string();
+        options.push(option("lcp", "Identification", String::new(), peer));
+    }
+    if let Some(seconds) = call.time_remaining_s {
+        let peer = format!("{seconds} s");
+        options.push(option("lcp", "Time-Remaining", String::new(), peer));
+    }
     if let Some(network) = link.network {
         options.push(option(
             "ipcp",

@@ -2,14 +2,30 @@
 
 use std::sync::Arc;
 
+use crate::clock::Timestamp;
 use crate::dataplane::WorkerStats;
 use crate::flow::counters::CounterArena;
 use crate::flow::ring::{Injected, Punted, SlowPathEnds};
 use crate::flow::{FlowCommand, FlowReport, FlowTotals};
-use crate::session::Sessions;
+use crate::session::{LastHeard, Sessions};
 
 /// Answers that a worker may owe at once: fewer than its report ring holds, so a report always fits.
 const ANSWERS_OWED_MAX: usize = 1024;
+
+/// Looks up in the workers' counters when a client was last heard.
+pub(super) fn last_heard(workers: &[WorkerLink]) -> LastHeard {
+    let arenas: Vec<CounterArena> = workers
+        .iter()
+        .map(|worker| Arc::clone(&worker.counters))
+        .collect();
+    Box::new(move |worker, slot| {
+        let arena = arenas.get(usize::from(worker));
+        let counters = usize::try_from(slot).ok().and_then(|slot| arena?.get(slot));
+        counters.map_or(Timestamp::ZERO, |counters| {
+            Timestamp::from_nanos(counters.totals().last_heard_ns)
+        })
+    })
+}
 
 /// One worker as the slow path sees it.
 pub(super) struct WorkerLink {

@@ -2,7 +2,8 @@
 //!
 //! A list is checked whole before its first option is handed out. An option is a type and a
 //! value, so a length below two, which has sent other servers round in circles, cannot be
-//! expressed, and each type occurs once at most.
+//! expressed. A type may occur more than once, since some types are made for that; those that are
+//! not are found by [`Options::repeated`].
 
 use crate::counted_enum;
 
@@ -15,8 +16,6 @@ counted_enum! {
         LengthBelowTwo => "option_length_below_two",
         /// A length that reaches past the end of the packet.
         BeyondPacket => "option_beyond_packet",
-        /// A type that was in the list before.
-        Duplicate => "option_duplicate",
     }
 }
 
@@ -63,7 +62,7 @@ impl<'a> RawOption<'a> {
     }
 }
 
-/// A checked list of options: every length fits and no type occurs twice.
+/// A checked list of options: every length fits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Options<'a> {
     bytes: &'a [u8],
@@ -78,13 +77,9 @@ impl<'a> Options<'a> {
     /// # Errors
     /// Every [`Malformed`].
     pub fn parse(bytes: &'a [u8]) -> Result<Self, Malformed> {
-        let mut seen = Seen::default();
         let mut rest = bytes;
         while !rest.is_empty() {
-            let (option, after) = RawOption::split(rest)?;
-            if !seen.insert(option.kind) {
-                return Err(Malformed::Duplicate);
-            }
+            let (_, after) = RawOption::split(rest)?;
             rest = after;
         }
         Ok(Self { bytes })
@@ -100,7 +95,13 @@ impl<'a> Options<'a> {
         })
     }
 
-    /// The option of type `kind`.
+    /// The options whose types were in the list before, in their order.
+    pub fn repeated(&self) -> impl Iterator<Item = RawOption<'a>> + use<'a> {
+        let mut seen = Seen::default();
+        self.iter().filter(move |option| !seen.insert(option.kind))
+    }
+
+    /// The first option of type `kind`.
     #[must_use]
     pub fn find(&self, kind: u8) -> Option<RawOption<'a>> {
         self.iter().find(|option| option.kind == kind)
@@ -182,13 +183,14 @@ mod tests {
     }
 
     #[test]
-    fn a_type_may_occur_once() {
+    fn types_that_come_again_are_found() {
         for kind in 0..=u8::MAX {
-            assert_eq!(
-                Options::parse(&[kind, 2, kind, 2]),
-                Err(Malformed::Duplicate)
-            );
-            assert!(Options::parse(&[kind, 2, kind ^ 1, 2]).is_ok());
+            let list = [kind, 2, kind ^ 1, 2, kind, 3, 7, kind, 2];
+            let options = Options::parse(&list).unwrap();
+            let repeated: Vec<_> = options.repeated().collect();
+            let again = |value| RawOption { kind, value };
+            assert_eq!(repeated, [again(&[7]), again(&[])]);
+            assert_eq!(options.find(kind), Some(again(&[])));
         }
     }
 

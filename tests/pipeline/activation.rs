@@ -5,7 +5,7 @@ use pns::dataplane::{DropReason, FrameCount};
 use pns::flow::FlowKey;
 use pns::flow::ring::Punted;
 use pns::flow::{
-    Encryption, FlowCommand, FlowReport, FlowTotals, FrameBytes, OpenCall, OpenRefusal,
+    Encryption, FlowCommand, FlowReport, FlowTotals, FrameBytes, OpenCall, OpenRefusal, PeerReceive,
 };
 use pns::mppe::keys::Suite;
 use pns::wire::call_id::CallId;
@@ -181,6 +181,7 @@ fn opening_is_refused_with_its_reason() {
         local_address: LOCAL,
         peer_address: client.address,
         peer_call_id: client.call_id,
+        peer_receive: PeerReceive::default(),
     };
     for (local, call_id, refusal) in [
         (0, 3, OpenRefusal::CallIdInUse),

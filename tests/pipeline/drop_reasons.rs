@@ -7,7 +7,7 @@ use std::time::Duration;
 use pns::dataplane::memory_port::MemoryFrame;
 use pns::dataplane::{DropReason, PuntLimits};
 use pns::flow::ring::Injected;
-use pns::flow::{Encryption, FlowCommand, FlowKey, FrameBytes, OpenCall};
+use pns::flow::{Encryption, FlowCommand, FlowKey, FrameBytes, OpenCall, PeerReceive};
 use pns::wire::call_id::CallId;
 use pns::wire::ethernet::ether_type;
 use pns::wire::ipv4;
@@ -539,6 +539,22 @@ fn downstream_scenario(reason: DropReason) -> Lab {
         }
         DropReason::NeighbourUnresolved => unreachable_peer(Ipv4Addr::new(198, 51, 100, 222)),
         DropReason::PeerUnreachable => unreachable_peer(Ipv4Addr::new(10, 98, 0, 1)),
+        DropReason::SendWindowFull => {
+            let lab = lab_with(|plan| plan.config.gre.honours_windows = true);
+            let (mut lab, client) = dialled(lab, Encryption::Required);
+            let receive = PeerReceive {
+                window_packets: 1,
+                processing_delay_ds: 0,
+            };
+            let flow = client.key;
+            lab.command(FlowCommand::PeerReceive { flow, receive });
+            lab.settle();
+            for _ in 0..2 {
+                lab.push_from_network(&udp(HOST, client.lease, 20));
+            }
+            lab.settle();
+            lab
+        }
         DropReason::MtuExceeded => {
             let lab = lab_with(|plan| plan.config.icmp_errors_per_s = 0);
             let (mut lab, client) = dialled(lab, Encryption::Required);
@@ -587,6 +603,7 @@ fn unreachable_peer(peer_address: Ipv4Addr) -> Lab {
         local_address: LOCAL,
         peer_address,
         peer_call_id: CallId::new(1),
+        peer_receive: PeerReceive::default(),
     };
     lab.command(FlowCommand::Open { flow, call });
     let frame = FrameBytes::copy_of(&[0xff, 3, 0xc0, 0x21, 9, 1, 0, 4]).unwrap();

@@ -15,7 +15,7 @@ use pns::flow::counters::{CounterArena, counter_arena};
 use pns::flow::ring::{Doorbell, Injected, Punted, RingCapacities, SlowPathEnds, rings};
 use pns::flow::{
     Authenticated, BucketTable, Encryption, FlowCommand, FlowKey, FlowPolicy, FlowReport,
-    FlowTotals, FrameBytes, OpenCall,
+    FlowTotals, FrameBytes, OpenCall, PeerReceive,
 };
 use pns::mppe::keys::StartKeys;
 use pns::routing::directory::directory;
@@ -283,6 +283,7 @@ impl Lab {
             local_address: LOCAL,
             peer_address: client.address,
             peer_call_id: client.call_id,
+            peer_receive: PeerReceive::default(),
         };
         self.command(FlowCommand::Open {
             flow: client.key,
@@ -320,8 +321,14 @@ impl Lab {
     ) -> Client {
         let mut client = self.open(call_id, last);
         client.greet(self);
+        self.bring_up(&mut client, policy, suite);
+        client
+    }
+
+    /// The same of a call that is open.
+    pub(crate) fn bring_up(&mut self, client: &mut Client, policy: FlowPolicy, suite: Suite) {
         let encrypted = policy.encryption == Encryption::Required;
-        self.authorise(&mut client, policy);
+        self.authorise(client, policy);
         let flow = client.key;
         if encrypted {
             self.command(FlowCommand::ArmUpstream { flow, suite });
@@ -336,7 +343,6 @@ impl Lab {
         self.command(FlowCommand::ForwardDownstream { flow, mtu: 1400 });
         self.settle();
         assert_eq!(self.reports(), []);
-        client
     }
 
     pub(crate) fn authorise(&mut self, client: &mut Client, policy: FlowPolicy) {

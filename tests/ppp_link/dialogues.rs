@@ -154,7 +154,15 @@ fn windows_asks_for_everything_at_once() {
     for text in [&b"....MSRASV5.20"[..], b"....MSRAS-0-DESKTOP", &[0xff; 20]] {
         assert_eq!(server.packet(Protocol::LCP, 12, 2, text), []);
     }
-    assert_eq!(server.link.peer_identification(), [0xff; 16]);
+    let said: Vec<String> = server
+        .link
+        .remarks()
+        .identifications()
+        .iter()
+        .map(ToString::to_string)
+        .collect();
+    let guid = "{FFFFFFFF-FFFF-FFFF-FFFF-FFFFFFFFFFFF}";
+    assert_eq!(said, ["MSRASV5.20", "MSRAS-0-DESKTOP", guid]);
     assert_eq!(
         names(&server.input(Input::Frame(&response(challenge)))),
         ["Authenticate"]

@@ -1,8 +1,6 @@
 //! How links end, and what makes them start over.
 
-use crate::dialogues::{
-    CCP_128, PPPD_LCP, address, authenticating, encrypted, find, granted, response, up,
-};
+use crate::dialogues::{CCP_128, address, authenticating, encrypted, find, granted, response, up};
 use crate::server::{GRANT, LEASE, PROOF, Sent, Server, names, packets};
 use pns::ppp::link::{EndReason, Input, LinkConfig, MppePolicy, Phase, Refusal};
 use pns::wire::ppp::{Protocol, code};
@@ -128,6 +126,10 @@ fn a_looped_link_is_recognized() {
         None,
         "a careless Echo-Reply is not a loop"
     );
+    for _ in 0..2 {
+        server.packet(Protocol::LCP, 9, 1, &magic);
+        assert_eq!(server.link.end_reason(), None, "nor are two Echo-Requests");
+    }
     server.packet(Protocol::LCP, 9, 1, &magic);
     assert_eq!(server.link.end_reason(), Some(EndReason::LoopDetected));
 }
@@ -174,40 +176,6 @@ fn a_restart_of_lcp_before_the_keys_authenticates_anew() {
         names(&server.input(Input::Frame(&response(second.identifier)))),
         ["Authenticate"]
     );
-}
-
-#[test]
-fn a_restart_of_a_live_link_ends_it() {
-    for (protocol, data) in [
-        (Protocol::LCP, &[5, 6, 9, 9, 9, 9][..]),
-        (Protocol::CCP, &[18, 6, 1, 0, 0, 0x20]),
-        (Protocol::CCP, &[]),
-    ] {
-        let mut server = up(LinkConfig::default());
-        let heard = server.packet(protocol, 1, 200, data);
-        assert_eq!(
-            server.link.end_reason(),
-            Some(EndReason::RekeyNotPossible),
-            "{protocol:?}"
-        );
-        assert_eq!(names(&heard), ["LCP TerminateRequest"]);
-    }
-    // What is agreed already is only confirmed: the client missed our Ack.
-    let mut server = up(LinkConfig::default());
-    assert_eq!(
-        names(&server.packet(Protocol::CCP, 1, 200, CCP_128)),
-        ["CCP Ack"]
-    );
-    assert_eq!(
-        names(&server.packet(Protocol::LCP, 1, 201, PPPD_LCP)),
-        ["LCP Ack"]
-    );
-    let lease = address(LEASE.octets());
-    assert_eq!(
-        names(&server.packet(Protocol::IPCP, 1, 202, &lease)),
-        ["IPCP Ack"]
-    );
-    assert_eq!(server.link.end_reason(), None);
 }
 
 #[test]
@@ -261,15 +229,6 @@ fn an_endless_renegotiation_ends() {
 }
 
 #[test]
-fn a_restart_of_lcp_after_the_keys_were_armed_ends_the_link() {
-    let (mut server, _) = encrypted(LinkConfig::default());
-    let heard = server.packet(Protocol::LCP, 1, 200, &[5, 6, 9, 9, 9, 9]);
-    assert_eq!(names(&heard), ["LCP TerminateRequest"]);
-    let expected = Some(EndReason::RekeyNotPossible);
-    assert_eq!(server.link.end_reason(), expected);
-}
-
-#[test]
 fn a_renegotiation_that_comes_to_nothing_ends() {
     let mut server = up(LinkConfig::default());
     let mut heard = server.packet(Protocol::IPCP, 1, 50, &address([0; 4]));
@@ -312,5 +271,5 @@ fn ccp_may_be_negotiated_anew_until_ipcp_is_acknowledged() {
 fn a_quiet_link_is_small() {
     // A million of them have to fit, beside their session.
     let size = size_of::<pns::ppp::link::Link>();
-    assert!(size <= 1200, "{size} bytes");
+    assert!(size <= 1400, "{size} bytes");
 }

@@ -8,10 +8,14 @@
 )]
 
 mod addresses;
+mod bytes;
 mod client;
 mod dialogues;
 mod encryption;
 mod endings;
 mod hostile;
+mod lcp_options;
+mod lcp_packets;
 mod lossy;
+mod renegotiation;
 mod server;

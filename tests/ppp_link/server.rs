@@ -72,6 +72,7 @@ impl Promises {
     pub(crate) fn check(&mut self, heard: &Heard, mppe: MppePolicy) {
         match heard {
             Heard::Packet(packet) => self.check_packet(packet),
+            Heard::Told(Output::Suspend) => self.suspend(),
             Heard::Told(output) => {
                 self.check_told(output, mppe);
                 self.told.push(output.clone());
@@ -81,6 +82,14 @@ impl Promises {
 
     pub(crate) fn was_told(&self, output: &Output) -> bool {
         self.told.contains(output)
+    }
+
+    /// Everything has to be said again, but that the network was up once, and the end.
+    fn suspend(&mut self) {
+        assert!(self.authenticated, "there is nothing to suspend");
+        assert!(self.end_reason().is_none(), "the end is the end");
+        self.authenticated = false;
+        self.told.retain(|output| *output == Output::NetworkUp);
     }
 
     fn check_packet(&mut self, packet: &Sent) {

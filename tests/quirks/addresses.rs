@@ -10,28 +10,9 @@ use pns::ppp::link::{AddressPolicy, LinkConfig};
 use pns::session::SessionConfig;
 use pns::wire::checksum;
 
-use super::dialogue::{Dialogue, NAME, PASSWORD};
+use super::dialogue::Dialogue;
 use super::packets;
 use super::server::Setup;
-
-/// Everything up to a login that was granted. The server's CCP request is next.
-const CALL: &str = r#"
-    tcp > 009c 0001 1a2b3c4d 0001 0000 0100 0000 00000003 00000003 0000 0000 00*64 00*64
-    tcp < 009c 0001 1a2b3c4d 0002 0000 0100 01 00 00000003 00000003 ffff 0001 00*64 "pns" 00*61
-    tcp > 00a8 0001 1a2b3c4d 0007 0000 3039 0001 0000012c 05f5e100 00000003 00000003 0040 00*134
-    tcp < 0020 0001 1a2b3c4d 0008 0000 $server_call_id/2 3039 01 00 0000 ........ 0040 00*6
-    ppp < ff03 c021 01 $id/1 0017 0104 0578 0305 c22381 0506 $magic/4 0702 0802
-    ppp > ff03 c021 02 $id 0017 0104 0578 0305 c22381 0506 $magic 0702 0802
-    ppp > ff03 c021 01 00 000e 0104 0578 0506 11223344
-    ppp < ff03 c021 02 00 000e 0104 0578 0506 11223344
-    ppp < ff03 c223 01 $challenge_id/1 .... 10 $challenge/16 "pns"
-"#;
-
-const LOGIN: &str = r#"
-    ppp > ff03 c223 02 $challenge_id 003b 31 $response "alice"
-    ppp < ff03 c223 03 $challenge_id 003f "S=" $proof/40 " M=Access granted"
-    ppp < ff03 80fd 01 $ccp_id/1 000a 1206 01000040
-"#;
 
 /// CCP as every client speaks it in the end.
 const CCP: &str = r#"
@@ -40,28 +21,22 @@ const CCP: &str = r#"
     ppp > ff03 80fd 02 $ccp_id 000a 1206 01000040
 "#;
 
-/// Our IPCP request, and the client's Ack.
-const OUR_ADDRESS: &str = r#"
-    ppp < ff03 8021 01 $ipcp_id/1 000a 0306 0a4d0001
-    ppp > ff03 8021 02 $ipcp_id 000a 0306 0a4d0001
-"#;
+/// The client's Ack to our IPCP request.
+const OUR_ADDRESS: &str = "ppp > ff03 8021 02 $ipcp_id 000a 0306 0a4d0001";
 
-fn logged_in(adjust: fn(&mut SessionConfig)) -> Dialogue {
-    let mut client = Dialogue::open(Setup {
+fn setup(adjust: fn(&mut SessionConfig)) -> Setup {
+    Setup {
         adjust,
         ..Setup::default()
-    });
-    client.play(CALL);
-    client.answer_challenge(NAME, PASSWORD);
-    client.play(LOGIN);
-    client
+    }
+}
+
+fn logged_in(adjust: fn(&mut SessionConfig)) -> Dialogue {
+    Dialogue::logged_in(setup(adjust))
 }
 
 fn encrypted(adjust: fn(&mut SessionConfig)) -> Dialogue {
-    let mut client = logged_in(adjust);
-    client.play(CCP);
-    client.encrypt(Suite::STATELESS_128);
-    client
+    Dialogue::encrypted(setup(adjust))
 }
 
 fn with_dns(config: &mut SessionConfig) {
@@ -329,7 +304,6 @@ fn p9_a_router_that_does_not_take_our_address() {
     let mut router = encrypted(|_| {});
     router.play(
         r#"
-        ppp < ff03 8021 01 $ipcp_id/1 000a 0306 0a4d0001
         ppp > ff03 8021 04 $ipcp_id 000a 0306 0a4d0001
         ppp < ff03 8021 01 $second/1 0004                       # then it need not know it
         ppp > ff03 8021 02 $second 0004

@@ -10,10 +10,9 @@ use pns::auth::mschapv2::{self, Exchange};
 use pns::clock::Timestamp;
 use pns::mppe::catch_up::Budget;
 use pns::mppe::decrypt::{DecryptState, DecryptWorker};
-use pns::mppe::encrypt::EncryptState;
+use pns::mppe::encrypt::{EncryptState, EncryptWorker};
 use pns::mppe::keys::{StartKeys, Suite};
 use pns::mppe::plausible::Agreed;
-use pns::mppe::rc4::Rc4;
 use pns::mppe::skipped::KeyId;
 use pns::session::ConnectionId;
 use pns::wire::ipv4::Header;
@@ -53,12 +52,15 @@ pub(crate) struct Dialogue {
     closed: bool,
     /// GRE of the server, all of it.
     pub(crate) gre: Vec<Gre>,
+    /// The Call ID of each of them.
+    pub(crate) gre_call_ids: Vec<u16>,
     ppp: VecDeque<Vec<u8>>,
     /// The address of our GRE, and its next sequence number.
     pub(crate) address: Ipv4Addr,
     pub(crate) next_sequence: u32,
     keys: Option<StartKeys>,
     encrypt: Option<EncryptState>,
+    encrypt_worker: EncryptWorker,
     decrypt: Option<(DecryptState, Box<DecryptWorker>)>,
     /// What reached the host behind.
     pub(crate) host: Vec<Vec<u8>>,
@@ -80,11 +82,13 @@ impl Dialogue {
             control: Vec::new(),
             closed: false,
             gre: Vec::new(),
+            gre_call_ids: Vec::new(),
             ppp: VecDeque::new(),
             address: CLIENT,
             next_sequence: 0,
             keys: None,
             encrypt: None,
+            encrypt_worker: EncryptWorker::new(1),
             decrypt: None,
             host: Vec::new(),
             data: Vec::new(),
@@ -204,6 +208,7 @@ impl Dialogue {
         let gre = &packet[usize::from(ip.header_length)..usize::from(ip.total_length)];
         let flags = u16::from_be_bytes([gre[0], gre[1]]);
         let number = |at: usize| u32::from_be_bytes(gre[at..at + 4].try_into().unwrap());
+        self.gre_call_ids.push(u16::from_be_bytes([gre[6], gre[7]]));
         let sequence = (flags & 0x1000 != 0).then(|| number(8));
         let ack_at = if sequence.is_some() { 12 } else { 8 };
         let acknowledgment = (flags & 0x0080 != 0).then(|| number(ack_at));
@@ -254,9 +259,66 @@ impl Dialogue {
 
     /// Sends what stands behind the outer IPv4 header.
     pub(crate) fn send_outer(&mut self, gre: &[u8]) {
-        let packet = packets::outer(self.address, SERVER, gre);
-        let frame = packets::ethernet(PORT_MACS[ACCESS], CLIENT_MAC, &packet);
+        self.send_packet(&packets::outer(self.address, SERVER, gre));
+    }
+
+    /// Sends an outer packet.
+    pub(crate) fn send_packet(&mut self, packet: &[u8]) {
+        let frame = packets::ethernet(PORT_MACS[ACCESS], CLIENT_MAC, packet);
         self.server.receive(0, ACCESS, &frame);
+    }
+
+    /// The host behind sends an IP packet.
+    pub(crate) fn host_sends(&mut self, packet: &[u8]) {
+        let frame = packets::ethernet(PORT_MACS[NETWORK], HOST_MAC, packet);
+        self.server.receive(0, NETWORK, &frame);
+    }
+
+    /// The PPP control frames that came and were in no script.
+    pub(crate) fn take_ppp(&mut self) -> Vec<Vec<u8>> {
+        self.ppp.drain(..).collect()
+    }
+
+    /// The IP packets that came by the call.
+    pub(crate) fn take_data(&mut self) -> Vec<Vec<u8>> {
+        std::mem::take(&mut self.data)
+    }
+
+    /// Lets time pass in which the client answers LCP Echo-Requests, with the magic number of
+    /// [`Self::open_lcp`].
+    pub(crate) fn answer_lcp_echoes(&mut self, time: Duration) {
+        let end = self.now + time;
+        while self.now < end {
+            self.turn();
+            let Some(place) = self
+                .ppp
+                .iter()
+                .position(|frame| frame[2..5] == [0xc0, 0x21, 9])
+            else {
+                continue;
+            };
+            let mut echo = self.ppp.remove(place).expect("an Echo-Request");
+            echo[4] = 10;
+            echo[8..12].copy_from_slice(&[0x11, 0x22, 0x33, 0x44]);
+            self.send_ppp(&echo);
+        }
+    }
+
+    /// Another TCP connection of the same client, which has forgotten everything.
+    pub(crate) fn reconnect(&mut self) {
+        self.connection = self.server.accept(CLIENT, self.now);
+        self.closed = false;
+        self.control.clear();
+        self.names.clear();
+        self.next_sequence = 0;
+        (self.encrypt, self.decrypt) = (None, None);
+    }
+
+    /// What came for earlier calls is not part of the script.
+    pub(crate) fn forget_what_was_heard(&mut self) {
+        self.ppp.clear();
+        self.control.clear();
+        self.host.clear();
     }
 
     /// Computes `$response`, the 49 bytes of RFC 2759 §4, from `$challenge`, for `name` and `password`.
@@ -300,11 +362,6 @@ impl Dialogue {
         state.agree(Agreed::Ipv4AndIpv6 { peer });
     }
 
-    /// What the server has sent of user data since it was last asked.
-    pub(crate) fn take_data(&mut self) -> Vec<Vec<u8>> {
-        std::mem::take(&mut self.data)
-    }
-
     /// The PPP frame around an IP packet of the client, encrypted if the call is.
     pub(crate) fn frame(&mut self, packet: &[u8]) -> Vec<u8> {
         let version_6 = packet.first().is_some_and(|first| first >> 4 == 6);
@@ -312,7 +369,7 @@ impl Dialogue {
         inner.extend(packet);
         let mut frame = vec![0xff, 0x03];
         if let Some(state) = &mut self.encrypt {
-            let header = state.encrypt(&mut inner, &mut Rc4::unkeyed());
+            let header = state.encrypt(&mut inner, &mut self.encrypt_worker);
             frame.extend([0x00, 0xfd]);
             frame.extend(header.expect("armed").to_bytes());
         }
@@ -335,9 +392,7 @@ impl Dialogue {
         let arrived = packets::numbers(&self.host[before..]);
         assert_eq!(arrived, [77], "upstream; drops: {:?}", self.server.drops());
         self.data.clear();
-        let packet = packets::numbered(HOST, lease, 78);
-        let frame = packets::ethernet(PORT_MACS[NETWORK], HOST_MAC, &packet);
-        self.server.receive(0, NETWORK, &frame);
+        self.host_sends(&packets::numbered(HOST, lease, 78));
         self.pass(Duration::from_millis(5));
         let arrived = packets::numbers(&self.data);
         assert_eq!(

@@ -9,10 +9,18 @@
 )]
 
 mod addresses;
+mod android;
+mod apple;
+mod common;
 mod dialogue;
+mod gre;
+mod linux;
+mod nat;
 #[allow(dead_code, reason = "shared with tests/system, which uses more of it")]
 #[path = "../system/packets.rs"]
 mod packets;
+mod ppp;
+mod routers;
 mod script;
 #[allow(dead_code, reason = "shared with tests/system, which uses more of it")]
 #[path = "../system/server.rs"]

@@ -58,12 +58,14 @@ pub(crate) struct PppClient {
     pub(crate) keys: Option<StartKeys>,
     pub(crate) terminated: bool,
     pub(crate) echo_replies: usize,
+    pub(crate) echo_requests: usize,
     /// The latest answer to a challenge, to repeat while there is no verdict.
     response: Option<Vec<u8>>,
     lcp: Half,
     ccp: Half,
     ipcp: Half,
     identifier: u8,
+    magic: u32,
 }
 
 impl PppClient {
@@ -80,12 +82,23 @@ impl PppClient {
             keys: None,
             terminated: false,
             echo_replies: 0,
+            echo_requests: 0,
             response: None,
             lcp: Half::default(),
             ccp: Half::default(),
             ipcp: Half::default(),
             identifier: 0,
+            magic: 0x1122_3344,
         }
+    }
+
+    /// Starts over as at a new dial: another magic number, and nothing agreed.
+    pub(crate) fn restart(&mut self) -> Vec<Vec<u8>> {
+        self.magic = self.magic.wrapping_add(1);
+        (self.lcp, self.ccp, self.ipcp) = Default::default();
+        self.response = None;
+        self.success_message = None;
+        self.start()
     }
 
     /// The first frames: LCP asks for an MRU and a magic number.
@@ -136,7 +149,8 @@ impl PppClient {
     }
 
     fn lcp_request(&mut self) -> Vec<u8> {
-        let options = [1, 4, 0x05, 0x78, 5, 6, 0x11, 0x22, 0x33, 0x44];
+        let mut options = vec![1, 4, 0x05, 0x78, 5, 6];
+        options.extend(self.magic.to_be_bytes());
         frame(LCP, CONFIGURE_REQUEST, self.next_identifier(), &options)
     }
 
@@ -155,7 +169,8 @@ impl PppClient {
                 vec![frame(LCP, TERMINATE_ACK, identifier, &[])]
             }
             ECHO_REQUEST => {
-                let mut answer = vec![0x11, 0x22, 0x33, 0x44];
+                self.echo_requests += 1;
+                let mut answer = self.magic.to_be_bytes().to_vec();
                 answer.extend(&data[4..]);
                 vec![frame(LCP, ECHO_REPLY, identifier, &answer)]
             }

@@ -65,6 +65,10 @@ pub(crate) struct Client {
     pub(crate) next_sequence: u32,
     /// GRE is ignored and nothing is sent.
     pub(crate) dead: bool,
+    /// Others have the same address and Call ID: only what decrypts is this client's, once it is up.
+    pub(crate) shares_address: bool,
+    /// Frames that were not.
+    pub(crate) misdelivered: usize,
     decrypt: Option<DecryptState>,
     worker: DecryptWorker,
     encrypt_worker: EncryptWorker,
@@ -95,6 +99,8 @@ impl Client {
             encrypt: None,
             next_sequence: 0,
             dead: false,
+            shares_address: false,
+            misdelivered: 0,
             decrypt: None,
             worker,
             encrypt_worker: EncryptWorker::new(1),
@@ -115,6 +121,16 @@ impl Client {
         self.repeat_at = now + RESTART;
     }
 
+    /// LCP starts over on the call: what was agreed is forgotten, keys included.
+    pub(crate) fn restart_lcp(&mut self, now: Timestamp) {
+        self.encrypt = None;
+        self.decrypt = None;
+        for frame in self.ppp.restart() {
+            self.send_ppp(frame, now);
+        }
+        self.repeat_at = now + RESTART;
+    }
+
     /// Whether both NCPs are open from where the client stands.
     pub(crate) fn is_up(&self) -> bool {
         self.ppp.network_up() && self.encrypt.is_some() && self.stalled.is_none()
@@ -127,7 +143,7 @@ impl Client {
 
     /// One outer packet from the server.
     pub(crate) fn receive(&mut self, packet: &[u8], now: Timestamp) {
-        if self.dead {
+        if self.dead || (self.shares_address && self.peer_call_id.is_none()) {
             return;
         }
         let ip = Header::parse(packet).expect("an outer packet");
@@ -150,9 +166,27 @@ impl Client {
             usize::from(u16::from_be_bytes([gre[4], gre[5]])),
             payload.len()
         );
+        if self.shares_address && self.is_up() && !self.is_own(payload, sequence, now) {
+            self.misdelivered += 1;
+            return;
+        }
         self.acknowledge_at.get_or_insert(now + ACKNOWLEDGE);
-        self.receive_ppp(payload, sequence, now);
+        if !self.shares_address || !self.is_up() {
+            self.receive_ppp(payload, sequence, now);
+        }
         self.newest = self.newest.max(Some(sequence));
+    }
+
+    /// Takes a frame if it decrypts. In clear it cannot show whose it is.
+    fn is_own(&mut self, payload: &[u8], sequence: u32, now: Timestamp) -> bool {
+        let [0xff, 0x03, 0x00, 0xfd, encrypted @ ..] = payload else {
+            return false;
+        };
+        let refused = self.refused.len();
+        self.receive_encrypted(encrypted, sequence, now);
+        let is_own = self.refused.len() == refused;
+        self.refused.truncate(refused);
+        is_own
     }
 
     fn receive_ppp(&mut self, payload: &[u8], sequence: u32, now: Timestamp) {

@@ -12,14 +12,17 @@ mod activation;
 mod client;
 #[path = "../support/control_client.rs"]
 mod control_client;
+mod echo;
 mod forgery;
 mod hostile;
 mod isolation;
 mod lossy;
 mod mtu;
+mod one_address;
 mod packets;
 #[path = "../support/ppp_client.rs"]
 mod ppp_client;
+mod renegotiation;
 mod server;
 mod settings;
 mod teardown;

@@ -50,7 +50,7 @@ pub(crate) struct Server {
 
 impl Server {
     pub(crate) fn new(setup: Setup, now: Timestamp) -> Self {
-        let (sessions, users) = sessions(setup);
+        let (mut sessions, users) = sessions(setup);
         let (writer, owners) = directory(&[POOL_FIRST..=POOL_LAST]);
         let (routes, doorbell) = (routes(), Doorbell::new(Box::new(|| {})));
         let (mut workers, mut links) = (Vec::new(), Vec::new());
@@ -84,6 +84,14 @@ impl Server {
                 wires,
             });
         }
+        let arenas: Vec<_> = links
+            .iter()
+            .map(|link| Arc::clone(&link.counters))
+            .collect();
+        sessions.hear_by(Box::new(move |worker, slot| {
+            let totals = arenas[usize::from(worker)][slot as usize].totals();
+            Timestamp::from_nanos(totals.last_heard_ns)
+        }));
         Self {
             sessions,
             users,

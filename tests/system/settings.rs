@@ -75,12 +75,13 @@ pub(crate) fn sessions(setup: Setup) -> (Sessions, LocalUsers) {
         client_to_client: setup.client_to_client,
         mss_max: 1360,
     };
-    let alice = LocalUser {
-        name: "alice".into(),
-        nt_hash: NtHash::from_password("wonderland-7"),
+    let user = |name: &str, password: &str| LocalUser {
+        name: name.into(),
+        nt_hash: NtHash::from_password(password),
         address: None,
         pool: "default".into(),
     };
+    let users = [user("alice", "wonderland-7"), user("bob", "builder-3")];
     let pool = PoolConfig {
         name: "default".into(),
         ranges: vec![POOL_FIRST..=POOL_LAST],
@@ -118,7 +119,7 @@ pub(crate) fn sessions(setup: Setup) -> (Sessions, LocalUsers) {
         },
         Box::new(entropy),
     );
-    (sessions, LocalUsers::new([alice], policy))
+    (sessions, LocalUsers::new(users, policy))
 }
 
 /// The next number of a xorshift generator.

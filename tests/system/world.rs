@@ -201,7 +201,8 @@ impl World {
         let whose = |client: &&mut Client| {
             client.address == ip.destination && client.local_call_id.to_be_bytes() == call_id[..]
         };
-        if let Some(client) = self.clients.iter_mut().find(whose) {
+        // Whoever has the same address and Call ID gets it as well.
+        for client in self.clients.iter_mut().filter(whose) {
             client.receive(packet, self.now);
         }
     }

@@ -3,7 +3,7 @@
 use std::num::NonZeroU64;
 
 use pns::clock::Timestamp;
-use pns::flow::{FlowKey, OpenCall};
+use pns::flow::{FlowKey, OpenCall, PeerReceive};
 use pns::mppe::catch_up::Budget;
 use pns::mppe::decrypt::{DecryptState, DecryptWorker};
 use pns::mppe::encrypt::{EncryptState, EncryptWorker};
@@ -84,6 +84,7 @@ impl Client {
             local_address: packets::LOCAL,
             peer_address: packets::client(self.flow),
             peer_call_id: CallId::new(0x8000 | self.flow),
+            peer_receive: PeerReceive::default(),
         }
     }
 

@@ -1,6 +1,7 @@
 //! IPv4 to a client: whose it is, whether it may, and whether it fits. Every drop of this direction
 //! is here, before encryption, since an encrypted frame that is not sent is a frame lost to the peer.
 
+use crate::clock::Timestamp;
 use crate::dataplane::batch::{Cipher, Direction, Entry, Origin, Packet, Verdict};
 use crate::dataplane::config::View;
 use crate::dataplane::drop_reason::DropReason;
@@ -16,6 +17,15 @@ use crate::wire::ipv4;
 /// and the protocol field inside.
 const HEADERS_MAX: usize = 18 + 20 + 16 + 4 + 2 + 2;
 
+/// Which burst this is, and when.
+#[derive(Clone, Copy)]
+pub(in crate::dataplane) struct Moment {
+    /// Its number.
+    pub(in crate::dataplane) burst: u32,
+    /// When.
+    pub(in crate::dataplane) now: Timestamp,
+}
+
 /// An IPv4 packet to a client. Leaves it with a next hop for the outer packet.
 #[inline]
 pub(in crate::dataplane) fn run<F: Frame>(
@@ -24,6 +34,7 @@ pub(in crate::dataplane) fn run<F: Frame>(
     view: &View,
     directory: &mut Directory,
     routes: &Snapshot,
+    moment: Moment,
 ) -> Verdict {
     packet.meta.direction = Direction::Downstream;
     let header = packet.meta.ip;
@@ -50,10 +61,23 @@ pub(in crate::dataplane) fn run<F: Frame>(
     if from_client && !flow.policy.client_to_client {
         return Verdict::Drop(DropReason::ClientToClientRefused);
     }
-    match ready(packet, flow, routes.lookup(flow.peer_address)) {
-        Ok(mtu) if header.total_length > mtu => return Verdict::Fragment { mtu },
-        Ok(_) => {}
+    let mtu = match ready(packet, flow, routes.lookup(flow.peer.address())) {
+        Ok(mtu) => mtu,
         Err(reason) => return Verdict::Drop(reason),
+    };
+    let fits = header.total_length <= mtu;
+    let pieces = if fits {
+        1
+    } else if header.dont_fragment {
+        0
+    } else {
+        header.total_length.div_ceil(mtu)
+    };
+    if pieces > 0 && !flow.window_admits(pieces, moment.burst, moment.now) {
+        return Verdict::Drop(DropReason::SendWindowFull);
+    }
+    if !fits {
+        return Verdict::Fragment { mtu };
     }
     if packet.meta.origin == Origin::Wire {
         // The classifier has left packets without hops to the kernel.

@@ -1,6 +1,7 @@
 //! Last node of a packet to a client: PPP, enhanced GRE with its sequence number and the
 //! acknowledgment that is owed (RFC 2637 §4.3), outer IPv4, Ethernet, and out.
 
+use crate::clock::Timestamp;
 use crate::dataplane::batch::{Cipher, Direction, Meta, Packet};
 use crate::dataplane::config::View;
 use crate::dataplane::drop_reason::DropReason;
@@ -60,6 +61,15 @@ impl Payload {
     }
 }
 
+/// What outer packets are stamped with.
+#[derive(Clone, Copy)]
+pub(in crate::dataplane) struct Stamp {
+    /// IPv4 identification of the last one.
+    pub(in crate::dataplane) identification: u16,
+    /// When they leave.
+    pub(in crate::dataplane) now: Timestamp,
+}
+
 /// An IP packet to a client, encrypted if it has to be.
 #[inline]
 pub(in crate::dataplane) fn run<P: PortIo>(
@@ -68,21 +78,14 @@ pub(in crate::dataplane) fn run<P: PortIo>(
     view: &View,
     ports: &mut Ports<P>,
     exits: &Exits<P::Frame>,
-    identification: &mut u16,
+    stamp: &mut Stamp,
 ) {
     let Some(flow) = flows.get_mut(packet.meta.flow) else {
         return exits.refuse(&packet.meta, DropReason::NoLease);
     };
     let payload = Payload::of(&packet.meta);
     let (next_hop, octets) = (packet.meta.next_hop, packet.meta.ip.total_length);
-    let sent = match encapsulate(
-        &mut packet.frame,
-        flow,
-        payload,
-        next_hop,
-        view,
-        identification,
-    ) {
+    let sent = match encapsulate(&mut packet.frame, flow, payload, next_hop, view, stamp) {
         Ok(port) => {
             let bill = Bill::packet(packet.meta.flow, Direction::Downstream, octets);
             ports.transmit(port, packet.frame, bill)
@@ -106,7 +109,7 @@ pub(in crate::dataplane) fn encapsulate<F: Frame>(
     payload: Payload,
     next_hop: NextHop,
     view: &View,
-    identification: &mut u16,
+    stamp: &mut Stamp,
 ) -> Result<u8, DropReason> {
     let NextHop::Port {
         port,
@@ -141,19 +144,19 @@ pub(in crate::dataplane) fn encapsulate<F: Frame>(
         payload_length: u16::try_from(payload_length).unwrap_or(0),
         call_id: flow.peer_call_id,
         sequence: match payload {
-            Payload::Framed { .. } => Some(flow.take_sequence()),
+            Payload::Framed { .. } => Some(flow.take_sequence(stamp.now)),
             Payload::Nothing => None,
         },
         acknowledgment: flow.take_acknowledgment(),
     };
     let outer_length = ipv4::HEADER_LENGTH + gre.length() + payload_length;
-    *identification = identification.wrapping_add(1);
+    stamp.identification = stamp.identification.wrapping_add(1);
     let ip = ipv4::Header {
-        identification: *identification,
+        identification: stamp.identification,
         ..ipv4::Header::plain(
             protocol::GRE,
             flow.local_address,
-            flow.peer_address,
+            flow.peer.address(),
             u16::try_from(outer_length).unwrap_or(0),
         )
     };

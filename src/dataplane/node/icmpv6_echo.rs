@@ -12,7 +12,7 @@ use crate::dataplane::config::View;
 use crate::dataplane::drop_reason::DropReason;
 use crate::dataplane::flow_table::FlowTable;
 use crate::dataplane::frame::Frame;
-use crate::dataplane::node::downstream_input::seal;
+use crate::dataplane::node::downstream_input::{Moment, seal};
 use crate::dataplane::policer::Rate;
 use crate::routing::Snapshot;
 use crate::wire::icmpv6::{NotEcho, answer_echo, check_echo_request};
@@ -79,6 +79,7 @@ pub(in crate::dataplane) fn run_answer<F: Frame>(
     packet: &mut Packet<F>,
     flows: &mut FlowTable,
     routes: &Snapshot,
+    moment: Moment,
 ) -> Verdict {
     packet.meta.direction = Direction::Downstream;
     let slot = flows.find(packet.meta.key);
@@ -86,13 +87,16 @@ pub(in crate::dataplane) fn run_answer<F: Frame>(
         return Verdict::Drop(DropReason::NoLease);
     };
     packet.meta.flow = slot;
-    let next_hop = routes.lookup(flow.peer_address);
+    let next_hop = routes.lookup(flow.peer.address());
     match seal(packet, flow, next_hop) {
         // What the client receives need not be longer than every IPv6 link takes.
         Ok(path_mtu)
             if packet.meta.ip.total_length > flow.path_max(path_mtu).min(ipv6::MTU_MIN) =>
         {
             Verdict::Drop(DropReason::MtuExceeded)
+        }
+        Ok(_) if !flow.window_admits(1, moment.burst, moment.now) => {
+            Verdict::Drop(DropReason::SendWindowFull)
         }
         Ok(_) => Verdict::Next,
         Err(reason) => Verdict::Drop(reason),

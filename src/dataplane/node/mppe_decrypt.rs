@@ -4,13 +4,16 @@
 use arrayvec::ArrayVec;
 
 use crate::clock::Timestamp;
-use crate::dataplane::batch::{BURST, Batch, Cipher, Packet, Verdict};
+use crate::dataplane::batch::{BURST, Batch, Cipher, NO_FLOW, Packet, Verdict};
+use crate::dataplane::config::View;
 use crate::dataplane::drop_reason::DropReason;
 use crate::dataplane::exits::Exits;
 use crate::dataplane::flow::Flow;
 use crate::dataplane::flow_table::FlowTable;
 use crate::dataplane::frame::Frame;
+use crate::dataplane::node::ppp_input::arrival;
 use crate::dataplane::policer::Rate;
+use crate::dataplane::source::Sender;
 use crate::flow::FlowReport;
 use crate::mppe::decrypt::{DecryptJob, DecryptRefusal, DecryptWorker, decrypt_batch};
 use crate::mppe::keys::Mode;
@@ -60,13 +63,13 @@ pub(in crate::dataplane) fn decrypt<F: Frame>(
     }
 }
 
-/// Takes the sequence number of a decrypted frame, and leaves its IP packet. Frames that do not
-/// decrypt are reported after `failing_after` in a row, and as missing frames in stateful mode.
+/// Takes the sequence number of a decrypted frame, and leaves its IP packet. Too many frames in a
+/// row that do not decrypt are reported, and missing frames in stateful mode.
 #[inline]
 pub(in crate::dataplane) fn accept<F: Frame>(
     packet: &mut Packet<F>,
     flows: &mut FlowTable,
-    failing_after: u32,
+    view: &View,
     now: Timestamp,
 ) -> (Verdict, Option<FlowReport>) {
     let Some(flow) = flows.get_mut(packet.meta.flow) else {
@@ -76,19 +79,21 @@ pub(in crate::dataplane) fn accept<F: Frame>(
         Cipher::Clear => return (Verdict::Next, None),
         Cipher::Encrypted => return (Verdict::Drop(DropReason::MppeNotArmed), None),
         Cipher::Refused(refusal) => {
-            let report = refused(flow, refusal, failing_after, now);
+            if packet.meta.sender == Sender::Candidate {
+                // Perhaps a stranger's: it says nothing about the call.
+                packet.meta.flow = NO_FLOW;
+                return (Verdict::Drop(refusal.into()), None);
+            }
+            let report = refused(flow, refusal, view.implausible_frames_max, now);
             return (Verdict::Drop(refusal.into()), report);
         }
         Cipher::Decrypted => {}
     }
     flow.implausible = 0;
-    if flows
-        .accept(packet.meta.flow, packet.meta.sequence, now)
-        .is_err()
-    {
-        return (Verdict::Drop(DropReason::SequenceDuplicate), None);
+    match flows.accept_proof(packet.meta.flow, arrival(packet, now), view.gre_source) {
+        Ok(()) => (strip(packet), None),
+        Err(refusal) => (Verdict::Drop(refusal.into()), None),
     }
-    (strip(packet), None)
 }
 
 /// What the slow path must know about a frame that did not decrypt.
@@ -146,14 +151,14 @@ pub(in crate::dataplane) fn run<F: Frame>(
     flows: &mut FlowTable,
     worker: &mut DecryptWorker,
     exits: &mut Exits<F>,
-    failing_after: u32,
+    view: &View,
 ) {
     let now = exits.now;
     decrypt(batch, flows, worker, now);
     let mut reports: ArrayVec<FlowReport, BURST> = ArrayVec::new();
     batch.stage(
         |packet| {
-            let (verdict, report) = accept(packet, flows, failing_after, now);
+            let (verdict, report) = accept(packet, flows, view, now);
             reports.extend(report);
             verdict
         },

@@ -2,11 +2,13 @@
 //! to the slow path, which speaks LCP, authentication, CCP and IPCP and rejects the rest.
 
 use crate::clock::Timestamp;
-use crate::dataplane::batch::{Cipher, Packet, Punt, Verdict};
+use crate::dataplane::batch::{Cipher, NO_FLOW, Packet, Punt, Verdict};
 use crate::dataplane::drop_reason::DropReason;
-use crate::dataplane::flow_table::FlowTable;
+use crate::dataplane::flow::Flow;
+use crate::dataplane::flow_table::{Arrival, FlowTable};
 use crate::dataplane::frame::Frame;
 use crate::dataplane::policer::Rate;
+use crate::dataplane::source::Sender;
 use crate::dataplane::window::Standing;
 use crate::wire::ppp::{ADDRESS_CONTROL, Frame as PppFrame, Protocol};
 
@@ -32,6 +34,10 @@ pub(in crate::dataplane) fn run<F: Frame>(
     let Some(flow) = flows.get_mut(packet.meta.flow) else {
         return Verdict::Drop(DropReason::GreCallIdUnknown);
     };
+    if packet.meta.sender == Sender::Candidate && is_stranger(packet, flow, protocol) {
+        packet.meta.flow = NO_FLOW;
+        return Verdict::Drop(DropReason::GrePeerAddress);
+    }
     match protocol {
         Protocol::COMPRESSED if flow.decrypt.is_some() => {
             packet.meta.cipher = Cipher::Encrypted;
@@ -45,13 +51,35 @@ pub(in crate::dataplane) fn run<F: Frame>(
         Protocol::IPV4 | Protocol::IPV6 => {
             packet.meta.protocol = protocol;
             packet.frame.trim_front(front);
-            match flows.accept(packet.meta.flow, packet.meta.sequence, now) {
+            match flows.accept_clear(packet.meta.flow, arrival(packet, now)) {
                 Ok(()) => Verdict::Next,
-                Err(_duplicate) => Verdict::Drop(DropReason::SequenceDuplicate),
+                Err(refusal) => Verdict::Drop(refusal.into()),
             }
         }
         _ => control(packet, flows, control_rate, now),
     }
+}
+
+/// What the sequence window wants to know of a frame.
+#[inline]
+pub(in crate::dataplane) const fn arrival<F>(packet: &Packet<F>, now: Timestamp) -> Arrival {
+    Arrival {
+        sequence: packet.meta.sequence,
+        standing: packet.meta.standing,
+        source: packet.meta.ip.source,
+        now,
+    }
+}
+
+/// Whether a frame from an address that is not the call's cannot show that it should be. One that is
+/// encrypted may yet decrypt.
+#[cold]
+fn is_stranger<F>(packet: &Packet<F>, flow: &Flow, protocol: Protocol) -> bool {
+    let armed = flow.decrypt.is_some();
+    let authorised = flow.permissions.authorised;
+    let may_teach = !armed && flow.peer.may_teach(packet.meta.ip.source, authorised);
+    let may_prove = armed && protocol == Protocol::COMPRESSED;
+    !may_teach && !may_prove
 }
 
 /// A frame for the slow path, from its protocol field on.
@@ -77,7 +105,7 @@ fn control<F: Frame>(
         flows.follow(slot, sequence, UNPROVEN_ADVANCE_MAX, now);
     } else {
         // A duplicate within one burst: the machines of the slow path know repeated frames.
-        let _duplicate = flows.accept(slot, sequence, now);
+        let _duplicate = flows.accept_clear(slot, arrival(packet, now));
     }
     if packet.frame.bytes().starts_with(&ADDRESS_CONTROL) {
         packet.frame.trim_front(ADDRESS_CONTROL.len());

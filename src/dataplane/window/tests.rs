@@ -3,11 +3,16 @@ use proptest::prelude::*;
 use std::collections::BTreeSet;
 
 const AHEAD_MAX: u32 = 4096;
+const REACH: Reach = Reach::new(AHEAD_MAX, 64);
 
 impl SequenceWindow {
     fn receive(&mut self, sequence: u32) -> Result<Committed, WindowRefusal> {
-        self.check(sequence, AHEAD_MAX)?;
-        self.commit(sequence)
+        self.receive_within(sequence, REACH)
+    }
+
+    fn receive_within(&mut self, sequence: u32, reach: Reach) -> Result<Committed, WindowRefusal> {
+        let standing = self.check(sequence, reach)?;
+        self.commit(sequence, standing)
     }
 }
 
@@ -33,14 +38,79 @@ fn the_first_number_may_be_anything() {
 }
 
 #[test]
-fn late_frames_pass_once_and_only_within_63() {
+fn late_frames_pass_once_and_only_as_far_back_as_is_said() {
+    for late_max in [0, 1, 63, 64, 65, 200, LATE_MAX, u16::MAX] {
+        let reach = Reach::new(AHEAD_MAX, late_max);
+        let furthest = u32::from(late_max.min(LATE_MAX));
+        let mut window = heard(1000);
+        let missing = Committed::Ahead { missing: 999 };
+        assert_eq!(window.receive_within(2000, reach), Ok(missing));
+        for behind in 1..=furthest {
+            let late = 2000 - behind;
+            assert_eq!(
+                window.receive_within(late, reach),
+                Ok(Committed::Late { behind })
+            );
+            assert_eq!(
+                window.receive_within(late, reach),
+                Err(WindowRefusal::Duplicate)
+            );
+        }
+        let too_late = window.receive_within(2000 - furthest - 1, reach);
+        assert_eq!(too_late, Err(WindowRefusal::OutOfWindow), "{late_max}");
+        assert_eq!(
+            window.receive_within(2000, reach),
+            Err(WindowRefusal::Duplicate)
+        );
+    }
+}
+
+#[test]
+fn what_grew_too_late_since_its_check_is_refused_and_moves_nothing() {
     let mut window = heard(1000);
-    assert_eq!(window.receive(1070), Ok(Committed::Ahead { missing: 69 }));
-    assert_eq!(window.receive(1007), Ok(Committed::Late));
-    assert_eq!(window.receive(1007), Err(WindowRefusal::Duplicate));
-    assert_eq!(window.receive(1006), Err(WindowRefusal::OutOfWindow));
-    assert_eq!(window.receive(1069), Ok(Committed::Late));
-    assert_eq!(window.receive(1070), Err(WindowRefusal::Duplicate));
+    assert!(window.receive(1002).is_ok());
+    assert_eq!(window.check(1001, REACH), Ok(Standing::Within));
+    assert!(window.receive(2000).is_ok());
+    let late = window.commit(1001, Standing::Within);
+    assert_eq!(late, Err(WindowRefusal::OutOfWindow));
+    assert_eq!(window.newest(), Some(2000));
+    assert_eq!(window.receive(2001), Ok(Committed::Ahead { missing: 0 }));
+}
+
+#[test]
+fn a_look_makes_no_run() {
+    let window = heard(1000);
+    for sequence in 900_000..900_100 {
+        assert_eq!(
+            window.look(sequence, REACH),
+            Err(WindowRefusal::OutOfWindow)
+        );
+    }
+    assert_eq!(window.look(1001, REACH), Ok(()));
+    assert_eq!(window.look(1000, REACH), Err(WindowRefusal::Duplicate));
+    assert_eq!(window, heard(1000));
+    assert_eq!(SequenceWindow::default().look(77, REACH), Ok(()));
+}
+
+#[test]
+fn a_peer_that_restarts_a_little_behind_is_believed_after_a_run() {
+    let mut window = heard(500);
+    for sequence in 501..900 {
+        assert!(window.receive(sequence).is_ok());
+    }
+    // 100 behind: further than is looked at, nearer than is known.
+    for sequence in 799..799 + u32::from(BELIEVED_RUN) - 1 {
+        assert_eq!(window.receive(sequence), Err(WindowRefusal::OutOfWindow));
+    }
+    let last = 799 + u32::from(BELIEVED_RUN) - 1;
+    assert_eq!(window.check(last, REACH), Ok(Standing::Run));
+    let restarted = Committed::Ahead { missing: 0 };
+    assert_eq!(window.commit(last, Standing::Run), Ok(restarted));
+    assert_eq!(
+        window.commit(last, Standing::Run),
+        Err(WindowRefusal::Duplicate)
+    );
+    assert_eq!(window.receive(last + 1), Ok(restarted));
 }
 
 #[test]
@@ -52,7 +122,7 @@ fn one_frame_far_ahead_moves_nothing() {
         assert_eq!(window.receive(1001), Ok(Committed::Ahead { missing: 0 }));
     }
     let mut window = heard(1000);
-    assert!(window.check(1000 + AHEAD_MAX, AHEAD_MAX).is_ok());
+    assert!(window.check(1000 + AHEAD_MAX, REACH).is_ok());
     assert_eq!(window.newest(), Some(1000), "a check alone commits nothing");
 }
 
@@ -67,8 +137,8 @@ fn a_run_in_order_is_believed_and_any_true_frame_interrupts_it() {
             );
         }
         let mut interrupted = window;
-        assert_eq!(window.check(start + 15, AHEAD_MAX), Ok(Standing::Run));
-        assert!(window.commit(start + 15).is_ok());
+        assert_eq!(window.check(start + 15, REACH), Ok(Standing::Run));
+        assert!(window.commit(start + 15, Standing::Run).is_ok());
         assert_eq!(window.newest(), Some(start + 15));
         assert_eq!(
             window.receive(start + 16),
@@ -117,8 +187,9 @@ fn a_frame_that_proves_nothing_takes_nobodys_number() {
     window.follow(990, 16);
     assert_eq!(window.newest(), Some(1010));
     for sequence in 1001..=1010 {
-        assert_eq!(window.check(sequence, AHEAD_MAX), Ok(Standing::Within));
-        assert_eq!(window.receive(sequence), Ok(Committed::Late));
+        assert_eq!(window.check(sequence, REACH), Ok(Standing::Within));
+        let behind = 1010 - sequence;
+        assert_eq!(window.receive(sequence), Ok(Committed::Late { behind }));
         assert_eq!(window.receive(sequence), Err(WindowRefusal::Duplicate));
     }
     assert_eq!(window.receive(1011), Ok(Committed::Ahead { missing: 0 }));
@@ -128,33 +199,40 @@ proptest! {
     /// Against a set of all numbers received: no number passes twice, every new number within
     /// reach passes, and lost less found is what is missing.
     #[test]
-    fn the_window_agrees_with_a_set(start: u32, steps in proptest::collection::vec(-80i32..80, 1..400)) {
+    fn the_window_agrees_with_a_set(
+        start: u32,
+        late_max in 0_u16..300,
+        steps in proptest::collection::vec(-300i32..80, 1..400),
+    ) {
+        let reach = Reach::new(AHEAD_MAX, late_max);
+        let furthest = i64::from(late_max.min(LATE_MAX));
         let mut window = heard(start);
         let mut received = BTreeSet::from([0_i64]);
         let (mut newest, mut missing) = (0_i64, 0_i64);
         let mut position = 0_i64;
         for step in steps {
-            position = (newest.max(position) + i64::from(step)).max(-80);
+            position = (newest.max(position) + i64::from(step)).max(-300);
             let sequence = start.wrapping_add(u32::try_from(position.rem_euclid(1 << 32)).unwrap());
             let fresh = !received.contains(&position) && position > 0;
-            let reachable = position > newest - 64;
-            match window.receive(sequence) {
+            let reachable = position >= newest - furthest;
+            match window.receive_within(sequence, reach) {
                 Ok(Committed::Ahead { missing: skipped }) => {
                     prop_assert!(fresh && position > newest);
+                    prop_assert_eq!(i64::from(skipped), position - newest - 1);
                     missing += i64::from(skipped);
+                    newest = position;
+                    received.insert(position);
                 }
-                Ok(Committed::Late) => {
-                    prop_assert!(fresh && position < newest);
+                Ok(Committed::Late { behind }) => {
+                    prop_assert!(fresh && reachable);
+                    prop_assert_eq!(i64::from(behind), newest - position);
                     missing -= 1;
+                    received.insert(position);
                 }
-                Err(_) => prop_assert!(!fresh || !reachable),
+                Err(WindowRefusal::Duplicate) => prop_assert!(!fresh),
+                Err(WindowRefusal::OutOfWindow) => prop_assert!(!reachable),
             }
-            if window.newest() == Some(sequence) && position > newest {
-                newest = position;
-            }
-            if fresh && reachable {
-                received.insert(position);
-            }
+            prop_assert_eq!(window.newest(), Some(start.wrapping_add(u32::try_from(newest).unwrap())));
             prop_assert_eq!(missing, newest + 1 - i64::try_from(received.len()).unwrap());
         }
     }

@@ -93,10 +93,10 @@ mod tests {
     #[test]
     fn nothing_is_asked_while_nothing_is_missing() {
         let mut recovery = Recovery::new();
-        assert_eq!(requests(&mut recovery, 0, 5000), Vec::<u64>::new());
+        assert!(requests(&mut recovery, 0, 5000).is_empty());
         recovery.lose();
         recovery.run_on();
-        assert_eq!(requests(&mut recovery, 5000, 9000), Vec::<u64>::new());
+        assert!(requests(&mut recovery, 5000, 9000).is_empty());
     }
 
     #[test]

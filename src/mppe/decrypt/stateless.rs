@@ -7,7 +7,6 @@ use super::{DecryptRefusal, DecryptState, DecryptWorker, FREE_STEPS, distance};
 use crate::clock::Timestamp;
 use crate::mppe::catch_up::Budget;
 use crate::mppe::chain::Link;
-use crate::mppe::skipped::KEPT_BACK;
 use crate::mppe::trail::Trail;
 use crate::wire::mppe::CoherencyCount;
 
@@ -71,36 +70,44 @@ impl DecryptState {
         sequence: u32,
         worker: &mut DecryptWorker,
     ) -> Result<(), DecryptRefusal> {
+        let DecryptWorker {
+            skipped,
+            unfinished,
+            budget,
+            rc4,
+            passed,
+            ..
+        } = worker;
         let base = self.chain.committed.position;
         let limit = base + u64::from(sequence.wrapping_sub(self.sequence));
         let nearest = distance(&self.chain.committed, count);
-        let mut trail = Trail::new(link);
-        if nearest > KEPT_BACK || trail.link.position > base {
-            trail.resume(worker.unfinished.find(self.id, base, sequence));
+        let mut trail = Trail::new(link, passed);
+        if nearest > skipped.back() || trail.link.position > base {
+            trail.resume(unfinished.find(self.id, base, sequence));
         }
         let mut free = FREE_STEPS;
         loop {
             let steps = distance(&trail.link, count);
             if trail.link.position + steps > limit {
-                worker.unfinished.forget(self.id);
+                unfinished.forget(self.id);
                 return Err(DecryptRefusal::Implausible);
             }
             let paid = steps.saturating_sub(free);
-            let granted = steps - paid + Budget::take(&mut self.budget, &mut worker.budget, paid);
+            let granted = steps - paid + Budget::take(&mut self.budget, budget, paid);
             free = 0;
-            trail.walk(&self.chain, granted, &mut worker.rc4);
+            trail.walk(&self.chain, granted, rc4);
             if granted < steps {
-                worker.unfinished.save(self.id, base, sequence, &trail.link);
+                unfinished.save(self.id, base, sequence, &trail.link);
                 return Err(DecryptRefusal::BudgetExhausted);
             }
-            if self.opens(&trail.link.session_key, frame, &mut worker.rc4) {
+            if self.opens(&trail.link.session_key, frame, rc4) {
                 break;
             }
-            trail.resume(worker.unfinished.find(self.id, base, sequence));
+            trail.resume(unfinished.find(self.id, base, sequence));
         }
-        worker.unfinished.forget(self.id);
-        trail.keep_passed(base, self.id, &mut worker.skipped);
-        self.commit(trail.link, sequence);
+        unfinished.forget(self.id);
+        trail.keep_passed(base, self.id, skipped);
+        self.commit(trail.link.duplicate(), sequence);
         Ok(())
     }
 
@@ -117,12 +124,14 @@ impl DecryptState {
         if back > u64::from(behind) {
             return Err(DecryptRefusal::FarCount);
         }
-        if back > KEPT_BACK || back >= newest.position {
+        if back > worker.skipped.back() || back >= newest.position {
             return Err(DecryptRefusal::KeyGone);
         }
-        let Some(bit) = back.checked_sub(1).map(|place| 1u64 << place) else {
+        let Some(place) = back.checked_sub(1) else {
             return Err(DecryptRefusal::Duplicate);
         };
+        let place = u32::try_from(place).unwrap_or(u32::MAX);
+        let bit = 1u64.checked_shl(place).unwrap_or(0);
         if self.decrypted & bit != 0 {
             return Err(DecryptRefusal::Duplicate);
         }

@@ -29,6 +29,7 @@ fn row() -> SessionRow {
         downstream_frames: 2,
         downstream_bytes: 168,
         worker: 0,
+        round_trip_us: Some(12_345),
     }
 }
 

@@ -1,4 +1,4 @@
-//! Which machine a frame is for, and the LCP packets that are not negotiation (RFC 1661 §5.7 to
+//! Which machine a frame is for, and the LCP packets that are not negotiation (RFC 1661 §5.7 and
 //! §5.9, RFC 1570 §1).
 
 use super::teardown::Ending;
@@ -6,13 +6,17 @@ use super::{EndReason, Link, Output, Phase, Refusal, Timer};
 use crate::clock::Timestamp;
 use crate::ppp::auth::Outcome;
 use crate::ppp::fsm::State;
-use crate::ppp::keep_alive;
 use crate::ppp::outbox::PppFrame;
-use crate::wire::field::{u16_at, u32_at};
-use crate::wire::ppp::{Frame, Packet, Protocol, code};
+use crate::wire::field::u16_at;
+use crate::wire::ppp::{Frame, PACKET_HEADER, Packet, Protocol, code};
+use std::sync::Arc;
+
+/// How many frames of user data the peer may reject.
+const DATA_REJECTS_MAX: u8 = 3;
 
 impl Link {
     pub(super) fn frame(&mut self, bytes: &[u8], now: Timestamp) {
+        self.heard(now);
         let frame = match Frame::parse(bytes) {
             Ok(frame) => frame,
             Err(reason) => return self.refusals.count(reason.into()),
@@ -23,7 +27,9 @@ impl Link {
             Protocol::PAP | Protocol::EAP => {
                 self.refusals.count(Refusal::UnnegotiatedAuthentication);
             }
-            protocol if protocol.is_network_layer() => self.refusals.count(Refusal::DataFrame),
+            Protocol::IPV4 | Protocol::IPV6 | Protocol::COMPRESSED => {
+                self.refusals.count(Refusal::DataFrame);
+            }
             // RFC 1661 §3.5: before the client is known, nothing else is even looked at.
             _ if self.phase != Phase::Network => self.refusals.count(Refusal::WrongPhase),
             Protocol::CCP => self.ccp_frame(&frame, now),
@@ -41,6 +47,9 @@ impl Link {
             Ok(packet) => packet,
             Err(reason) => return self.refusals.count(reason.into()),
         };
+        if packet.code == code::TERMINATE_REQUEST {
+            self.remarks.terminated(packet.data);
+        }
         match self.ending {
             Ending::None if self.phase == Phase::Dead => {
                 self.refusals.count(Refusal::WrongPhase);
@@ -71,7 +80,9 @@ impl Link {
                 let effects = self.lcp.receive(packet, now);
                 self.run_lcp(effects, EndReason::ProtocolFailure, now);
             }
-            code::IDENTIFICATION => self.identified(packet),
+            code::IDENTIFICATION => self.remarks.identified(packet.data),
+            // RFC 1570 §1.2: as good as unsaid in another state.
+            code::TIME_REMAINING if opened => self.remarks.time_remaining(packet.data),
             code::DISCARD_REQUEST | code::TIME_REMAINING => {}
             // RFC 1661 §5.7 and §5.8: these mean something in the Opened state only.
             code::PROTOCOL_REJECT | code::ECHO_REQUEST | code::ECHO_REPLY if !opened => {
@@ -79,23 +90,13 @@ impl Link {
             }
             code::PROTOCOL_REJECT => self.protocol_rejected(packet, now),
             code::ECHO_REQUEST => self.echo_requested(packet, now),
-            code::ECHO_REPLY => self.echo_replied(packet),
+            code::ECHO_REPLY => self.echo_replied(packet, now),
             _ if !self.rejects.take(now) => self.refusals.count(Refusal::RejectSuppressed),
             _ => {
                 let effects = self.lcp.receive(packet, now);
                 self.run_lcp(effects, EndReason::ProtocolFailure, now);
             }
         }
-    }
-
-    fn identified(&mut self, packet: &Packet<'_>) {
-        // A magic number goes before the text (RFC 1570 §1.1).
-        let text = packet.data.get(4..).unwrap_or_default();
-        self.identification = text
-            .iter()
-            .copied()
-            .take(super::IDENTIFICATION_MAX)
-            .collect();
     }
 
     fn protocol_rejected(&mut self, packet: &Packet<'_>, now: Timestamp) {
@@ -107,35 +108,47 @@ impl Link {
             Protocol::CHAP => self.end(EndReason::AuthenticationNotAgreed, now),
             Protocol::CCP => self.ccp_rejected(now),
             Protocol::IPCP => self.ipcp_rejected(now),
-            Protocol::IPV6CP => self.ipv6cp_rejected(now),
+            Protocol::IPV6CP | Protocol::IPV6 => self.ipv6cp_rejected(now),
+            Protocol::COMPRESSED => self.data_rejected(EndReason::MppeClosedByPeer, now),
+            Protocol::IPV4 => self.data_rejected(EndReason::NetworkClosedByPeer, now),
             _ => self.refusals.count(Refusal::AnswerMismatch),
         }
     }
 
-    fn echo_requested(&mut self, packet: &Packet<'_>, now: Timestamp) {
-        let lcp = self.lcp.policy();
-        if u32_at(packet.data, 0).is_some_and(|magic| magic != 0 && lcp.is_own_magic(magic)) {
-            return self.end(EndReason::LoopDetected, now);
-        }
-        match keep_alive::reply(packet, lcp.local_magic(), lcp.peer().mru) {
-            Some(reply) => self.send(PppFrame::new(reply)),
-            None => self.refusals.count(Refusal::MalformedEcho),
+    /// RFC 1661 §5.7: what the peer rejects must not be sent any more. Without data there is no
+    /// call, but frames may have crossed a negotiation: the first rejects are forgiven.
+    fn data_rejected(&mut self, reason: EndReason, now: Timestamp) {
+        self.data_rejects = self.data_rejects.saturating_add(1);
+        self.refusals.count(Refusal::DataRejected);
+        if self.data_rejects > DATA_REJECTS_MAX {
+            self.end(reason, now);
         }
     }
 
-    fn echo_replied(&mut self, packet: &Packet<'_>) {
-        match u32_at(packet.data, 0) {
-            None => return self.refusals.count(Refusal::MalformedEcho),
-            // Some clients send our number back instead of theirs. A looped link is told by the
-            // Echo-Requests that it sends back too, so this is only counted.
-            Some(magic) if magic != 0 && self.lcp.policy().is_own_magic(magic) => {
-                self.refusals.count(Refusal::EchoReplyOwnMagic);
-            }
-            Some(_) => {}
+    /// RFC 1570 §1.1: an Identification may be sent at any time.
+    pub(super) fn identify(&mut self) {
+        if !self.config.identification.is_empty() {
+            let config = Arc::clone(&self.config);
+            self.say(code::IDENTIFICATION, config.identification.as_bytes());
         }
-        if !self.keep_alive.answered(packet.identifier) {
-            self.refusals.count(Refusal::UnexpectedEchoReply);
+    }
+
+    pub(super) fn announce_time_remaining(&mut self, seconds: u32) {
+        if self.lcp.state() == State::Opened && self.ending == Ending::None {
+            self.say(code::TIME_REMAINING, &seconds.to_be_bytes());
         }
+    }
+
+    /// A packet that wants no answer: our magic number, and `data` behind it.
+    fn say(&mut self, code: u8, data: &[u8]) {
+        let magic = self.lcp.policy().local_magic().to_be_bytes();
+        let data = [&magic[..], data].concat();
+        let packet = Packet {
+            code,
+            identifier: self.lcp.take_identifier(),
+            data: &data,
+        };
+        self.send(PppFrame::new(packet.to_frame(Protocol::LCP)));
     }
 
     fn chap_frame(&mut self, payload: &[u8]) {
@@ -160,7 +173,7 @@ impl Link {
         }
         let mut data = frame.protocol.0.to_be_bytes().to_vec();
         data.extend_from_slice(frame.payload);
-        data.truncate(usize::from(self.lcp.policy().peer().mru).saturating_sub(8));
+        data.truncate(usize::from(self.lcp.policy().peer().mru).saturating_sub(PACKET_HEADER));
         let identifier = self.lcp.take_identifier();
         let packet = Packet {
             code: code::PROTOCOL_REJECT,

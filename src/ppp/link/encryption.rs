@@ -1,8 +1,9 @@
 //! Encryption in the network phase: when CCP is asked for, when keys are armed, and how a stateful
 //! stream gets back into step.
 //!
-//! A start key serves once. So each direction is armed once, CCP may be negotiated anew only while no
-//! frame can have been encrypted, and after that a renegotiation ends the call.
+//! A start key serves once. So each direction is armed once for each login, and CCP may be negotiated
+//! anew on the same keys only while no frame can have been encrypted; after that the client has to
+//! authenticate again (`renegotiation`).
 
 use super::network::Network;
 use super::teardown::Ending;
@@ -177,6 +178,10 @@ impl Link {
                     if let Err(reason) = self.ccp_down(cause, now) {
                         return self.end(reason, now);
                     }
+                    if self.network.is_none() {
+                        // What the machine that is gone had to say would be on the old keys.
+                        return;
+                    }
                 }
                 Effect::LayerFinished => self.give_up_encryption(refusal.unwrap_or(cause), now),
                 Effect::Objection(Objection::EndLink(reason)) => return self.end(reason, now),
@@ -211,23 +216,26 @@ impl Link {
     }
 
     /// CCP is negotiated anew. Until something was forwarded no frame can have been encrypted, so
-    /// the start keys are still unused on both sides.
+    /// the start keys are still unused on both sides; after that there have to be others.
     fn ccp_down(&mut self, cause: EndReason, now: Timestamp) -> Result<(), EndReason> {
         let network = self.network.as_mut();
         let Some(network) = network.filter(|n| n.encryption != Encryption::Off) else {
             return Ok(());
         };
-        if self.said.forward_upstream || network.ipv6.was_agreed() {
-            let closed = cause == EndReason::MppeClosedByPeer;
-            return Err(if closed {
-                cause
+        let in_use = self.said.forward_upstream || network.ipv6.was_agreed();
+        if in_use && self.said.arm_upstream {
+            let closed = [EndReason::MppeClosedByPeer, EndReason::MppeProtocolRejected];
+            return if closed.contains(&cause) {
+                Err(cause)
             } else {
-                EndReason::RekeyNotPossible
-            });
+                self.authenticate_anew(now)
+            };
         }
         network.encryption = Encryption::Pending;
-        network.stop_ipcp(now);
-        self.count_renegotiation()
+        if !self.said.forward_upstream {
+            network.stop_ipcp(now);
+        }
+        self.count_renegotiation(now)
     }
 
     /// There will be no encryption: the end of the call, or its going on in the clear. After an

@@ -161,7 +161,7 @@ impl Link {
                     // The lease stays what it is, so forwarding goes on; but not for ever.
                     self.timers
                         .set(Timer::Setup, now + self.config.setup_timeout);
-                    if let Err(reason) = self.count_renegotiation() {
+                    if let Err(reason) = self.count_renegotiation(now) {
                         return self.end(reason, now);
                     }
                 }
@@ -183,10 +183,13 @@ impl Link {
 
     fn ipcp_up(&mut self) {
         self.timers.clear(Timer::Setup);
-        if !self.said.network_up {
-            self.said.network_up = true;
+        if !self.said.forward_downstream {
+            self.said.forward_downstream = true;
             let peer_mru = self.lcp.policy().peer().mru;
             self.outbox.push(Output::ForwardDownstream { peer_mru });
+        }
+        if !self.said.network_up {
+            self.said.network_up = true;
             self.outbox.push(Output::NetworkUp);
         }
     }

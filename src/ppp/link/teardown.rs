@@ -3,15 +3,11 @@
 use super::{EndReason, Link, Output, Phase, Timer};
 use crate::clock::Timestamp;
 use crate::ppp::fsm::State;
-use crate::wire::field::{array_at, u32_at};
 use crate::wire::ppp::{Packet, Protocol, code};
 use std::time::Duration;
 
 /// How long a peer that hung up gets its repeated Terminate-Requests acknowledged.
 const DRAIN: Duration = Duration::from_secs(1);
-
-/// What Windows puts between its magic number and its error number in a Terminate-Request.
-const WINDOWS_MARK: [u8; 4] = [0x00, 0x3c, 0xcd, 0x74];
 
 /// How far the end has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,9 +63,6 @@ impl Link {
 
     /// The peer hung up.
     pub(super) fn peer_terminates(&mut self, request: &Packet<'_>, now: Timestamp) {
-        if array_at(request.data, 4) == Some(WINDOWS_MARK) {
-            self.peer_error = u32_at(request.data, 8);
-        }
         self.acknowledge_termination(request);
         self.ending = Ending::Draining(EndReason::PeerTerminated);
         self.phase = Phase::Terminate;

@@ -211,7 +211,11 @@ impl Model {
                 now.since(at) >= REST_MIN && last != peer
             }));
         }
-        warm
+        let mut oldest: Vec<CallId> = warm.into_iter().collect();
+        oldest.sort_by_key(|id| self.released[id].1);
+        let limit = oldest.get(OLDEST_MAX - 1).map(|id| self.released[id].1);
+        oldest.retain(|id| limit.is_none_or(|limit| self.released[id].1 <= limit));
+        oldest.into_iter().collect()
     }
 }
 
@@ -292,6 +296,122 @@ impl World {
         }
         assert_eq!(self.ids.live(), self.model.live.len());
     }
+}
+
+/// 3,000 calls a second that live so long, on one local address.
+struct Storm {
+    ids: CallIds,
+    now: Timestamp,
+    seed: u64,
+    calls: std::collections::VecDeque<(Timestamp, CallId)>,
+    /// When each was released, and whose it was.
+    released: HashMap<CallId, (Timestamp, Ipv4Addr)>,
+    live: HashMap<CallId, Ipv4Addr>,
+    rest_min: Duration,
+    refused: u64,
+}
+
+impl Storm {
+    const CALLS_PER_STEP: u64 = 30;
+    const STEP: Duration = Duration::from_millis(10);
+
+    fn new() -> Self {
+        Self {
+            ids: CallIds::new(),
+            now: at_s(0),
+            seed: 0,
+            calls: std::collections::VecDeque::new(),
+            released: HashMap::new(),
+            live: HashMap::new(),
+            rest_min: Duration::MAX,
+            refused: 0,
+        }
+    }
+
+    fn step(&mut self, life: Duration, calls: u64) {
+        self.now = self.now + Self::STEP;
+        while let Some((end, id)) = self.calls.front().copied()
+            && end <= self.now
+        {
+            self.calls.pop_front();
+            assert!(self.ids.release(id, self.now));
+            let peer = self.live.remove(&id).unwrap();
+            self.released.insert(id, (self.now, peer));
+        }
+        for _ in 0..calls {
+            self.seed += 1;
+            // Some clients dial again and again, behind one NAT.
+            let of_a_few = random(self.seed) % 4 == 0;
+            let client = (random(self.seed) >> 8) % if of_a_few { 3 } else { 2000 };
+            let peer = Ipv4Addr::from_bits(0xcb00_7100 + u32::try_from(client).unwrap());
+            let id = self
+                .ids
+                .allocate(|_| true, peer, self.now, random(!self.seed));
+            match id {
+                Ok(id) => self.given(id, peer, life),
+                Err(_) => self.refused += 1,
+            }
+        }
+        assert_eq!(self.ids.live(), self.live.len());
+    }
+
+    /// The bounds, from outside.
+    fn given(&mut self, id: CallId, peer: Ipv4Addr, life: Duration) {
+        assert_ne!(id.get(), 0);
+        assert_eq!(self.live.insert(id, peer), None, "before the final report");
+        if let Some((released, last)) = self.released.get(&id) {
+            let rest = self.now.since(*released);
+            assert!(rest >= REST_MIN, "{rest:?}");
+            assert!(
+                rest >= REST_AIM || *last != peer,
+                "the same peer after {rest:?}"
+            );
+            self.rest_min = self.rest_min.min(rest);
+        }
+        self.calls.push_back((self.now + life, id));
+    }
+
+    fn run(&mut self, time: Duration, life: Duration) {
+        for _ in 0..time.as_millis() / Self::STEP.as_millis() {
+            self.step(life, Self::CALLS_PER_STEP);
+        }
+    }
+}
+
+#[test]
+fn at_3000_calls_a_second_the_bounds_hold_and_the_rest_is_as_long_as_can_be() {
+    let mut storm = Storm::new();
+    storm.run(Duration::from_secs(120), Duration::from_secs(2));
+    assert_eq!(storm.refused, 0);
+    // 65,535 Call IDs less 6,000 in use, at 3,000 a second.
+    let possible = Duration::from_millis((65_535 - 6_000) / 3);
+    assert!(storm.rest_min > possible * 9 / 10, "{:?}", storm.rest_min);
+}
+
+#[test]
+fn a_space_that_is_too_hot_refuses_with_its_reason_and_recovers() {
+    let mut storm = Storm::new();
+    let life = Duration::from_secs(21);
+    storm.run(Duration::from_secs(21), life);
+    assert_eq!(storm.refused, 0);
+    // 63,000 live: what is free cannot rest 2 s any more.
+    storm.run(Duration::from_secs(10), life);
+    assert!(storm.refused > 1000, "{}", storm.refused);
+    let by_reason: u64 = CallIdRefusal::ALL
+        .iter()
+        .map(|reason| storm.ids.refused(*reason))
+        .sum();
+    assert_eq!(by_reason, storm.refused);
+    assert!(
+        storm.ids.refused(CallIdRefusal::TooHot) + storm.ids.refused(CallIdRefusal::Exhausted) > 0
+    );
+    // The calls end, and nobody is refused any more.
+    for _ in 0..2500 {
+        storm.step(life, 0);
+    }
+    let before = storm.refused;
+    storm.run(Duration::from_secs(5), Duration::from_secs(1));
+    assert_eq!(storm.refused, before);
 }
 
 proptest! {
