@@ -23,6 +23,8 @@ enum Operation {
     Granted(bool),
     Refused(bool),
     LowerUp,
+    Heard,
+    TimeRemaining(u32),
     ResetWanted,
     Close,
     Pass(u16),
@@ -37,6 +39,7 @@ fn protocols() -> impl Strategy<Value = u16> {
         1 => Just(0x8057),
         1 => Just(0xc023),
         1 => Just(0x0021),
+        1 => Just(0x0031),
     ]
 }
 
@@ -76,6 +79,8 @@ fn operation() -> impl Strategy<Value = Operation> {
         20 => any::<bool>().prop_map(Operation::Granted),
         4 => any::<bool>().prop_map(Operation::Refused),
         30 => (0..GOOD.len()).prop_map(|step| GOOD[step].clone()),
+        2 => Just(Operation::Heard),
+        2 => any::<u32>().prop_map(Operation::TimeRemaining),
         4 => Just(Operation::ResetWanted),
         1 => Just(Operation::Close),
         8 => any::<u16>().prop_map(Operation::Pass),
@@ -116,6 +121,14 @@ impl Game {
                 retry: *retry,
             }),
             Operation::LowerUp => self.server.input(Input::LowerUp),
+            Operation::Heard => {
+                let at = self.server.now;
+                self.server.input(Input::Heard { at })
+            }
+            Operation::TimeRemaining(seconds) => {
+                let seconds = *seconds;
+                self.server.input(Input::TimeRemaining { seconds })
+            }
             Operation::ResetWanted => self.server.input(Input::ResetWanted),
             Operation::Close => self
                 .server
@@ -194,6 +207,7 @@ fn play(start: usize, operations: &[Operation], mppe: MppePolicy, seed: u8) -> G
     let server = Server::new(
         LinkConfig {
             mppe,
+            echo_adaptive: seed & 1 == 1,
             ..LinkConfig::default()
         },
         seed,

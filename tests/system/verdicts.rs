@@ -158,7 +158,7 @@ fn w20_a_wrong_password_is_691_and_so_is_a_name_that_nobody_has() {
             "password_wrong",
         ),
         (
-            "DOM\\bob",
+            "DOM\\mallory",
             "wonderland-7",
             "link.authentication_failed",
             "user_unknown",
