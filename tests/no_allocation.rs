@@ -8,6 +8,7 @@
 
 use pns::dataplane::FrameCount;
 use pns::flow::{Encryption, FlowCommand, FlowPolicy, FrameBytes};
+use pns::mppe::keys::{Mode, Strength, Suite};
 
 use lab::{ACCESS, HOST, HOST_MAC, Lab, NETWORK, NETWORK_MAC, Plan, policy};
 use packets::udp;
@@ -80,6 +81,37 @@ fn forwarding_both_ways_allocates_nothing() {
 }
 
 #[test]
+fn stateful_forwarding_losses_and_flushes_allocate_nothing() {
+    let suite = Suite {
+        strength: Strength::Bits128,
+        mode: Mode::Stateful,
+    };
+    let mut lab = Lab::of(Plan {
+        pool: 512,
+        ..Plan::default()
+    });
+    let mut client = lab.dial_with(20, 2, policy(Encryption::Required), suite);
+    let flow = client.key;
+    for round in 0..300 {
+        let up = client.data(&udp(client.lease, HOST, round));
+        if round % 20 != 7 {
+            lab.push(0, ACCESS, &up);
+        }
+        let down = udp(HOST, client.lease, round);
+        let frame = packets::frame(NETWORK_MAC, HOST_MAC, 0x0800, &down);
+        lab.push(1, NETWORK, &frame);
+        if round % 20 == 11 {
+            client.flush();
+            lab.command(FlowCommand::FlushDownstream { flow });
+        }
+        assert_eq!(turn(&mut lab), 0, "round {round}");
+        lab.now = lab.now + std::time::Duration::from_millis(10);
+    }
+    assert_eq!(lab.network_received().len(), 300 - 15 - 15 * 4);
+    assert_eq!(lab.sent(ACCESS).len(), 300);
+}
+
+#[test]
 fn the_ways_aside_allocate_nothing_either() {
     let (mut lab, mut clients) = watched();
     let client = &mut clients[0];
@@ -107,4 +139,35 @@ fn the_ways_aside_allocate_nothing_either() {
     }
     assert_eq!(lab.network_received().len(), 20);
     assert!(lab.frames(FrameCount::Generated) >= 10);
+}
+
+#[test]
+fn frames_that_wait_and_those_that_are_acknowledged_at_once_allocate_nothing() {
+    let mut plan = Plan {
+        pool: 512,
+        ..Plan::default()
+    };
+    plan.config.gre.hold_packets = 64;
+    plan.config.gre.acknowledgment_frames = 1;
+    let mut lab = Lab::of(plan);
+    let mut client = lab.dial(20, 2, policy(Encryption::Off));
+    for round in 0..20 {
+        let packet = udp(client.lease, HOST, 60);
+        let first = client.data(&packet);
+        for _ in 0..40 {
+            let early = client.data(&packet);
+            lab.push(0, ACCESS, &early);
+        }
+        assert_eq!(turn(&mut lab), 0, "round {round}");
+        if round % 2 == 0 {
+            lab.push(0, ACCESS, &first);
+        } else {
+            lab.now = lab.now + std::time::Duration::from_millis(5);
+        }
+        assert_eq!(turn(&mut lab), 0, "round {round}");
+        let arrived = 40 + usize::from(round % 2 == 0);
+        assert_eq!(lab.network_received().len(), arrived);
+    }
+    assert!(lab.frames(FrameCount::Generated) >= 20);
+    assert_eq!(lab.drops(), []);
 }

@@ -5,14 +5,17 @@ use std::net::Ipv4Addr;
 use arrayvec::ArrayVec;
 
 use super::drop_reason::DropReason;
+use super::flow_table::Arrival;
 use super::source::Sender;
 use super::stats::FrameCount;
 use super::window::Standing;
+use crate::clock::Timestamp;
 use crate::flow::FlowKey;
 use crate::mppe::decrypt::DecryptRefusal;
 use crate::routing::NextHop;
 use crate::wire::call_id::CallId;
 use crate::wire::ipv4;
+use crate::wire::ppp::Protocol;
 
 /// Most frames in a burst.
 pub const BURST: usize = 64;
@@ -68,6 +71,8 @@ pub struct Meta {
     pub sequence: u32,
     /// The flow's name.
     pub key: FlowKey,
+    /// What the frame carries: IPv4, or IPv6 of an agreement.
+    pub protocol: Protocol,
     /// Header of the IPv4 packet that the frame is now: the outer one, later the inner one.
     pub ip: ipv4::Header,
     /// Where the packet goes next.
@@ -99,6 +104,7 @@ impl Meta {
             flow: NO_FLOW,
             sequence: 0,
             key: FlowKey::new(0, CallId::new(0)),
+            protocol: Protocol::IPV4,
             ip: ipv4::Header::plain(0, nowhere, nowhere, 0),
             next_hop: NextHop::Unreachable,
             port,
@@ -128,6 +134,18 @@ impl<F> Packet<F> {
             meta: Meta::new(port),
         }
     }
+
+    /// What the sequence window wants to know of a frame from a client.
+    #[inline]
+    #[must_use]
+    pub const fn arrival(&self, now: Timestamp) -> Arrival {
+        Arrival {
+            sequence: self.meta.sequence,
+            standing: self.meta.standing,
+            source: self.meta.ip.source,
+            now,
+        }
+    }
 }
 
 /// Where a frame enters the nodes of a worker.
@@ -142,6 +160,8 @@ pub enum Entry {
     Downstream,
     /// An IPv4 packet of our own.
     Answer,
+    /// An answer to a client's IPv6 Echo-Request. Only ever enters the worker of its call.
+    Echo,
 }
 
 /// Which share of the slow path's time a punted frame is charged to.
@@ -288,6 +308,8 @@ pub struct Entries<F> {
     pub downstream: Batch<F>,
     /// See [`Entry::Answer`].
     pub answers: Batch<F>,
+    /// See [`Entry::Echo`].
+    pub echoes: Batch<F>,
 }
 
 impl<F> Default for Entries<F> {
@@ -297,6 +319,7 @@ impl<F> Default for Entries<F> {
             upstream: Batch::default(),
             downstream: Batch::default(),
             answers: Batch::default(),
+            echoes: Batch::default(),
         }
     }
 }
@@ -309,6 +332,7 @@ impl<F> Entries<F> {
             Entry::Upstream => &mut self.upstream,
             Entry::Downstream => &mut self.downstream,
             Entry::Answer => &mut self.answers,
+            Entry::Echo => &mut self.echoes,
         }
     }
 
@@ -319,5 +343,6 @@ impl<F> Entries<F> {
             && self.upstream.is_empty()
             && self.downstream.is_empty()
             && self.answers.is_empty()
+            && self.echoes.is_empty()
     }
 }

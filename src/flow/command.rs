@@ -3,35 +3,9 @@
 
 use std::net::Ipv4Addr;
 
-use super::{Authenticated, FlowKey, FrameBytes};
+use super::{Authenticated, FlowKey, FrameBytes, OpenCall, PeerReceive};
 use crate::mppe::keys::Suite;
-use crate::wire::call_id::CallId;
-
-/// What the peer says of its receive side in the messages that set up a call (RFC 2637 §2.7-§2.11).
-/// All zero: it says nothing.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[repr(C)]
-pub struct PeerReceive {
-    /// Its Packet Receive Window Size: packets that it buffers.
-    pub window_packets: u16,
-    /// Its Packet Processing Delay, in tenths of a second.
-    pub processing_delay_ds: u16,
-}
-
-/// The ends of a call as GRE sees them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(C)]
-pub struct OpenCall {
-    /// Our address: the source of downstream GRE.
-    pub local_address: Ipv4Addr,
-    /// The peer of the control connection: where GRE comes from, unless the server was told
-    /// otherwise.
-    pub peer_address: Ipv4Addr,
-    /// The client's Call ID: what downstream GRE carries.
-    pub peer_call_id: CallId,
-    /// What the client buffers. Matters only if the server honours windows.
-    pub peer_receive: PeerReceive,
-}
+use crate::wire::ipv6::InterfaceIdentifier;
 
 /// An order to the worker that owns `flow`.
 // The frame makes one variant long; a ring slot is as long as the longest either way.
@@ -57,7 +31,7 @@ pub enum FlowCommand {
         frame: FrameBytes,
     },
     /// The client has proved who it is: policy and start keys are in the worker from here on. The
-    /// five commands below are refused for a flow without it.
+    /// commands below are refused for a flow without it.
     Authorise {
         /// The call.
         flow: FlowKey,
@@ -93,6 +67,17 @@ pub enum FlowCommand {
         flow: FlowKey,
         /// The only source address that the client may use.
         lease: Ipv4Addr,
+    },
+    /// IPv6CP has agreed on these interface identifiers: take IPv6 from the client's link-local
+    /// address, and answer Echo-Requests to ours. Precedes every Configure-Ack of IPv6CP that the
+    /// client could open on, and replaces what was agreed before.
+    AgreeIpv6 {
+        /// The call.
+        flow: FlowKey,
+        /// Our identifier.
+        local: InterfaceIdentifier,
+        /// The client's.
+        peer: InterfaceIdentifier,
     },
     /// IPCP has reached Opened: forward to the client what is addressed to its lease.
     ForwardDownstream {
@@ -135,6 +120,7 @@ impl FlowCommand {
             | Self::ArmDownstream { flow, .. }
             | Self::FlushDownstream { flow }
             | Self::ForwardUpstream { flow, .. }
+            | Self::AgreeIpv6 { flow, .. }
             | Self::ForwardDownstream { flow, .. }
             | Self::PeerReceive { flow, .. }
             | Self::Suspend { flow }

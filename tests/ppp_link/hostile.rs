@@ -3,10 +3,13 @@
 use crate::dialogues::response;
 use crate::server::{GRANT, Heard, PROOF, Sent, Server, packets};
 use pns::mppe::keys::Suite;
-use pns::ppp::link::{EndReason, Input, LinkConfig, MppePolicy, Output, Phase, Stateful};
+use pns::ppp::link::{
+    AddressPolicy, EndReason, Input, LinkConfig, MppePolicy, Output, Phase, Stateful,
+};
 use pns::wire::ccp::Strengths;
 use pns::wire::ppp::{Packet, Protocol, code};
 use proptest::prelude::*;
+use std::net::Ipv4Addr;
 use std::time::Duration;
 
 #[derive(Clone, Debug)]
@@ -22,7 +25,11 @@ enum Operation {
     Respond(i8),
     Granted(bool),
     Refused(bool),
+    /// About a wish or out of the blue: the lease, or another address.
+    AddressDecided(u8),
     LowerUp,
+    Heard,
+    TimeRemaining(u32),
     ResetWanted,
     Close,
     Pass(u16),
@@ -34,9 +41,10 @@ fn protocols() -> impl Strategy<Value = u16> {
         2 => Just(0xc223),
         4 => Just(0x80fd),
         4 => Just(0x8021),
-        1 => Just(0x8057),
+        2 => Just(0x8057),
         1 => Just(0xc023),
         1 => Just(0x0021),
+        1 => Just(0x0031),
     ]
 }
 
@@ -58,6 +66,8 @@ fn options() -> impl Strategy<Value = Vec<u8>> {
         Just(vec![18, 6, 0, 0, 0, 0x21]),
         Just(vec![3, 6, 0, 0, 0, 0]),
         Just(vec![3, 6, 10, 77, 0, 100]),
+        (1_u8..4).prop_map(|last| vec![3, 6, 10, 77, 0, last]),
+        (0_u8..3).prop_map(|last| vec![1, 10, 0, 0, 0, 0, 0, 0, 0, last]),
         Just(vec![129, 6, 0, 0, 0, 0]),
         Just(vec![2, 6, 0, 0x2d, 15, 1]),
         proptest::collection::vec(any::<u8>(), 0..12),
@@ -75,7 +85,10 @@ fn operation() -> impl Strategy<Value = Operation> {
         20 => (-1_i8..2).prop_map(Operation::Respond),
         20 => any::<bool>().prop_map(Operation::Granted),
         4 => any::<bool>().prop_map(Operation::Refused),
+        10 => prop_oneof![Just(100_u8), 1_u8..4].prop_map(Operation::AddressDecided),
         30 => (0..GOOD.len()).prop_map(|step| GOOD[step].clone()),
+        2 => Just(Operation::Heard),
+        2 => any::<u32>().prop_map(Operation::TimeRemaining),
         4 => Just(Operation::ResetWanted),
         1 => Just(Operation::Close),
         8 => any::<u16>().prop_map(Operation::Pass),
@@ -115,7 +128,19 @@ impl Game {
                 message: "no",
                 retry: *retry,
             }),
+            Operation::AddressDecided(last) => {
+                let address = Ipv4Addr::new(10, 77, 0, *last);
+                self.server.input(Input::AddressDecided(address))
+            }
             Operation::LowerUp => self.server.input(Input::LowerUp),
+            Operation::Heard => {
+                let at = self.server.now;
+                self.server.input(Input::Heard { at })
+            }
+            Operation::TimeRemaining(seconds) => {
+                let seconds = *seconds;
+                self.server.input(Input::TimeRemaining { seconds })
+            }
             Operation::ResetWanted => self.server.input(Input::ResetWanted),
             Operation::Close => self
                 .server
@@ -194,6 +219,13 @@ fn play(start: usize, operations: &[Operation], mppe: MppePolicy, seed: u8) -> G
     let server = Server::new(
         LinkConfig {
             mppe,
+            echo_adaptive: seed & 1 == 1,
+            // Half of the games, since the others end in the same ways sooner.
+            address: if seed.is_multiple_of(2) {
+                AddressPolicy::Keep
+            } else {
+                AddressPolicy::Assign
+            },
             ..LinkConfig::default()
         },
         seed,
