@@ -46,7 +46,8 @@ impl PeerLink {
 pub struct Lcp {
     draws: Draws,
     mru: Option<u16>,
-    authentication: Offer,
+    /// Boxed: a live call has no use for it.
+    authentication: Box<Offer>,
     magic: Option<u32>,
     protocol_field_compression: bool,
     address_control_field_compression: bool,
@@ -61,7 +62,7 @@ impl Lcp {
     pub fn new(mru: u16, methods: &[Method], mut draws: Draws) -> Self {
         Self {
             mru: Some(mru),
-            authentication: Offer::new(methods),
+            authentication: Box::new(Offer::new(methods)),
             magic: Some(draws.magic()),
             protocol_field_compression: true,
             address_control_field_compression: true,
@@ -79,7 +80,7 @@ impl Lcp {
 
     /// How the client authenticates itself, and what it would have rather done.
     #[must_use]
-    pub const fn authentication(&self) -> &Offer {
+    pub fn authentication(&self) -> &Offer {
         &self.authentication
     }
 

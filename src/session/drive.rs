@@ -270,6 +270,11 @@ impl Sessions {
                         self.order(id, FlowCommand::ForwardUpstream { flow, lease }, now);
                     }
                 }
+                ppp::Output::AddressWished(wanted) => self.address_wished(id, wanted, now),
+                ppp::Output::AgreeIpv6 { local, peer } => {
+                    let command = FlowCommand::AgreeIpv6 { flow, local, peer };
+                    self.order(id, command, now);
+                }
                 ppp::Output::ForwardDownstream { peer_mru } => {
                     let command = FlowCommand::ForwardDownstream {
                         flow,

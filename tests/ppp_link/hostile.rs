@@ -3,11 +3,14 @@
 use crate::authentication::methods::proof;
 use crate::server::{GRANT, Heard, PROOF, Sent, Server, packets};
 use pns::mppe::keys::Suite;
-use pns::ppp::link::{EndReason, Input, LinkConfig, Method, MppePolicy, Output, Phase, Stateful};
+use pns::ppp::link::{
+    AddressPolicy, EndReason, Input, LinkConfig, Method, MppePolicy, Output, Phase, Stateful,
+};
 use pns::wire::ccp::Strengths;
 use pns::wire::chap::{Chap, FailureCode};
 use pns::wire::ppp::{Packet, Protocol, code};
 use proptest::prelude::*;
+use std::net::Ipv4Addr;
 use std::time::Duration;
 
 #[derive(Clone, Debug)]
@@ -27,6 +30,8 @@ enum Operation {
     Challenge(u8, Vec<u8>),
     ChangePassword(i8),
     Reauthenticate,
+    /// About a wish or out of the blue: the lease, or another address.
+    AddressDecided(u8),
     LowerUp,
     Heard,
     TimeRemaining(u32),
@@ -41,7 +46,7 @@ fn protocols() -> impl Strategy<Value = u16> {
         2 => Just(0xc223),
         4 => Just(0x80fd),
         4 => Just(0x8021),
-        1 => Just(0x8057),
+        2 => Just(0x8057),
         1 => Just(0xc023),
         1 => Just(0xc227),
         1 => Just(0x0021),
@@ -71,6 +76,8 @@ fn options() -> impl Strategy<Value = Vec<u8>> {
         Just(vec![18, 6, 0, 0, 0, 0x21]),
         Just(vec![3, 6, 0, 0, 0, 0]),
         Just(vec![3, 6, 10, 77, 0, 100]),
+        (1_u8..4).prop_map(|last| vec![3, 6, 10, 77, 0, last]),
+        (0_u8..3).prop_map(|last| vec![1, 10, 0, 0, 0, 0, 0, 0, 0, last]),
         Just(vec![129, 6, 0, 0, 0, 0]),
         Just(vec![2, 6, 0, 0x2d, 15, 1]),
         proptest::collection::vec(any::<u8>(), 0..12),
@@ -92,6 +99,7 @@ fn operation() -> impl Strategy<Value = Operation> {
             .prop_map(|(kind, data)| Operation::Challenge(kind, data)),
         2 => (-1_i8..3).prop_map(Operation::ChangePassword),
         2 => Just(Operation::Reauthenticate),
+        10 => prop_oneof![Just(100_u8), 1_u8..4].prop_map(Operation::AddressDecided),
         30 => (0..GOOD.len()).prop_map(|step| GOOD[step].clone()),
         2 => Just(Operation::Heard),
         2 => any::<u32>().prop_map(Operation::TimeRemaining),
@@ -155,6 +163,10 @@ impl Game {
                 self.server.input(Input::Frame(&change.to_frame()))
             }
             Operation::Reauthenticate => self.server.input(Input::Reauthenticate),
+            Operation::AddressDecided(last) => {
+                let address = Ipv4Addr::new(10, 77, 0, *last);
+                self.server.input(Input::AddressDecided(address))
+            }
             Operation::LowerUp => self.server.input(Input::LowerUp),
             Operation::Heard => {
                 let at = self.server.now;
@@ -245,6 +257,12 @@ fn play(start: usize, operations: &[Operation], mppe: MppePolicy, seed: u8) -> G
         LinkConfig {
             mppe,
             echo_adaptive: seed & 1 == 1,
+            // Half of the games, since the others end in the same ways sooner.
+            address: if seed.is_multiple_of(2) {
+                AddressPolicy::Keep
+            } else {
+                AddressPolicy::Assign
+            },
             ..LinkConfig::default()
         },
         seed,

@@ -7,7 +7,7 @@
 
 use super::network::Network;
 use super::teardown::Ending;
-use super::{EndReason, Link, MppeRequirement, NetworkGrant, Output, Phase, Refusal, Timer};
+use super::{EndReason, Link, MppeRequirement, NetworkGrant, Output, Refusal, Timer};
 use crate::clock::Timestamp;
 use crate::ppp::automaton::{Automaton, Effect, Effects, Limits};
 use crate::ppp::ccp::{Ccp, Directions};
@@ -47,7 +47,7 @@ pub(super) enum Encryption {
 impl Link {
     pub(super) fn start_network(&mut self, grant: NetworkGrant, keys: bool, now: Timestamp) {
         let limits = self.config.limits(self.config.configure_max);
-        let (policy, keys) = self.keyed_policy(keys);
+        let policy = self.config.mppe;
         let ccp = || {
             let configure_max = match policy.requirement {
                 MppeRequirement::Required => limits.configure_max,
@@ -222,7 +222,8 @@ impl Link {
         let Some(network) = network.filter(|n| n.encryption != Encryption::Off) else {
             return Ok(());
         };
-        if self.said.forward_upstream && self.said.arm_upstream {
+        let in_use = self.said.forward_upstream || network.ipv6.was_agreed();
+        if in_use && self.said.arm_upstream {
             let closed = [EndReason::MppeClosedByPeer, EndReason::MppeProtocolRejected];
             return if closed.contains(&cause) {
                 Err(cause)
@@ -259,32 +260,36 @@ impl Link {
     fn start_ipcp_once(&mut self, now: Timestamp) {
         if self.network.as_ref().is_some_and(Network::has_no_ipcp) {
             self.start_ipcp(now);
+        } else {
+            self.answer_held(now);
+            self.start_ipv6cp(now);
         }
     }
 
-    /// Whether frames of one direction need those before them.
+    /// Whether frames of one direction need those before them, in a link that is not ending.
     fn is_stateful(&self, direction: fn(Directions) -> Agreement) -> bool {
+        if self.ending != Ending::None {
+            return false;
+        }
         let agreed = self.network.as_ref().and_then(Network::agreed);
         agreed.is_some_and(|agreed| direction(agreed).suite.mode == Mode::Stateful)
     }
 
     /// The worker lost step with the client's stream.
     pub(super) fn request_reset(&mut self, now: Timestamp) {
-        let live = self.phase == Phase::Network;
-        if !live || !self.is_stateful(|agreed| agreed.upstream) {
-            // A stateless stream is in step again with the next frame, and a link that ends does not
-            // care any more.
+        if !self.is_stateful(|agreed| agreed.upstream) {
+            // A stateless stream is in step again with the next frame.
             return self.refusals.count(Refusal::ResetIgnored);
         }
         let Some(network) = &mut self.network else {
             return;
         };
-        if !network.resets.may_ask(now) {
+        if !network.resets().may_ask(now) {
             return self.refusals.count(Refusal::ResetPending);
         }
         if let Some(ccp) = &mut network.ccp {
             let identifier = ccp.take_identifier();
-            network.resets.asked(identifier, now);
+            network.resets().asked(identifier, now);
             self.send(reset(code::RESET_REQUEST, identifier));
         }
     }
@@ -298,7 +303,7 @@ impl Link {
         let Some(network) = &mut self.network else {
             return;
         };
-        let flush = network.resets.requested(now);
+        let flush = network.resets().requested(now);
         self.send(reset(code::RESET_ACK, identifier));
         if flush {
             self.outbox.push(Output::FlushDownstream);
@@ -312,7 +317,7 @@ impl Link {
             return self.refusals.count(Refusal::ResetIgnored);
         }
         let network = self.network.as_mut();
-        if !network.is_some_and(|network| network.resets.acknowledged(identifier)) {
+        if !network.is_some_and(|network| network.resets().acknowledged(identifier)) {
             self.refusals.count(Refusal::UnexpectedResetAck);
         }
     }
