@@ -47,7 +47,6 @@ fn word(command: &FlowCommand) -> &'static str {
         FlowCommand::ArmDownstream { .. } => "arm_downstream",
         FlowCommand::FlushDownstream { .. } => "flush_downstream",
         FlowCommand::ForwardUpstream { .. } => "forward_upstream",
-        FlowCommand::FlushDownstream { .. } => "flush_downstream",
         FlowCommand::AgreeIpv6 { .. } => "agree_ipv6",
         FlowCommand::ForwardDownstream { .. } => "forward_downstream",
         FlowCommand::Suspend { .. } => "suspend",
