@@ -184,8 +184,8 @@ fn s4_1_what_we_send_byte_by_byte() {
         lab.settle();
         gre_of(&lab.sent(ACCESS))
     };
-    // K and S, version 1, Protocol Type, length and Call ID of the key; the first number is 0. The PPP
-    // frame has no flags, escapes or FCS.
+    // K and S, version 1, Protocol Type, length and Call ID of the key; the first number is 0. The
+    // PPP frame has no flags, escapes or FCS.
     let head = [0x30, 0x01, 0x88, 0x0b, 0, 8, high, low, 0, 0, 0, 0];
     assert_eq!(say(&mut lab), [&head[..], &ppp].concat());
     // With an acknowledgment: A as well, and the number of the client's first frame.
@@ -221,6 +221,7 @@ fn s4_1_the_acknowledgment_is_the_highest_number_received() {
     let highest = client.sequence - 1;
     for number in [2, 5, 0, 4, 1, 3] {
         lab.push(0, ACCESS, &frames[number]);
+        lab.settle();
         lab.advance(Duration::from_secs(1));
         for frame in lab.sent(ACCESS) {
             assert_eq!(client.receive(&frame), Received::Nothing);
