@@ -32,5 +32,6 @@ mod server;
 mod settings;
 mod stateful;
 mod teardown;
+mod verdicts;
 mod victim;
 mod world;
