@@ -19,6 +19,7 @@ use pns::mppe::keys::{Mode, StartKeys, Strength};
 use pns::mppe::plausible::{Agreed, plausible_ppp};
 use pns::mppe::rc4::Rc4;
 use pns::mppe::skipped::KeyId;
+use pns::wire::ipv6::InterfaceIdentifier;
 use pns::wire::mppe::Header;
 
 #[path = "captures/frames.rs"]
@@ -29,6 +30,7 @@ mod verdicts;
 
 const CHAP: u16 = 0xc223;
 const MPPE: u16 = 0x00fd;
+const IPV6CP: u16 = 0x8057;
 
 /// Every recording, its packets, and its MPPE frames from and to the client.
 const RECORDINGS: [(&str, usize, usize, usize); 8] = [
@@ -167,6 +169,23 @@ fn the_wrong_password_is_refused_as_the_real_server_did() {
     assert!(login.verdict.starts_with(b"E=691 R=1 "));
 }
 
+/// What IPv6CP agreed on for the frames of one side: the identifier that the other acknowledged.
+fn agreed(frames: &[PppFrame], from_client: bool) -> Agreed {
+    let acknowledged = frames.iter().rev().find(|frame| {
+        frame.protocol == IPV6CP && frame.from_client != from_client && frame.payload[0] == 2
+    });
+    acknowledged.map_or(Agreed::Ipv4, |frame| {
+        assert_eq!(
+            frame.payload[4..6],
+            [1, 10],
+            "an Interface-Identifier alone"
+        );
+        let identifier: [u8; 8] = frame.payload[6..14].try_into().unwrap();
+        let peer = InterfaceIdentifier(identifier);
+        Agreed::Ipv4AndIpv6 { peer }
+    })
+}
+
 /// Decrypts every encrypted frame of a stateless recording, encrypts it again, and answers how many
 /// there were from and to the client.
 fn take_apart(name: &str) -> (usize, usize) {
@@ -181,7 +200,7 @@ fn take_apart(name: &str) -> (usize, usize) {
     );
     let mut upstream =
         DecryptState::new(receive.upstream, strength, mode, id(1), before.0, budget())
-            .agreeing(Agreed::Ipv4AndIpv6);
+            .agreeing(agreed(&frames, true));
     let mut downstream = DecryptState::new_for_client(
         receive.downstream,
         strength,
@@ -190,7 +209,7 @@ fn take_apart(name: &str) -> (usize, usize) {
         before.1,
         budget(),
     )
-    .agreeing(Agreed::Ipv4AndIpv6);
+    .agreeing(agreed(&frames, false));
     let mut server = EncryptState::new(send.downstream, strength, mode);
     let mut client = EncryptState::new_for_client(send.upstream, strength, mode);
     let mut worker = DecryptWorker::new(1, budget());
@@ -246,7 +265,7 @@ fn the_pings_inside_are_the_ones_that_were_sent() {
         sequence_before(&frames, true),
         budget(),
     )
-    .agreeing(Agreed::Ipv4AndIpv6);
+    .agreeing(agreed(&frames, true));
     let mut worker = DecryptWorker::new(1, budget());
     let mut pings = 0;
     for frame in frames
@@ -287,7 +306,7 @@ fn stateful(
     } else {
         DecryptState::new_for_client(keys.downstream, strength, mode, id(1), before, poor)
     };
-    let mut state = state.agreeing(Agreed::Ipv4AndIpv6);
+    let mut state = state.agreeing(agreed(&frames, from_client));
     let mut worker = DecryptWorker::new(1, poor).with_streams(1);
     let encrypted = frames
         .iter()
@@ -311,8 +330,8 @@ struct Outcome {
     plain: Result<Vec<u8>, DecryptRefusal>,
 }
 
-fn is_packet(plain: &[u8]) -> bool {
-    plausible_ppp(plain, plain.len(), Agreed::Ipv4AndIpv6)
+fn is_packet(plain: &[u8], agreed: Agreed) -> bool {
+    plausible_ppp(plain, plain.len(), agreed)
 }
 
 #[test]
@@ -333,9 +352,10 @@ fn every_frame_of_a_stateful_session_decrypts_and_encrypts_past_a_key_change() {
             EncryptState::new(keys.downstream, strength, mode)
         };
         let mut worker = EncryptWorker::new(1);
+        let agreed = agreed(&ppp_frames("mppe40-stateful.pcapng"), from_client);
         for outcome in outcomes {
             let mut plain = outcome.plain.expect("no frame is missing");
-            assert!(is_packet(&plain), "{:02x?}", &plain[..8]);
+            assert!(is_packet(&plain, agreed), "{:02x?}", &plain[..8]);
             let header = sender.encrypt(&mut plain, &mut worker).unwrap();
             assert_eq!(header, outcome.header, "the same header as Linux wrote");
             assert_eq!(plain, outcome.payload[2..], "the same bytes as Linux wrote");
@@ -354,9 +374,11 @@ fn every_frame_of_a_lossy_stateful_session_that_is_in_step_decrypts_by_the_rule_
         .filter(|outcome| outcome.plain.is_ok())
         .count();
     assert_eq!((outcomes.len(), decrypted), (295, 237));
+    let frames = ppp_frames("loss-stateful.pcapng");
+    let upstream = agreed(&frames, true);
     for outcome in &outcomes {
         match &outcome.plain {
-            Ok(plain) => assert!(is_packet(plain), "{:02x?}", &plain[..8]),
+            Ok(plain) => assert!(is_packet(plain, upstream), "{:02x?}", &plain[..8]),
             Err(refusal) => {
                 assert_eq!(*refusal, DecryptRefusal::OutOfStep);
                 assert!(
@@ -368,11 +390,13 @@ fn every_frame_of_a_lossy_stateful_session_that_is_in_step_decrypts_by_the_rule_
     }
     // What the server sent reached the recorder without a loss.
     let (outcomes, _) = stateful("loss-stateful.pcapng", Strength::Bits128, false);
-    assert!(
-        outcomes
-            .iter()
-            .all(|outcome| outcome.plain.as_deref().is_ok_and(is_packet))
-    );
+    let downstream = agreed(&frames, false);
+    assert!(outcomes.iter().all(|outcome| {
+        outcome
+            .plain
+            .as_deref()
+            .is_ok_and(|plain| is_packet(plain, downstream))
+    }));
     assert_eq!(outcomes.len(), 237);
 }
 
@@ -394,7 +418,7 @@ fn no_recorded_frame_decrypts_again_with_a_new_number() {
         let key = Login::of(&frames).start_keys().upstream;
         let rich = Budget::new(u32::MAX, 0, Timestamp::ZERO);
         let mut state = DecryptState::new(key, strength, mode, id(1), before, rich)
-            .agreeing(Agreed::Ipv4AndIpv6);
+            .agreeing(agreed(&frames, true));
         let mut worker = DecryptWorker::new(1, rich).with_streams(1);
         let mut decrypts = |payload: &[u8], sequence| {
             let mut payload = payload.to_vec();
@@ -444,7 +468,7 @@ fn the_first_key_of_a_40_bit_session_is_ours() {
         let mut plain = first.payload[2..].to_vec();
         Rc4::new(key.first_chunk::<8>().unwrap()).apply(&mut plain);
         assert!(
-            plausible_ppp(&plain, plain.len(), Agreed::Ipv4AndIpv6),
+            plausible_ppp(&plain, plain.len(), agreed(&frames, from_client)),
             "from the client: {from_client}"
         );
     }

@@ -149,10 +149,8 @@ fn every_rfc_is_covered() {
 #[test]
 fn every_test_that_is_named_after_a_clause_is_in_the_ledger() {
     let rows = rows();
-    let named: BTreeSet<(&str, &str)> = rows
-        .iter()
-        .flat_map(|row| references(&row.proof))
-        .collect();
+    let named: BTreeSet<(&str, &str)> =
+        rows.iter().flat_map(|row| references(&row.proof)).collect();
     let mut missing = Vec::new();
     for (file, names) in &tests() {
         if !file.starts_with("tests/rfc") {

@@ -290,6 +290,16 @@ fn what_is_not_built_yet_is_refused_and_not_ignored() {
         ALICE,
         "there is no pool \"gold\"",
     );
+    assert_one_error(
+        &ppp("ipcp]\naddress = \"kept\""),
+        ALICE,
+        "did you mean keep?",
+    );
+    assert_one_error(
+        &ppp("ipv6cp]\npolicy = \"required\""),
+        ALICE,
+        "write one of on, off",
+    );
 }
 
 #[test]

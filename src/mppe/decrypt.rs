@@ -114,10 +114,16 @@ impl DecryptState {
         Self { place, ..self }
     }
 
-    /// Also takes encrypted IPv6 for a packet.
+    /// The same, but this is taken for a packet.
     #[must_use]
-    pub fn agreeing(self, agreed: Agreed) -> Self {
-        Self { agreed, ..self }
+    pub fn agreeing(mut self, agreed: Agreed) -> Self {
+        self.agree(agreed);
+        self
+    }
+
+    /// From now on this is taken for a packet.
+    pub const fn agree(&mut self, agreed: Agreed) {
+        self.agreed = agreed;
     }
 
     /// The client's side: frames from the server.

@@ -9,11 +9,13 @@ use pns::mppe::catch_up::Budget;
 use pns::mppe::decrypt::{DecryptState, DecryptWorker};
 use pns::mppe::encrypt::{EncryptState, EncryptWorker};
 use pns::mppe::keys::{StartKeys, Suite};
+use pns::mppe::plausible::Agreed;
 use pns::mppe::skipped::KeyId;
 use pns::wire::call_id::CallId;
 use pns::wire::ethernet::ether_type;
 use pns::wire::gre;
 use pns::wire::ipv4::protocol;
+use pns::wire::ipv6::InterfaceIdentifier;
 use pns::wire::ppp::{Frame as PppFrame, Protocol};
 
 use crate::lab::{ACCESS, ACCESS_MAC, LOCAL, Lab, lease, mac_of, start_keys};
@@ -142,6 +144,21 @@ impl Client {
     pub(crate) fn data(&mut self, packet: &[u8]) -> Vec<u8> {
         let ppp = self.wrap(packet);
         self.ppp(&ppp)
+    }
+
+    /// Sends an IPv6 packet, encrypted if that is armed.
+    pub(crate) fn send6(&mut self, lab: &mut Lab, packet: &[u8]) {
+        let ppp = self.wrap_inside([&[0x00, 0x57], packet].concat());
+        let frame = self.ppp(&ppp);
+        lab.push(0, ACCESS, &frame);
+        lab.settle();
+    }
+
+    /// Takes IPv6 from the server's link-local address for a packet.
+    pub(crate) fn agree(&mut self, server: InterfaceIdentifier) {
+        if let Some(decrypt) = &mut self.decrypt {
+            decrypt.agree(Agreed::Ipv4AndIpv6 { peer: server });
+        }
     }
 
     /// Sends an LCP frame, as the dialogue that comes first would, so that the call has a sequence.

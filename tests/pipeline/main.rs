@@ -17,6 +17,7 @@ mod fragments;
 mod gre;
 mod gre_quirks;
 mod gre_source;
+mod ipv6;
 mod isolation;
 mod lab;
 mod packets;

@@ -7,6 +7,7 @@
     reason = "a test that cannot go on has failed, and looks at what it is about"
 )]
 
+mod addresses;
 mod bytes;
 mod client;
 mod dialogues;

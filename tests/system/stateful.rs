@@ -93,7 +93,7 @@ impl Stateful {
 fn allow_stateful(config: &mut pns::session::SessionConfig) {
     config.link = Arc::new(LinkConfig {
         mppe: MppePolicy {
-            stateful: true,
+            stateful: pns::ppp::link::Stateful::Allowed,
             ..MppePolicy::REQUIRED
         },
         ..LinkConfig::default()

@@ -66,7 +66,7 @@ pub(in crate::dataplane) fn decrypt<F: Frame>(
     }
 }
 
-/// Takes the sequence number of a decrypted frame, and leaves its IPv4 packet. Too many frames in a
+/// Takes the sequence number of a decrypted frame, and leaves its IP packet. Too many frames in a
 /// row that do not decrypt are reported, and missing frames in stateful mode.
 #[inline]
 pub(in crate::dataplane) fn accept<F: Frame>(
@@ -137,7 +137,8 @@ fn strip<F: Frame>(packet: &mut Packet<F>) -> Verdict {
     };
     let front = bytes.len() - payload.len();
     match protocol {
-        Protocol::IPV4 => {
+        Protocol::IPV4 | Protocol::IPV6 => {
+            packet.meta.protocol = protocol;
             packet.frame.trim_front(front);
             Verdict::Next
         }
