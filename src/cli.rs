@@ -1,7 +1,9 @@
-//! The command line: `pns run`, `pns check`, `pns show`. Exit codes: 0 fine, 1 failed, 2 usage.
+//! The command line: `pns run`, `check`, `show`, `explain`.
+//! Exit codes: 0 fine, 1 failed, 2 usage.
 
 use std::fmt;
 use std::io::{self, Write};
+use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -9,6 +11,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::config::{Config, DEFAULT_SOCKET, UsersFileMode, machine_check};
 use crate::operate::admin::{Request, Response, Selector};
+use crate::operate::explain::{LAST_DEFAULT, Subject};
 use crate::operate::{client, show};
 
 /// A PPTP network server whose data path bypasses the kernel.
@@ -28,6 +31,7 @@ Examples:
   pns show sessions                   who is connected
   pns show session alice              everything about one user's session
   pns show drops --json               where frames end, for a program
+  pns explain user alice              why alice's attempts failed, and what to change
 
 Exit codes: 0 fine, 1 failed, 2 wrong usage.";
 
@@ -45,6 +49,13 @@ Examples:
   pns show session alice         by user
   pns show session user:4711     by user, for a name that is a number
   pns show ports --json | jq '.ports[].rx_frames'";
+
+const EXPLAIN_EXAMPLES: &str = "\
+Examples:
+  pns explain user alice
+  pns explain call 4711              by our Call ID, live or ended
+  pns explain peer 203.0.113.7       everything from that address, let in or not
+  pns explain user alice --last 1 --json | jq '.explain[0].windows_error'";
 
 /// What to do.
 #[derive(Debug, Subcommand)]
@@ -68,6 +79,63 @@ pub enum Command {
     /// Ask a running server
     #[command(after_help = SHOW_EXAMPLES)]
     Show(Show),
+    /// Say why an attempt or a call ended, or how it stands, and what to change
+    #[command(after_help = EXPLAIN_EXAMPLES)]
+    Explain(Explain),
+}
+
+/// Whose attempts to explain.
+#[derive(Debug, Args)]
+pub struct Explain {
+    /// Whose.
+    #[command(subcommand)]
+    pub whose: Whose,
+    /// How many at the most: live ones first, then the latest
+    #[arg(long, global = true, value_name = "NUMBER", default_value_t = LAST_DEFAULT)]
+    pub last: usize,
+    /// Print one JSON document instead of text
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// The server's admin socket
+    #[arg(long, global = true, value_name = "PATH", default_value = DEFAULT_SOCKET)]
+    pub socket: PathBuf,
+}
+
+/// Whose attempts to explain.
+#[derive(Debug, Subcommand)]
+pub enum Whose {
+    /// A user, by the name that it proved or claimed
+    User {
+        /// The name, with or without a domain before it
+        #[arg(value_name = "NAME")]
+        name: String,
+    },
+    /// A call, live or ended
+    Call {
+        /// Our Call ID
+        #[arg(value_name = "CALL-ID")]
+        call_id: u16,
+    },
+    /// Whoever dials from an address, let in or not
+    Peer {
+        /// Its IPv4 address
+        #[arg(value_name = "ADDRESS")]
+        address: Ipv4Addr,
+    },
+}
+
+impl Explain {
+    fn request(&self) -> Request {
+        let which = match &self.whose {
+            Whose::User { name } => Subject::User(name.clone()),
+            Whose::Call { call_id } => Subject::CallId(*call_id),
+            Whose::Peer { address } => Subject::Peer(*address),
+        };
+        Request::Explain {
+            which,
+            last: self.last,
+        }
+    }
 }
 
 /// A question to a running server.
@@ -105,6 +173,8 @@ pub enum What {
     Drops,
     /// The address pools: how full they are
     Pools,
+    /// How many attempts and calls ended, by how far they came and why
+    Failures,
 }
 
 impl What {
@@ -119,6 +189,7 @@ impl What {
             Self::Ports => Request::Ports {},
             Self::Drops => Request::Drops {},
             Self::Pools => Request::Pools {},
+            Self::Failures => Request::Failures {},
         }
     }
 }
@@ -166,7 +237,10 @@ fn execute_with<E: fmt::Display>(
     match &cli.command {
         Command::Run { config } => run(config, err, serve),
         Command::Check { file, strict } => check(file, *strict, root, out, err),
-        Command::Show(show) => ask(show, out, err),
+        Command::Show(show) => ask(&show.socket, &show.what.request(), show.json, out, err),
+        Command::Explain(explain) => {
+            ask(&explain.socket, &explain.request(), explain.json, out, err)
+        }
     }
 }
 
@@ -228,8 +302,14 @@ fn check(
     })
 }
 
-fn ask(question: &Show, out: &mut dyn Write, err: &mut dyn Write) -> io::Result<Outcome> {
-    let response = match client::ask(&question.socket, &question.what.request()) {
+fn ask(
+    socket: &Path,
+    request: &Request,
+    as_json: bool,
+    out: &mut dyn Write,
+    err: &mut dyn Write,
+) -> io::Result<Outcome> {
+    let response = match client::ask(socket, request) {
         Ok(response) => response,
         Err(error) => {
             writeln!(err, "pns: {error}")?;
@@ -238,14 +318,14 @@ fn ask(question: &Show, out: &mut dyn Write, err: &mut dyn Write) -> io::Result<
     };
     if let Response::Error(_) = response {
         // A program that asked for JSON gets JSON even then.
-        if question.json {
+        if as_json {
             write!(out, "{}", show::json(&response))?;
         } else {
             write!(err, "pns: {}", show::text(&response))?;
         }
         return Ok(Outcome::Failed);
     }
-    let text = if question.json {
+    let text = if as_json {
         show::json(&response)
     } else {
         show::text(&response)

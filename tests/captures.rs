@@ -25,6 +25,8 @@ use pns::wire::mppe::Header;
 #[path = "captures/frames.rs"]
 mod frames;
 use frames::{PppFrame, packets, ppp_frames};
+#[path = "captures/verdicts.rs"]
+mod verdicts;
 
 const CHAP: u16 = 0xc223;
 const MPPE: u16 = 0x00fd;

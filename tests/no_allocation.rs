@@ -108,3 +108,34 @@ fn the_ways_aside_allocate_nothing_either() {
     assert_eq!(lab.network_received().len(), 20);
     assert!(lab.frames(FrameCount::Generated) >= 10);
 }
+
+#[test]
+fn frames_that_wait_and_those_that_are_acknowledged_at_once_allocate_nothing() {
+    let mut plan = Plan {
+        pool: 512,
+        ..Plan::default()
+    };
+    plan.config.gre.hold_packets = 64;
+    plan.config.gre.acknowledgment_frames = 1;
+    let mut lab = Lab::of(plan);
+    let mut client = lab.dial(20, 2, policy(Encryption::Off));
+    for round in 0..20 {
+        let packet = udp(client.lease, HOST, 60);
+        let first = client.data(&packet);
+        for _ in 0..40 {
+            let early = client.data(&packet);
+            lab.push(0, ACCESS, &early);
+        }
+        assert_eq!(turn(&mut lab), 0, "round {round}");
+        if round % 2 == 0 {
+            lab.push(0, ACCESS, &first);
+        } else {
+            lab.now = lab.now + std::time::Duration::from_millis(5);
+        }
+        assert_eq!(turn(&mut lab), 0, "round {round}");
+        let arrived = 40 + usize::from(round % 2 == 0);
+        assert_eq!(lab.network_received().len(), arrived);
+    }
+    assert!(lab.frames(FrameCount::Generated) >= 20);
+    assert_eq!(lab.drops(), []);
+}

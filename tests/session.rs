@@ -18,12 +18,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use control_client as control;
-use pns::aaa::{LocalUser, LocalUsers, NameServers, PoolConfig, Pools};
+use pns::aaa::{Decision, LocalUser, LocalUsers, NameServers, PoolConfig, Pools};
 use pns::auth::NtHash;
 use pns::clock::Timestamp;
 use pns::flow::{
-    BucketTable, Encryption, FlowCommand, FlowKey, FlowPolicy, FlowReport, FlowTotals, OpenRefusal,
+    Authenticated, BucketTable, Encryption, FlowCommand, FlowKey, FlowPolicy, FlowReport,
+    FlowTotals, OpenRefusal,
 };
+use pns::mppe::keys::{DownstreamKey, StartKeys, UpstreamKey};
 use pns::ppp::link::{AddressPolicy, LinkConfig};
 use pns::pptp::ControlConfig;
 use pns::session::admission::AdmissionLimits;
@@ -45,7 +47,6 @@ fn word(command: &FlowCommand) -> &'static str {
         FlowCommand::ArmDownstream { .. } => "arm_downstream",
         FlowCommand::FlushDownstream { .. } => "flush_downstream",
         FlowCommand::ForwardUpstream { .. } => "forward_upstream",
-        FlowCommand::FlushDownstream { .. } => "flush_downstream",
         FlowCommand::AgreeIpv6 { .. } => "agree_ipv6",
         FlowCommand::ForwardDownstream { .. } => "forward_downstream",
         FlowCommand::Suspend { .. } => "suspend",
@@ -68,6 +69,8 @@ struct World {
     refuse_open: Option<OpenRefusal>,
     /// The worker answers nothing.
     silent: bool,
+    /// Every login gives the same start keys, as a careless RADIUS server has it.
+    same_keys: bool,
 }
 
 impl World {
@@ -146,6 +149,7 @@ impl World {
             flow: None,
             refuse_open: None,
             silent: false,
+            same_keys: false,
         }
     }
 
@@ -197,7 +201,15 @@ impl World {
             Output::Ask {
                 call, credentials, ..
             } => {
-                let decision = self.users.decide(&credentials);
+                let mut decision = self.users.decide(&credentials);
+                if let (true, Decision::Accept(grant)) = (self.same_keys, &mut decision) {
+                    let policy = grant.authenticated.policy();
+                    let keys = StartKeys {
+                        upstream: UpstreamKey::from_bytes([7; 16]),
+                        downstream: DownstreamKey::from_bytes([8; 16]),
+                    };
+                    grant.authenticated = Authenticated::without_login(policy, Some(keys));
+                }
                 self.sessions.decide(call, decision, self.now);
             }
             Output::LeaseSet { lease, .. } => self.leases.push(lease),
@@ -613,5 +625,36 @@ fn what_reaches_no_call_is_counted() {
         "frame_out_of_state",
     ] {
         assert_eq!(refusals.get(reason), 1, "{reason}");
+    }
+}
+
+#[test]
+fn rfc3078_a_login_on_a_live_call_must_not_bring_back_keys_that_were_used() {
+    for same_keys in [false, true] {
+        let mut world = World::new();
+        world.same_keys = same_keys;
+        let mut client = PppClient::new("alice", "wonderland-7");
+        world.dial(&mut client);
+        assert!(client.network_up());
+        let (armed, lease) = (world.position("arm_upstream"), client.address);
+        world.commands.clear();
+        let frames = client.restart();
+        world.talk(&mut client, frames);
+        if same_keys {
+            assert!(world.commands.iter().all(|(word, _)| *word != "authorise"));
+            world.pass(Duration::from_secs(10));
+            assert_eq!(world.end_reason(), "link.rekey_not_possible");
+            world.assert_all_given_back();
+            continue;
+        }
+        assert!(client.network_up() && client.encrypted());
+        assert!(world.position("suspend") < world.position("authorise"));
+        assert!(world.position("authorise") < world.position("arm_upstream"));
+        assert!(armed > 0 && world.leases == [lease], "the lease stays");
+        let ups = world
+            .events
+            .iter()
+            .filter(|event| matches!(event, Event::NetworkUp { .. }));
+        assert_eq!(ups.count(), 1);
     }
 }

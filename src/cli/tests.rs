@@ -44,7 +44,9 @@ fn the_definition_is_sound_and_usage_errors_exit_with_2() {
 
 #[test]
 fn every_show_takes_json_and_socket_behind_it() {
-    for what in ["status", "sessions", "workers", "ports", "drops", "pools"] {
+    for what in [
+        "status", "sessions", "workers", "ports", "drops", "pools", "failures",
+    ] {
         let line = ["show", what, "--json", "--socket", "/nonexistent/pns.sock"];
         let (out, err, outcome) = execute_line(&line);
         assert_eq!((out.as_str(), outcome), ("", Outcome::Failed));
@@ -63,6 +65,44 @@ fn every_show_takes_json_and_socket_behind_it() {
         Request::Session {
             which: Selector::CallId(4711)
         }
+    );
+}
+
+#[test]
+fn explain_asks_for_a_user_a_call_or_a_peer() {
+    let asked = |line: &[&str]| {
+        let line = ["pns", "explain"].iter().chain(line);
+        match Cli::try_parse_from(line).map(|cli| cli.command) {
+            Ok(Command::Explain(explain)) => Some(explain.request()),
+            Ok(other) => panic!("{other:?}"),
+            Err(error) => {
+                assert_eq!(error.exit_code(), 2);
+                None
+            }
+        }
+    };
+    let request = |which, last| Some(Request::Explain { which, last });
+    assert_eq!(
+        asked(&["user", "4711"]),
+        request(Subject::User("4711".into()), LAST_DEFAULT)
+    );
+    assert_eq!(
+        asked(&["call", "4711", "--last", "1"]),
+        request(Subject::CallId(4711), 1)
+    );
+    let peer = Subject::Peer(Ipv4Addr::new(203, 0, 113, 7));
+    assert_eq!(
+        asked(&["peer", "203.0.113.7", "--json"]),
+        request(peer, LAST_DEFAULT)
+    );
+    for wrong in [&["call", "65536"][..], &["peer", "alice"], &["user"], &[]] {
+        assert_eq!(asked(wrong), None, "{wrong:?}");
+    }
+    let line = ["explain", "user", "alice", "--socket", "/nonexistent/s"];
+    let (_, err, outcome) = execute_line(&line);
+    assert!(
+        err.starts_with("pns: no server at /nonexistent/s") && outcome == Outcome::Failed,
+        "{err}"
     );
 }
 

@@ -9,6 +9,7 @@ mod admin;
 mod checks;
 mod dpdk;
 mod error;
+mod explain;
 mod forwarding;
 mod gre;
 mod load;
@@ -35,6 +36,7 @@ pub use address::{Ipv4Prefix, Ipv4Range};
 pub use admin::{Admin, DEFAULT_SOCKET};
 pub use dpdk::{Dpdk, Memory};
 pub use error::{ConfigError, ConfigErrors, Fault};
+pub use explain::Explain;
 pub use forwarding::{Forwarding, MssClamp};
 pub use gre::{Gre, GreSource, SendWindow};
 pub use load::UsersFileMode;
@@ -77,6 +79,8 @@ pub struct Config {
     pub admin: Admin,
     /// `[log]`.
     pub log: Log,
+    /// `[explain]`.
+    pub explain: Explain,
     /// What is legal and probably not meant, in the order of the files.
     pub warnings: Vec<ConfigError>,
 }
@@ -158,6 +162,7 @@ struct Draft {
     gre: Gre,
     admin: Admin,
     log: Log,
+    explain: Explain,
 }
 
 impl Draft {
@@ -180,6 +185,7 @@ impl Draft {
             gre: table.section("gre", gre::read),
             admin: table.section("admin", admin::read),
             log: table.section("log", log::read),
+            explain: table.section("explain", explain::read),
         }
     }
 
@@ -239,6 +245,7 @@ impl Draft {
             gre: self.gre,
             admin: self.admin,
             log: self.log,
+            explain: self.explain,
             warnings,
         }
     }

@@ -7,7 +7,7 @@ use super::address::host_address;
 use super::error::Fault;
 use super::table::Table;
 use super::words::{name, one_of, printable};
-use crate::ppp::link::{MppePolicy, MppeRequirement};
+use crate::ppp::link::{MppePolicy, MppeRequirement, Stateful};
 use crate::wire::ccp::Strengths;
 use crate::wire::mppe::Strength;
 
@@ -184,7 +184,7 @@ fn read_mppe(table: &mut Table<'_, '_>) -> MppePolicy {
     let policy = MppePolicy {
         requirement: requirement.unwrap_or(MppeRequirement::Required),
         strengths: read_strengths(table).unwrap_or(MppePolicy::REQUIRED.strengths),
-        stateful: table.flag("stateful", false),
+        stateful: read_stateful(table),
         compression: table.parsed("mppc", mppc).unwrap_or(false),
     };
     if policy.requirement != MppeRequirement::Off {
@@ -208,6 +208,22 @@ fn read_strengths(table: &mut Table<'_, '_>) -> Option<Strengths> {
     Some(others.iter().copied().fold(first, Strengths::and))
 }
 
+/// `true`, `false`, or `prefer`.
+fn read_stateful(table: &mut Table<'_, '_>) -> Stateful {
+    if table.is_text("stateful") {
+        let word = one_of(
+            "a word for stateful mode",
+            &[("prefer", Stateful::Preferred)],
+        );
+        return table.parsed("stateful", word).unwrap_or(Stateful::Refused);
+    }
+    if table.flag("stateful", false) {
+        Stateful::Allowed
+    } else {
+        Stateful::Refused
+    }
+}
+
 fn warn_of_weakness(policy: MppePolicy, table: &mut Table<'_, '_>) {
     let weak = [Strength::Bits40, Strength::Bits56].map(|bits| policy.strengths.contains(bits));
     if weak.contains(&true) {
@@ -217,7 +233,7 @@ fn warn_of_weakness(policy: MppePolicy, table: &mut Table<'_, '_>) {
             Fault::new(problem, "write \"128\", if clients can"),
         );
     }
-    if policy.stateful {
+    if policy.stateful != Stateful::Refused {
         let problem = "lets clients use stateful MPPE, whose keystream may come again after a loss";
         let cure = "write false, unless a client can do nothing else";
         table.warn("stateful", Fault::new(problem, cure));

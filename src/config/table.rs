@@ -215,6 +215,13 @@ impl<'r, 't> Table<'r, 't> {
             .is_some_and(|value| value.get_ref().is_integer())
     }
 
+    /// Whether the file has `key` as a text: for keys that take `true`, `false` or a word.
+    pub(super) fn is_text(&self, key: &str) -> bool {
+        self.values
+            .get(key)
+            .is_some_and(|value| value.get_ref().is_str())
+    }
+
     /// Whether the file has `key` as a list: for keys that take a word or a list of words.
     pub(super) fn is_list(&self, key: &str) -> bool {
         self.values

@@ -5,7 +5,7 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use super::*;
-use crate::ppp::link::{MppePolicy, MppeRequirement};
+use crate::ppp::link::{MppePolicy, MppeRequirement, Stateful};
 use crate::wire::mppe::Strength;
 
 const MINIMAL: &str = r#"
@@ -335,7 +335,16 @@ fn encryption_in_the_words_of_the_field() {
     ] {
         let config = mppe(&format!("policy = \"{word}\""));
         assert_eq!(config.ppp.mppe.requirement, requirement);
-        assert!(!config.ppp.mppe.stateful && !config.ppp.mppe.compression);
+        assert_eq!(config.ppp.mppe.stateful, Stateful::Refused);
+        assert!(!config.ppp.mppe.compression);
+    }
+    for (word, stateful) in [
+        ("false", Stateful::Refused),
+        ("true", Stateful::Allowed),
+        ("\"prefer\"", Stateful::Preferred),
+    ] {
+        let config = mppe(&format!("stateful = {word}"));
+        assert_eq!(config.ppp.mppe.stateful, stateful);
     }
     for (keys, expected) in [
         ("strength = []", "nothing could be agreed on"),
@@ -345,6 +354,8 @@ fn encryption_in_the_words_of_the_field() {
         ),
         ("strength = \"64\"", "write one of auto, 40, 56, 128"),
         ("strength = 128", "write a text in quotes"),
+        ("stateful = \"yes\"", "write one of prefer"),
+        ("stateful = 1", "write true or false"),
     ] {
         assert_one_error(&format!("{MINIMAL}[ppp.mppe]\n{keys}\n"), ALICE, expected);
     }

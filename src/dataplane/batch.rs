@@ -5,9 +5,11 @@ use std::net::Ipv4Addr;
 use arrayvec::ArrayVec;
 
 use super::drop_reason::DropReason;
+use super::flow_table::Arrival;
 use super::source::Sender;
 use super::stats::FrameCount;
 use super::window::Standing;
+use crate::clock::Timestamp;
 use crate::flow::FlowKey;
 use crate::mppe::decrypt::DecryptRefusal;
 use crate::routing::NextHop;
@@ -130,6 +132,18 @@ impl<F> Packet<F> {
         Self {
             frame,
             meta: Meta::new(port),
+        }
+    }
+
+    /// What the sequence window wants to know of a frame from a client.
+    #[inline]
+    #[must_use]
+    pub const fn arrival(&self, now: Timestamp) -> Arrival {
+        Arrival {
+            sequence: self.meta.sequence,
+            standing: self.meta.standing,
+            source: self.meta.ip.source,
+            now,
         }
     }
 }

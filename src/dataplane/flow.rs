@@ -80,7 +80,7 @@ pub struct Owed {
     pub frames: u16,
 }
 
-/// Where the hold of early frames stands ([`super::reorder`]).
+/// Where the hold of early frames stands (`dataplane/reorder.rs`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[repr(C)]
 pub struct Order {
@@ -421,6 +421,26 @@ mod tests {
         let flow = open_flow();
         assert!(!flow.permissions.authorised && !flow.permissions.upstream);
         assert!(!flow.permissions.downstream && flow.refuses_clear(false));
+    }
+
+    #[test]
+    fn a_suspended_flow_is_as_one_that_was_only_opened() {
+        let mut flow = open_flow();
+        flow.permissions = Permissions {
+            open: true,
+            authorised: true,
+            upstream: true,
+            downstream: true,
+        };
+        flow.policy.encryption = Encryption::Off;
+        flow.upstream_key = Some(UpstreamKey::from_bytes([1; 16]));
+        flow.take_sequence(Timestamp::ZERO);
+        flow.suspend();
+        let opened = open_flow();
+        assert_eq!(flow.permissions, opened.permissions);
+        assert_eq!(flow.policy, opened.policy);
+        assert!(flow.upstream_key.is_none() && flow.refuses_clear(false));
+        assert_eq!(flow.take_sequence(Timestamp::ZERO), 1, "GRE runs on");
     }
 
     #[test]

@@ -27,7 +27,7 @@ pub mod policer;
 pub mod port;
 mod reassembly;
 mod reorder;
-mod send_window;
+pub mod send_window;
 pub mod source;
 pub mod stats;
 pub mod window;

@@ -2,6 +2,7 @@
 //! size without pointers, so that a ring, or later a memory file, can hold it.
 
 pub mod bucket;
+pub mod call;
 pub mod command;
 pub mod counters;
 pub mod frame;
@@ -11,7 +12,8 @@ pub mod report;
 pub mod ring;
 
 pub use bucket::BucketTable;
-pub use command::{FlowCommand, OpenCall, PeerReceive};
+pub use call::{OpenCall, PeerReceive};
+pub use command::FlowCommand;
 pub use counters::{FlowCounters, FlowTotals};
 pub use frame::FrameBytes;
 pub use key::FlowKey;

@@ -6,6 +6,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::explain::{AccountRow, FailureRow, LAST_DEFAULT, LAST_MAX, Subject};
 use super::rows::{DropRow, PoolRow, PortRow, SessionDetail, SessionRow, Status, WorkerRow};
 
 /// Longest request, newline included, in bytes.
@@ -32,6 +33,20 @@ pub enum Request {
     Drops {},
     /// The pools.
     Pools {},
+    /// How many attempts and calls ended, by stage and finding.
+    Failures {},
+    /// Why attempts and calls ended, or how they stand.
+    Explain {
+        /// Whose.
+        which: Subject,
+        /// How many accounts at the most, live ones first, then the latest.
+        #[serde(default = "last_default")]
+        last: usize,
+    },
+}
+
+const fn last_default() -> usize {
+    LAST_DEFAULT
 }
 
 /// Which session: several users share a name, and each local address has Call IDs of its own, so
@@ -85,6 +100,10 @@ pub enum Response {
     Drops(Vec<DropRow>),
     /// To [`Request::Pools`].
     Pools(Vec<PoolRow>),
+    /// To [`Request::Failures`].
+    Failures(Vec<FailureRow>),
+    /// To [`Request::Explain`]; never empty.
+    Explain(Vec<AccountRow>),
     /// There is no answer.
     Error(AdminError),
 }
@@ -122,6 +141,8 @@ pub enum ErrorCode {
     RequestMalformed,
     /// No session is the one that was asked for.
     SessionUnknown,
+    /// Nothing is known of what was asked for.
+    AttemptUnknown,
     /// The server failed.
     Internal,
 }
@@ -142,6 +163,10 @@ pub trait View {
     fn drops(&self) -> Vec<DropRow>;
     /// Every pool.
     fn pools(&self) -> Vec<PoolRow>;
+    /// Every stage and finding that happened.
+    fn failures(&self) -> Vec<FailureRow>;
+    /// What is known of `which`: live ones first, then the latest, `last` at the most.
+    fn explain(&self, which: &Subject, last: usize) -> Vec<AccountRow>;
 }
 
 /// Answers one question.
@@ -165,6 +190,21 @@ pub fn handle(request: &Request, view: &dyn View) -> Response {
         Request::Ports {} => Response::Ports(view.ports()),
         Request::Drops {} => Response::Drops(view.drops()),
         Request::Pools {} => Response::Pools(view.pools()),
+        Request::Failures {} => Response::Failures(view.failures()),
+        Request::Explain { which, last } => {
+            let accounts = view.explain(which, (*last).clamp(1, LAST_MAX));
+            if accounts.is_empty() {
+                let message = format!(
+                    "nothing is known of {which}: it never came, or so long ago that \
+                     explain.history_max other attempts came after it"
+                );
+                return Response::Error(AdminError {
+                    code: ErrorCode::AttemptUnknown,
+                    message,
+                });
+            }
+            Response::Explain(accounts)
+        }
     }
 }
 

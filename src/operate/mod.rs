@@ -1,11 +1,14 @@
 //! What an operator sees: the admin protocol and its rows, tables for people, logs.
 //!
 //! `rows` says what can be seen, `admin` how it is asked for and answered, `table` and `show` how
-//! it is printed, `client` is the asking side of the socket. The answering side belongs to the
-//! event loop, which calls [`admin::handle`] with its [`admin::View`].
+//! it is printed. `account` and `explain` do the same for why calls end. `client` is the asking
+//! side of the socket; the answering side belongs to the event loop, which calls
+//! [`admin::handle`] with its [`admin::View`].
 
+pub mod account;
 pub mod admin;
 pub mod client;
+pub mod explain;
 pub mod log;
 pub mod rows;
 pub mod show;

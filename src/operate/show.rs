@@ -1,6 +1,7 @@
 //! Answers as people read them.
 
 use super::admin::Response;
+use super::explain;
 use super::rows::{PortRow, SessionDetail, SessionRow, Status, WorkerRow};
 use super::table::{Table, human_bytes, human_duration, printable};
 
@@ -39,6 +40,20 @@ pub fn text(response: &Response) -> String {
             }
             table.render()
         }
+        Response::Failures(rows) => {
+            let mut table = Table::new(&["stage", "finding", ">windows error", ">count"]);
+            for row in rows {
+                table.row(vec![
+                    row.stage.clone(),
+                    row.finding.clone(),
+                    row.windows_error
+                        .map_or_else(|| "-".to_owned(), |it| it.to_string()),
+                    number(row.count),
+                ]);
+            }
+            table.render()
+        }
+        Response::Explain(rows) => explain::text(rows),
         Response::Error(error) => format!("{}\n", printable(&error.message)),
     }
 }

@@ -4,8 +4,8 @@
 //! of packets (`docs/mppe-policy.md` lists them):
 //!
 //! - Of several key lengths the longest that both have is asked for, and nothing beside it.
-//! - Stateless mode is offered first. A client that insists on stateful mode gets it if the policy
-//!   allows it; likewise compression.
+//! - Stateless mode is offered first, or what the policy prefers. A client that insists on the other
+//!   mode gets it if the policy allows it; likewise compression.
 //! - Each side says what it can decrypt: our request rules upstream, the client's downstream. The key
 //!   length is the same both ways, since a client that wants two is confused; the mode need not be.
 //! - What was acknowledged once stays: its start key is on its way to the worker.
@@ -14,14 +14,14 @@
 mod policy;
 mod resets;
 
-pub use policy::{MppePolicy, MppeRequirement};
+pub use policy::{MppePolicy, MppeRequirement, Stateful};
 pub use resets::{ResetCounts, Resets};
 
 use super::automaton::OptionPolicy;
 use super::end_reason::EndReason;
 use super::judgement::{Judgement, Objection};
 use crate::wire::ccp::{Agreement, CcpOption, Strengths, SupportedBits, kind};
-use crate::wire::mppe::{Mode, Suite};
+use crate::wire::mppe::Suite;
 use crate::wire::options::{Options, RawOption};
 use crate::wire::ppp::Protocol;
 
@@ -31,8 +31,9 @@ pub struct Ccp {
     policy: MppePolicy,
     /// What our next request says. Its key lengths are those that are still possible either way.
     ask: SupportedBits,
-    /// What was put to the client already: bit H as "rather stateless", bit C as "without MPPC".
-    suggested: SupportedBits,
+    /// The client was told which mode we prefer, and that we would rather not compress.
+    suggested: bool,
+    /// The client was told that there is encryption.
     hinted: bool,
     offer: Option<SupportedBits>,
     agreed: Option<Directions>,
@@ -65,8 +66,8 @@ impl Ccp {
     pub const fn new(policy: MppePolicy) -> Self {
         Self {
             policy,
-            ask: SupportedBits::offer(policy.strengths, Mode::Stateless, false),
-            suggested: SupportedBits(0),
+            ask: SupportedBits::offer(policy.strengths, policy.preferred_mode(), false),
+            suggested: false,
             hinted: false,
             offer: None,
             agreed: None,
@@ -80,7 +81,7 @@ impl Ccp {
         self.agreed
     }
 
-    /// What the client offered or demanded last.
+    /// What the client offered in its latest request, or demanded of ours if it sent none.
     #[must_use]
     pub const fn peer_offer(&self) -> Option<SupportedBits> {
         self.offer
@@ -106,25 +107,25 @@ impl Ccp {
         bits.strengths()?.common(self.strengths())
     }
 
+    fn compresses(&self, bits: SupportedBits) -> bool {
+        self.policy.compression && bits.contains(SupportedBits::COMPRESSION)
+    }
+
     /// What we would acknowledge to a client that offers `bits`.
     fn wanted(&self, bits: SupportedBits) -> Agreement {
         if let Some(agreed) = self.agreed {
             return agreed.downstream;
         }
-        let stateful = self.policy.stateful
-            && !bits.contains(SupportedBits::STATELESS)
-            && self.suggested.contains(SupportedBits::STATELESS);
+        let insists_on_mode = self.suggested && self.policy.allows_mode(bits.mode());
         let suite = Suite {
             strength: self.allows(bits).unwrap_or(self.strengths()).strongest(),
-            mode: if stateful {
-                Mode::Stateful
+            mode: if insists_on_mode {
+                bits.mode()
             } else {
-                Mode::Stateless
+                self.policy.preferred_mode()
             },
         };
-        let compression = self.policy.compression
-            && bits.contains(SupportedBits::COMPRESSION)
-            && self.suggested.contains(SupportedBits::COMPRESSION);
+        let compression = self.suggested && self.compresses(bits);
         Agreement { suite, compression }
     }
 
@@ -134,9 +135,7 @@ impl Ccp {
             None if bits.contains(SupportedBits::COMPRESSION) => EndReason::MppeCompressionOnly,
             None => EndReason::MppeNoStrength,
             Some(_) if self.allows(bits).is_none() => EndReason::MppeStrengthNotAllowed,
-            Some(_) if bits.mode() == Mode::Stateful && !self.policy.stateful => {
-                EndReason::MppeStatefulOnly
-            }
+            Some(_) if !self.policy.allows_mode(bits.mode()) => EndReason::MppeStatefulOnly,
             Some(_) => EndReason::MppeNotAgreed,
         }
     }
@@ -157,7 +156,7 @@ impl Ccp {
             self.refusal = Some(bits.map_or(EndReason::MppeNotAgreed, |bits| self.why_not(bits)));
         } else if !judgement.has_rejects() {
             // Otherwise the Reject goes first, and the client does not hear of the suggestion.
-            self.suggested.0 |= SupportedBits::STATELESS.0 | SupportedBits::COMPRESSION.0;
+            self.suggested = true;
         }
         judgement.nak(option, |list| CcpOption::Mppe(wanted.bits()).emit(list));
     }
@@ -218,7 +217,7 @@ impl OptionPolicy for Ccp {
         out_of_patience: bool,
     ) -> Result<(), Objection> {
         let bits = options.find(kind::MPPE).and_then(bits_of);
-        self.offer = bits.or(self.offer);
+        self.offer = self.offer.or(bits);
         if out_of_patience {
             let reason = bits.map_or(EndReason::MppeNotAgreed, |bits| self.why_not(bits));
             return Err(self.give_up(reason));
@@ -226,12 +225,12 @@ impl OptionPolicy for Ccp {
         let possible = bits.and_then(|bits| Some((bits, self.allows(bits)?)));
         if let Some((bits, strengths)) = possible.filter(|_| self.agreed.is_none()) {
             // Our request was the suggestion, so what it is answered with is insisted upon.
-            let mode = if self.policy.stateful {
+            let mode = if self.policy.allows_mode(bits.mode()) {
                 bits.mode()
             } else {
-                Mode::Stateless
+                self.policy.preferred_mode()
             };
-            let compression = self.policy.compression && bits.contains(SupportedBits::COMPRESSION);
+            let compression = self.compresses(bits);
             let strengths = Strengths::only(strengths.strongest());
             self.ask = SupportedBits::offer(strengths, mode, compression);
         }

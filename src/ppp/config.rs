@@ -1,7 +1,7 @@
 //! What a link is told: its configuration, shared by all calls, and the grant of one user.
 
 use super::automaton::Limits;
-pub use super::ccp::{MppePolicy, MppeRequirement};
+pub use super::ccp::{MppePolicy, MppeRequirement, Stateful};
 use std::net::Ipv4Addr;
 use std::time::Duration;
 

@@ -26,7 +26,9 @@ mod renegotiation;
 mod teardown;
 
 pub use super::ccp::{Directions, ResetCounts};
-pub use super::config::{AddressPolicy, LinkConfig, MppePolicy, MppeRequirement, NetworkGrant};
+pub use super::config::{
+    AddressPolicy, LinkConfig, MppePolicy, MppeRequirement, NetworkGrant, Stateful,
+};
 pub use super::end_reason::EndReason;
 pub use super::outbox::{Credentials, Output, PppFrame};
 pub use super::refusal::{Refusal, Refusals};
@@ -323,7 +325,8 @@ impl Link {
         }
     }
 
-    /// Which MPPE bits the client offered or demanded last, whatever came of it.
+    /// Which MPPE bits the client offered in its latest CCP request, or demanded of ours if it sent
+    /// none, whatever came of it.
     #[must_use]
     pub fn peer_mppe_offer(&self) -> Option<SupportedBits> {
         self.network.as_ref().and_then(Network::peer_offer)

@@ -53,6 +53,16 @@ pub enum Credentials {
     },
 }
 
+impl Credentials {
+    /// The name that the client claims, as it came.
+    #[must_use]
+    pub fn name(&self) -> &[u8] {
+        match self {
+            Self::MsChapV2 { name, .. } => name,
+        }
+    }
+}
+
 impl std::fmt::Debug for Credentials {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         // A challenge and its response are enough to search for the password.

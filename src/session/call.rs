@@ -5,6 +5,7 @@ use std::net::Ipv4Addr;
 
 use super::EndReason;
 use super::admission::CallPermit;
+use super::verdict::{Attempt, Step};
 use crate::aaa::Lease;
 use crate::clock::Timestamp;
 use crate::flow::{FlowCommand, FlowKey, FrameBytes};
@@ -104,6 +105,8 @@ pub struct Call {
     pub(super) end: Option<EndReason>,
     pub(super) lease: Option<Lease>,
     pub(super) user: Option<Box<str>>,
+    /// What is noted for the verdict.
+    pub(super) attempt: Attempt,
     /// Where the worker keeps the flow's counters, once it is open.
     pub(super) counter_slot: Option<u32>,
     pub(super) created: Timestamp,
@@ -142,6 +145,7 @@ impl Call {
             end: None,
             lease: None,
             user: None,
+            attempt: Attempt::new(),
             counter_slot: None,
             created: now,
             network_since: None,
@@ -150,6 +154,13 @@ impl Call {
             keys: UsedKeys::default(),
             outbox: VecDeque::new(),
         }
+    }
+
+    /// Notes why it ends, once, and answers the reason that holds.
+    pub(super) fn ends_for(&mut self, reason: EndReason, now: Timestamp) -> EndReason {
+        let after = now.since(self.created);
+        self.attempt.steps.note(Step::Ended, after);
+        *self.end.get_or_insert(reason)
     }
 
     /// When this call next wants time: its link's timers, or its own deadline.

@@ -89,11 +89,16 @@ impl Bucket {
 
     /// How many at the front of the queue have rested for `rest`.
     fn rested(&self, rest: Duration, now: Timestamp) -> usize {
-        self.free.partition_point(|high| match self.slot(*high) {
+        let is_rested = |high: &u8| match self.slot(*high) {
             Slot::Fresh => true,
             Slot::Released { at, .. } => at + rest <= now,
             Slot::Live { .. } => false,
-        })
+        };
+        // In a busy space most buckets have none, and the first says so.
+        if !self.free.first().is_some_and(is_rested) {
+            return 0;
+        }
+        self.free.partition_point(is_rested)
     }
 
     /// Places in the queue, among the [`OLDEST_MAX`] longest rested, of those that rested
@@ -234,6 +239,10 @@ impl CallIds {
         let mut oldest: ArrayVec<(Timestamp, u8, usize), OLDEST_MAX> = ArrayVec::new();
         for number in order {
             let bucket = self.buckets.get(usize::from(*number))?;
+            let is_younger = |(other, ..): &(Timestamp, u8, usize)| *other <= bucket.released_at(0);
+            if oldest.is_full() && oldest.last().is_some_and(is_younger) {
+                continue;
+            }
             for place in bucket.warm(peer, now) {
                 let released_at = bucket.released_at(place);
                 let at = oldest.partition_point(|(other, ..)| *other <= released_at);

@@ -25,6 +25,12 @@ pub struct Connection {
     pub(super) permit: ConnectionPermit,
     pub(super) host_name: String,
     pub(super) vendor_name: String,
+    /// When TCP was accepted.
+    pub(super) accepted: Timestamp,
+    /// Whether Start-Control-Connection-Request came.
+    pub(super) started: bool,
+    /// Whether the client has asked for a call.
+    pub(super) called: bool,
     /// When the next call would be due if all came evenly (the generic cell rate algorithm).
     pub(super) next_call_due: Timestamp,
     /// The socket is to be closed as soon as what is pending has been written.

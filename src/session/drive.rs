@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use super::call::{Call, NewCall, Order};
 use super::teardown::refusal;
+use super::types::CallRefusal;
+use super::verdict::{self, Step};
 use super::{
     CallRef, CallState, ConnectionId, EndReason, Event, FlowCommand, FlowKey, Output, Sessions,
     TimerKey,
@@ -63,6 +65,7 @@ impl Sessions {
                     return;
                 };
                 connection.permit.established();
+                connection.started = true;
                 connection.host_name = host.to_string();
                 connection.vendor_name = vendor.to_string();
                 let (peer, host_name) = (connection.peer, connection.host_name.clone());
@@ -79,6 +82,9 @@ impl Sessions {
                 processing_delay,
                 ..
             } => {
+                if let Some(connection) = self.connections.get_mut(id) {
+                    connection.called = true;
+                }
                 let receive = PeerReceive {
                     window_packets: receive_window,
                     processing_delay_ds: processing_delay,
@@ -117,17 +123,14 @@ impl Sessions {
             return;
         };
         if !connection.may_call(now) {
-            return self.refuse_call(id, peer_call_id, "call_rate", now);
+            return self.refuse_call(id, peer_call_id, CallRefusal::Rate, now);
         }
         let Some(connection) = self.connections.get(id) else {
             return;
         };
         let (peer, local) = (connection.peer, connection.local);
         let local_address = connection.local_address;
-        let admitted = connection
-            .permit
-            .admit_call()
-            .map_err(super::AdmissionRefusal::name);
+        let admitted = connection.permit.admit_call().map_err(CallRefusal::Limit);
         let reserved = admitted.and_then(|permit| {
             let flow = self.reserve_call_id(local, *peer.ip(), now)?;
             Ok((permit, flow))
@@ -153,7 +156,7 @@ impl Sessions {
         );
         let Ok(call_ref) = self.calls.insert(call) else {
             self.release_call_id(flow, now);
-            return self.refuse_call(id, peer_call_id, "table_full", now);
+            return self.refuse_call(id, peer_call_id, CallRefusal::TableFull, now);
         };
         self.index_call(flow, Some(call_ref));
         if let Some(connection) = self.connections.get_mut(id) {
@@ -174,15 +177,15 @@ impl Sessions {
         local: u16,
         peer: std::net::Ipv4Addr,
         now: Timestamp,
-    ) -> Result<FlowKey, &'static str> {
+    ) -> Result<FlowKey, CallRefusal> {
         let mut random = [0; 8];
         (self.entropy)(&mut random);
         let random = u64::from_ne_bytes(random);
         let Some(call_ids) = self.call_ids.get_mut(usize::from(local)) else {
-            return Err("local_address_unknown");
+            return Err(CallRefusal::LocalAddressUnknown);
         };
         let allocated = call_ids.allocate(|_| true, peer, now, random);
-        let call_id = allocated.map_err(super::call_ids::CallIdRefusal::name)?;
+        let call_id = allocated.map_err(CallRefusal::CallId)?;
         Ok(FlowKey::new(local, call_id))
     }
 
@@ -190,7 +193,7 @@ impl Sessions {
         &mut self,
         id: ConnectionId,
         peer_call_id: CallId,
-        reason: &'static str,
+        refused: CallRefusal,
         now: Timestamp,
     ) {
         let Some(connection) = self.connections.get(id) else {
@@ -198,6 +201,8 @@ impl Sessions {
         };
         let peer = connection.peer;
         self.tell_control(id, refusal(peer_call_id), now);
+        self.judge_refused_call(id, peer_call_id, refused, now);
+        let reason = refused.name();
         self.tally.add("call", reason, 1);
         self.event(Event::CallRefused { peer, reason });
     }
@@ -212,6 +217,7 @@ impl Sessions {
             return;
         }
         call.state = CallState::Negotiating;
+        call.attempt.placed(now.since(call.created));
         call.link.handle(ppp::Input::LowerUp, now);
         let (connection_id, peer_call_id) = (call.connection, call.peer_call_id);
         let peer_address = call.peer_address;
@@ -236,8 +242,13 @@ impl Sessions {
             };
             let (flow, peer_address) = (call.flow, call.peer_address);
             match output {
-                ppp::Output::Frame(frame) => self.queue(id, Order::Frame(frame.into_bytes()), now),
+                ppp::Output::Frame(frame) => {
+                    call.attempt.observed.sent(frame.as_bytes());
+                    self.queue(id, Order::Frame(frame.into_bytes()), now);
+                }
                 ppp::Output::Authenticate(credentials) => {
+                    let after = now.since(call.created);
+                    call.attempt.named(credentials.name(), after);
                     self.outputs.push_back(Output::Ask {
                         call: id,
                         credentials,
@@ -280,6 +291,8 @@ impl Sessions {
         let Some(call) = self.calls.get_mut(id) else {
             return;
         };
+        let progress = verdict::observe(&call.link);
+        call.attempt.moved(progress, now.since(call.created));
         let deadline = call.poll_timeout();
         self.timers
             .arm(TimerKey::Call(id), deadline, &mut call.armed);
@@ -294,6 +307,7 @@ impl Sessions {
         }
         call.state = CallState::Network;
         call.network_since = Some(now);
+        call.attempt.network_up(now.since(call.created));
         call.deadline = None;
         let Some(lease) = call.lease.as_ref().map(crate::aaa::Lease::address) else {
             return;
@@ -335,6 +349,8 @@ impl Sessions {
         if !call.keys.grant(grant.authenticated.key_digest()) {
             return Err(EndReason::Link(ppp::EndReason::RekeyNotPossible));
         }
+        let after = now.since(call.created);
+        call.attempt.steps.note(Step::Accepted, after);
         self.lease_for(id, &grant).map_err(EndReason::NoAddress)?;
         let Some(call) = self.calls.get_mut(id) else {
             return Ok(());
@@ -377,6 +393,7 @@ impl Sessions {
             return;
         };
         let (flow, peer_address) = (call.flow, call.peer_address);
+        call.attempt.refused(rejection, now.since(call.created));
         // The same words whoever is asking: nobody learns which names exist.
         call.link.handle(
             ppp::Input::Refused {
@@ -394,100 +411,8 @@ impl Sessions {
         });
     }
 
-    pub(super) fn connection_timeout(
-        &mut self,
-        id: ConnectionId,
-        deadline: Timestamp,
-        now: Timestamp,
-    ) {
-        let Some(connection) = self.connections.get_mut(id) else {
-            return;
-        };
-        if connection.armed == Some(deadline) {
-            connection.armed = None;
-        }
-        connection.control.handle_timeout(now);
-        self.touched_connections.push_back(id);
-    }
-
-    pub(super) fn call_timeout(&mut self, id: CallRef, deadline: Timestamp, now: Timestamp) {
-        let Some(call) = self.calls.get_mut(id) else {
-            return;
-        };
-        if call.armed == Some(deadline) {
-            call.armed = None;
-        }
-        if call.state == CallState::Closing {
-            return;
-        }
-        if let Some(slot) = call.counter_slot {
-            let worker = self.buckets.worker(call.flow.call_id);
-            let at = (self.last_heard)(worker, slot);
-            call.link.handle(ppp::Input::Heard { at }, now);
-        }
-        call.link.handle_timeout(now);
-        let expired = call.deadline.is_some_and(|deadline| deadline <= now);
-        match call.state {
-            CallState::Opening if expired => self.close(id, EndReason::SetupTimeout, now),
-            CallState::Negotiating if expired => {
-                // The link knows how far it came, and so where to look for the cause.
-                let reason = EndReason::Link(call.link.setup_timeout_reason());
-                self.begin_end(id, reason, now);
-            }
-            // Its reason was noted when it began to terminate.
-            CallState::Terminating if expired => {
-                self.close(id, EndReason::AdministrativeStop, now);
-            }
-            CallState::Opening
-            | CallState::Negotiating
-            | CallState::Network
-            | CallState::Terminating
-            | CallState::Closing => {}
-        }
-        self.touched_calls.push_back(id);
-    }
-
-    /// Queues a command for the worker of a call.
-    pub(super) fn order(&mut self, id: CallRef, command: FlowCommand, now: Timestamp) {
-        self.queue(id, Order::Command(Box::new(command)), now);
-    }
-
-    fn queue(&mut self, id: CallRef, order: Order, now: Timestamp) {
-        let Some(call) = self.calls.get_mut(id) else {
-            return;
-        };
-        let waiting = call.has_orders();
-        if !call.queue(order) {
-            self.close(id, EndReason::OutboxFull, now);
-            return;
-        }
-        if !waiting {
-            let worker = self.buckets.worker(call.flow.call_id);
-            if let Some(ready) = self.ready.get_mut(usize::from(worker)) {
-                ready.push_back(id);
-            }
-        }
-    }
-
     pub(super) fn stop_connection(&mut self, id: ConnectionId, reason: StopReason, now: Timestamp) {
         self.tell_control(id, pptp::Input::Stop(reason), now);
-    }
-
-    /// The call that has this key now.
-    pub(super) fn call_of(&self, flow: FlowKey) -> Option<CallRef> {
-        let table = self.by_call_id.get(usize::from(flow.local))?;
-        table
-            .get(usize::from(flow.call_id.get()))
-            .copied()
-            .flatten()
-    }
-
-    pub(super) fn index_call(&mut self, flow: FlowKey, call: Option<CallRef>) {
-        let table = self.by_call_id.get_mut(usize::from(flow.local));
-        let place = table.and_then(|table| table.get_mut(usize::from(flow.call_id.get())));
-        if let Some(place) = place {
-            *place = call;
-        }
     }
 
     pub(super) fn event(&mut self, event: Event) {

@@ -71,6 +71,27 @@ impl EndReason {
         }
     }
 
+    /// Every reason there is, for tables and tests.
+    #[must_use]
+    pub fn every() -> Vec<Self> {
+        let links = ppp::EndReason::ALL.iter().copied().map(Self::Link);
+        let controls = pptp::CloseReason::ALL.iter().copied().map(Self::Control);
+        let leases = LeaseRefusal::ALL.iter().copied().map(Self::NoAddress);
+        let workers = OpenRefusal::ALL.iter().copied().map(Self::Worker);
+        let own = [
+            Self::ClearedByPeer,
+            Self::SetupTimeout,
+            Self::OutboxFull,
+            Self::AdministrativeStop,
+        ];
+        links
+            .chain(controls)
+            .chain(leases)
+            .chain(workers)
+            .chain(own)
+            .collect()
+    }
+
     /// What Call-Disconnect-Notify says (RFC 2637 §2.12).
     #[must_use]
     pub const fn disconnect_result(self) -> DisconnectResult {

@@ -19,11 +19,15 @@ pub mod call_ids;
 mod connection;
 mod drive;
 mod end;
+mod explain;
+mod orders;
 mod table;
 mod tally;
 mod teardown;
+mod timeouts;
 mod timers;
 mod types;
+pub mod verdict;
 mod view;
 
 use std::collections::VecDeque;
@@ -33,8 +37,11 @@ use std::sync::Arc;
 pub use admission::AdmissionRefusal;
 pub use call::CallState;
 pub use end::EndReason;
+pub use explain::{Account, Failures, Wait};
 pub use tally::Tally;
-pub use types::{AcceptRefusal, Capacity, Entropy, Event, LastHeard, Output, SessionConfig};
+pub use types::{
+    AcceptRefusal, CallRefusal, Capacity, Entropy, Event, LastHeard, Output, SessionConfig,
+};
 pub use view::{CallView, ConnectionView};
 
 use crate::aaa::Pools;
@@ -48,6 +55,7 @@ use call_ids::CallIds;
 use connection::Connection;
 use table::{Id, Table};
 use timers::Timers;
+use verdict::{History, Step};
 
 /// Names a control connection.
 pub type ConnectionId = Id<Connection>;
@@ -81,6 +89,8 @@ pub struct Sessions {
     entropy: Entropy,
     last_heard: LastHeard,
     tally: Tally,
+    history: History,
+    failures: Failures,
     stopping: bool,
 }
 
@@ -110,6 +120,8 @@ impl Sessions {
             touched_connections: VecDeque::new(),
             touched_calls: VecDeque::new(),
             tally: Tally::default(),
+            history: History::default(),
+            failures: Failures::default(),
             stopping: false,
             config,
             buckets,
@@ -130,6 +142,19 @@ impl Sessions {
     /// # Errors
     /// The limit that refuses it; the caller closes the socket.
     pub fn accept(
+        &mut self,
+        peer: SocketAddrV4,
+        local_address: Ipv4Addr,
+        now: Timestamp,
+    ) -> Result<ConnectionId, AcceptRefusal> {
+        let accepted = self.admit(peer, local_address, now);
+        if let Err(refusal) = accepted {
+            self.judge_not_accepted(peer, local_address, refusal, now);
+        }
+        accepted
+    }
+
+    fn admit(
         &mut self,
         peer: SocketAddrV4,
         local_address: Ipv4Addr,
@@ -160,6 +185,9 @@ impl Sessions {
             permit,
             host_name: String::new(),
             vendor_name: String::new(),
+            accepted: now,
+            started: false,
+            called: false,
             next_call_due: now,
             closing: false,
             armed: None,
@@ -236,8 +264,10 @@ impl Sessions {
             }
             FlowReport::Closed { flow, totals } => self.flow_closed(flow, totals, now),
             FlowReport::DecryptionFailing { flow } => {
-                if let Some(call) = self.call_of(flow).and_then(|id| self.calls.get(id)) {
-                    let peer_address = call.peer_address;
+                let id = self.call_of(flow);
+                if let Some(call) = id.and_then(|id| self.calls.get_mut(id)) {
+                    let (peer_address, after) = (call.peer_address, now.since(call.created));
+                    call.attempt.steps.note(Step::DecryptionFailing, after);
                     self.event(Event::DecryptionFailing { flow, peer_address });
                 }
             }
@@ -281,6 +311,8 @@ impl Sessions {
         };
         match call.state {
             CallState::Negotiating | CallState::Network | CallState::Terminating => {
+                let after = now.since(call.created);
+                call.attempt.received(frame, after);
                 call.link.handle(crate::ppp::link::Input::Frame(frame), now);
                 self.touched_calls.push_back(id);
                 self.settle(now);
@@ -311,28 +343,6 @@ impl Sessions {
     /// The next thing for the world outside.
     pub fn poll_output(&mut self) -> Option<Output> {
         self.outputs.pop_front()
-    }
-
-    /// The next order for `worker`. The calls take turns, each keeps its own order, and an order that
-    /// is taken must be delivered: ask only when the ring has room.
-    pub fn poll_command(&mut self, worker: u8) -> Option<FlowCommand> {
-        let ready = self.ready.get_mut(usize::from(worker))?;
-        while let Some(id) = ready.pop_front() {
-            let Some(call) = self.calls.get_mut(id) else {
-                continue;
-            };
-            let flow = call.flow;
-            let order = call.next_order();
-            if call.has_orders() {
-                ready.push_back(id);
-            }
-            let Some(order) = order else { continue };
-            match order.into_command(flow) {
-                Some(command) => return Some(command),
-                None => self.tally.add("call", "frame_too_long", 1),
-            }
-        }
-        None
     }
 
     /// Ends every session in an orderly way and accepts no new ones. [`Self::is_empty`] says when

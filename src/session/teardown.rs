@@ -27,7 +27,7 @@ impl Sessions {
             CallState::Negotiating | CallState::Network => {}
             CallState::Terminating | CallState::Closing => return,
         }
-        call.end.get_or_insert(reason);
+        call.ends_for(reason, now);
         call.state = CallState::Terminating;
         call.deadline = Some(now + TERMINATE_TIME);
         call.link
@@ -43,7 +43,7 @@ impl Sessions {
         if call.state == CallState::Closing {
             return;
         }
-        let reason = *call.end.get_or_insert(reason);
+        let reason = call.ends_for(reason, now);
         let state = std::mem::replace(&mut call.state, CallState::Closing);
         call.deadline = None;
         let (flow, connection, peer_call_id) = (call.flow, call.connection, call.peer_call_id);
@@ -91,7 +91,12 @@ impl Sessions {
         }
         let peer = connection.peer;
         let calls = std::mem::take(&mut connection.calls);
+        let came_by = super::explain::came_by(connection);
+        self.judge_connection(id, reason, now);
         for call in calls {
+            if let Some(call) = self.calls.get_mut(call) {
+                call.attempt.came_by = Some(Box::new(came_by.clone()));
+            }
             self.close(call, EndReason::Control(reason), now);
         }
         self.event(Event::ConnectionClosed { peer, reason });
@@ -106,7 +111,7 @@ impl Sessions {
         };
         let (connection_id, peer_call_id) = (call.connection, call.peer_call_id);
         let waiting = call.state == CallState::Opening;
-        call.end.get_or_insert(reason);
+        call.ends_for(reason, now);
         call.state = CallState::Closing;
         if waiting {
             self.tell_control(connection_id, refusal(peer_call_id), now);
@@ -122,6 +127,7 @@ impl Sessions {
         };
         self.index_call(flow, None);
         self.tally.add_call(&call);
+        self.judge_call(&call, totals, now);
         let mut idle = false;
         if let Some(connection) = self.connections.get_mut(call.connection) {
             connection.calls.retain(|other| *other != id);

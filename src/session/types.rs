@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::admission::{AdmissionLimits, AdmissionRefusal};
+use super::call_ids::CallIdRefusal;
 use super::{CallRef, ConnectionId, EndReason};
 use crate::aaa::NameServers;
 use crate::clock::Timestamp;
@@ -174,6 +175,41 @@ impl AcceptRefusal {
             Self::Limit(refusal) => refusal.name(),
             Self::LocalAddressUnknown => "local_address_unknown",
             Self::Stopping => "stopping",
+        }
+    }
+}
+
+impl From<AdmissionRefusal> for AcceptRefusal {
+    fn from(refusal: AdmissionRefusal) -> Self {
+        Self::Limit(refusal)
+    }
+}
+
+/// Why a call that was asked for was refused before it existed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CallRefusal {
+    /// A limit is reached.
+    Limit(AdmissionRefusal),
+    /// There is no Call ID for it.
+    CallId(CallIdRefusal),
+    /// The client asks faster than it may.
+    Rate,
+    /// The table of calls is full.
+    TableFull,
+    /// Nobody listens on the address that was dialled.
+    LocalAddressUnknown,
+}
+
+impl CallRefusal {
+    /// The name in logs and counters.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Limit(refusal) => refusal.name(),
+            Self::CallId(refusal) => refusal.name(),
+            Self::Rate => "call_rate",
+            Self::TableFull => "table_full",
+            Self::LocalAddressUnknown => "local_address_unknown",
         }
     }
 }

@@ -80,6 +80,7 @@ fn start(config: &Config) -> Result<EventLoop, StartError> {
         settings::capacity(config),
         Box::new(fill_with_entropy),
     );
+    sessions.set_history_max(config.explain.history_max);
     sessions.hear_by(worker_link::last_heard(&links));
     Ok(EventLoop {
         supervisor: Supervisor::new(buckets.workers(), clock.now()),

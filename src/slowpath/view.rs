@@ -1,18 +1,19 @@
 //! What an operator sees, read from the machines, the workers' counters and the ports at the moment
 //! of asking.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use super::exception::ExceptionPath;
 use super::worker_link::WorkerLink;
 use crate::clock::Timestamp;
 use crate::dataplane::{DropReason, FrameCount};
+use crate::operate::account;
 use crate::operate::admin::{Selector, View};
+use crate::operate::explain::{AccountRow, FailureRow, Subject};
 use crate::operate::rows::{
     Counter, DropCount, DropRow, NegotiatedOption, PoolRow, PortRow, SessionDetail, SessionRow,
     Status, WorkerRow,
 };
-use crate::ppp::link::Negotiated;
 use crate::session::{CallView, Sessions};
 
 /// A worker that has not turned for this long has stalled.
@@ -291,6 +292,17 @@ impl View for ServerView<'_> {
             name: pool.name,
         };
         self.sessions.pool_usage().into_iter().map(row).collect()
+    }
+
+    fn failures(&self) -> Vec<FailureRow> {
+        account::failures(self.sessions.failures())
+    }
+
+    fn explain(&self, which: &Subject, last: usize) -> Vec<AccountRow> {
+        let accounts = self.sessions.explain(&account::key(which), last);
+        let wall = SystemTime::now();
+        let row = |it| account::row(it, self.now, wall);
+        accounts.iter().map(row).collect()
     }
 }
 

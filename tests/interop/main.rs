@@ -12,6 +12,7 @@
 
 mod call;
 mod config;
+mod encryption;
 mod forwarding;
 mod lab;
 mod peers;

@@ -228,7 +228,7 @@ fn n6_any_sends_to_where_the_newest_proof_came_from() {
     client.address = HOME;
     assert_eq!(upstream(&mut lab, &mut client), 1);
     assert_eq!(downstream_to(&mut lab, &client), HOME);
-    assert_eq!(lab.drops(), [(DropReason::MppeImplausible, 1)]);
+    assert_eq!(lab.drops(), [(DropReason::MppeFarCount, 1)]);
     // A client that wanders is reported once.
     assert_eq!(lab.reports().len(), 1);
 }

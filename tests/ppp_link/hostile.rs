@@ -3,7 +3,10 @@
 use crate::dialogues::response;
 use crate::server::{GRANT, Heard, PROOF, Sent, Server, packets};
 use pns::mppe::keys::Suite;
-use pns::ppp::link::{AddressPolicy, EndReason, Input, LinkConfig, MppePolicy, Output, Phase};
+use pns::ppp::link::{
+    AddressPolicy, EndReason, Input, LinkConfig, MppePolicy, Output, Phase, Stateful,
+};
+use pns::wire::ccp::Strengths;
 use pns::wire::ppp::{Packet, Protocol, code};
 use proptest::prelude::*;
 use std::net::Ipv4Addr;
@@ -25,6 +28,9 @@ enum Operation {
     /// About a wish or out of the blue: the lease, or another address.
     AddressDecided(u8),
     LowerUp,
+    Heard,
+    TimeRemaining(u32),
+    ResetWanted,
     Close,
     Pass(u16),
 }
@@ -38,6 +44,7 @@ fn protocols() -> impl Strategy<Value = u16> {
         2 => Just(0x8057),
         1 => Just(0xc023),
         1 => Just(0x0021),
+        1 => Just(0x0031),
     ]
 }
 
@@ -55,6 +62,8 @@ fn options() -> impl Strategy<Value = Vec<u8>> {
         Just(vec![18, 6, 1, 0, 0, 0x40]),
         Just(vec![18, 6, 1, 0, 0, 0xe1]),
         Just(vec![18, 6, 0, 0, 0, 0]),
+        Just(vec![18, 6, 0, 0, 0, 0x40]),
+        Just(vec![18, 6, 0, 0, 0, 0x21]),
         Just(vec![3, 6, 0, 0, 0, 0]),
         Just(vec![3, 6, 10, 77, 0, 100]),
         (1_u8..4).prop_map(|last| vec![3, 6, 10, 77, 0, last]),
@@ -78,6 +87,9 @@ fn operation() -> impl Strategy<Value = Operation> {
         4 => any::<bool>().prop_map(Operation::Refused),
         10 => prop_oneof![Just(100_u8), 1_u8..4].prop_map(Operation::AddressDecided),
         30 => (0..GOOD.len()).prop_map(|step| GOOD[step].clone()),
+        2 => Just(Operation::Heard),
+        2 => any::<u32>().prop_map(Operation::TimeRemaining),
+        4 => Just(Operation::ResetWanted),
         1 => Just(Operation::Close),
         8 => any::<u16>().prop_map(Operation::Pass),
     ]
@@ -121,6 +133,15 @@ impl Game {
                 self.server.input(Input::AddressDecided(address))
             }
             Operation::LowerUp => self.server.input(Input::LowerUp),
+            Operation::Heard => {
+                let at = self.server.now;
+                self.server.input(Input::Heard { at })
+            }
+            Operation::TimeRemaining(seconds) => {
+                let seconds = *seconds;
+                self.server.input(Input::TimeRemaining { seconds })
+            }
+            Operation::ResetWanted => self.server.input(Input::ResetWanted),
             Operation::Close => self
                 .server
                 .input(Input::Close(EndReason::AdministrativeStop)),
@@ -176,6 +197,24 @@ const GOOD: [Operation; 9] = [
     Operation::Ack(0x8021),
 ];
 
+const POLICIES: [MppePolicy; 6] = [
+    MppePolicy::REQUIRED,
+    MppePolicy::OPTIONAL,
+    MppePolicy::PASSIVE,
+    MppePolicy::OFF,
+    MppePolicy {
+        strengths: Strengths::ALL,
+        stateful: Stateful::Allowed,
+        ..MppePolicy::PASSIVE
+    },
+    MppePolicy {
+        strengths: Strengths::ALL,
+        stateful: Stateful::Preferred,
+        compression: true,
+        ..MppePolicy::OPTIONAL
+    },
+];
+
 fn play(start: usize, operations: &[Operation], mppe: MppePolicy, seed: u8) -> Game {
     let server = Server::new(
         LinkConfig {
@@ -186,6 +225,7 @@ fn play(start: usize, operations: &[Operation], mppe: MppePolicy, seed: u8) -> G
             } else {
                 AddressPolicy::Assign
             },
+            echo_adaptive: seed & 1 == 1,
             ..LinkConfig::default()
         },
         seed,
@@ -211,11 +251,10 @@ proptest! {
     fn any_order_of_anything(
         operations in proptest::collection::vec(operation(), 0..64),
         start in 0..=GOOD.len(),
-        policy in 0_usize..3,
+        policy in 0_usize..POLICIES.len(),
         seed: u8,
     ) {
-        let mppe = [MppePolicy::REQUIRED, MppePolicy::OPTIONAL, MppePolicy::OFF][policy];
-        let game = play(start, &operations, mppe, seed);
+        let game = play(start, &operations, POLICIES[policy], seed);
         let began = game.server.promises.frames > 0;
         let over = game.server.promises.end_reason().is_some();
         // Nobody answers echoes, so even a network is gone by now.

@@ -3,7 +3,8 @@
 use crate::client::{Client, Habits};
 use crate::server::{GRANT, Heard, PROOF, Server};
 use pns::clock::Timestamp;
-use pns::ppp::link::{EndReason, Input, LinkConfig, Output};
+use pns::ppp::link::{EndReason, Input, LinkConfig, MppePolicy, Output, Stateful};
+use pns::wire::ccp::Strengths;
 use pns::wire::ppp::Packet;
 use proptest::prelude::*;
 use std::time::Duration;
@@ -72,7 +73,20 @@ impl World {
             flying: Vec::new(),
             frames: 0,
         };
-        let server = Server::new(LinkConfig::default(), seed.to_le_bytes()[0]);
+        // Every other server takes more than one kind of encryption.
+        let mppe = match seed & 0x100 {
+            0 => MppePolicy::REQUIRED,
+            _ => MppePolicy {
+                strengths: Strengths::ALL,
+                stateful: Stateful::Allowed,
+                ..MppePolicy::REQUIRED
+            },
+        };
+        let config = LinkConfig {
+            mppe,
+            ..LinkConfig::default()
+        };
+        let server = Server::new(config, seed.to_le_bytes()[0]);
         let mut world = Self {
             server,
             client: Client::new(habits),

@@ -13,9 +13,15 @@ mod client;
 mod dialogues;
 mod encryption;
 mod endings;
+#[expect(dead_code, reason = "shared with tests that count sequence numbers")]
+#[path = "../captures/frames.rs"]
+mod frames;
 mod hostile;
 mod lcp_options;
 mod lcp_packets;
 mod lossy;
+mod mppe_clients;
+mod mppe_resets;
+mod mppe_table;
 mod renegotiation;
 mod server;

@@ -2,8 +2,10 @@
 #![allow(dead_code, reason = "each test uses what it needs")]
 
 use pns::clock::Timestamp;
-use pns::mppe::keys::Suite;
-use pns::ppp::link::{EndReason, Input, Link, LinkConfig, MppePolicy, NetworkGrant, Output};
+use pns::ppp::link::{
+    EndReason, Input, Link, LinkConfig, MppePolicy, MppeRequirement, NetworkGrant, Output,
+};
+use pns::wire::ccp::{Agreement, SupportedBits};
 use pns::wire::ppp::{Frame, Packet, Protocol, code};
 use std::net::Ipv4Addr;
 use std::sync::Arc;
@@ -71,7 +73,7 @@ pub(crate) struct Promises {
 impl Promises {
     pub(crate) fn check(&mut self, heard: &Heard, mppe: MppePolicy) {
         match heard {
-            Heard::Packet(packet) => self.check_packet(packet),
+            Heard::Packet(packet) => self.check_packet(packet, mppe),
             Heard::Told(Output::Suspend) => self.suspend(),
             Heard::Told(output) => {
                 self.check_told(output, mppe);
@@ -92,18 +94,23 @@ impl Promises {
         self.told.retain(|output| *output == Output::NetworkUp);
     }
 
-    fn check_packet(&mut self, packet: &Sent) {
+    const UPSTREAM: fn(&Output) -> bool = |output| matches!(output, Output::ArmUpstream(_));
+    const DOWNSTREAM: fn(&Output) -> bool = |output| matches!(output, Output::ArmDownstream(_));
+
+    fn was_armed(&self, direction: fn(&Output) -> bool) -> bool {
+        self.told.iter().any(direction)
+    }
+
+    fn check_packet(&mut self, packet: &Sent, mppe: MppePolicy) {
         self.frames += 1;
         if packet.is(Protocol::CCP, code::CONFIGURE_ACK) {
-            assert!(
-                self.was_told(&Output::ArmUpstream(Suite::STATELESS_128)),
-                "armed before the Ack"
-            );
-            assert_eq!(
-                packet.data,
-                [18, 6, 1, 0, 0, 0x40],
-                "only this is ever acknowledged"
-            );
+            assert!(self.was_armed(Self::UPSTREAM), "armed before the Ack");
+            let bits = packet.data.strip_prefix(&[18, 6]).unwrap();
+            let bits = SupportedBits(u32::from_be_bytes(bits.try_into().unwrap()));
+            let Agreement { suite, compression } = Agreement::from_bits(bits).unwrap();
+            assert!(mppe.strengths.contains(suite.strength), "{bits:?}");
+            assert!(mppe.allows_mode(suite.mode), "{bits:?}");
+            assert!(mppe.compression || !compression, "{bits:?}");
         }
         if packet.is(Protocol::IPCP, code::CONFIGURE_ACK) {
             assert!(
@@ -147,24 +154,30 @@ impl Promises {
             self.end_reason().is_none(),
             "the end is the end: {output:?}"
         );
-        let needs: &[Output] = match output {
-            Output::ArmDownstream(Suite::STATELESS_128) => {
-                &[Output::ArmUpstream(Suite::STATELESS_128)]
+        let fits = match output {
+            Output::ArmDownstream(_) => self.was_armed(Self::UPSTREAM),
+            Output::FlushDownstream => self.was_armed(Self::DOWNSTREAM),
+            Output::ForwardUpstream | Output::AgreeIpv6 { .. } => {
+                mppe.requirement != MppeRequirement::Required || self.was_armed(Self::DOWNSTREAM)
             }
-            Output::ForwardUpstream | Output::AgreeIpv6 { .. } if mppe == MppePolicy::REQUIRED => {
-                &[Output::ArmDownstream(Suite::STATELESS_128)]
-            }
-            Output::ForwardDownstream { .. } => &[Output::ForwardUpstream],
-            _ => &[],
+            Output::ForwardDownstream { .. } => self.was_told(&Output::ForwardUpstream),
+            _ => true,
         };
-        assert!(
-            needs.iter().all(|need| self.was_told(need)),
-            "{output:?} without {needs:?}"
+        assert!(fits, "{output:?} after {:?}", self.told);
+        // A start key serves once, whatever it is used for.
+        let kind = std::mem::discriminant(output);
+        let again = self
+            .told
+            .iter()
+            .any(|told| std::mem::discriminant(told) == kind);
+        let repeats = matches!(
+            output,
+            Output::Authenticate(_)
+                | Output::FlushDownstream
+                | Output::AddressWished(_)
+                | Output::AgreeIpv6 { .. }
         );
-        let repeatable = matches!(output, Output::AddressWished(_) | Output::AgreeIpv6 { .. });
-        if !repeatable && !matches!(output, Output::Authenticate(_)) {
-            assert!(!self.was_told(output), "{output:?} twice");
-        }
+        assert!(repeats || !again, "{output:?} twice");
     }
 
     pub(crate) fn end_reason(&self) -> Option<EndReason> {
@@ -287,7 +300,7 @@ fn name(heard: &Heard) -> String {
         Protocol::IPV6CP => "IPV6CP",
         _ => "?",
     };
-    const CODES: [&str; 10] = [
+    const CODES: [&str; 15] = [
         "Request",
         "Ack",
         "Nak",
@@ -298,6 +311,11 @@ fn name(heard: &Heard) -> String {
         "ProtocolReject",
         "EchoRequest",
         "EchoReply",
+        "DiscardRequest",
+        "Identification",
+        "TimeRemaining",
+        "ResetRequest",
+        "ResetAck",
     ];
     format!("{protocol} {}", CODES[usize::from(packet.code) - 1])
 }

@@ -44,7 +44,13 @@ impl Half {
     }
 }
 
+/// What a client does with one frame (protocol, code, identifier, data) instead of what is right;
+/// `None`: what is right.
+pub(crate) type Script = fn(&mut PppClient, u16, u8, u8, &[u8]) -> Option<Vec<Vec<u8>>>;
+
 pub(crate) struct PppClient {
+    /// How it differs from other clients.
+    pub(crate) script: Option<Script>,
     pub(crate) name: String,
     pub(crate) password: String,
     /// Whether CCP is offered MPPE, or refuses it as a client without encryption does.
@@ -71,6 +77,7 @@ pub(crate) struct PppClient {
 impl PppClient {
     pub(crate) fn new(name: &str, password: &str) -> Self {
         Self {
+            script: None,
             name: name.into(),
             password: password.into(),
             mppe: true,
@@ -139,6 +146,12 @@ impl PppClient {
         let (code, identifier) = (frame[2], frame[3]);
         let length = usize::from(u16::from_be_bytes([frame[4], frame[5]]));
         let data = &frame[6..2 + length];
+        if let Some(frames) = self
+            .script
+            .and_then(|script| script(self, protocol, code, identifier, data))
+        {
+            return frames;
+        }
         match protocol {
             LCP => self.lcp(code, identifier, data),
             CHAP => self.chap(code, identifier, data),

@@ -43,6 +43,8 @@ pub(crate) struct Sent {
 
 pub(crate) struct Client {
     pub(crate) address: Ipv4Addr,
+    /// Where its GRE comes from and is heard: a NAT may have more than one address.
+    pub(crate) gre_address: Ipv4Addr,
     pub(crate) ppp: PppClient,
     pub(crate) connection: Option<ConnectionId>,
     /// The Call ID that we chose.
@@ -85,6 +87,7 @@ impl Client {
             DecryptWorker::new(64, Budget::new(16_384, 65_536, Timestamp::ZERO)).with_streams(1);
         Self {
             address,
+            gre_address: address,
             ppp: PppClient::new("alice", "wonderland-7"),
             connection: None,
             local_call_id: call_id,
@@ -147,7 +150,7 @@ impl Client {
             return;
         }
         let ip = Header::parse(packet).expect("an outer packet");
-        assert_eq!((ip.source, ip.destination), (SERVER, self.address));
+        assert_eq!((ip.source, ip.destination), (SERVER, self.gre_address));
         let gre = &packet[20..usize::from(ip.total_length)];
         let flags = u16::from_be_bytes([gre[0], gre[1]]);
         assert_eq!(flags & !0x1080, 0x2001, "flags of RFC 2637 §4.1");
@@ -294,7 +297,7 @@ impl Client {
         let acknowledgment = self.acknowledge_at.take().and(self.newest);
         let gre = packets::gre(call_id, Some(self.next_sequence), acknowledgment, frame);
         self.next_sequence += 1;
-        let packet = packets::outer(self.address, SERVER, &gre);
+        let packet = packets::outer(self.gre_address, SERVER, &gre);
         self.out.push(Sent { packet, delay });
     }
 
@@ -325,7 +328,7 @@ impl Client {
             self.acknowledge_at = None;
             let call_id = self.peer_call_id.expect("a call");
             let gre = packets::gre(call_id, None, self.newest, &[]);
-            let packet = packets::outer(self.address, SERVER, &gre);
+            let packet = packets::outer(self.gre_address, SERVER, &gre);
             self.out.push(Sent {
                 packet,
                 delay: None,

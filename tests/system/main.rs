@@ -26,5 +26,6 @@ mod renegotiation;
 mod server;
 mod settings;
 mod teardown;
+mod verdicts;
 mod victim;
 mod world;

@@ -1,11 +1,12 @@
 //! Several clients behind one address that all chose Call ID 0, as old ones do, behind a NAT that
 //! delivers each other's frames to all of them (quirks L1, N2 and N4). They tell their frames apart by
-//! key; the server tells theirs apart by its own Call IDs.
+//! key; the server tells theirs apart by its own Call IDs. And a client behind a NAT with two addresses.
 
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
-use pns::dataplane::DropReason;
+use pns::dataplane::{DropReason, GreSource};
+use pns::session::Event;
 
 use super::client::Client;
 use super::control_client as control;
@@ -140,4 +141,42 @@ fn n4_twenty_clients_of_one_address_with_one_call_id() {
     for place in places {
         assert_carried(&world, place, 20);
     }
+}
+
+/// A client whose GRE comes from another address than its control connection.
+fn behind_two_addresses(source: GreSource) -> World {
+    let mut world = World::new(Setup {
+        source,
+        ..Setup::default()
+    });
+    let place = world.add_client();
+    world.clients[place].gre_address = NAT;
+    world.dial(place);
+    world
+}
+
+#[test]
+fn n6_a_client_behind_a_nat_with_two_addresses_works_if_the_operator_lets_it() {
+    for source in [GreSource::Learn, GreSource::Any] {
+        let mut world = behind_two_addresses(source);
+        world.run_until(Duration::from_secs(5), |world| world.is_up(0));
+        carry(&mut world, &[0], 0..50);
+        assert_carried(&world, 0, 50);
+        let moved = |event: &Event| match event {
+            Event::SourceMoved {
+                peer_address,
+                address,
+                ..
+            } => Some((*peer_address, *address)),
+            _ => None,
+        };
+        let told: Vec<_> = world.server.events.iter().filter_map(moved).collect();
+        assert_eq!(told, [(world.clients[0].address, NAT)], "told once");
+        assert_eq!(world.server.drops(), []);
+    }
+    let mut world = behind_two_addresses(GreSource::Strict);
+    world.pass(Duration::from_secs(40));
+    assert!(!world.is_up(0));
+    assert_eq!(world.server.ends().len(), 1);
+    assert!(world.server.dropped(DropReason::GrePeerAddress) > 0);
 }

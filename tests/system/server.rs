@@ -70,7 +70,7 @@ impl Server {
             };
             let ports = vec![access, network];
             workers.push(Worker::new(
-                worker_config(index),
+                worker_config(index, setup),
                 ports,
                 handoff,
                 shared,

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use pns::aaa::{LocalUser, LocalUsers, NameServers, PoolConfig, Pools};
 use pns::auth::NtHash;
-use pns::dataplane::{PortConfig, PuntLimits, Side, WorkerConfig};
+use pns::dataplane::{GreConfig, GreSource, PortConfig, PuntLimits, Side, WorkerConfig};
 use pns::flow::{BucketTable, Encryption, FlowPolicy};
 use pns::ppp::link::LinkConfig;
 use pns::pptp::ControlConfig;
@@ -36,6 +36,8 @@ pub(crate) struct Setup {
     pub(crate) seed: u64,
     /// Whether user data has to be encrypted.
     pub(crate) encryption: Encryption,
+    /// Where GRE may come from.
+    pub(crate) source: GreSource,
     /// What else is different, last of all.
     pub(crate) adjust: fn(&mut SessionConfig),
 }
@@ -47,6 +49,7 @@ impl Default for Setup {
             flows: 64,
             seed: 1,
             encryption: Encryption::Required,
+            source: GreSource::Strict,
             adjust: |_| {},
         }
     }
@@ -130,7 +133,7 @@ pub(crate) fn random(state: &mut u64) -> u64 {
     state.wrapping_mul(0x2545_f491_4f6c_dd1d)
 }
 
-pub(crate) fn worker_config(index: u8) -> WorkerConfig {
+pub(crate) fn worker_config(index: u8, setup: Setup) -> WorkerConfig {
     let port = |place: usize, side, address| PortConfig {
         mac: PORT_MACS[place],
         vlan: None,
@@ -145,6 +148,10 @@ pub(crate) fn worker_config(index: u8) -> WorkerConfig {
         ],
         listen: vec![SERVER],
         punt: PuntLimits::default(),
+        gre: GreConfig {
+            source: setup.source,
+            ..GreConfig::default()
+        },
         ..WorkerConfig::default()
     }
 }

@@ -199,7 +199,8 @@ impl World {
         let ip = Header::parse(packet).expect("an outer packet");
         let call_id = packet[26..28].to_vec();
         let whose = |client: &&mut Client| {
-            client.address == ip.destination && client.local_call_id.to_be_bytes() == call_id[..]
+            client.gre_address == ip.destination
+                && client.local_call_id.to_be_bytes() == call_id[..]
         };
         // Whoever has the same address and Call ID gets it as well.
         for client in self.clients.iter_mut().filter(whose) {

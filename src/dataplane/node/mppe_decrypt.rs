@@ -11,7 +11,6 @@ use crate::dataplane::exits::Exits;
 use crate::dataplane::flow::Flow;
 use crate::dataplane::flow_table::FlowTable;
 use crate::dataplane::frame::Frame;
-use crate::dataplane::node::ppp_input::arrival;
 use crate::dataplane::policer::Rate;
 use crate::dataplane::source::Sender;
 use crate::flow::FlowReport;
@@ -90,7 +89,7 @@ pub(in crate::dataplane) fn accept<F: Frame>(
         Cipher::Decrypted => {}
     }
     flow.implausible = 0;
-    match flows.accept_proof(packet.meta.flow, arrival(packet, now), view.gre_source) {
+    match flows.accept_proof(packet.meta.flow, packet.arrival(now), view.gre_source) {
         Ok(()) => (strip(packet), None),
         Err(refusal) => (Verdict::Drop(refusal.into()), None),
     }

@@ -5,7 +5,7 @@ use crate::clock::Timestamp;
 use crate::dataplane::batch::{Cipher, NO_FLOW, Packet, Punt, Verdict};
 use crate::dataplane::drop_reason::DropReason;
 use crate::dataplane::flow::Flow;
-use crate::dataplane::flow_table::{Arrival, FlowTable};
+use crate::dataplane::flow_table::FlowTable;
 use crate::dataplane::frame::Frame;
 use crate::dataplane::policer::Rate;
 use crate::dataplane::source::Sender;
@@ -51,23 +51,12 @@ pub(in crate::dataplane) fn run<F: Frame>(
         Protocol::IPV4 | Protocol::IPV6 => {
             packet.meta.protocol = protocol;
             packet.frame.trim_front(front);
-            match flows.accept_clear(packet.meta.flow, arrival(packet, now)) {
+            match flows.accept_clear(packet.meta.flow, packet.arrival(now)) {
                 Ok(()) => Verdict::Next,
                 Err(refusal) => Verdict::Drop(refusal.into()),
             }
         }
         _ => control(packet, flows, control_rate, now),
-    }
-}
-
-/// What the sequence window wants to know of a frame.
-#[inline]
-pub(in crate::dataplane) const fn arrival<F>(packet: &Packet<F>, now: Timestamp) -> Arrival {
-    Arrival {
-        sequence: packet.meta.sequence,
-        standing: packet.meta.standing,
-        source: packet.meta.ip.source,
-        now,
     }
 }
 
@@ -105,7 +94,7 @@ fn control<F: Frame>(
         flows.follow(slot, sequence, UNPROVEN_ADVANCE_MAX, now);
     } else {
         // A duplicate within one burst: the machines of the slow path know repeated frames.
-        let _duplicate = flows.accept_clear(slot, arrival(packet, now));
+        let _duplicate = flows.accept_clear(slot, packet.arrival(now));
     }
     if packet.frame.bytes().starts_with(&ADDRESS_CONTROL) {
         packet.frame.trim_front(ADDRESS_CONTROL.len());

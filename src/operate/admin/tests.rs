@@ -4,6 +4,7 @@ use std::net::Ipv4Addr;
 
 use proptest::prelude::*;
 
+use super::super::explain::{AccountRow, FailureRow, LAST_DEFAULT, Subject};
 use super::super::rows::*;
 use super::super::show;
 use super::*;
@@ -131,6 +132,27 @@ impl View for OneOfEach {
             quarantined: 1,
         }]
     }
+
+    fn failures(&self) -> Vec<FailureRow> {
+        vec![FailureRow {
+            stage: "ccp".into(),
+            finding: "keys_missing".into(),
+            windows_error: Some(742),
+            count: 12,
+        }]
+    }
+
+    fn explain(&self, which: &Subject, last: usize) -> Vec<AccountRow> {
+        if *which == Subject::CallId(1) {
+            return Vec::new();
+        }
+        let row = AccountRow {
+            user: "evil\x1b[2J".into(),
+            conclusion: "It hung up.".into(),
+            ..AccountRow::default()
+        };
+        vec![row; last.min(2)]
+    }
 }
 
 fn every_request() -> Vec<Request> {
@@ -147,6 +169,15 @@ fn every_request() -> Vec<Request> {
         Request::Ports {},
         Request::Drops {},
         Request::Pools {},
+        Request::Failures {},
+        Request::Explain {
+            which: Subject::User("alice".into()),
+            last: 2,
+        },
+        Request::Explain {
+            which: Subject::Peer(Ipv4Addr::LOCALHOST),
+            last: 1,
+        },
     ]
 }
 
@@ -193,6 +224,12 @@ fn the_words_of_the_protocol() {
         request_line(&request),
         b"{\"show\":\"session\",\"which\":{\"user\":\"alice\"}}\n"
     );
+    let line = b"{\"show\":\"explain\",\"which\":{\"peer\":\"192.0.2.7\"}}\n";
+    let Received::Line { request, .. } = receive(line) else {
+        panic!("no line")
+    };
+    let (which, last) = (Subject::Peer(Ipv4Addr::new(192, 0, 2, 7)), LAST_DEFAULT);
+    assert_eq!(request, Ok(Request::Explain { which, last }));
     assert_eq!(Selector::from_word("4711"), Selector::CallId(4711));
     assert_eq!(Selector::from_word("65536"), Selector::User("65536".into()));
     assert_eq!(
@@ -232,6 +269,15 @@ fn what_is_no_request_is_refused_with_a_reason() {
             (line.len(), ErrorCode::RequestMalformed)
         );
     }
+    let nobody = Request::Explain {
+        which: Subject::CallId(1),
+        last: 5,
+    };
+    let Response::Error(error) = handle(&nobody, &OneOfEach) else {
+        panic!("an account of nobody")
+    };
+    assert_eq!(error.code, ErrorCode::AttemptUnknown);
+    assert!(error.message.starts_with("nothing is known of Call ID 1: "));
     let unknown = handle(
         &Request::Session {
             which: Selector::CallId(1),
@@ -275,7 +321,7 @@ fn a_request_has_a_longest_length() {
 
 #[test]
 fn tables_show_every_value_and_nothing_that_steers_a_terminal() {
-    let wanted: [&[&str]; 8] = [
+    let wanted: [&[&str]; 11] = [
         &["0.1.0", "1 of 100"],
         &[
             "alice",
@@ -298,6 +344,9 @@ fn tables_show_every_value_and_nothing_that_steers_a_terminal() {
         &["net_af_xdp0", "up 10000 Mbit/s", "pns-wan"],
         &["slow path", "gre"],
         &["default", "98"],
+        &["ccp", "keys_missing", "742", "12"],
+        &["why: It hung up.\n\nattempt"],
+        &["why: It hung up."],
     ];
     for (request, wanted) in every_request().iter().zip(wanted) {
         let text = show::text(&handle(request, &OneOfEach));

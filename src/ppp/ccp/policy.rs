@@ -1,7 +1,7 @@
 //! What is demanded of a call's encryption.
 
 use crate::wire::ccp::Strengths;
-use crate::wire::mppe::Strength;
+use crate::wire::mppe::{Mode, Strength};
 
 /// What becomes of a call that does not encrypt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,6 +16,19 @@ pub enum MppeRequirement {
     Off,
 }
 
+/// What becomes of a client that wants stateful mode, in which a lost frame costs all that follow it
+/// until the sender starts afresh.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stateful {
+    /// It does not get it.
+    Refused,
+    /// It gets it if it insists; stateless is asked for first.
+    Allowed,
+    /// Stateful is asked for first: it costs the client a third of the work. A client that insists on
+    /// stateless gets that.
+    Preferred,
+}
+
 /// What is demanded of a call's encryption: a server's setting, or that of one user.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MppePolicy {
@@ -23,8 +36,8 @@ pub struct MppePolicy {
     pub requirement: MppeRequirement,
     /// The key lengths that may be used; the longest that the client has too is.
     pub strengths: Strengths,
-    /// Whether a client that insists on stateful mode gets it.
-    pub stateful: bool,
+    /// Whether stateful mode may be used.
+    pub stateful: Stateful,
     /// Whether a client that insists on MPPC compression (RFC 2118) gets it.
     pub compression: bool,
 }
@@ -34,7 +47,7 @@ impl MppePolicy {
     pub const REQUIRED: Self = Self {
         requirement: MppeRequirement::Required,
         strengths: Strengths::only(Strength::Bits128),
-        stateful: false,
+        stateful: Stateful::Refused,
         compression: false,
     };
     /// 128-bit keys, stateless, if the client agrees.
@@ -52,4 +65,22 @@ impl MppePolicy {
         requirement: MppeRequirement::Off,
         ..Self::REQUIRED
     };
+
+    /// The mode that is asked for first.
+    #[must_use]
+    pub const fn preferred_mode(&self) -> Mode {
+        match self.stateful {
+            Stateful::Refused | Stateful::Allowed => Mode::Stateless,
+            Stateful::Preferred => Mode::Stateful,
+        }
+    }
+
+    /// Whether a client that insists on `mode` gets it.
+    #[must_use]
+    pub const fn allows_mode(&self, mode: Mode) -> bool {
+        match mode {
+            Mode::Stateless => true,
+            Mode::Stateful => !matches!(self.stateful, Stateful::Refused),
+        }
+    }
 }

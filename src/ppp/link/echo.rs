@@ -17,6 +17,12 @@ impl Link {
         self.keep_alive.round_trip()
     }
 
+    /// When the client was last heard, as far as the owner has said so or a frame came this way.
+    #[must_use]
+    pub const fn last_heard(&self) -> Timestamp {
+        self.heard_at
+    }
+
     pub(super) fn heard(&mut self, at: Timestamp) {
         self.heard_at = self.heard_at.max(at);
     }

@@ -341,7 +341,7 @@ impl Storm {
         for _ in 0..calls {
             self.seed += 1;
             // Some clients dial again and again, behind one NAT.
-            let of_a_few = random(self.seed) % 4 == 0;
+            let of_a_few = random(self.seed).is_multiple_of(4);
             let client = (random(self.seed) >> 8) % if of_a_few { 3 } else { 2000 };
             let peer = Ipv4Addr::from_bits(0xcb00_7100 + u32::try_from(client).unwrap());
             let id = self

@@ -1,0 +1,60 @@
+//! What happens when the time of a connection or a call has come.
+
+use super::{CallRef, CallState, ConnectionId, EndReason, Sessions};
+use crate::clock::Timestamp;
+use crate::ppp::link as ppp;
+
+impl Sessions {
+    pub(super) fn connection_timeout(
+        &mut self,
+        id: ConnectionId,
+        deadline: Timestamp,
+        now: Timestamp,
+    ) {
+        let Some(connection) = self.connections.get_mut(id) else {
+            return;
+        };
+        if connection.armed == Some(deadline) {
+            connection.armed = None;
+        }
+        connection.control.handle_timeout(now);
+        self.touched_connections.push_back(id);
+    }
+
+    pub(super) fn call_timeout(&mut self, id: CallRef, deadline: Timestamp, now: Timestamp) {
+        let Some(call) = self.calls.get_mut(id) else {
+            return;
+        };
+        if call.armed == Some(deadline) {
+            call.armed = None;
+        }
+        if call.state == CallState::Closing {
+            return;
+        }
+        if let Some(slot) = call.counter_slot {
+            let worker = self.buckets.worker(call.flow.call_id);
+            let at = (self.last_heard)(worker, slot);
+            call.link.handle(ppp::Input::Heard { at }, now);
+        }
+        call.link.handle_timeout(now);
+        let expired = call.deadline.is_some_and(|deadline| deadline <= now);
+        match call.state {
+            CallState::Opening if expired => self.close(id, EndReason::SetupTimeout, now),
+            CallState::Negotiating if expired => {
+                // The link knows how far it came, and so where to look for the cause.
+                let reason = EndReason::Link(call.link.setup_timeout_reason());
+                self.begin_end(id, reason, now);
+            }
+            // Its reason was noted when it began to terminate.
+            CallState::Terminating if expired => {
+                self.close(id, EndReason::AdministrativeStop, now);
+            }
+            CallState::Opening
+            | CallState::Negotiating
+            | CallState::Network
+            | CallState::Terminating
+            | CallState::Closing => {}
+        }
+        self.touched_calls.push_back(id);
+    }
+}

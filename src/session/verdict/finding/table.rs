@@ -1,0 +1,309 @@
+//! Every finding with its name, the errors that Windows shows for it (the likely one first), what
+//! happened, and what to change on which side. Words in braces are filled in from the attempt.
+//!
+//! 734 and 742, as a router's administrator needs them apart: 734 is LCP ended over a difference of
+//! *policy* (what the client is willing to do: its authentication, or that it will not encrypt), so
+//! its settings are to be looked at; 742 is a client that wants to encrypt and finds that the
+//! *server* cannot as it wants: no keys, CCP refused, or weaker keys than it demands. 741 is the
+//! mirror of 742: the server demands more than the client has.
+
+use crate::counted_enum;
+use crate::session::verdict::Side::{self, Client, Path, Server};
+use crate::session::verdict::WindowsError::{
+    self, AccessDenied, GreBlocked, LcpTerminated, NoLocalEncryption, NoRemoteEncryption,
+    NoResponse, PortDisconnected, PppTimeout, RemoteEnded, Unreachable,
+};
+
+macro_rules! findings {
+    ($($variant:ident => $name:literal, [$($error:ident),*], $words:literal,
+        [$($side:ident: $change:literal),*];)+) => {
+        counted_enum! {
+            /// What the end of an attempt or a call means.
+            pub enum Finding {
+                $(#[doc = $words] $variant => $name,)+
+            }
+        }
+
+        impl Finding {
+            /// What Windows shows for it, the most likely first.
+            #[must_use]
+            pub const fn windows_errors(self) -> &'static [WindowsError] {
+                match self {
+                    $(Self::$variant => &[$($error),*],)+
+                }
+            }
+
+            /// What happened, with places for what was seen.
+            #[must_use]
+            pub const fn words(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $words,)+
+                }
+            }
+
+            /// What to change, and where.
+            #[must_use]
+            pub const fn changes(self) -> &'static [(Side, &'static str)] {
+                match self {
+                    $(Self::$variant => &[$(($side, $change)),*],)+
+                }
+            }
+        }
+    };
+}
+
+findings! {
+    // The TCP connection and the control connection.
+    ServerFull => "server_full", [Unreachable, PortDisconnected],
+        "The server has as many control connections as it may have, or as many that are not \
+         established yet.",
+        [Server: "Raise server.control_connections_max, or look for a flood of connections in \
+          `pns show sessions` and the firewall."];
+    SourceFull => "source_full", [Unreachable, PortDisconnected],
+        "{peer} has as many control connections as one address may have.",
+        [Server: "Raise server.control_connections_per_source_max if many clients share that \
+          address.",
+         Client: "Look for a dialler there that tries again and again."];
+    NotListening => "not_listening", [Unreachable],
+        "{local} is not an address that clients may dial.",
+        [Server: "Add it to server.listen.", Client: "Dial another address of the server."];
+    ServerStopping => "server_stopping", [Unreachable, RemoteEnded],
+        "The server was stopping and took no new connections.",
+        [Client: "Dial again when the server is back."];
+    SaidNothing => "said_nothing", [Unreachable, PortDisconnected],
+        "{peer} opened a TCP connection to port 1723 and sent no \
+         Start-Control-Connection-Request.",
+        [Path: "A port scan and a monitor look like this. If it is a client, some box between \
+          lets TCP open and swallows what follows."];
+    NotPptp => "not_pptp", [PortDisconnected],
+        "What {peer} sent to port 1723 is not PPTP ({malformed}).",
+        [Client: "Another program than a PPTP client dials this port.",
+         Path: "If it is a client, turn off the PPTP helper (ALG) of the boxes between: one of \
+          them changes the messages."];
+    VersionUnsupported => "version_unsupported", [PortDisconnected],
+        "The client speaks another version of PPTP than 1.0.",
+        [Client: "Use a client that speaks the protocol of RFC 2637."];
+    LeftBeforeCall => "left_before_call", [PortDisconnected],
+        "The control connection was ended by the client before it asked for a call.",
+        [Client: "See the client's log: it gave up before it dialled."];
+    NoCallAsked => "no_call_asked", [PortDisconnected],
+        "The client established a control connection and asked for no call on it.",
+        [Client: "See the client's log: it waits for something else.",
+         Path: "A PPTP helper (ALG) in between may swallow Outgoing-Call-Request: turn it off."];
+    ControlSilent => "control_silent", [PortDisconnected, RemoteEnded],
+        "The client did not answer Echo-Request on the control connection within \
+         server.echo_timeout_s.",
+        [Path: "Look for a firewall or NAT box that forgets idle TCP connections, and set \
+          server.echo_interval_s below its limit.",
+         Client: "It may have lost power or its line."];
+    NotReading => "not_reading", [PortDisconnected, RemoteEnded],
+        "The client does not read what the server writes to the control connection.",
+        [Client: "Start the client's PPTP software anew."];
+    ControlEnded => "control_ended", [RemoteEnded, PortDisconnected],
+        "The server ended the control connection.",
+        [Client: "Dial again."];
+
+    // The call.
+    CallsFull => "calls_full", [PortDisconnected, Unreachable],
+        "The server, or the worker that this call belongs to, has as many calls as it may have.",
+        [Server: "Raise server.calls_max, or add workers."];
+    CallsOfSourceFull => "calls_of_source_full", [PortDisconnected, Unreachable],
+        "{peer} has as many calls as one address may have.",
+        [Server: "Raise server.calls_max if many clients share that address.",
+         Client: "Look for a dialler there that tries again and again."];
+    CallsTooFast => "calls_too_fast", [PortDisconnected],
+        "The client placed calls faster than ten a second on one control connection.",
+        [Client: "Let it wait before it dials again."];
+    CallIdsResting => "call_ids_resting", [PortDisconnected],
+        "Every Call ID of {local} is in use or was given back a moment ago.",
+        [Server: "Add an address to server.listen: each has 65,279 Call IDs of its own.",
+         Client: "Dial again in a minute."];
+    ServerFault => "server_fault", [PortDisconnected, RemoteEnded],
+        "Two parts of the server disagree about this call: this is an error of PNS.",
+        [Server: "Report it with the server's log."];
+    DataPathOverloaded => "data_path_overloaded", [RemoteEnded, PortDisconnected],
+        "The worker of this call did not take its orders in time: it is overloaded or has stalled.",
+        [Server: "See `pns show workers`; add workers, or give them cores of their own \
+          (workers.cores)."];
+
+    // GRE and LCP.
+    GreNeverHeard => "gre_never_heard", [NoResponse, GreBlocked, PortDisconnected],
+        "TCP port 1723 works, but not one GRE packet of the client arrived.",
+        [Path: "Let GRE (IP protocol 47) pass from {peer} to {local} and back, through every \
+          firewall in between and in the client's own router; behind NAT turn on its PPTP \
+          passthrough.",
+         Server: "If GRE arrives at the port (`tcpdump proto 47` in front of it), see \
+          `pns show drops` for gre_peer_address and gre_call_id_unknown."];
+    GreOneWay => "gre_one_way", [GreBlocked, NoResponse, PortDisconnected],
+        "GRE of the client arrives ({frames} PPP frames), but the client answers none of ours: GRE \
+         does not pass from the server to the client.",
+        [Path: "Let GRE (IP protocol 47) pass from {local} to {peer}: a firewall or NAT box near \
+          the client drops it, often one without PPTP passthrough.",
+         Server: "Look at the way back: routes and reverse-path filters for packets from {local}."];
+    LcpTimeout => "lcp_timeout", [PppTimeout, NoResponse],
+        "GRE passes both ways, but LCP was not agreed on within server.setup_timeout_s.",
+        [Path: "Look for heavy loss of GRE between {peer} and {local}.",
+         Client: "Set its PPP options back to their defaults."];
+    LcpNotConverging => "lcp_not_converging", [LcpTerminated],
+        "Client and server kept asking for different PPP options.",
+        [Client: "Set its PPP options back to their defaults; update its PPP software."];
+    LinkLooped => "link_looped", [LcpTerminated, PppTimeout],
+        "The server heard its own PPP frames.",
+        [Path: "Look for a box that reflects GRE to {local}."];
+    LinkRestarting => "link_restarting", [LcpTerminated, RemoteEnded],
+        "The client negotiated the same link anew again and again.",
+        [Path: "Look for loss of GRE between {peer} and {local}.",
+         Client: "Look for two clients with one configuration."];
+
+    // Who it is.
+    MethodNotAgreed => "method_not_agreed", [LcpTerminated],
+        "Client and server have no way to authenticate in common: the server asked for \
+         {methods_asked}, the client would take {methods_offered}.",
+        [Client: "Allow {methods_asked} (Windows: \"Microsoft CHAP Version 2\" in the security \
+          settings of the connection).",
+         Server: "Or allow what the client has in ppp.authentication.methods."];
+    AuthenticationTimeout => "authentication_timeout", [PppTimeout, RemoteEnded],
+        "LCP was agreed on, but the client did not answer the authentication in time.",
+        [Client: "Give it a name and a password.",
+         Path: "Look for loss of GRE between {peer} and {local}."];
+    PasswordWrong => "password_wrong", [AccessDenied],
+        "The password of {user} is wrong.",
+        [Client: "Type the password again.",
+         Server: "Or correct the user's password in users.file."];
+    UserUnknown => "user_unknown", [AccessDenied],
+        "There is no user {user}.",
+        [Client: "Correct the name; capitals count.", Server: "Or add the user to users.file."];
+    NameUnusable => "name_unusable", [AccessDenied],
+        "The name {user} cannot be anybody's: it is empty, too long, or not UTF-8.",
+        [Client: "Correct the name."];
+    CredentialsWrong => "credentials_wrong", [AccessDenied],
+        "The name or the password of {user} is wrong.",
+        [Client: "Correct the password.", Server: "Or the user in users.file."];
+    DecisionTimeout => "decision_timeout", [PppTimeout, RemoteEnded],
+        "Nobody decided about {user} in time.",
+        [Server: "See whether the authentication servers answer, and the server's log."];
+    PoolEmpty => "pool_empty", [RemoteEnded, LcpTerminated],
+        "{user} is who it says it is, but every address of its pool is leased.",
+        [Server: "Add a range to pool.ranges; see `pns show pools`."];
+    PoolMissing => "pool_missing", [RemoteEnded, LcpTerminated],
+        "{user} is who it says it is, but its pool is not configured.",
+        [Server: "Add a [[pool]] of that name, or correct user.pool or ppp.ipcp.pool."];
+    AddressInUse => "address_in_use", [RemoteEnded, LcpTerminated],
+        "{user} is who it says it is, but its own address is held by another session of it.",
+        [Server: "End the other session: `pns show session`.",
+         Client: "Let the name be used by one client at a time."];
+
+    // Encryption.
+    EncryptionRefused => "encryption_refused", [LcpTerminated],
+        "The server demands encryption (it asked for {mppe_asked}), and the client will not \
+         encrypt.",
+        [Client: "Turn encryption on (Windows: \"Require encryption\"; pppd: require-mppe-128, and \
+          its kernel needs the module ppp_mppe).",
+         Server: "Or set ppp.mppe.policy to \"optional\": its data then crosses the network in \
+          clear."];
+    EncryptionTooWeak => "encryption_too_weak", [NoLocalEncryption, LcpTerminated],
+        "The client offered {mppe_offered}; the server demands {mppe_asked} (ppp.mppe.strength).",
+        [Client: "Turn on stronger keys; old Windows needs its High Encryption Pack.",
+         Server: "Or allow the shorter keys in ppp.mppe.strength."];
+    EncryptionTooStrong => "encryption_too_strong", [NoRemoteEncryption, LcpTerminated],
+        "The client demands {mppe_offered}; the server does {mppe_asked} (ppp.mppe.strength) and \
+         no more.",
+        [Server: "Allow the longer keys in ppp.mppe.strength.",
+         Client: "Or let it take weaker encryption (Windows: \"Optional encryption\")."];
+    EncryptionNotAgreed => "encryption_not_agreed", [LcpTerminated],
+        "Client and server want to encrypt in different ways: the client offered {mppe_offered}, \
+         the server asked for {mppe_asked}.",
+        [Client: "Allow {mppe_asked} (pppd: nomppe-stateful).",
+         Server: "Or allow what the client has in ppp.mppe.strength."];
+    EncryptionNoStrength => "encryption_no_strength", [LcpTerminated],
+        "The client offers MPPE and names no key length; the server asked for {mppe_asked}.",
+        [Client: "Choose a key length, or update its PPP software."];
+    EncryptionStateful => "encryption_stateful", [LcpTerminated, NoRemoteEncryption],
+        "The client insists on stateful MPPE (it offered {mppe_offered}); the server asked for \
+         {mppe_asked}.",
+        [Client: "Make it stateless (pppd: nomppe-stateful).",
+         Server: "Or allow stateful MPPE in ppp.mppe.stateful."];
+    CompressionOnly => "compression_only", [LcpTerminated],
+        "The client offers compression (MPPC) and no encryption; the server asked for \
+         {mppe_asked}.",
+        [Client: "Turn encryption on.",
+         Server: "Or set ppp.mppe.policy to \"optional\": its data then crosses the network in \
+          clear."];
+    EncryptionTimeout => "encryption_timeout", [PppTimeout, LcpTerminated],
+        "{user} was let in, but the client did not finish negotiating encryption.",
+        [Client: "Turn on MPPE; see the client's log.",
+         Path: "Look for loss of GRE between {peer} and {local}."];
+    KeysMissing => "keys_missing", [NoRemoteEncryption, LcpTerminated],
+        "{user} was let in, but its authentication gave no keys, and the server demands encryption.",
+        [Server: "Let the RADIUS server send MS-MPPE-Send-Key and MS-MPPE-Recv-Key; or allow only \
+          methods that give keys in ppp.authentication.methods; or set ppp.mppe.policy to \
+          \"optional\"."];
+    EncryptionOff => "encryption_off", [NoRemoteEncryption, LcpTerminated],
+        "The client demands encryption, and the server refused to negotiate it for this call.",
+        [Server: "Set ppp.mppe.policy to \"optional\" or \"required\", and let the authentication \
+          give keys: with MS-CHAPv2 it does, with RADIUS if that sends the MS-MPPE keys.",
+         Client: "Or let it connect without encryption."];
+    EncryptionClosed => "encryption_closed", [LcpTerminated],
+        "The client ended encryption on a call that must be encrypted.",
+        [Client: "See the client's log."];
+    IdentityChanged => "identity_changed", [RemoteEnded],
+        "The client logged in again on its live call under another name than {user}.",
+        [Client: "Let it hang up before another user logs in."];
+    RekeyImpossible => "rekey_impossible", [RemoteEnded],
+        "The client negotiated a live call anew, but its keys may be used once only.",
+        [Client: "Let it dial again."];
+    KeysWrong => "keys_wrong", [],
+        "Excessive decrypt failures: the client's keys are wrong. Not one of its encrypted packets \
+         could be decrypted.",
+        [Client: "It derives other keys than the server: start its PPP software anew, and look for \
+          a known error of its MPPE (a wrong key length, stateful instead of stateless).",
+         Server: "If RADIUS gave the keys, compare the shared secret: a wrong one yields wrong \
+          MS-MPPE keys with a password that is right.",
+         Path: "Or something in between changes GRE packets."];
+
+    // The address.
+    AddressRefused => "address_refused", [LcpTerminated, PppTimeout],
+        "The client insists on the address {address_offered}; the server gives it {address_given}.",
+        [Client: "Let it obtain its address from the server.",
+         Server: "Or give the user that address (user.address)."];
+    Ipv4Refused => "ipv4_refused", [LcpTerminated],
+        "The client does not take IPv4 through the call.",
+        [Client: "Turn on IPv4 (TCP/IP) for this connection."];
+    Ipv4Closed => "ipv4_closed", [LcpTerminated, PppTimeout],
+        "The client closed IPv4 on the link.",
+        [Client: "See the client's log."];
+    AddressTimeout => "address_timeout", [PppTimeout, LcpTerminated],
+        "{user} was let in, but the client did not finish negotiating its address.",
+        [Client: "Let it obtain its address from the server.",
+         Path: "Look for loss of GRE between {peer} and {local}."];
+
+    // The end of a call.
+    ClientHungUp => "client_hung_up", [],
+        "The client hung up.", [];
+    ClientEndedLink => "client_ended_link", [LcpTerminated],
+        "The client ended PPP in stage {stage}, {terminate_error}.",
+        [Client: "See the client's log: it did not like what was negotiated."];
+    ClientEndedCall => "client_ended_call", [PortDisconnected],
+        "The client gave the call up in stage {stage}, or its TCP connection was cut.",
+        [Client: "See the client's log: it was cancelled, or waited less than the server does.",
+         Path: "Look for a firewall that cuts TCP connections to port 1723."];
+    EchoTimeout => "echo_timeout", [RemoteEnded],
+        "The client stopped answering LCP Echo-Request.",
+        [Client: "It may have lost power or its line.",
+         Path: "If calls end so again and again, look for GRE that is forgotten by a NAT box; or \
+          raise ppp.lcp_echo_failures_max for lossy paths."];
+    ControlConnectionLost => "control_connection_lost", [],
+        "The TCP connection to port 1723 was closed under a call that was up: the client went away \
+         without a goodbye, or something in between cut it.",
+        [Path: "If it happens at regular intervals, look for a firewall or NAT box that drops \
+          idle TCP connections, and set server.echo_interval_s below its limit."];
+    EndedByOperator => "ended_by_operator", [RemoteEnded],
+        "An operator, or the stop of the server, ended the call.",
+        [Client: "Dial again."];
+    SessionTimeUp => "session_time_up", [RemoteEnded],
+        "The time granted to {user} is over.",
+        [Server: "Raise the user's session limit if it is too short."];
+    IdleTooLong => "idle_too_long", [RemoteEnded],
+        "The call carried no traffic for the idle limit.",
+        [Server: "Raise the idle limit.", Client: "Or let it send keep-alives."];
+}

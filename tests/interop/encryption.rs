@@ -1,0 +1,104 @@
+//! What a real pppd and the server agree on, for the settings of both.
+
+use std::time::Duration;
+
+use crate::config::Config;
+use crate::lab::{Client, INSIDE_HOST, Lab, PASSWORD};
+use crate::{lab_or_skip, pns_only};
+
+const MS_CHAP_V2: &str = "refuse-pap refuse-chap refuse-mschap";
+
+/// Dials, compares what both ends say of the encryption, and moves data with it.
+fn agree(lab: &Lab, client: &Client<'_>, options: &str, ours: &str, pppd: &str) {
+    let dialled = client.dial(PASSWORD, &format!("{options} {MS_CHAP_V2}"));
+    assert_eq!(dialled, Ok(()), "{options}: {}", client.log());
+    let sessions = lab.show("sessions");
+    let [session] = sessions.as_slice() else {
+        panic!("one session: {sessions:?}")
+    };
+    assert_eq!(session["encryption"], ours, "{options}");
+    let log = client.log();
+    assert!(log.contains(pppd), "{options}: {log}");
+    let (received, text) = client.ping("-q -i 0.01 -c 300 -W 2", INSIDE_HOST);
+    assert_eq!(received, 300, "{options}: {text}");
+    client.hang_up();
+    lab.wait_for_no_session(Duration::from_secs(5));
+}
+
+#[test]
+fn a_server_that_takes_every_key_length_gets_that_of_the_client() {
+    let lab = lab_or_skip!();
+    pns_only!();
+    let config = Config::lab().with("ppp.mppe.strength", "auto");
+    lab.serve(&config.with("ppp.mppe.stateful", true), &[]);
+    let client = lab.client();
+    let (bits_128, bits_40) = ("128-bit stateless", "40-bit stateless");
+    agree(
+        &lab,
+        &client,
+        "require-mppe-128",
+        "mppe-128-stateless",
+        bits_128,
+    );
+    agree(
+        &lab,
+        &client,
+        "require-mppe-40",
+        "mppe-40-stateless",
+        bits_40,
+    );
+    agree(
+        &lab,
+        &client,
+        "require-mppe",
+        "mppe-128-stateless",
+        bits_128,
+    );
+    // pppd may be stateful here, but stateless is asked for first.
+    let options = "require-mppe-40 mppe-stateful";
+    agree(&lab, &client, options, "mppe-40-stateless", bits_40);
+    let dialled = client.dial(PASSWORD, &format!("nomppe {MS_CHAP_V2}"));
+    assert!(dialled.is_err(), "{}", client.log());
+    lab.wait_for_reason("mppe_refused_by_peer");
+}
+
+#[test]
+fn a_server_that_prefers_stateful_mode_gets_it_from_a_client_that_allows_it() {
+    let lab = lab_or_skip!();
+    pns_only!();
+    let config = Config::lab().with("ppp.mppe.strength", "auto");
+    lab.serve(&config.with("ppp.mppe.stateful", "prefer"), &[]);
+    let client = lab.client();
+    for (options, ours, pppd) in [
+        (
+            "require-mppe-128 mppe-stateful",
+            "mppe-128-stateful",
+            "128-bit stateful",
+        ),
+        (
+            "require-mppe-40 mppe-stateful",
+            "mppe-40-stateful",
+            "40-bit stateful",
+        ),
+    ] {
+        agree(&lab, &client, options, ours, pppd);
+    }
+}
+
+#[test]
+fn a_passive_server_encrypts_for_who_asks_and_does_not_delay_who_does_not() {
+    let lab = lab_or_skip!();
+    pns_only!();
+    lab.serve(&Config::lab().with("ppp.mppe.policy", "passive"), &[]);
+    let client = lab.client();
+    let options = "require-mppe-128";
+    agree(
+        &lab,
+        &client,
+        options,
+        "mppe-128-stateless",
+        "128-bit stateless",
+    );
+    agree(&lab, &client, "nomppe", "none", "IPCP ConfAck");
+    agree(&lab, &client, "nomppe noccp", "none", "IPCP ConfAck");
+}
