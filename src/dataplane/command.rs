@@ -130,6 +130,9 @@ impl<P: PortIo> Worker<P> {
         if let Some(keys) = &mut flow.decrypt {
             keys.wipe(&mut self.decrypt);
         }
+        if let Some(keys) = &mut flow.encrypt {
+            keys.wipe(&mut self.encrypt);
+        }
         flow.suspend();
         Ok(())
     }

@@ -8,6 +8,7 @@ use pns::dataplane::memory_port::MemoryFrame;
 use pns::dataplane::{DropReason, PuntLimits};
 use pns::flow::ring::Injected;
 use pns::flow::{Encryption, FlowCommand, FlowKey, FrameBytes, OpenCall, PeerReceive};
+use pns::mppe::keys::{Mode, Strength, Suite};
 use pns::wire::call_id::CallId;
 use pns::wire::ethernet::ether_type;
 use pns::wire::ipv4;
@@ -436,6 +437,18 @@ fn ppp_scenario(reason: DropReason) -> Lab {
         DropReason::MppeCompressed => ppp(&[0xff, 3, 0x00, 0xfd, 0xb0, 0, 1, 2]),
         DropReason::MppeFarCount => ppp(&[0xff, 3, 0x00, 0xfd, 0x90, 9, 1, 2]),
         DropReason::MppeImplausible => ppp(&[0xff, 3, 0x00, 0xfd, 0x90, 0, 1, 2]),
+        DropReason::MppeOutOfStep => {
+            let suite = Suite {
+                strength: Strength::Bits128,
+                mode: Mode::Stateful,
+            };
+            let mut lab = Lab::single();
+            let mut client = lab.dial_with(7, 2, policy(Encryption::Required), suite);
+            let packet = udp(client.lease, HOST, 10);
+            let _lost = client.data(&packet);
+            client.send(&mut lab, &packet);
+            lab
+        }
         DropReason::MppeDuplicate => {
             let (mut lab, mut client) = call();
             let frame = client.data(&udp(client.lease, HOST, 10));

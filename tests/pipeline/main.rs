@@ -24,4 +24,5 @@ mod packets;
 mod ports;
 mod reordering;
 mod send_window;
+mod stateful;
 mod workers;

@@ -219,13 +219,13 @@ fn play(start: usize, operations: &[Operation], mppe: MppePolicy, seed: u8) -> G
     let server = Server::new(
         LinkConfig {
             mppe,
+            echo_adaptive: seed & 1 == 1,
             // Half of the games, since the others end in the same ways sooner.
             address: if seed.is_multiple_of(2) {
                 AddressPolicy::Keep
             } else {
                 AddressPolicy::Assign
             },
-            echo_adaptive: seed & 1 == 1,
             ..LinkConfig::default()
         },
         seed,

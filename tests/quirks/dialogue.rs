@@ -351,7 +351,7 @@ impl Dialogue {
         let id = KeyId::new(NonZeroU64::MIN);
         let (key, heard) = (keys.downstream, heard.unwrap_or(0));
         let state = DecryptState::new_for_client(key, strength, mode, id, heard, budget);
-        let worker = Box::new(DecryptWorker::new(4, budget));
+        let worker = Box::new(DecryptWorker::new(4, budget).with_streams(1));
         self.decrypt = Some((state, worker));
     }
 
