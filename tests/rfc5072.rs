@@ -196,7 +196,7 @@ fn s4_1_a_peer_that_rejects_our_identifier_is_not_told_it() {
 }
 
 #[test]
-fn s4_2_compression_is_rejected() {
+fn s4_compression_is_rejected() {
     for option in [
         &[2, 4, 0, 0x4f][..],
         &[2, 4, 0, 0x61],

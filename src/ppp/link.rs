@@ -355,7 +355,7 @@ impl Link {
             peer_address_control_field_compression: peer.address_control_field_compression,
             authentication: self.authenticator.method(),
             mppe: network.and_then(Network::agreed),
-            resets: network.map_or_else(ResetCounts::default, |network| network.resets.counts()),
+            resets: network.map_or_else(ResetCounts::default, Network::reset_counts),
             network: network.map(Network::grant),
             ipv6cp: network.map_or(State::Initial, |network| network.ipv6.state()),
             interface_identifiers: network.and_then(|network| network.ipv6.identifiers()),
