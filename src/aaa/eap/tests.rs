@@ -1,4 +1,8 @@
 //! Whole EAP conversations with a client that knows its part.
+#![expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "a test looks at what it is about"
+)]
 
 use super::*;
 use crate::aaa::local::tests::users;

@@ -48,7 +48,7 @@ fn offered(request: &Sent) -> Method {
         let option = option(**method);
         request.data.windows(option.len()).any(|it| it == option)
     };
-    *Method::ALL.iter().find(is_in).expect("an offer")
+    *Method::ALL.iter().find(is_in).unwrap()
 }
 
 /// Lets a client that has `able` meet a server that offers `methods`: what they agree on, and how many
