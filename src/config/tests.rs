@@ -76,6 +76,9 @@ fn defaults_are_those_of_the_documentation() {
         (config.ppp.mru, config.ppp.restart_timer),
         (1400, Duration::from_secs(3))
     );
+    let ppp = &config.ppp;
+    let counters = (ppp.terminate_max, ppp.configure_max, ppp.failure_max);
+    assert_eq!(counters, (2, 10, 5), "RFC 1661 §4.6");
     assert_eq!(config.ppp.mppe, MppePolicy::REQUIRED);
     assert_eq!(config.forwarding.mss_clamp, MssClamp::Auto);
     assert_eq!(config.users.file, Path::new("etc/users.toml"));

@@ -314,7 +314,7 @@ impl Link {
             peer_protocol_field_compression: peer.protocol_field_compression,
             peer_address_control_field_compression: peer.address_control_field_compression,
             mppe: network.and_then(Network::agreed),
-            resets: network.map_or_else(ResetCounts::default, |network| network.resets.counts()),
+            resets: network.map_or_else(ResetCounts::default, Network::reset_counts),
             network: network.map(Network::grant),
             ipv6cp: network.map_or(State::Initial, |network| network.ipv6.state()),
             interface_identifiers: network.and_then(|network| network.ipv6.identifiers()),

@@ -23,5 +23,6 @@ mod lossy;
 mod mppe_clients;
 mod mppe_resets;
 mod mppe_table;
+mod phases;
 mod renegotiation;
 mod server;
