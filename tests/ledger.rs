@@ -1,4 +1,5 @@
-//! `docs/protocol.md` says for each clause of each RFC which test proves it, or why it is declined.
+//! `docs/protocol.md` says for each clause of each RFC which test proves it, or why it is
+//! declined or open.
 //! Here the page and the tests are held in step, both ways.
 #![expect(
     clippy::expect_used,
@@ -19,7 +20,7 @@ const OPEN: &str = "open: ";
 /// A reason is a sentence, not a word.
 const REASON_LENGTH_MIN: usize = 15;
 /// Rows that are not yet proved or not yet built. This number may only shrink.
-const OPEN_MAX: usize = 999;
+const OPEN_MAX: usize = 7;
 
 /// One line of a table of the page.
 struct Row {
@@ -150,9 +151,9 @@ fn every_row_names_a_test_that_exists_or_says_why_not() {
 
 #[test]
 fn what_is_open_only_shrinks() {
-    let open = rows().iter().filter(|row| row.proof.starts_with(OPEN)).count();
-    assert!(open <= OPEN_MAX, "{open} rows are open");
-    assert_eq!(open, OPEN_MAX, "fewer are open than before: lower OPEN_MAX");
+    let is_open = |row: &&Row| row.proof.starts_with(OPEN);
+    let open = rows().iter().filter(is_open).count();
+    assert!(open <= OPEN_MAX, "{open} rows are open, {OPEN_MAX} may be");
 }
 
 #[test]
