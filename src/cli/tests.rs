@@ -30,6 +30,7 @@ fn the_definition_is_sound_and_usage_errors_exit_with_2() {
         &["check"],
         &["show"],
         &["show", "session"],
+        &["call"],
     ] {
         let error = Cli::try_parse_from(std::iter::once(&"pns").chain(line)).unwrap_err();
         assert_eq!(error.exit_code(), 2, "{line:?}");
@@ -45,7 +46,7 @@ fn the_definition_is_sound_and_usage_errors_exit_with_2() {
 #[test]
 fn every_show_takes_json_and_socket_behind_it() {
     for what in [
-        "status", "sessions", "workers", "ports", "drops", "pools", "failures",
+        "status", "sessions", "workers", "ports", "drops", "pools", "peers", "failures",
     ] {
         let line = ["show", what, "--json", "--socket", "/nonexistent/pns.sock"];
         let (out, err, outcome) = execute_line(&line);

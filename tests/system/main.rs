@@ -23,6 +23,7 @@ mod packets;
 #[path = "../support/ppp_client.rs"]
 mod ppp_client;
 mod renegotiation;
+mod roles;
 mod server;
 mod settings;
 mod teardown;
