@@ -13,12 +13,13 @@ use pns::auth::mschapv2::{Exchange, authenticator_response, verify_response};
 use pns::clock::Timestamp;
 use pns::mppe::catch_up::Budget;
 use pns::mppe::chain::initial_session_key;
-use pns::mppe::decrypt::{DecryptState, DecryptWorker};
+use pns::mppe::decrypt::{DecryptRefusal, DecryptState, DecryptWorker, FlushRule};
 use pns::mppe::encrypt::{EncryptState, EncryptWorker};
 use pns::mppe::keys::{Mode, StartKeys, Strength};
 use pns::mppe::plausible::{Agreed, plausible_ppp};
 use pns::mppe::rc4::Rc4;
 use pns::mppe::skipped::KeyId;
+use pns::wire::ipv6::InterfaceIdentifier;
 use pns::wire::mppe::Header;
 
 #[path = "captures/frames.rs"]
@@ -29,6 +30,7 @@ mod verdicts;
 
 const CHAP: u16 = 0xc223;
 const MPPE: u16 = 0x00fd;
+const IPV6CP: u16 = 0x8057;
 
 /// Every recording, its packets, and its MPPE frames from and to the client.
 const RECORDINGS: [(&str, usize, usize, usize); 8] = [
@@ -167,6 +169,23 @@ fn the_wrong_password_is_refused_as_the_real_server_did() {
     assert!(login.verdict.starts_with(b"E=691 R=1 "));
 }
 
+/// What IPv6CP agreed on for the frames of one side: the identifier that the other acknowledged.
+fn agreed(frames: &[PppFrame], from_client: bool) -> Agreed {
+    let acknowledged = frames.iter().rev().find(|frame| {
+        frame.protocol == IPV6CP && frame.from_client != from_client && frame.payload[0] == 2
+    });
+    acknowledged.map_or(Agreed::Ipv4, |frame| {
+        assert_eq!(
+            frame.payload[4..6],
+            [1, 10],
+            "an Interface-Identifier alone"
+        );
+        let identifier: [u8; 8] = frame.payload[6..14].try_into().unwrap();
+        let peer = InterfaceIdentifier(identifier);
+        Agreed::Ipv4AndIpv6 { peer }
+    })
+}
+
 /// Decrypts every encrypted frame of a stateless recording, encrypts it again, and answers how many
 /// there were from and to the client.
 fn take_apart(name: &str) -> (usize, usize) {
@@ -181,7 +200,7 @@ fn take_apart(name: &str) -> (usize, usize) {
     );
     let mut upstream =
         DecryptState::new(receive.upstream, strength, mode, id(1), before.0, budget())
-            .agreeing(Agreed::Ipv4AndIpv6);
+            .agreeing(agreed(&frames, true));
     let mut downstream = DecryptState::new_for_client(
         receive.downstream,
         strength,
@@ -190,7 +209,7 @@ fn take_apart(name: &str) -> (usize, usize) {
         before.1,
         budget(),
     )
-    .agreeing(Agreed::Ipv4AndIpv6);
+    .agreeing(agreed(&frames, false));
     let mut server = EncryptState::new(send.downstream, strength, mode);
     let mut client = EncryptState::new_for_client(send.upstream, strength, mode);
     let mut worker = DecryptWorker::new(1, budget());
@@ -246,7 +265,7 @@ fn the_pings_inside_are_the_ones_that_were_sent() {
         sequence_before(&frames, true),
         budget(),
     )
-    .agreeing(Agreed::Ipv4AndIpv6);
+    .agreeing(agreed(&frames, true));
     let mut worker = DecryptWorker::new(1, budget());
     let mut pings = 0;
     for frame in frames
@@ -272,6 +291,161 @@ fn the_pings_inside_are_the_ones_that_were_sent() {
     assert!(pings >= 290, "only {pings} pings");
 }
 
+/// Stateful streams of a recording in one direction: what came of each frame from that end.
+fn stateful(
+    name: &str,
+    strength: Strength,
+    from_client: bool,
+) -> (Vec<Outcome>, Option<FlushRule>) {
+    let frames = ppp_frames(name);
+    let keys = Login::of(&frames).start_keys();
+    let before = sequence_before(&frames, from_client);
+    let (mode, poor) = (Mode::Stateful, Budget::new(64, 0, Timestamp::ZERO));
+    let state = if from_client {
+        DecryptState::new(keys.upstream, strength, mode, id(1), before, poor)
+    } else {
+        DecryptState::new_for_client(keys.downstream, strength, mode, id(1), before, poor)
+    };
+    let mut state = state.agreeing(agreed(&frames, from_client));
+    let mut worker = DecryptWorker::new(1, poor).with_streams(1);
+    let encrypted = frames
+        .iter()
+        .filter(|frame| frame.protocol == MPPE && frame.from_client == from_client);
+    let outcomes = encrypted.map(|frame| {
+        let mut payload = frame.payload.clone();
+        let outcome = state.decrypt(&mut payload, frame.sequence, &mut worker, Timestamp::ZERO);
+        Outcome {
+            header: Header::parse(&frame.payload).unwrap(),
+            payload: frame.payload.clone(),
+            plain: outcome.map(|plain| plain.to_vec()),
+        }
+    });
+    let outcomes = outcomes.collect();
+    (outcomes, state.flush_rule())
+}
+
+struct Outcome {
+    header: Header,
+    payload: Vec<u8>,
+    plain: Result<Vec<u8>, DecryptRefusal>,
+}
+
+fn is_packet(plain: &[u8], agreed: Agreed) -> bool {
+    plausible_ppp(plain, plain.len(), agreed)
+}
+
+#[test]
+fn every_frame_of_a_stateful_session_decrypts_and_encrypts_past_a_key_change() {
+    for from_client in [true, false] {
+        let (outcomes, rule) = stateful("mppe40-stateful.pcapng", Strength::Bits40, from_client);
+        assert_eq!((outcomes.len(), rule), (302, None));
+        assert!(
+            outcomes
+                .iter()
+                .any(|outcome| outcome.header.coherency_count.is_flag())
+        );
+        let keys = Login::of(&ppp_frames("mppe40-stateful.pcapng")).start_keys();
+        let (strength, mode) = (Strength::Bits40, Mode::Stateful);
+        let mut sender = if from_client {
+            EncryptState::new_for_client(keys.upstream, strength, mode)
+        } else {
+            EncryptState::new(keys.downstream, strength, mode)
+        };
+        let mut worker = EncryptWorker::new(1);
+        let agreed = agreed(&ppp_frames("mppe40-stateful.pcapng"), from_client);
+        for outcome in outcomes {
+            let mut plain = outcome.plain.expect("no frame is missing");
+            assert!(is_packet(&plain, agreed), "{:02x?}", &plain[..8]);
+            let header = sender.encrypt(&mut plain, &mut worker).unwrap();
+            assert_eq!(header, outcome.header, "the same header as Linux wrote");
+            assert_eq!(plain, outcome.payload[2..], "the same bytes as Linux wrote");
+        }
+    }
+}
+
+/// Five losses, five flushed frames for which Linux has changed the key. With the rule of RFC 3078
+/// alone 136 frames would decrypt.
+#[test]
+fn every_frame_of_a_lossy_stateful_session_that_is_in_step_decrypts_by_the_rule_of_linux() {
+    let (outcomes, rule) = stateful("loss-stateful.pcapng", Strength::Bits128, true);
+    assert_eq!(rule, Some(FlushRule::NewKey));
+    let decrypted = outcomes
+        .iter()
+        .filter(|outcome| outcome.plain.is_ok())
+        .count();
+    assert_eq!((outcomes.len(), decrypted), (295, 237));
+    let frames = ppp_frames("loss-stateful.pcapng");
+    let upstream = agreed(&frames, true);
+    for outcome in &outcomes {
+        match &outcome.plain {
+            Ok(plain) => assert!(is_packet(plain, upstream), "{:02x?}", &plain[..8]),
+            Err(refusal) => {
+                assert_eq!(*refusal, DecryptRefusal::OutOfStep);
+                assert!(
+                    !outcome.header.flushed,
+                    "a flushed frame can always be decrypted"
+                );
+            }
+        }
+    }
+    // What the server sent reached the recorder without a loss.
+    let (outcomes, _) = stateful("loss-stateful.pcapng", Strength::Bits128, false);
+    let downstream = agreed(&frames, false);
+    assert!(outcomes.iter().all(|outcome| {
+        outcome
+            .plain
+            .as_deref()
+            .is_ok_and(|plain| is_packet(plain, downstream))
+    }));
+    assert_eq!(outcomes.len(), 237);
+}
+
+/// Whoever has recorded a session can send its frames again with new GRE sequence numbers.
+#[test]
+fn no_recorded_frame_decrypts_again_with_a_new_number() {
+    for (name, strength, mode) in [
+        (
+            "mppe128-stateless.pcapng",
+            Strength::Bits128,
+            Mode::Stateless,
+        ),
+        ("kernel-client.pcapng", Strength::Bits128, Mode::Stateless),
+        ("mppe40-stateful.pcapng", Strength::Bits40, Mode::Stateful),
+        ("loss-stateful.pcapng", Strength::Bits128, Mode::Stateful),
+    ] {
+        let frames = ppp_frames(name);
+        let before = sequence_before(&frames, true);
+        let key = Login::of(&frames).start_keys().upstream;
+        let rich = Budget::new(u32::MAX, 0, Timestamp::ZERO);
+        let mut state = DecryptState::new(key, strength, mode, id(1), before, rich)
+            .agreeing(agreed(&frames, true));
+        let mut worker = DecryptWorker::new(1, rich).with_streams(1);
+        let mut decrypts = |payload: &[u8], sequence| {
+            let mut payload = payload.to_vec();
+            let outcome = state.decrypt(&mut payload, sequence, &mut worker, Timestamp::ZERO);
+            outcome.is_ok()
+        };
+        let wanted = |frame: &&PppFrame| frame.protocol == MPPE && frame.from_client;
+        let recorded: Vec<_> = frames.iter().filter(wanted).collect();
+        let newest = recorded.iter().map(|frame| frame.sequence).max().unwrap();
+        let taken = recorded
+            .iter()
+            .filter(|frame| decrypts(&frame.payload, frame.sequence))
+            .count();
+        assert!(taken >= 11, "{name}: {taken}");
+        for frame in recorded {
+            for ahead in [1, 2, 256, 4096, 4097] {
+                let again = decrypts(&frame.payload, newest.wrapping_add(ahead));
+                assert!(
+                    !again,
+                    "{name}: frame {} again, {ahead} ahead",
+                    frame.sequence
+                );
+            }
+        }
+    }
+}
+
 #[test]
 fn the_first_key_of_a_40_bit_session_is_ours() {
     // Stateful: the first frame, count 0, is under the initial session key itself.
@@ -294,7 +468,7 @@ fn the_first_key_of_a_40_bit_session_is_ours() {
         let mut plain = first.payload[2..].to_vec();
         Rc4::new(key.first_chunk::<8>().unwrap()).apply(&mut plain);
         assert!(
-            plausible_ppp(&plain, plain.len(), Agreed::Ipv4AndIpv6),
+            plausible_ppp(&plain, plain.len(), agreed(&frames, from_client)),
             "from the client: {from_client}"
         );
     }

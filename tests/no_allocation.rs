@@ -8,6 +8,7 @@
 
 use pns::dataplane::FrameCount;
 use pns::flow::{Encryption, FlowCommand, FlowPolicy, FrameBytes};
+use pns::mppe::keys::{Mode, Strength, Suite};
 
 use lab::{ACCESS, HOST, HOST_MAC, Lab, NETWORK, NETWORK_MAC, Plan, policy};
 use packets::udp;
@@ -77,6 +78,37 @@ fn forwarding_both_ways_allocates_nothing() {
     assert_eq!(lab.drops(), []);
     assert_eq!(lab.network_received().len(), 6 * 20);
     assert_eq!(lab.sent(ACCESS).len(), 6 * 20 * 2);
+}
+
+#[test]
+fn stateful_forwarding_losses_and_flushes_allocate_nothing() {
+    let suite = Suite {
+        strength: Strength::Bits128,
+        mode: Mode::Stateful,
+    };
+    let mut lab = Lab::of(Plan {
+        pool: 512,
+        ..Plan::default()
+    });
+    let mut client = lab.dial_with(20, 2, policy(Encryption::Required), suite);
+    let flow = client.key;
+    for round in 0..300 {
+        let up = client.data(&udp(client.lease, HOST, round));
+        if round % 20 != 7 {
+            lab.push(0, ACCESS, &up);
+        }
+        let down = udp(HOST, client.lease, round);
+        let frame = packets::frame(NETWORK_MAC, HOST_MAC, 0x0800, &down);
+        lab.push(1, NETWORK, &frame);
+        if round % 20 == 11 {
+            client.flush();
+            lab.command(FlowCommand::FlushDownstream { flow });
+        }
+        assert_eq!(turn(&mut lab), 0, "round {round}");
+        lab.now = lab.now + std::time::Duration::from_millis(10);
+    }
+    assert_eq!(lab.network_received().len(), 300 - 15 - 15 * 4);
+    assert_eq!(lab.sent(ACCESS).len(), 300);
 }
 
 #[test]

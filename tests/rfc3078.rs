@@ -2,6 +2,17 @@
 //! made of the `rc4` and `sha1` crates, over a network that loses, delays, repeats and forges.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+#[path = "rfc3078/lossy.rs"]
+mod lossy;
+#[path = "rfc3078/naive.rs"]
+mod naive;
+#[path = "rfc3078/peers.rs"]
+mod peers;
+#[path = "rfc3078/replay.rs"]
+mod replay;
+#[path = "rfc3078/stateful.rs"]
+mod stateful;
+
 use std::collections::HashSet;
 use std::num::NonZeroU64;
 
@@ -12,93 +23,8 @@ use pns::mppe::encrypt::{EncryptJob, EncryptState, EncryptStates, EncryptWorker,
 use pns::mppe::keys::{DownstreamKey, Mode, Strength, UpstreamKey};
 use pns::mppe::skipped::KeyId;
 use proptest::prelude::*;
-use rc4::{KeyInit, StreamCipher};
-use sha1::{Digest, Sha1};
 
-const START_KEY: [u8; 16] = *b"not a secret key";
-const STRENGTHS: [Strength; 3] = [Strength::Bits40, Strength::Bits56, Strength::Bits128];
-
-/// RFC 3078 §7.3 and RFC 3079 §3 to the letter, with every session key ever made.
-struct NaiveChain {
-    strength: Strength,
-    keys: Vec<Vec<u8>>,
-}
-
-impl NaiveChain {
-    fn new(strength: Strength) -> Self {
-        let start = &START_KEY[..Self::length(strength)];
-        let mut first = Self::new_key_from_sha(start, start);
-        Self::reduce(&mut first, strength);
-        Self {
-            strength,
-            keys: vec![first],
-        }
-    }
-
-    fn length(strength: Strength) -> usize {
-        if strength == Strength::Bits128 { 16 } else { 8 }
-    }
-
-    fn new_key_from_sha(start: &[u8], session: &[u8]) -> Vec<u8> {
-        let message = [start, &[0; 40], session, &[0xf2; 40]].concat();
-        Sha1::digest(message)[..start.len()].to_vec()
-    }
-
-    fn reduce(key: &mut [u8], strength: Strength) {
-        match strength {
-            Strength::Bits40 => key[..3].copy_from_slice(&[0xd1, 0x26, 0x9e]),
-            Strength::Bits56 => key[0] = 0xd1,
-            Strength::Bits128 => {}
-        }
-    }
-
-    /// The session key of frame `frame`, counted from 0.
-    fn key(&mut self, frame: usize) -> &[u8] {
-        while self.keys.len() <= frame + 1 {
-            let start = &START_KEY[..Self::length(self.strength)];
-            let interim = Self::new_key_from_sha(start, self.keys.last().unwrap());
-            let mut key = interim.clone();
-            rc4::Rc4::new_from_slice(&interim)
-                .unwrap()
-                .apply_keystream(&mut key);
-            Self::reduce(&mut key, self.strength);
-            self.keys.push(key);
-        }
-        &self.keys[frame + 1]
-    }
-
-    /// Header and ciphertext of frame `frame`.
-    fn encrypt(&mut self, frame: usize, plain: &[u8]) -> Vec<u8> {
-        let header = 0x9000 | u16::try_from(frame % 4096).unwrap();
-        let mut payload = [&header.to_be_bytes(), plain].concat();
-        let key = self.key(frame);
-        rc4::Rc4::new_from_slice(key)
-            .unwrap()
-            .apply_keystream(&mut payload[2..]);
-        payload
-    }
-}
-
-/// An IPv4 packet of `length` bytes, at least 20, behind its protocol field.
-fn packet(number: usize, length: usize) -> Vec<u8> {
-    let length = u16::try_from(length.max(20)).unwrap();
-    let [high, low] = length.to_be_bytes();
-    let mut packet = vec![
-        0x45, 0, high, low, 0, 0, 0, 0, 64, 17, 0, 0, 10, 77, 0, 100, 10, 0, 0, 1,
-    ];
-    packet[4..6].copy_from_slice(&u16::try_from(number % 65536).unwrap().to_be_bytes());
-    let mut sum: u32 = packet
-        .chunks(2)
-        .map(|pair| u32::from(u16::from_be_bytes([pair[0], pair[1]])))
-        .sum();
-    while sum > 0xffff {
-        sum = (sum & 0xffff) + (sum >> 16);
-    }
-    let checksum = !u16::try_from(sum).unwrap();
-    packet[10..12].copy_from_slice(&checksum.to_be_bytes());
-    packet.resize(usize::from(length), u8::try_from(number % 251).unwrap());
-    [&[0, 0x21], &packet[..]].concat()
-}
+use naive::{NaiveChain, START_KEY, STRENGTHS, packet};
 
 fn budget(most: u32) -> Budget {
     Budget::new(most, 0, Timestamp::ZERO)
@@ -129,7 +55,7 @@ impl EncryptStates for Flows {
 #[test]
 fn section_7_3_every_stateless_frame_has_a_new_key_past_the_wrap_of_the_count() {
     for strength in STRENGTHS {
-        let mut naive = NaiveChain::new(strength);
+        let mut naive = NaiveChain::new(&START_KEY, strength);
         let key = DownstreamKey::from_bytes(START_KEY);
         let mut ours = EncryptState::new(key, strength, Mode::Stateless);
         let mut worker = EncryptWorker::new(0);
@@ -157,7 +83,7 @@ fn a_burst_of_several_flows_is_encrypted_as_if_one_by_one() {
         )
     };
     let mut flows = Flows(STRENGTHS.map(state).into());
-    let mut naive = STRENGTHS.map(NaiveChain::new);
+    let mut naive = STRENGTHS.map(|strength| NaiveChain::new(&START_KEY, strength));
     let order = [0usize, 1, 2, 2, 1, 2, 0, 0];
     let plain: Vec<_> = (0..order.len())
         .map(|number| packet(number, 40 * number))
@@ -183,7 +109,7 @@ fn a_burst_of_several_flows_is_encrypted_as_if_one_by_one() {
 
 #[test]
 fn losses_of_any_length_are_caught_up_with_even_past_whole_turns_of_the_count() {
-    let mut naive = NaiveChain::new(Strength::Bits128);
+    let mut naive = NaiveChain::new(&START_KEY, Strength::Bits128);
     let (mut state, mut worker) = receiver(Strength::Bits128, 0);
     let (mut frame, mut sequence) = (0usize, 0u32);
     for lost in [
@@ -201,7 +127,7 @@ fn losses_of_any_length_are_caught_up_with_even_past_whole_turns_of_the_count() 
 
 #[test]
 fn frames_that_are_not_encrypted_take_sequence_numbers_and_no_counts() {
-    let mut naive = NaiveChain::new(Strength::Bits40);
+    let mut naive = NaiveChain::new(&START_KEY, Strength::Bits40);
     let (mut state, mut worker) = receiver(Strength::Bits40, u32::MAX - 20_000);
     let mut sequence = u32::MAX - 20_000;
     // Hours of LCP echoes, then one frame: the nearest key is meant, not one a turn further.
@@ -305,7 +231,7 @@ proptest! {
         strength in prop::sample::select(STRENGTHS.to_vec()),
         lost_at_first in prop_oneof![3 => Just(0usize), 1 => 3900usize..4200],
     ) {
-        let mut naive = NaiveChain::new(strength);
+        let mut naive = NaiveChain::new(&START_KEY, strength);
         let (mut state, mut worker) = receiver(strength, start);
         let first_sequence = start.wrapping_add(u32::try_from(lost_at_first).unwrap());
         let mut decrypted = HashSet::new();

@@ -26,7 +26,7 @@ use pns::flow::{
     FlowTotals, OpenRefusal,
 };
 use pns::mppe::keys::{DownstreamKey, StartKeys, UpstreamKey};
-use pns::ppp::link::LinkConfig;
+use pns::ppp::link::{AddressPolicy, LinkConfig};
 use pns::pptp::ControlConfig;
 use pns::session::admission::AdmissionLimits;
 use pns::session::{Capacity, ConnectionId, Event, Output, SessionConfig, Sessions};
@@ -49,6 +49,7 @@ fn word(command: &FlowCommand) -> &'static str {
         FlowCommand::ArmDownstream { .. } => "arm_downstream",
         FlowCommand::FlushDownstream { .. } => "flush_downstream",
         FlowCommand::ForwardUpstream { .. } => "forward_upstream",
+        FlowCommand::AgreeIpv6 { .. } => "agree_ipv6",
         FlowCommand::ForwardDownstream { .. } => "forward_downstream",
         FlowCommand::Suspend { .. } => "suspend",
         FlowCommand::PeerReceive { .. } => "peer-receive",
@@ -82,6 +83,11 @@ impl World {
     }
 
     fn with_pool(addresses: u8) -> Self {
+        Self::with(addresses, AddressPolicy::Assign, None)
+    }
+
+    /// Of these addresses in the pool, alice may have one of her own.
+    fn with(addresses: u8, policy_of_address: AddressPolicy, own: Option<Ipv4Addr>) -> Self {
         let policy = FlowPolicy {
             encryption: Encryption::Required,
             client_to_client: false,
@@ -90,7 +96,7 @@ impl World {
         let alice = LocalUser {
             name: "alice".into(),
             nt_hash: NtHash::from_password("wonderland-7"),
-            address: None,
+            address: own,
             pool: "default".into(),
         };
         let first = Ipv4Addr::new(10, 77, 0, 100);
@@ -106,6 +112,7 @@ impl World {
             peers: Vec::new(),
             link: Arc::new(LinkConfig {
                 retries_max: 0,
+                address: policy_of_address,
                 ..LinkConfig::default()
             }),
             limits: AdmissionLimits {
@@ -130,7 +137,7 @@ impl World {
             sessions: Sessions::new(
                 config,
                 Arc::new(BucketTable::new(1)),
-                Pools::new(&[pool], []),
+                Pools::new(&[pool], own),
                 Capacity {
                     connections: 16,
                     calls: 16,
@@ -360,6 +367,57 @@ fn a_call_reaches_the_network_and_the_upstream_half_precedes_every_acknowledgeme
     assert!(world.position("arm_upstream") < world.position_of_ack(ppp_client::CCP));
     assert!(world.position("forward_upstream") < world.position_of_ack(ppp_client::IPCP));
     assert!(world.position("arm_downstream") < world.position("forward_downstream"));
+}
+
+/// What alice gets who asks for `wanted`, and how many addresses of the pool are leased then.
+fn dialled_for(
+    policy: AddressPolicy,
+    own: Option<Ipv4Addr>,
+    wanted: Ipv4Addr,
+) -> (Ipv4Addr, usize) {
+    let mut world = World::with(10, policy, own);
+    let mut client = PppClient::new("alice", "wonderland-7");
+    client.address = wanted;
+    let id = world.dial(&mut client);
+    assert!(client.network_up());
+    assert_eq!(
+        world.leases,
+        [client.address],
+        "one address is in the directory"
+    );
+    let used = world.sessions.pool_usage()[0].used;
+    let address = client.address;
+    world.sessions.peer_closed(id, world.now);
+    world.run();
+    world.assert_all_given_back();
+    (address, used)
+}
+
+#[test]
+fn p10_whose_choice_the_address_is() {
+    use AddressPolicy::{Assign, Keep, Override};
+    let address = |last| Ipv4Addr::new(10, 77, 0, last);
+    let own = Some(address(200));
+    let elsewhere = Ipv4Addr::new(192, 168, 1, 7);
+    for (policy, own, wanted, expected) in [
+        (Assign, None, address(105), (address(100), 1)),
+        (Keep, None, address(105), (address(105), 1)),
+        (Override, None, address(105), (address(105), 1)),
+        // The gateway, and what is not of the pool.
+        (Keep, None, address(1), (address(100), 1)),
+        (Keep, None, elsewhere, (address(100), 1)),
+        // The user has an address.
+        (Assign, own, address(105), (address(200), 0)),
+        (Keep, own, address(105), (address(105), 1)),
+        (Override, own, address(105), (address(200), 0)),
+        (Keep, own, address(200), (address(200), 0)),
+    ] {
+        assert_eq!(
+            dialled_for(policy, own, wanted),
+            expected,
+            "{policy:?} {own:?} {wanted}"
+        );
+    }
 }
 
 #[test]

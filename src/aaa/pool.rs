@@ -1,6 +1,7 @@
 //! Address pools. A lease is a value that cannot be copied: it is taken once, carried by one session,
 //! and given back once, after the worker's final report.
 
+use std::collections::hash_map::Entry;
 use std::collections::{HashMap, VecDeque};
 use std::net::Ipv4Addr;
 use std::ops::RangeInclusive;
@@ -54,7 +55,8 @@ pub struct PoolConfig {
 pub struct Lease {
     address: Ipv4Addr,
     gateway: Ipv4Addr,
-    pool: Option<usize>,
+    pool: usize,
+    reserved: bool,
 }
 
 impl Lease {
@@ -68,6 +70,12 @@ impl Lease {
     #[must_use]
     pub const fn gateway(&self) -> Ipv4Addr {
         self.gateway
+    }
+
+    /// Whether the address belongs to the user.
+    #[must_use]
+    pub const fn is_reserved(&self) -> bool {
+        self.reserved
     }
 }
 
@@ -86,7 +94,50 @@ struct Pool {
     config: PoolConfig,
     /// Oldest freed first, so that an address rests as long as possible before the next client.
     free: VecDeque<Ipv4Addr>,
+    /// The addresses that are leased. `true` if a client named it and it is still in `free`, where
+    /// it is skipped: taking it out of the middle of a large pool would take long.
+    leased: HashMap<Ipv4Addr, bool>,
     size: usize,
+}
+
+impl Pool {
+    fn holds(&self, address: Ipv4Addr) -> bool {
+        let mut ranges = self.config.ranges.iter();
+        address != self.config.gateway && ranges.any(|range| range.contains(&address))
+    }
+
+    /// The address that has been free longest.
+    fn take(&mut self) -> Option<Ipv4Addr> {
+        loop {
+            let address = self.free.pop_front()?;
+            match self.leased.entry(address) {
+                Entry::Occupied(mut named) => {
+                    named.insert(false);
+                }
+                Entry::Vacant(free) => {
+                    free.insert(false);
+                    return Some(address);
+                }
+            }
+        }
+    }
+
+    /// This address, if it is free.
+    fn take_named(&mut self, address: Ipv4Addr) -> bool {
+        match self.leased.entry(address) {
+            Entry::Occupied(_) => false,
+            Entry::Vacant(free) => {
+                free.insert(true);
+                true
+            }
+        }
+    }
+
+    fn release(&mut self, address: Ipv4Addr) {
+        if self.leased.remove(&address) == Some(false) {
+            self.free.push_back(address);
+        }
+    }
 }
 
 /// All pools, and the addresses reserved for users.
@@ -115,6 +166,7 @@ impl Pools {
             Pool {
                 config: config.clone(),
                 size: free.len(),
+                leased: HashMap::new(),
                 free,
             }
         };
@@ -130,11 +182,25 @@ impl Pools {
     /// [`LeaseRefusal::PoolUnknown`] or [`LeaseRefusal::PoolExhausted`].
     pub fn lease(&mut self, pool_name: &str) -> Result<Lease, LeaseRefusal> {
         let (index, pool) = self.named(pool_name)?;
-        let address = pool.free.pop_front().ok_or(LeaseRefusal::PoolExhausted)?;
+        let address = pool.take().ok_or(LeaseRefusal::PoolExhausted)?;
         Ok(Lease {
             address,
             gateway: pool.config.gateway,
-            pool: Some(index),
+            pool: index,
+            reserved: false,
+        })
+    }
+
+    /// Leases the address that a client names in place of `lease`, from the same pool; `None` if it
+    /// is not one of that pool, belongs to a user, or is leased. `lease` is to be released then.
+    pub fn lease_wanted(&mut self, lease: &Lease, address: Ipv4Addr) -> Option<Lease> {
+        let pool = self.pools.get_mut(lease.pool)?;
+        let may = pool.holds(address) && !self.reserved.contains_key(&address);
+        (may && pool.take_named(address)).then_some(Lease {
+            address,
+            gateway: lease.gateway,
+            pool: lease.pool,
+            reserved: false,
         })
     }
 
@@ -148,7 +214,8 @@ impl Pools {
         pool_name: &str,
         address: Ipv4Addr,
     ) -> Result<Lease, LeaseRefusal> {
-        let gateway = self.named(pool_name)?.1.config.gateway;
+        let (pool, found) = self.named(pool_name)?;
+        let gateway = found.config.gateway;
         let leased = self.reserved.entry(address).or_insert(false);
         if std::mem::replace(leased, true) {
             return Err(LeaseRefusal::StaticAddressInUse);
@@ -156,17 +223,17 @@ impl Pools {
         Ok(Lease {
             address,
             gateway,
-            pool: None,
+            pool,
+            reserved: true,
         })
     }
 
     /// Takes a lease back.
     pub fn release(&mut self, lease: Lease) {
-        match lease.pool.and_then(|index| self.pools.get_mut(index)) {
-            Some(pool) => pool.free.push_back(lease.address),
-            None => {
-                self.reserved.insert(lease.address, false);
-            }
+        if lease.reserved {
+            self.reserved.insert(lease.address, false);
+        } else if let Some(pool) = self.pools.get_mut(lease.pool) {
+            pool.release(lease.address);
         }
     }
 
@@ -176,7 +243,7 @@ impl Pools {
         let usage = |pool: &Pool| PoolUsage {
             name: pool.config.name.clone(),
             size: pool.size,
-            used: pool.size.saturating_sub(pool.free.len()),
+            used: pool.leased.len(),
         };
         self.pools.iter().map(usage).collect()
     }
@@ -243,5 +310,49 @@ mod tests {
         pools.release(lease);
         assert!(pools.lease_reserved("default", mine).is_ok());
         assert_eq!(pools.lease("elsewhere"), Err(LeaseRefusal::PoolUnknown));
+    }
+
+    #[test]
+    fn a_client_may_name_an_address_that_is_free_in_its_pool_and_no_other() {
+        let reserved = Ipv4Addr::new(10, 77, 0, 4);
+        let address = |last| Ipv4Addr::new(10, 77, 0, last);
+        let mut pools = pools([10, 77, 0, 1], [10, 77, 0, 6], &[reserved]);
+        let lease = pools.lease("default").unwrap();
+        assert_eq!(lease.address(), address(2));
+        for refused in [address(1), address(2), address(4), address(7), address(0)] {
+            assert_eq!(pools.lease_wanted(&lease, refused), None, "{refused}");
+        }
+        let wanted = pools.lease_wanted(&lease, address(5)).unwrap();
+        pools.release(lease);
+        assert_eq!(
+            (wanted.address(), wanted.gateway()),
+            (address(5), address(1))
+        );
+        assert_eq!(pools.usage()[0].used, 1);
+        // Nobody else gets it, and it comes back once.
+        let rest: Vec<_> = (0..3).map(|_| pools.lease("default").unwrap()).collect();
+        assert_eq!(pools.lease("default"), Err(LeaseRefusal::PoolExhausted));
+        let addresses: Vec<_> = rest.iter().map(Lease::address).collect();
+        assert_eq!(addresses, [address(3), address(6), address(2)]);
+        pools.release(wanted);
+        assert_eq!(pools.lease("default").unwrap().address(), address(5));
+        assert_eq!(pools.lease("default"), Err(LeaseRefusal::PoolExhausted));
+    }
+
+    #[test]
+    fn naming_and_releasing_again_and_again_grows_nothing() {
+        let mut pools = pools([10, 77, 0, 2], [10, 77, 0, 9], &[]);
+        for round in 0..100_u8 {
+            let lease = pools.lease("default").unwrap();
+            let named = Ipv4Addr::new(10, 77, 0, 2 + round % 8);
+            let other = pools.lease_wanted(&lease, named);
+            assert_eq!(other.is_none(), named == lease.address());
+            pools.release(lease);
+            if let Some(other) = other {
+                pools.release(other);
+            }
+            assert_eq!(pools.pools[0].free.len(), 8);
+            assert_eq!(pools.usage()[0].used, 0);
+        }
     }
 }

@@ -170,3 +170,25 @@ fn a_file_that_is_not_there() {
         "{err}"
     );
 }
+
+#[test]
+fn call_places_a_call_or_ends_it() {
+    let asked = |line: &[&str]| {
+        let line = ["pns", "call", "branch"].iter().chain(line);
+        let Command::Call(call) = Cli::try_parse_from(line).unwrap().command else {
+            panic!()
+        };
+        call.request()
+    };
+    let peer = || "branch".to_owned();
+    assert_eq!(asked(&[]), Request::Do(Action::Call { peer: peer() }));
+    assert_eq!(
+        asked(&["--hang-up"]),
+        Request::Do(Action::HangUp { peer: peer() })
+    );
+    let (_, err, outcome) = execute_line(&["call", "branch", "--socket", "/nonexistent/s"]);
+    assert!(
+        err.starts_with("pns: no server at /nonexistent/s") && outcome == Outcome::Failed,
+        "{err}"
+    );
+}

@@ -46,7 +46,9 @@ pub use machine::{Finding, Severity, machine_check};
 pub use peer::{Bearer, Direction, Peer};
 pub use pool::Pool;
 pub use port::{Device, Port, Route, Side};
-pub use ppp::{Authentication, AuthenticationMethod, Ipcp, Ppp};
+pub use ppp::{
+    AddressPolicy, Authentication, AuthenticationMethod, Ipcp, Ipv6cp, Ipv6cpPolicy, Ppp,
+};
 pub use server::{CALL_IDS_PER_ADDRESS, Framing, Server};
 pub use users::{User, Users};
 pub use workers::{Placement, Punt, Workers};

@@ -1,4 +1,4 @@
-//! `[ppp]`: what we negotiate with the peer (RFC 1661, RFC 2759, RFC 3078, RFC 1332).
+//! `[ppp]`: what we negotiate with the peer (RFC 1661, RFC 2759, RFC 3078, RFC 1332, RFC 5072).
 
 use std::net::Ipv4Addr;
 use std::time::Duration;
@@ -42,6 +42,8 @@ pub struct Ppp {
     pub mppe: MppePolicy,
     /// What clients are told about the network.
     pub ipcp: Ipcp,
+    /// IPv6 on the link.
+    pub ipv6cp: Ipv6cp,
 }
 
 /// How the client proves who it is.
@@ -71,6 +73,35 @@ pub struct Ipcp {
     pub nbns: Vec<Ipv4Addr>,
     /// The pool for users for whom nothing else is said; it exists.
     pub pool: String,
+    /// Whose choice a client's address is.
+    pub address: AddressPolicy,
+}
+
+/// Whose choice a client's address is (RFC 1332 §3.3).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AddressPolicy {
+    /// Ours, always.
+    Assign,
+    /// The client's, if the address is free in the user's pool.
+    Keep,
+    /// The same, but not for users who have an address.
+    Override,
+}
+
+/// IPv6 on the link (RFC 5072).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ipv6cp {
+    /// Whether it is agreed on.
+    pub policy: Ipv6cpPolicy,
+}
+
+/// Whether IPv6CP is spoken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ipv6cpPolicy {
+    /// With clients that ask.
+    On,
+    /// With nobody.
+    Off,
 }
 
 const REQUIREMENTS: &[(&str, MppeRequirement)] = &[
@@ -90,6 +121,15 @@ const STRENGTHS_OR_AUTO: &[(&str, Strengths)] = &[
     ("56", Strengths::only(Strength::Bits56)),
     ("128", Strengths::only(Strength::Bits128)),
 ];
+
+const ADDRESS_POLICIES: &[(&str, AddressPolicy)] = &[
+    ("assign", AddressPolicy::Assign),
+    ("keep", AddressPolicy::Keep),
+    ("override", AddressPolicy::Override),
+];
+
+const IPV6CP_POLICIES: &[(&str, Ipv6cpPolicy)] =
+    &[("on", Ipv6cpPolicy::On), ("off", Ipv6cpPolicy::Off)];
 
 pub(super) fn read(table: &mut Table<'_, '_>) -> Ppp {
     Ppp {
@@ -111,6 +151,7 @@ pub(super) fn read(table: &mut Table<'_, '_>) -> Ppp {
         authentication: table.section("authentication", read_authentication),
         mppe: table.section("mppe", read_mppe),
         ipcp: table.section("ipcp", read_ipcp),
+        ipv6cp: table.section("ipv6cp", read_ipv6cp),
     }
 }
 
@@ -214,6 +255,16 @@ fn read_ipcp(table: &mut Table<'_, '_>) -> Ipcp {
         pool: table
             .parsed("pool", name(32))
             .unwrap_or_else(|| "default".to_owned()),
+        address: table
+            .parsed("address", one_of("a policy", ADDRESS_POLICIES))
+            .unwrap_or(AddressPolicy::Assign),
+    }
+}
+
+fn read_ipv6cp(table: &mut Table<'_, '_>) -> Ipv6cp {
+    let policy = table.parsed("policy", one_of("a policy", IPV6CP_POLICIES));
+    Ipv6cp {
+        policy: policy.unwrap_or(Ipv6cpPolicy::On),
     }
 }
 

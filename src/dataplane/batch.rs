@@ -15,6 +15,7 @@ use crate::mppe::decrypt::DecryptRefusal;
 use crate::routing::NextHop;
 use crate::wire::call_id::CallId;
 use crate::wire::ipv4;
+use crate::wire::ppp::Protocol;
 
 /// Most frames in a burst.
 pub const BURST: usize = 64;
@@ -70,6 +71,8 @@ pub struct Meta {
     pub sequence: u32,
     /// The flow's name.
     pub key: FlowKey,
+    /// What the frame carries: IPv4, or IPv6 of an agreement.
+    pub protocol: Protocol,
     /// Header of the IPv4 packet that the frame is now: the outer one, later the inner one.
     pub ip: ipv4::Header,
     /// Where the packet goes next.
@@ -101,6 +104,7 @@ impl Meta {
             flow: NO_FLOW,
             sequence: 0,
             key: FlowKey::new(0, CallId::new(0)),
+            protocol: Protocol::IPV4,
             ip: ipv4::Header::plain(0, nowhere, nowhere, 0),
             next_hop: NextHop::Unreachable,
             port,
@@ -156,6 +160,8 @@ pub enum Entry {
     Downstream,
     /// An IPv4 packet of our own.
     Answer,
+    /// An answer to a client's IPv6 Echo-Request. Only ever enters the worker of its call.
+    Echo,
 }
 
 /// Which share of the slow path's time a punted frame is charged to.
@@ -302,6 +308,8 @@ pub struct Entries<F> {
     pub downstream: Batch<F>,
     /// See [`Entry::Answer`].
     pub answers: Batch<F>,
+    /// See [`Entry::Echo`].
+    pub echoes: Batch<F>,
 }
 
 impl<F> Default for Entries<F> {
@@ -311,6 +319,7 @@ impl<F> Default for Entries<F> {
             upstream: Batch::default(),
             downstream: Batch::default(),
             answers: Batch::default(),
+            echoes: Batch::default(),
         }
     }
 }
@@ -323,6 +332,7 @@ impl<F> Entries<F> {
             Entry::Upstream => &mut self.upstream,
             Entry::Downstream => &mut self.downstream,
             Entry::Answer => &mut self.answers,
+            Entry::Echo => &mut self.echoes,
         }
     }
 
@@ -333,5 +343,6 @@ impl<F> Entries<F> {
             && self.upstream.is_empty()
             && self.downstream.is_empty()
             && self.answers.is_empty()
+            && self.echoes.is_empty()
     }
 }

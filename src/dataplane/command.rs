@@ -2,6 +2,7 @@
 
 use super::batch::{Entry, Origin, Packet};
 use super::drop_reason::DropReason;
+use super::flow::Ipv6Ends;
 use super::frame::Frame;
 use super::node::gre_output::{self, Payload};
 use super::port::{Bill, PortIo};
@@ -56,6 +57,12 @@ impl<P: PortIo> Worker<P> {
             FlowCommand::ForwardUpstream { flow, lease } => self.authorised(flow).map(|flow| {
                 flow.lease = lease;
                 flow.permissions.upstream = true;
+            }),
+            FlowCommand::AgreeIpv6 { flow, local, peer } => self.authorised(flow).map(|flow| {
+                flow.ipv6 = Ipv6Ends { local, peer };
+                if let Some(decrypt) = &mut flow.decrypt {
+                    decrypt.agree(flow.ipv6.plausible());
+                }
             }),
             FlowCommand::ForwardDownstream { flow, mtu } => self.authorised(flow).map(|flow| {
                 flow.mtu = mtu;
@@ -130,6 +137,9 @@ impl<P: PortIo> Worker<P> {
         let flow = self.flows.get_mut(slot).ok_or(Refused)?;
         if let Some(keys) = &mut flow.decrypt {
             keys.wipe(&mut self.decrypt);
+        }
+        if let Some(keys) = &mut flow.encrypt {
+            keys.wipe(&mut self.encrypt);
         }
         flow.suspend();
         Ok(())
@@ -206,7 +216,8 @@ impl<P: PortIo> Worker<P> {
         let budget = Budget::new(limit.most, limit.steps_per_s, now);
         let Suite { strength, mode } = suite;
         let state = DecryptState::new(key, strength, mode, id, heard, budget);
-        flow.decrypt = Some(state.at(slot));
+        let state = state.at(slot).agreeing(flow.ipv6.plausible());
+        flow.decrypt = Some(state);
         flow.implausible = 0;
         Ok(())
     }

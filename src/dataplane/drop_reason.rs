@@ -144,6 +144,14 @@ counted_enum! {
         ClientToServerRefused => "client_to_server_refused",
         /// A client's packet to everybody, a group or nobody.
         InnerNotUnicast => "inner_not_unicast",
+        /// IPv6 on a call whose IPv6CP did not agree on it.
+        Ipv6NotAgreed => "ipv6_not_agreed",
+        /// IPv6 of wrong lengths, or an Echo-Request with a wrong checksum or no hop left.
+        Ipv6Malformed => "ipv6_malformed",
+        /// IPv6 that is no Echo-Request from the client's link-local address to ours.
+        Ipv6NotRouted => "ipv6_not_routed",
+        /// Too many IPv6 Echo-Requests of one call.
+        Ipv6EchoPoliced => "ipv6_echo_policed",
         /// A route says so.
         RouteBlackhole => "route_blackhole",
 

@@ -11,8 +11,10 @@ use crate::flow::{Encryption, FlowCounters, FlowKey, FlowPolicy, OpenCall, PeerR
 use crate::mppe::decrypt::DecryptState;
 use crate::mppe::encrypt::EncryptState;
 use crate::mppe::keys::{DownstreamKey, Mode, UpstreamKey};
+use crate::mppe::plausible::Agreed;
 use crate::wire::call_id::CallId;
 use crate::wire::ipv4;
+use crate::wire::ipv6::InterfaceIdentifier;
 
 /// Bytes that MPPE adds to a PPP frame: its header, and the protocol field inside (RFC 3078 §3).
 pub const MPPE_OVERHEAD: u16 = 4;
@@ -33,6 +35,33 @@ pub struct Permissions {
     pub upstream: bool,
     /// IP packets pass to the client.
     pub downstream: bool,
+}
+
+/// What IPv6CP agreed on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(C)]
+pub struct Ipv6Ends {
+    /// Our interface identifier; zero without an agreement.
+    pub local: InterfaceIdentifier,
+    /// The client's; zero without an agreement.
+    pub peer: InterfaceIdentifier,
+}
+
+impl Ipv6Ends {
+    /// The ends, if there is an agreement.
+    #[must_use]
+    pub fn agreed(self) -> Option<Self> {
+        (!self.local.is_zero() && !self.peer.is_zero()).then_some(self)
+    }
+
+    /// What decryption may take for a packet.
+    #[must_use]
+    pub fn plausible(self) -> Agreed {
+        self.agreed()
+            .map_or(Agreed::Ipv4, |Self { peer, .. }| Agreed::Ipv4AndIpv6 {
+                peer,
+            })
+    }
 }
 
 /// Whether the peer waits for an acknowledgment (RFC 2637 §4.3).
@@ -98,8 +127,10 @@ pub struct Flow {
     pub send_window: SendWindow,
     /// PPP control frames to the slow path.
     pub control: Policer,
-    /// IP packets to the kernel.
+    /// IP packets to the kernel, and IPv6 echoes.
     pub exceptions: Policer,
+    /// What IPv6CP agreed on.
+    pub ipv6: Ipv6Ends,
     /// Wishes that the client starts its stateful encryption afresh.
     pub resets: Policer,
     /// Keys from the client, once armed.
@@ -145,6 +176,7 @@ impl Flow {
             send_window: SendWindow::default(),
             control: Policer::default(),
             exceptions: Policer::default(),
+            ipv6: Ipv6Ends::default(),
             resets: Policer::default(),
             decrypt: None,
             encrypt: None,
@@ -172,6 +204,7 @@ impl Flow {
             ..Permissions::default()
         };
         self.policy = NO_POLICY;
+        self.ipv6 = Ipv6Ends::default();
         self.implausible = 0;
         self.decrypt = None;
         self.encrypt = None;
@@ -212,14 +245,24 @@ impl Flow {
     #[inline]
     #[must_use]
     pub fn packet_max(&self, path_mtu: u16) -> u16 {
-        let overhead = if self.encrypt.is_some() {
+        let link = self.mtu.saturating_sub(self.mppe_overhead());
+        link.min(self.path_max(path_mtu)).max(ipv4::MTU_MIN)
+    }
+
+    /// Longest IP packet that fits a way of `path_mtu` with everything around it, in bytes.
+    #[inline]
+    #[must_use]
+    pub fn path_max(&self, path_mtu: u16) -> u16 {
+        path_mtu.saturating_sub(CLEAR_OVERHEAD + self.mppe_overhead())
+    }
+
+    #[inline]
+    const fn mppe_overhead(&self) -> u16 {
+        if self.encrypt.is_some() {
             MPPE_OVERHEAD
         } else {
             0
-        };
-        let link = self.mtu.saturating_sub(overhead);
-        let path = path_mtu.saturating_sub(CLEAR_OVERHEAD + overhead);
-        link.min(path).max(ipv4::MTU_MIN)
+        }
     }
 
     /// The largest TCP segment that fits the call in one piece, if the policy clamps at all; 0 for

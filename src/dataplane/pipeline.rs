@@ -14,7 +14,9 @@
 //!                               mppe_decrypt                mppe_encrypt
 //!                                    |                        |
 //!                               inner_input --- client ---> (downstream_input)
-//!                                    |          to client     |
+//!                                    |   |      to client     |
+//!                                    |   +-- icmpv6_echo ---> (mppe_encrypt)
+//!                                    |                        |
 //!                                ip_output                gre_output
 //!                                    |                        |
 //!                                 port tx                  port tx
@@ -26,8 +28,8 @@ use super::batch::{BURST, Verdict};
 use super::drop_reason::DropReason;
 use super::node::downstream_input::Moment;
 use super::node::{
-    answer, classify, downstream_input, fragment, gre_input, gre_output, inner_input, ip_output,
-    mppe_decrypt, mppe_encrypt, mtu_exceeded, ppp_input, reassemble,
+    answer, classify, downstream_input, fragment, gre_input, gre_output, icmpv6_echo, inner_input,
+    ip_output, mppe_decrypt, mppe_encrypt, mtu_exceeded, ppp_input, reassemble,
 };
 use super::port::PortIo;
 use super::worker::Worker;
@@ -59,6 +61,7 @@ impl<P: PortIo> Worker<P> {
             self.upstream();
             self.downstream();
             self.answers();
+            self.echoes();
         }
     }
 
@@ -209,6 +212,33 @@ impl<P: PortIo> Worker<P> {
         for packet in batch.packets().drain(..) {
             gre_output::run(packet, flows, view, ports, exits, stamp);
         }
+    }
+
+    /// Answers to clients' IPv6 Echo-Requests.
+    fn echoes(&mut self) {
+        if self.exits.entries.echoes.is_empty() {
+            return;
+        }
+        let Self {
+            batch,
+            exits,
+            flows,
+            routes,
+            bursts,
+            ..
+        } = self;
+        let routes = routes.load();
+        *bursts = bursts.wrapping_add(1);
+        let moment = Moment {
+            burst: *bursts,
+            now: exits.now,
+        };
+        std::mem::swap(batch, &mut exits.entries.echoes);
+        batch.stage(
+            |packet| icmpv6_echo::run_answer(packet, flows, routes, moment),
+            |packet, verdict| exits.take(packet, verdict),
+        );
+        self.encapsulate();
     }
 
     /// Errors of our own.

@@ -1,9 +1,9 @@
 //! The sequence window of GRE frames from one peer (RFC 2637 §4.3): which frames are ahead, late,
 //! seen before, or too far off to believe.
 //!
-//! A number up to [`Reach::ahead_max`] past the newest is believed, so one forged frame cannot move
-//! the window out of the peer's reach. A peer that really is further (an outage, a restart) is
-//! believed after [`BELIEVED_RUN`] frames in order out there. Nothing but that run moves before
+//! A number a little past the newest is believed ([`Reach`]), so one forged frame cannot move the
+//! window out of the peer's reach. A peer that really is further (an outage, a restart) is believed
+//! after [`BELIEVED_RUN`] frames in order out there. Nothing but that run moves before
 //! [`SequenceWindow::commit`], which is called when the rest of the frame has proved right.
 
 use seen::Seen;

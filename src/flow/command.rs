@@ -6,6 +6,7 @@ use std::net::Ipv4Addr;
 use super::{Authenticated, FlowKey, FrameBytes, OpenCall, PeerReceive};
 use crate::mppe::keys::Suite;
 use crate::wire::call_id::CallId;
+use crate::wire::ipv6::InterfaceIdentifier;
 
 /// An order to the worker that owns `flow`.
 // The frame makes one variant long; a ring slot is as long as the longest either way.
@@ -39,7 +40,7 @@ pub enum FlowCommand {
         frame: FrameBytes,
     },
     /// The client has proved who it is: policy and start keys are in the worker from here on. The
-    /// five commands below are refused for a flow without it.
+    /// commands below are refused for a flow without it.
     Authorise {
         /// The call.
         flow: FlowKey,
@@ -75,6 +76,17 @@ pub enum FlowCommand {
         flow: FlowKey,
         /// The only source address that the client may use.
         lease: Ipv4Addr,
+    },
+    /// IPv6CP has agreed on these interface identifiers: take IPv6 from the client's link-local
+    /// address, and answer Echo-Requests to ours. Precedes every Configure-Ack of IPv6CP that the
+    /// client could open on, and replaces what was agreed before.
+    AgreeIpv6 {
+        /// The call.
+        flow: FlowKey,
+        /// Our identifier.
+        local: InterfaceIdentifier,
+        /// The client's.
+        peer: InterfaceIdentifier,
     },
     /// IPCP has reached Opened: forward to the client what is addressed to its lease.
     ForwardDownstream {
@@ -118,6 +130,7 @@ impl FlowCommand {
             | Self::ArmDownstream { flow, .. }
             | Self::FlushDownstream { flow }
             | Self::ForwardUpstream { flow, .. }
+            | Self::AgreeIpv6 { flow, .. }
             | Self::ForwardDownstream { flow, .. }
             | Self::PeerReceive { flow, .. }
             | Self::Suspend { flow }

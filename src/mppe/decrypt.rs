@@ -21,7 +21,7 @@ use crate::mppe::skipped::{KEPT_BACK, KeyId, SkippedKeys};
 use crate::mppe::streams::Streams;
 use crate::wire::mppe::{CoherencyCount, HEADER_LENGTH, Header};
 use recovery::Recovery;
-use stateful::FlushRule;
+pub use stateful::FlushRule;
 
 counted_enum! {
     /// Why a frame was not decrypted. Nothing has changed then, neither state nor frame; only
@@ -114,10 +114,16 @@ impl DecryptState {
         Self { place, ..self }
     }
 
-    /// Also takes encrypted IPv6 for a packet.
+    /// The same, but this is taken for a packet.
     #[must_use]
-    pub fn agreeing(self, agreed: Agreed) -> Self {
-        Self { agreed, ..self }
+    pub fn agreeing(mut self, agreed: Agreed) -> Self {
+        self.agree(agreed);
+        self
+    }
+
+    /// From now on this is taken for a packet.
+    pub const fn agree(&mut self, agreed: Agreed) {
+        self.agreed = agreed;
     }
 
     /// The client's side: frames from the server.
@@ -191,6 +197,17 @@ impl DecryptState {
         worker: &mut DecryptWorker,
         now: Timestamp,
     ) -> Result<&'p mut [u8], DecryptRefusal> {
+        self.decrypt_from(Source::Peer, payload, sequence, worker, now)
+    }
+
+    fn decrypt_from<'p>(
+        &mut self,
+        source: Source,
+        payload: &'p mut [u8],
+        sequence: u32,
+        worker: &mut DecryptWorker,
+        now: Timestamp,
+    ) -> Result<&'p mut [u8], DecryptRefusal> {
         if self.id == KeyId::default() {
             return Err(DecryptRefusal::NoKeys);
         }
@@ -209,7 +226,15 @@ impl DecryptState {
             Mode::Stateless => {
                 self.decrypt_stateless(frame, count, sequence, worker, now)?;
             }
-            Mode::Stateful => self.decrypt_stateful(frame, header, sequence, worker, now)?,
+            Mode::Stateful => {
+                let arrival = stateful::Arrival {
+                    header,
+                    sequence,
+                    source,
+                    now,
+                };
+                self.decrypt_stateful(frame, arrival, worker)?;
+            }
         }
         Ok(frame)
     }
@@ -302,6 +327,15 @@ pub trait DecryptStates {
     fn decrypt_state(&mut self, flow: u32) -> Option<&mut DecryptState>;
 }
 
+/// Who a frame is from, as far as that was checked before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// The peer, by its address.
+    Peer,
+    /// Perhaps the peer at another address: a whole packet has to come out to prove it.
+    Elsewhere,
+}
+
 /// One frame to decrypt.
 pub struct DecryptJob<'f> {
     /// Whose frame this is, for [`DecryptStates`]. A flow may have several jobs in a batch; they
@@ -309,6 +343,8 @@ pub struct DecryptJob<'f> {
     pub flow: u32,
     /// The GRE sequence number that it came with.
     pub sequence: u32,
+    /// Who it is from.
+    pub source: Source,
     /// MPPE header and encrypted frame; decrypted in place behind the header.
     pub payload: &'f mut [u8],
     /// What came of it.
@@ -316,12 +352,13 @@ pub struct DecryptJob<'f> {
 }
 
 impl<'f> DecryptJob<'f> {
-    /// A job that is still to be done.
+    /// A job that is still to be done, for a frame of the peer.
     #[must_use]
     pub const fn new(flow: u32, sequence: u32, payload: &'f mut [u8]) -> Self {
         Self {
             flow,
             sequence,
+            source: Source::Peer,
             payload,
             outcome: Err(DecryptRefusal::NoKeys),
         }
@@ -338,7 +375,7 @@ pub fn decrypt_batch(
     for job in jobs {
         job.outcome = match states.decrypt_state(job.flow) {
             Some(state) => state
-                .decrypt(job.payload, job.sequence, worker, now)
+                .decrypt_from(job.source, job.payload, job.sequence, worker, now)
                 .map(|_frame| ()),
             None => Err(DecryptRefusal::NoKeys),
         };

@@ -3,8 +3,12 @@
 //! MPPE has no integrity check. A forged frame decrypts to noise, and what tells noise from a
 //! packet is the packet itself: a protocol that was agreed, the IP version, header length, total
 //! length and, for IPv4, the header checksum. Noise passes as IPv4 about once in 2^40 frames (2^32
-//! with a compressed protocol field). IPv6 has no checksum: noise passes as IPv6 about once in 2^17
-//! frames, and every pass moves the call's keys. So IPv6 is a packet only on a link that agreed on it.
+//! with a compressed protocol field). IPv6 has no checksum, so its version and length alone would let
+//! noise pass about once in 2^17 frames, and every pass moves the call's keys. So IPv6 is a packet
+//! only on a link that agreed on it, and only from the link-local address that was agreed on, or from
+//! none (a client that checks whether it is alone): 128 bits that noise would have to hit.
+
+use crate::wire::ipv6::{self, InterfaceIdentifier};
 
 /// How much of a frame [`plausible_ppp`] needs to see: the protocol field and the longest IPv4
 /// header.
@@ -15,13 +19,16 @@ const IPV6: u8 = 0x57;
 
 /// The network protocols that a link has agreed on.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[repr(u8)]
+#[repr(C, u8)]
 pub enum Agreed {
-    /// IPCP alone: what PNS negotiates.
+    /// IPCP alone.
     #[default]
     Ipv4,
-    /// IPCP and IPv6CP: what a recorded session may have.
-    Ipv4AndIpv6,
+    /// IPCP and IPv6CP.
+    Ipv4AndIpv6 {
+        /// The interface identifier of whoever encrypts.
+        peer: InterfaceIdentifier,
+    },
 }
 
 /// Whether a decrypted PPP frame of `length` bytes that starts with `prefix` is a packet.
@@ -39,7 +46,10 @@ pub fn plausible_ppp(prefix: &[u8], length: usize, agreed: Agreed) -> bool {
     let available = length.saturating_sub(field_length);
     match protocol {
         IPV4 => plausible_ipv4(packet, available),
-        IPV6 => agreed == Agreed::Ipv4AndIpv6 && plausible_ipv6(packet, available),
+        IPV6 => match agreed {
+            Agreed::Ipv4 => false,
+            Agreed::Ipv4AndIpv6 { peer } => plausible_ipv6(packet, available, peer),
+        },
         _ => false,
     }
 }
@@ -79,12 +89,12 @@ fn plausible_ipv4(packet: &[u8], available: usize) -> bool {
 }
 
 /// RFC 8200 §3.
-fn plausible_ipv6(packet: &[u8], available: usize) -> bool {
-    let [version, _, _, _, length_high, length_low, ..] = packet else {
+fn plausible_ipv6(packet: &[u8], available: usize, peer: InterfaceIdentifier) -> bool {
+    let Ok(header) = ipv6::Header::parse_front(packet) else {
         return false;
     };
-    let payload_length = usize::from(u16::from_be_bytes([*length_high, *length_low]));
-    version >> 4 == 6 && payload_length + 40 <= available
+    let whole = header.total_length() <= available;
+    whole && (header.source == peer.link_local() || header.source.is_unspecified())
 }
 
 /// RFC 1071 over an even number of bytes.
@@ -109,6 +119,8 @@ mod tests {
         0, 0, 0, 0,
     ];
 
+    const PEER: InterfaceIdentifier = InterfaceIdentifier([0x1a, 2, 3, 4, 5, 6, 7, 8]);
+
     fn agreed_on(agreed: Agreed, frame: &[u8]) -> bool {
         plausible_ppp(
             &frame[..frame.len().min(PREFIX_LENGTH)],
@@ -118,7 +130,10 @@ mod tests {
     }
 
     fn framed6(protocol: &[u8], packet: &[u8]) -> bool {
-        agreed_on(Agreed::Ipv4AndIpv6, &[protocol, packet].concat())
+        agreed_on(
+            Agreed::Ipv4AndIpv6 { peer: PEER },
+            &[protocol, packet].concat(),
+        )
     }
 
     fn framed(protocol: &[u8], packet: &[u8]) -> bool {
@@ -183,9 +198,21 @@ mod tests {
     }
 
     #[test]
-    fn ipv6_needs_its_version_and_length() {
-        let mut packet = vec![0x60, 0, 0, 0, 0, 8];
+    fn ipv6_needs_its_version_its_length_and_its_source() {
+        let mut packet = vec![0x60, 0, 0, 0, 0, 8, 58, 1, 0xfe, 0x80, 0, 0, 0, 0, 0, 0];
+        packet.extend(PEER.0);
         packet.resize(48, 0);
+        for bit in 64..192 {
+            let mut other = packet.clone();
+            other[bit / 8] ^= 0x80 >> (bit % 8);
+            assert!(!framed6(&[0, 0x57], &other), "bit {bit} of the source");
+        }
+        let mut nobody = packet.clone();
+        nobody[8..24].fill(0);
+        assert!(
+            framed6(&[0, 0x57], &nobody),
+            "RFC 4862 §5.4 asks from no address"
+        );
         assert!(framed6(&[0, 0x57], &packet));
         assert!(!framed(&[0, 0x57], &packet), "only where it was agreed");
         assert!(framed6(&[0x57], &packet));

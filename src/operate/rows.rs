@@ -43,6 +43,12 @@ pub struct SessionRow {
     pub local_call_id: u16,
     /// The peer's Call ID: in GRE towards it; `None` while it has not answered a call of ours.
     pub peer_call_id: Option<u16>,
+    /// Our half of the link-local address of IPv6, if that was agreed on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub local_interface_identifier: Option<String>,
+    /// The client's half of its link-local address.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub peer_interface_identifier: Option<String>,
     /// How far it is: `opening`, `connecting`, `negotiating`, `network`, `terminating`, `closing`.
     pub state: String,
     /// `none`, or key length and mode: `mppe-128-stateless`; `upstream/downstream` where they differ.
@@ -86,7 +92,7 @@ pub struct SessionDetail {
 /// One negotiated option.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NegotiatedOption {
-    /// `lcp`, `authentication`, `ccp`, `ipcp`, `call`.
+    /// `lcp`, `authentication`, `ccp`, `ipcp`, `ipv6cp`, `call`.
     pub layer: String,
     /// The option's name in its RFC.
     pub option: String,

@@ -106,6 +106,12 @@ impl<P: OptionPolicy> Automaton<P> {
         &self.policy
     }
 
+    /// The options' side, to be told what they are about.
+    #[must_use]
+    pub const fn policy_mut(&mut self) -> &mut P {
+        &mut self.policy
+    }
+
     /// When [`Self::handle_timeout`] has something to do.
     #[must_use]
     pub const fn poll_timeout(&self) -> Option<Timestamp> {

@@ -5,6 +5,18 @@ pub use super::ccp::{MppePolicy, MppeRequirement, Stateful};
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
+/// Whether a client may have the address that it names in IPCP (RFC 1332 §3.3).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum AddressPolicy {
+    /// No: the user's address or one of the pool, whatever the client names.
+    #[default]
+    Assign,
+    /// Yes, if the address is free in the user's pool, even if the user has an address.
+    Keep,
+    /// As `Keep`, but an address that the user has overrides the client's.
+    Override,
+}
+
 /// Settings of a link, the same for every call of a server.
 #[derive(Clone, Debug)]
 pub struct LinkConfig {
@@ -38,6 +50,10 @@ pub struct LinkConfig {
     pub retries_max: u8,
     /// Whether calls are encrypted, and how.
     pub mppe: MppePolicy,
+    /// Whose choice the client's address is.
+    pub address: AddressPolicy,
+    /// Whether IPv6CP is answered; rejected otherwise.
+    pub ipv6cp: bool,
 }
 
 impl LinkConfig {
@@ -73,6 +89,8 @@ impl Default for LinkConfig {
             chap_name: String::from("pns"),
             retries_max: 1,
             mppe: MppePolicy::REQUIRED,
+            address: AddressPolicy::Assign,
+            ipv6cp: true,
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Random numbers out of a seed that the caller drew: the machines read no randomness themselves,
 //! so that a simulation can repeat them.
 
+use crate::wire::ipv6::InterfaceIdentifier;
 use sha1::{Digest, Sha1};
 
 /// A stream of unpredictable numbers: SHA-1 over the seed and a counter. Whoever knows earlier
@@ -40,6 +41,12 @@ impl Draws {
             0 => 1,
             magic => magic,
         }
+    }
+
+    /// The next identifier for one end of a link (RFC 5072 §4.1).
+    pub fn interface_identifier(&mut self) -> InterfaceIdentifier {
+        let [a, b, c, d, e, f, g, h, ..] = self.bytes();
+        InterfaceIdentifier::from_random([a, b, c, d, e, f, g, h])
     }
 }
 

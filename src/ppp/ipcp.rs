@@ -14,6 +14,8 @@ use std::net::Ipv4Addr;
 pub struct Ipcp {
     grant: NetworkGrant,
     names_address: bool,
+    /// A client that did not name its address was told it.
+    asked: bool,
 }
 
 impl Ipcp {
@@ -23,7 +25,13 @@ impl Ipcp {
         Self {
             grant,
             names_address: true,
+            asked: false,
         }
+    }
+
+    /// The client's address is this one.
+    pub const fn assign(&mut self, address: Ipv4Addr) {
+        self.grant.peer_address = address;
     }
 
     const fn server(&self, server: NameServer) -> Option<Ipv4Addr> {
@@ -101,15 +109,20 @@ impl OptionPolicy for Ipcp {
                 Ok(IpcpOption::NameServer(server, named)) => {
                     self.judge_server(option, server, Some(named), judgement);
                 }
-                // Van Jacobson compression among them.
+                // IP-Addresses, which RFC 1332 §3.1 deprecates, compression and Mobile-IPv4 among
+                // them.
                 Ok(IpcpOption::Other(_)) => judgement.reject(option),
                 Err(_) => self.judge_malformed(option, judgement),
             }
         }
-        if address != Some(lease) && judgement.out_of_patience() {
+        if address.is_some_and(|named| named != lease) && judgement.out_of_patience() {
             return Err(Objection::EndLink(EndReason::AddressNotAgreed));
         }
-        if options.find(kind::ADDRESS).is_none() {
+        // RFC 1332 §3.3: a client that does not name its address is told it, once. If it still
+        // does not, it may know the address from elsewhere, and it can use no other.
+        let silent = options.find(kind::ADDRESS).is_none();
+        if silent && !self.asked && !judgement.has_rejects() {
+            self.asked = true;
             judgement.ask_for(|list| IpcpOption::Address(lease).emit(list));
         }
         Ok(())

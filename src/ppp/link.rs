@@ -5,25 +5,30 @@
 //! ```
 //!
 //! The owner delivers the outputs in order into one FIFO towards the worker of the call. Two
-//! promises hang on that order. `ArmUpstream` goes before any CCP Configure-Ack and
-//! `ForwardUpstream` before any IPCP Configure-Ack, so that the worker is ready when the peer
-//! opens on them; `ArmDownstream` and `ForwardDownstream` come when our own side opens, so that
-//! nothing is sent that the peer cannot read.
+//! promises hang on that order. `ArmUpstream` goes before any CCP Configure-Ack,
+//! `ForwardUpstream` before any IPCP and `AgreeIpv6` before any IPv6CP Configure-Ack, so that the
+//! worker is ready when the peer opens on them; `ArmDownstream` and `ForwardDownstream` come when
+//! our own side opens, so that nothing is sent that the peer cannot read.
 //!
-//! Each of the four is said once for each login, since a start key may be used only once. CCP may
-//! be negotiated anew until the first IPCP Configure-Ack, because until then no frame can have been
-//! encrypted. After that, and whenever LCP is negotiated anew, `Suspend` comes first and the client
-//! authenticates again (`renegotiation`).
+//! All but `AgreeIpv6` are said once for each login, since a start key may be used only once. CCP
+//! may be negotiated anew until the first Configure-Ack of an address, because until then no frame
+//! can have been encrypted. After that, and whenever LCP is negotiated anew, `Suspend` comes first
+//! and the client authenticates again (`renegotiation`).
 
 mod dispatch;
 mod echo;
 mod encryption;
+mod held;
+mod ipcp;
+mod ipv6cp;
 mod network;
 mod renegotiation;
 mod teardown;
 
 pub use super::ccp::{Directions, ResetCounts};
-pub use super::config::{LinkConfig, MppePolicy, MppeRequirement, NetworkGrant, Stateful};
+pub use super::config::{
+    AddressPolicy, LinkConfig, MppePolicy, MppeRequirement, NetworkGrant, Stateful,
+};
 pub use super::end_reason::EndReason;
 pub use super::outbox::{Credentials, Output, PppFrame};
 pub use super::refusal::{Refusal, Refusals};
@@ -40,7 +45,9 @@ use super::outbox::Outbox;
 use super::timers::{EchoBudget, RejectBudget, RenegotiationBudget, Timer, Timers};
 use crate::clock::Timestamp;
 use crate::wire::ccp::SupportedBits;
+use crate::wire::ipv6::InterfaceIdentifier;
 use network::Network;
+use std::net::Ipv4Addr;
 use std::sync::Arc;
 use teardown::Ending;
 
@@ -86,6 +93,8 @@ pub enum Input<'a> {
         /// Whether another attempt may be permitted.
         retry: bool,
     },
+    /// The answer to `Output::AddressWished`: the client's address, which may be the one wished for.
+    AddressDecided(Ipv4Addr),
     /// The worker lost step with the client's stateful encryption (RFC 3078 §8): the client has to
     /// flush its stream. Say it again for as long as it holds.
     ResetWanted,
@@ -131,6 +140,10 @@ pub struct Negotiated {
     pub resets: ResetCounts,
     /// The addresses and servers that the client was granted.
     pub network: Option<NetworkGrant>,
+    /// State of IPv6CP; Initial when there is none.
+    pub ipv6cp: State,
+    /// Our interface identifier and the peer's, while IPv6CP is open.
+    pub interface_identifiers: Option<(InterfaceIdentifier, InterfaceIdentifier)>,
     /// The Windows error number in the client's Terminate-Request.
     pub peer_error: Option<u32>,
 }
@@ -153,6 +166,8 @@ pub struct Link {
     lcp: Automaton<Lcp>,
     authenticator: Authenticator,
     network: Option<Network>,
+    /// Where the interface identifiers of this link come from.
+    identifiers: Draws,
     keep_alive: KeepAlive,
     timers: Timers,
     outbox: Outbox,
@@ -177,6 +192,7 @@ impl Link {
             lcp: Automaton::new(lcp, config.limits(LCP_REPEATS_MAX)),
             authenticator: Authenticator::new(Draws::new(&seed, 1), config.retries_max),
             network: None,
+            identifiers: Draws::new(&seed, 6),
             keep_alive: KeepAlive::new(config.echo_failures_max),
             timers: Timers::default(),
             outbox: Outbox::default(),
@@ -205,6 +221,7 @@ impl Link {
                 self.granted(success_message, network, keys, now);
             }
             Input::Refused { message, retry } => self.refused(message, retry, now),
+            Input::AddressDecided(address) => self.address_decided(address, now),
             Input::ResetWanted => self.request_reset(now),
             Input::Heard { at } => self.heard(at),
             Input::TimeRemaining { seconds } => self.announce_time_remaining(seconds),
@@ -299,6 +316,8 @@ impl Link {
             mppe: network.and_then(Network::agreed),
             resets: network.map_or_else(ResetCounts::default, |network| network.resets.counts()),
             network: network.map(Network::grant),
+            ipv6cp: network.map_or(State::Initial, |network| network.ipv6.state()),
+            interface_identifiers: network.and_then(|network| network.ipv6.identifiers()),
             peer_error: match self.remarks.farewell() {
                 Some(Farewell::WindowsError(error)) => Some(*error),
                 Some(Farewell::Text(_)) | None => None,

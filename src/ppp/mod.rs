@@ -1,8 +1,8 @@
 //! Sans-IO PPP machines (RFC 1661 and its network control protocols).
 //!
-//! Read in this order: [`fsm`] is the RFC's table, [`automaton`] drives it, [`lcp`], [`ccp`] and
-//! [`ipcp`] say which options are wanted, [`auth`] asks who calls, and [`link`] joins them into
-//! the phases of one call. The rest of PNS knows [`link`] only.
+//! Read in this order: [`fsm`] is the RFC's table, [`automaton`] drives it, [`lcp`], [`ccp`],
+//! [`ipcp`] and [`ipv6cp`] say which options are wanted, [`auth`] asks who calls, and [`link`]
+//! joins them into the phases of one call. The rest of PNS knows [`link`] only.
 
 pub mod auth;
 pub mod automaton;
@@ -12,6 +12,7 @@ pub mod draws;
 pub mod end_reason;
 pub mod fsm;
 pub mod ipcp;
+pub mod ipv6cp;
 pub mod judgement;
 pub mod keep_alive;
 pub mod lcp;

@@ -1,8 +1,10 @@
 //! What a link says to its owner, and the bounded queue in which it waits.
 
 use super::end_reason::EndReason;
+use crate::wire::ipv6::InterfaceIdentifier;
 use crate::wire::mppe::Suite;
 use std::collections::VecDeque;
+use std::net::Ipv4Addr;
 use zeroize::Zeroize;
 
 /// One frame to the peer, address and control fields included.
@@ -90,6 +92,16 @@ pub enum Output {
     FlushDownstream,
     /// Forward what the client sends from its lease.
     ForwardUpstream,
+    /// The client names this address. The answer is `Input::AddressDecided`.
+    AddressWished(Ipv4Addr),
+    /// IPv6 was agreed on with these interface identifiers: the client's link-local address may
+    /// send. Said again if one of them changes.
+    AgreeIpv6 {
+        /// Our identifier.
+        local: InterfaceIdentifier,
+        /// The client's.
+        peer: InterfaceIdentifier,
+    },
     /// Forward what is for the lease.
     ForwardDownstream {
         /// The largest information field that the client receives, in bytes.

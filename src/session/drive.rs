@@ -7,7 +7,7 @@ use super::verdict::{self, Step};
 use super::{
     CallRef, CallState, ConnectionId, EndReason, Event, FlowCommand, Output, Sessions, TimerKey,
 };
-use crate::aaa::{Decision, Grant, LeaseRefusal, Rejection};
+use crate::aaa::{Decision, Grant, Rejection};
 use crate::clock::Timestamp;
 use crate::ppp::link::{self as ppp, NetworkGrant};
 use crate::pptp;
@@ -89,6 +89,11 @@ impl Sessions {
                         self.order(id, FlowCommand::ForwardUpstream { flow, lease }, now);
                     }
                 }
+                ppp::Output::AddressWished(wanted) => self.address_wished(id, wanted, now),
+                ppp::Output::AgreeIpv6 { local, peer } => {
+                    let command = FlowCommand::AgreeIpv6 { flow, local, peer };
+                    self.order(id, command, now);
+                }
                 ppp::Output::ForwardDownstream { peer_mru } => {
                     let command = FlowCommand::ForwardDownstream {
                         flow,
@@ -164,7 +169,7 @@ impl Sessions {
         }
         let after = now.since(call.created);
         call.attempt.steps.note(Step::Accepted, after);
-        self.lease(id, &grant).map_err(EndReason::NoAddress)?;
+        self.lease_for(id, &grant).map_err(EndReason::NoAddress)?;
         let Some(call) = self.calls.get_mut(id) else {
             return Ok(());
         };
@@ -198,34 +203,6 @@ impl Sessions {
             now,
         );
         self.touched_calls.push_back(id);
-        Ok(())
-    }
-
-    /// Gives a call the address of its user, unless it has it already.
-    fn lease(&mut self, id: CallRef, grant: &Grant) -> Result<(), LeaseRefusal> {
-        let Some(call) = self.calls.get_mut(id) else {
-            return Ok(());
-        };
-        // A second login on one link, before anything was forwarded, may be somebody else's.
-        if call.user.as_deref() != Some(&*grant.user)
-            && let Some(lease) = call.lease.take()
-        {
-            let cleared = lease.address();
-            self.outputs
-                .push_back(Output::LeaseCleared { lease: cleared });
-            self.pools.release(lease);
-        }
-        if call.lease.is_none() {
-            let lease = match grant.address {
-                Some(address) => self.pools.lease_reserved(&grant.pool, address)?,
-                None => self.pools.lease(&grant.pool)?,
-            };
-            self.outputs.push_back(Output::LeaseSet {
-                lease: lease.address(),
-                flow: call.flow,
-            });
-            call.lease = Some(lease);
-        }
         Ok(())
     }
 

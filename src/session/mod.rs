@@ -12,6 +12,7 @@
 //!
 //! Whatever ends a call, `teardown` is the one way out, with one typed [`EndReason`].
 
+mod address;
 pub mod admission;
 mod call;
 pub mod call_ids;

@@ -4,10 +4,10 @@ use std::net::SocketAddrV4;
 use std::sync::Arc;
 
 use crate::aaa::{LocalUser, LocalUsers, NameServers, PoolConfig, Pools};
-use crate::config::{self, Config, Direction, MssClamp, SendWindow};
+use crate::config::{self, Config, Direction, Ipv6cpPolicy, MssClamp, SendWindow};
 use crate::dataplane::{self, GreConfig, PuntLimits, WorkerConfig};
 use crate::flow::{Encryption, FlowPolicy};
-use crate::ppp::link::{LinkConfig, MppeRequirement};
+use crate::ppp::link::{AddressPolicy, LinkConfig, MppeRequirement};
 use crate::pptp::{CallOffer, ControlConfig};
 use crate::session::admission::AdmissionLimits;
 use crate::session::{Capacity, Peer, SessionConfig};
@@ -104,6 +104,12 @@ fn link_config(config: &Config) -> LinkConfig {
         chap_name: config.challenge_name().to_owned(),
         retries_max: ppp.authentication.retries_max,
         mppe: ppp.mppe,
+        address: match ppp.ipcp.address {
+            config::AddressPolicy::Assign => AddressPolicy::Assign,
+            config::AddressPolicy::Keep => AddressPolicy::Keep,
+            config::AddressPolicy::Override => AddressPolicy::Override,
+        },
+        ipv6cp: ppp.ipv6cp.policy == Ipv6cpPolicy::On,
     }
 }
 

@@ -109,7 +109,7 @@ impl Sockets {
         };
         let id = socket.id;
         if socket.connecting {
-            match socket.connected() {
+            match connected(&socket.stream) {
                 Some(Ok(())) => socket.connecting = false,
                 Some(Err(error)) => {
                     tracing::info!(%error, "a peer cannot be reached");
@@ -335,17 +335,15 @@ impl Sockets {
     }
 }
 
-impl Socket {
-    /// Whether it is open, or why it is not; `None` while the kernel is still trying.
-    fn connected(&self) -> Option<io::Result<()>> {
-        if let Ok(Some(error)) | Err(error) = self.stream.take_error() {
-            return Some(Err(error));
-        }
-        match self.stream.peer_addr() {
-            Ok(_) => Some(Ok(())),
-            Err(error) if error.kind() == io::ErrorKind::NotConnected => None,
-            Err(error) => Some(Err(error)),
-        }
+/// Whether it is open, or why it is not; `None` while the kernel is still trying.
+fn connected(stream: &TcpStream) -> Option<io::Result<()>> {
+    if let Ok(Some(error)) | Err(error) = stream.take_error() {
+        return Some(Err(error));
+    }
+    match stream.peer_addr() {
+        Ok(_) => Some(Ok(())),
+        Err(error) if error.kind() == io::ErrorKind::NotConnected => None,
+        Err(error) => Some(Err(error)),
     }
 }
 
@@ -361,5 +359,35 @@ fn begin_connect(local_address: Ipv4Addr, peer: SocketAddrV4) -> io::Result<TcpS
             Ok(TcpStream::from_std(std::net::TcpStream::from(socket)))
         }
         Err(error) => Err(error.into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn outcome(peer: SocketAddrV4) -> io::Result<()> {
+        let stream = begin_connect(Ipv4Addr::LOCALHOST, peer).expect("begun");
+        let local = stream.local_addr().expect("bound");
+        assert_eq!(local.ip(), Ipv4Addr::LOCALHOST);
+        for _ in 0..1000 {
+            match connected(&stream) {
+                Some(outcome) => return outcome,
+                None => std::thread::sleep(Duration::from_millis(1)),
+            }
+        }
+        panic!("the kernel says nothing of {peer}")
+    }
+
+    #[test]
+    fn a_connection_of_ours_opens_or_says_why_not() {
+        let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("bound");
+        let SocketAddr::V4(peer) = listener.local_addr().expect("bound") else {
+            panic!()
+        };
+        assert!(outcome(peer).is_ok());
+        drop(listener);
+        let refused = outcome(peer).expect_err("nobody listens any more");
+        assert_eq!(refused.kind(), io::ErrorKind::ConnectionRefused);
     }
 }

@@ -70,6 +70,7 @@ impl ServerView<'_> {
         let totals = worker
             .map(|worker| worker.totals(call.counter_slot))
             .unwrap_or_default();
+        let identifiers = call.negotiated.interface_identifiers;
         SessionRow {
             user: call.user.clone().unwrap_or_default(),
             address: call.lease,
@@ -77,6 +78,8 @@ impl ServerView<'_> {
             local_address: call.local_address,
             local_call_id: call.flow.call_id.get(),
             peer_call_id: call.peer_call_id.map(CallId::get),
+            local_interface_identifier: identifiers.map(|(local, _)| local.to_string()),
+            peer_interface_identifier: identifiers.map(|(_, peer)| peer.to_string()),
             state: call.state.name().to_owned(),
             encryption: encryption(call.negotiated.mppe),
             since_s: self.now.since(call.created).as_secs(),
@@ -368,6 +371,14 @@ fn negotiated(call: &CallView) -> Vec<NegotiatedOption> {
             "IP-Address",
             network.local_address.to_string(),
             network.peer_address.to_string(),
+        ));
+    }
+    if let Some((local, peer)) = link.interface_identifiers {
+        options.push(option(
+            "ipv6cp",
+            "Interface-Identifier",
+            local.to_string(),
+            peer.to_string(),
         ));
     }
     options

@@ -31,6 +31,13 @@ pub fn update(checksum: u16, old: u16, new: u16) -> u16 {
     !fold(u64::from(!checksum) + u64::from(!old) + u64::from(new))
 }
 
+/// The sum over two pieces that lie behind each other, the first of even length.
+#[inline]
+#[must_use]
+pub const fn add(first: u16, second: u16) -> u16 {
+    fold(first as u64 + second as u64)
+}
+
 const fn fold(mut total: u64) -> u16 {
     while total > 0xffff {
         total = (total & 0xffff) + (total >> 16);

@@ -21,6 +21,8 @@ pub mod kind {
     pub const COMPRESSION_PROTOCOL: u8 = 2;
     /// IP-Address.
     pub const ADDRESS: u8 = 3;
+    /// Mobile-IPv4 (RFC 2290 §2).
+    pub const MOBILE_IPV4: u8 = 4;
     /// Primary DNS Server Address.
     pub const PRIMARY_DNS: u8 = 129;
     /// Primary NetBIOS Name Server Address.

@@ -9,11 +9,13 @@ use pns::mppe::catch_up::Budget;
 use pns::mppe::decrypt::{DecryptState, DecryptWorker};
 use pns::mppe::encrypt::{EncryptState, EncryptWorker};
 use pns::mppe::keys::{StartKeys, Suite};
+use pns::mppe::plausible::Agreed;
 use pns::mppe::skipped::KeyId;
 use pns::wire::call_id::CallId;
 use pns::wire::ethernet::ether_type;
 use pns::wire::gre;
 use pns::wire::ipv4::protocol;
+use pns::wire::ipv6::InterfaceIdentifier;
 use pns::wire::ppp::{Frame as PppFrame, Protocol};
 
 use crate::lab::{ACCESS, ACCESS_MAC, LOCAL, Lab, lease, mac_of, start_keys};
@@ -144,6 +146,21 @@ impl Client {
         self.ppp(&ppp)
     }
 
+    /// Sends an IPv6 packet, encrypted if that is armed.
+    pub(crate) fn send6(&mut self, lab: &mut Lab, packet: &[u8]) {
+        let ppp = self.wrap_inside([&[0x00, 0x57], packet].concat());
+        let frame = self.ppp(&ppp);
+        lab.push(0, ACCESS, &frame);
+        lab.settle();
+    }
+
+    /// Takes IPv6 from the server's link-local address for a packet.
+    pub(crate) fn agree(&mut self, server: InterfaceIdentifier) {
+        if let Some(decrypt) = &mut self.decrypt {
+            decrypt.agree(Agreed::Ipv4AndIpv6 { peer: server });
+        }
+    }
+
     /// Sends an LCP frame, as the dialogue that comes first would, so that the call has a sequence.
     pub(crate) fn greet(&mut self, lab: &mut Lab) {
         let frame = self.ppp(&[0xff, 0x03, 0xc0, 0x21, 1, 1, 0, 4]);
@@ -197,6 +214,21 @@ impl Client {
             .expect("the client cannot decrypt");
         let (protocol, packet) = Protocol::parse(inside).unwrap();
         Received::Secret(protocol, packet.to_vec())
+    }
+
+    /// Tries an encrypted frame from the server, which may come after a loss: the packet, if it
+    /// decrypts.
+    pub(crate) fn receive_lossy(&mut self, frame: &[u8]) -> Option<Vec<u8>> {
+        let (_, packet) = packets::ip_of(frame);
+        let header = gre::Header::parse(&packet[20..]).unwrap();
+        let sequence = header.sequence.unwrap();
+        self.expected = sequence.wrapping_add(1);
+        let ppp = PppFrame::parse(&packet[20 + header.length()..]).unwrap();
+        let mut secret = ppp.payload.to_vec();
+        let decrypt = self.decrypt.as_mut().expect("the client has no keys yet");
+        let (worker, now) = (&mut self.decrypt_worker, Timestamp::ZERO);
+        let inside = decrypt.decrypt(&mut secret, sequence, worker, now).ok()?;
+        Some(inside.to_vec())
     }
 
     /// The IPv4 packets of frames from the server.

@@ -8,12 +8,14 @@ use pns::dataplane::memory_port::MemoryFrame;
 use pns::dataplane::{DropReason, PuntLimits};
 use pns::flow::ring::Injected;
 use pns::flow::{Encryption, FlowCommand, FlowKey, FrameBytes, OpenCall, PeerReceive};
+use pns::mppe::keys::{Mode, Strength, Suite};
 use pns::wire::call_id::CallId;
 use pns::wire::ethernet::ether_type;
 use pns::wire::ipv4;
 
 use crate::client::{Client, cramped};
 use crate::fragments::piece;
+use crate::ipv6;
 use crate::lab::{
     ACCESS, ACCESS_MAC, GATEWAY, HOST, HOST_MAC, LOCAL, Lab, NETWORK, NETWORK_MAC, Plan, lease,
     policy,
@@ -435,6 +437,18 @@ fn ppp_scenario(reason: DropReason) -> Lab {
         DropReason::MppeCompressed => ppp(&[0xff, 3, 0x00, 0xfd, 0xb0, 0, 1, 2]),
         DropReason::MppeFarCount => ppp(&[0xff, 3, 0x00, 0xfd, 0x90, 9, 1, 2]),
         DropReason::MppeImplausible => ppp(&[0xff, 3, 0x00, 0xfd, 0x90, 0, 1, 2]),
+        DropReason::MppeOutOfStep => {
+            let suite = Suite {
+                strength: Strength::Bits128,
+                mode: Mode::Stateful,
+            };
+            let mut lab = Lab::single();
+            let mut client = lab.dial_with(7, 2, policy(Encryption::Required), suite);
+            let packet = udp(client.lease, HOST, 10);
+            let _lost = client.data(&packet);
+            client.send(&mut lab, &packet);
+            lab
+        }
         DropReason::MppeDuplicate => {
             let (mut lab, mut client) = call();
             let frame = client.data(&udp(client.lease, HOST, 10));
@@ -490,6 +504,25 @@ fn inner_scenario(reason: DropReason) -> Lab {
         DropReason::ClientToServerRefused => inner(|client| udp(client.lease, GATEWAY, 10)),
         DropReason::InnerNotUnicast => {
             inner(|client| udp(client.lease, Ipv4Addr::new(224, 0, 0, 251), 10))
+        }
+        DropReason::Ipv6NotAgreed => {
+            let (mut lab, mut client) = dialled(Lab::single(), Encryption::Off);
+            let request = ipv6::ping(&client, ipv6::local(), b"");
+            client.send6(&mut lab, &request);
+            lab
+        }
+        DropReason::Ipv6Malformed => agreed(|client| {
+            let mut request = ipv6::ping(client, ipv6::local(), b"");
+            request[42] ^= 1;
+            vec![request]
+        }),
+        DropReason::Ipv6NotRouted => {
+            agreed(|client| vec![ipv6::ping(client, "2001:db8::1".parse().unwrap(), b"")])
+        }
+        DropReason::Ipv6EchoPoliced => {
+            let mut lab = agreed(|client| vec![ipv6::ping(client, ipv6::local(), b""); 51]);
+            assert_eq!(lab.sent(ACCESS).len(), 50);
+            lab
         }
         DropReason::RouteBlackhole => {
             inner(|client| udp(client.lease, Ipv4Addr::new(10, 99, 0, 1), 10))
@@ -563,6 +596,16 @@ fn downstream_scenario(reason: DropReason) -> Lab {
         }
         _ => panic!("no scenario for {reason}"),
     }
+}
+
+/// A call that agreed on IPv6, and whose client has sent these.
+fn agreed(packets: impl FnOnce(&Client) -> Vec<Vec<u8>>) -> Lab {
+    let (mut lab, mut client) = call();
+    ipv6::agree(&mut lab, &mut client);
+    for packet in packets(&client) {
+        client.send6(&mut lab, &packet);
+    }
+    lab
 }
 
 /// A call to a peer that no frame can be sent to.

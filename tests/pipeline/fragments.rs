@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use pns::dataplane::{DropReason, FrameCount};
 use pns::flow::Encryption;
+use pns::flow::ring::Punted;
 use pns::wire::ethernet::ether_type;
 use pns::wire::ipv4;
 
@@ -68,6 +69,24 @@ fn a_full_packet_of_a_client_with_mru_1500_arrives() {
     }
     assert_eq!(lab.drops(), []);
     assert_eq!(lab.frames(FrameCount::FragmentUsed), 2 + 2 + 3 + 5);
+}
+
+#[test]
+fn rfc2637_s1_4_a_payload_of_1532_octets_is_taken() {
+    let mut lab = Lab::new();
+    let mut client = lab.open(7, 2);
+    let mut ppp = vec![0xff, 0x03, 0xc0, 0x21, 9, 1, 0x05, 0xf8];
+    ppp.resize(1532, 0x55);
+    let frame = client.ppp(&ppp);
+    for piece in cut(&client, &frame, 9, &[800]) {
+        lab.push(0, ACCESS, &piece);
+    }
+    lab.settle();
+    match lab.punted.as_slice() {
+        [Punted::Ppp { frame, .. }] => assert_eq!(frame.as_slice(), &ppp[2..]),
+        other => panic!("{} frames", other.len()),
+    }
+    assert_eq!(lab.drops(), []);
 }
 
 #[test]

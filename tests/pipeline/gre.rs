@@ -4,8 +4,8 @@ use pns::mppe::keys::Suite;
 use std::time::Duration;
 
 use pns::dataplane::{DropReason, FrameCount};
-use pns::flow::Encryption;
 use pns::flow::ring::Punted;
+use pns::flow::{Encryption, FlowCommand, FrameBytes};
 
 use crate::client::{Client, Received};
 use crate::lab::{ACCESS, HOST, Lab, policy};
@@ -171,6 +171,79 @@ fn s4_3_traffic_carries_acknowledgments_and_then_none_goes_alone() {
     assert_eq!(lab.frames(FrameCount::Generated), 0);
 }
 
+#[test]
+fn s4_1_what_we_send_byte_by_byte() {
+    let mut lab = Lab::new();
+    let mut client = lab.open(7, 2);
+    let [high, low] = client.call_id.get().to_be_bytes();
+    let ppp = [0xff, 3, 0xc0, 0x21, 9, 1, 0, 4];
+    let flow = client.key;
+    let say = |lab: &mut Lab| {
+        let frame = FrameBytes::copy_of(&ppp).unwrap();
+        lab.command(FlowCommand::Frame { flow, frame });
+        lab.settle();
+        gre_of(&lab.sent(ACCESS))
+    };
+    // K and S, version 1, Protocol Type, length and Call ID of the key; the first number is 0. The
+    // PPP frame has no flags, escapes or FCS.
+    let head = [0x30, 0x01, 0x88, 0x0b, 0, 8, high, low, 0, 0, 0, 0];
+    assert_eq!(say(&mut lab), [&head[..], &ppp].concat());
+    // With an acknowledgment: A as well, and the number of the client's first frame.
+    client.greet(&mut lab);
+    let head = [
+        0x30, 0x81, 0x88, 0x0b, 0, 8, high, low, 0, 0, 0, 1, 0, 0, 0, 0,
+    ];
+    assert_eq!(say(&mut lab), [&head[..], &ppp].concat());
+    // The acknowledgment alone: K and A, and no number.
+    client.greet(&mut lab);
+    lab.advance(Duration::from_secs(1));
+    let head = [0x20, 0x81, 0x88, 0x0b, 0, 0, high, low, 0, 0, 0, 1];
+    assert_eq!(gre_of(&lab.sent(ACCESS)), head);
+    // It has used no number up.
+    let head = [0x30, 0x01, 0x88, 0x0b, 0, 8, high, low, 0, 0, 0, 2];
+    assert_eq!(say(&mut lab), [&head[..], &ppp].concat());
+}
+
+/// What the only frame has behind its Ethernet and IPv4 headers.
+fn gre_of(sent: &[Vec<u8>]) -> Vec<u8> {
+    assert_eq!(sent.len(), 1);
+    sent[0][34..].to_vec()
+}
+
+#[test]
+fn s4_1_the_acknowledgment_is_the_highest_number_received() {
+    let mut lab = Lab::new();
+    let mut client = lab.dial(7, 2, policy(Encryption::Required));
+    lab.advance(Duration::from_secs(1));
+    lab.sent(ACCESS);
+    let packet = udp(client.lease, HOST, 20);
+    let frames: Vec<_> = (0..6).map(|_| client.data(&packet)).collect();
+    let highest = client.sequence - 1;
+    for number in [2, 5, 0, 4, 1, 3] {
+        lab.push(0, ACCESS, &frames[number]);
+        lab.settle();
+        lab.advance(Duration::from_secs(1));
+        for frame in lab.sent(ACCESS) {
+            assert_eq!(client.receive(&frame), Received::Nothing);
+        }
+        let newest = if number == 2 { highest - 3 } else { highest };
+        assert_eq!(client.acknowledged, Some(newest), "after frame {number}");
+    }
+    assert_eq!(lab.network_received().len(), 6);
+}
+
+#[test]
+fn rfc1661_s6_5_s6_6_data_goes_with_whole_address_control_and_protocol_fields() {
+    let mut lab = Lab::new();
+    let client = lab.dial(7, 2, policy(Encryption::Required));
+    lab.advance(Duration::from_secs(1));
+    lab.sent(ACCESS);
+    lab.push_from_network(&udp(HOST, client.lease, 20));
+    lab.settle();
+    let gre = gre_of(&lab.sent(ACCESS));
+    assert_eq!(gre[12..16], [0xff, 0x03, 0x00, 0xfd]);
+}
+
 /// The packet with another time to live.
 pub(crate) fn udp_with_ttl(packet: &[u8], ttl: u8) -> Vec<u8> {
     let header = pns::wire::ipv4::Header::parse(packet).unwrap();
@@ -190,11 +263,11 @@ fn s4_4_sequence_numbers_start_anywhere_and_wrap() {
         client.greet(&mut lab);
         lab.authorise(&mut client, policy(Encryption::Required));
         let flow = client.key;
-        lab.command(pns::flow::FlowCommand::ArmUpstream {
+        lab.command(FlowCommand::ArmUpstream {
             flow,
             suite: Suite::STATELESS_128,
         });
-        lab.command(pns::flow::FlowCommand::ForwardUpstream {
+        lab.command(FlowCommand::ForwardUpstream {
             flow,
             lease: client.lease,
         });

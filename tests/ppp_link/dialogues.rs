@@ -9,6 +9,9 @@ use std::time::Duration;
 pub(crate) const CCP_128: &[u8] = &[18, 6, 1, 0, 0, 0x40];
 pub(crate) const PPPD_LCP: &[u8] = &[2, 6, 0, 0, 0, 0, 5, 6, 0x8b, 0x7e, 0x5b, 0x84, 7, 2, 8, 2];
 
+/// The IPX control protocol.
+const IPXCP: Protocol = Protocol(0x802b);
+
 pub(crate) fn address(octets: [u8; 4]) -> Vec<u8> {
     [&[3, 6][..], &octets].concat()
 }
@@ -142,7 +145,11 @@ fn pppd_dials_in_and_hangs_up() {
 
 #[test]
 fn windows_asks_for_everything_at_once() {
-    let (mut server, challenge) = authenticating(LinkConfig::default());
+    let config = LinkConfig {
+        ipv6cp: false,
+        ..LinkConfig::default()
+    };
+    let (mut server, challenge) = authenticating(config);
     // W10: three Identifications, the last one binary.
     for text in [&b"....MSRASV5.20"[..], b"....MSRAS-0-DESKTOP", &[0xff; 20]] {
         assert_eq!(server.packet(Protocol::LCP, 12, 2, text), []);
@@ -166,7 +173,8 @@ fn windows_asks_for_everything_at_once() {
         keys: true,
     });
     let ours = find(&heard, Protocol::CCP, 1);
-    // W11: IPv6CP comes first, and W13: IPCP before CCP is up. The latest request waits.
+    // W11: IPv6CP comes first; where it is off that is said at once. W13: IPCP before CCP is up. The
+    // latest request waits.
     assert_eq!(
         names(&server.packet(Protocol(0x8057), 1, 5, &[1, 10, 1, 2, 3, 4, 5, 6, 7, 8])),
         ["LCP ProtocolReject"]
@@ -341,6 +349,7 @@ fn p7_echo_is_answered_in_the_opened_state_only() {
 fn protocols_that_are_not_ours() {
     let (mut server, challenge) = authenticating(LinkConfig::default());
     // Before authentication they are not even looked at.
+    assert_eq!(server.packet(IPXCP, 1, 1, &[]), []);
     assert_eq!(server.packet(Protocol::IPV6CP, 1, 1, &[]), []);
     assert_eq!(server.packet(Protocol::CCP, 1, 1, CCP_128), []);
     for (protocol, refusal) in [
@@ -360,10 +369,10 @@ fn protocols_that_are_not_ours() {
     });
     let mut rejects = 0;
     for identifier in 0..100 {
-        let heard = server.packet(Protocol::IPV6CP, 1, identifier, &[]);
+        let heard = server.packet(IPXCP, 1, identifier, &[]);
         rejects += packets(&heard).len();
         if let Some(reject) = packets(&heard).first() {
-            assert_eq!(reject.data, [0x80, 0x57, 1, identifier, 0, 4]);
+            assert_eq!(reject.data, [0x80, 0x2b, 1, identifier, 0, 4]);
         }
     }
     assert_eq!(rejects, 8, "two stacks that reject each other come to rest");

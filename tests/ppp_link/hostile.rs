@@ -3,10 +3,13 @@
 use crate::dialogues::response;
 use crate::server::{GRANT, Heard, PROOF, Sent, Server, packets};
 use pns::mppe::keys::Suite;
-use pns::ppp::link::{EndReason, Input, LinkConfig, MppePolicy, Output, Phase, Stateful};
+use pns::ppp::link::{
+    AddressPolicy, EndReason, Input, LinkConfig, MppePolicy, Output, Phase, Stateful,
+};
 use pns::wire::ccp::Strengths;
 use pns::wire::ppp::{Packet, Protocol, code};
 use proptest::prelude::*;
+use std::net::Ipv4Addr;
 use std::time::Duration;
 
 #[derive(Clone, Debug)]
@@ -22,6 +25,8 @@ enum Operation {
     Respond(i8),
     Granted(bool),
     Refused(bool),
+    /// About a wish or out of the blue: the lease, or another address.
+    AddressDecided(u8),
     LowerUp,
     Heard,
     TimeRemaining(u32),
@@ -36,7 +41,7 @@ fn protocols() -> impl Strategy<Value = u16> {
         2 => Just(0xc223),
         4 => Just(0x80fd),
         4 => Just(0x8021),
-        1 => Just(0x8057),
+        2 => Just(0x8057),
         1 => Just(0xc023),
         1 => Just(0x0021),
         1 => Just(0x0031),
@@ -61,6 +66,8 @@ fn options() -> impl Strategy<Value = Vec<u8>> {
         Just(vec![18, 6, 0, 0, 0, 0x21]),
         Just(vec![3, 6, 0, 0, 0, 0]),
         Just(vec![3, 6, 10, 77, 0, 100]),
+        (1_u8..4).prop_map(|last| vec![3, 6, 10, 77, 0, last]),
+        (0_u8..3).prop_map(|last| vec![1, 10, 0, 0, 0, 0, 0, 0, 0, last]),
         Just(vec![129, 6, 0, 0, 0, 0]),
         Just(vec![2, 6, 0, 0x2d, 15, 1]),
         proptest::collection::vec(any::<u8>(), 0..12),
@@ -78,6 +85,7 @@ fn operation() -> impl Strategy<Value = Operation> {
         20 => (-1_i8..2).prop_map(Operation::Respond),
         20 => any::<bool>().prop_map(Operation::Granted),
         4 => any::<bool>().prop_map(Operation::Refused),
+        10 => prop_oneof![Just(100_u8), 1_u8..4].prop_map(Operation::AddressDecided),
         30 => (0..GOOD.len()).prop_map(|step| GOOD[step].clone()),
         2 => Just(Operation::Heard),
         2 => any::<u32>().prop_map(Operation::TimeRemaining),
@@ -120,6 +128,10 @@ impl Game {
                 message: "no",
                 retry: *retry,
             }),
+            Operation::AddressDecided(last) => {
+                let address = Ipv4Addr::new(10, 77, 0, *last);
+                self.server.input(Input::AddressDecided(address))
+            }
             Operation::LowerUp => self.server.input(Input::LowerUp),
             Operation::Heard => {
                 let at = self.server.now;
@@ -208,6 +220,12 @@ fn play(start: usize, operations: &[Operation], mppe: MppePolicy, seed: u8) -> G
         LinkConfig {
             mppe,
             echo_adaptive: seed & 1 == 1,
+            // Half of the games, since the others end in the same ways sooner.
+            address: if seed.is_multiple_of(2) {
+                AddressPolicy::Keep
+            } else {
+                AddressPolicy::Assign
+            },
             ..LinkConfig::default()
         },
         seed,

@@ -7,6 +7,7 @@
     reason = "a test that cannot go on has failed, and looks at what it is about"
 )]
 
+mod addresses;
 mod bytes;
 mod client;
 mod dialogues;
@@ -22,5 +23,6 @@ mod lossy;
 mod mppe_clients;
 mod mppe_resets;
 mod mppe_table;
+mod phases;
 mod renegotiation;
 mod server;

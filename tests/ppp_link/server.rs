@@ -1,4 +1,5 @@
 //! A link under test with a virtual clock, and the promises that hold whatever happens to it.
+#![allow(dead_code, reason = "each test uses what it needs")]
 
 use pns::clock::Timestamp;
 use pns::ppp::link::{
@@ -117,10 +118,24 @@ impl Promises {
                 "forwarding before the Ack"
             );
         }
+        if packet.is(Protocol::IPV6CP, code::CONFIGURE_ACK) {
+            let last = self.told.iter().rev().find_map(|output| match output {
+                Output::AgreeIpv6 { peer, .. } => Some(peer.0),
+                _ => None,
+            });
+            assert_eq!(
+                last.as_ref().map(<[u8; 8]>::as_slice),
+                packet.data.get(2..),
+                "agreed before the Ack, on what is acknowledged"
+            );
+        }
         if packet.is(Protocol::CHAP, 3) {
             self.authenticated = true;
         }
-        if matches!(packet.protocol, Protocol::CCP | Protocol::IPCP) {
+        if matches!(
+            packet.protocol,
+            Protocol::CCP | Protocol::IPCP | Protocol::IPV6CP
+        ) {
             assert!(
                 self.authenticated,
                 "nothing but LCP and CHAP before authentication"
@@ -142,7 +157,7 @@ impl Promises {
         let fits = match output {
             Output::ArmDownstream(_) => self.was_armed(Self::UPSTREAM),
             Output::FlushDownstream => self.was_armed(Self::DOWNSTREAM),
-            Output::ForwardUpstream => {
+            Output::ForwardUpstream | Output::AgreeIpv6 { .. } => {
                 mppe.requirement != MppeRequirement::Required || self.was_armed(Self::DOWNSTREAM)
             }
             Output::ForwardDownstream { .. } => self.was_told(&Output::ForwardUpstream),
@@ -155,7 +170,13 @@ impl Promises {
             .told
             .iter()
             .any(|told| std::mem::discriminant(told) == kind);
-        let repeats = matches!(output, Output::Authenticate(_) | Output::FlushDownstream);
+        let repeats = matches!(
+            output,
+            Output::Authenticate(_)
+                | Output::FlushDownstream
+                | Output::AddressWished(_)
+                | Output::AgreeIpv6 { .. }
+        );
         assert!(repeats || !again, "{output:?} twice");
     }
 
@@ -260,8 +281,8 @@ fn name(heard: &Heard) -> String {
         Heard::Told(Output::Authenticate(_)) => return "Authenticate".into(),
         Heard::Told(output) => {
             let told = format!("{output:?}");
-            return if told.starts_with("Arm") {
-                told.split('(').next().unwrap().to_owned()
+            return if told.starts_with("Arm") || told.starts_with("AgreeIpv6") {
+                told.split(['(', ' ']).next().unwrap().to_owned()
             } else {
                 told
             };
@@ -276,6 +297,7 @@ fn name(heard: &Heard) -> String {
         }
         Protocol::CCP => "CCP",
         Protocol::IPCP => "IPCP",
+        Protocol::IPV6CP => "IPV6CP",
         _ => "?",
     };
     const CODES: [&str; 15] = [

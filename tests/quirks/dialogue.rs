@@ -12,9 +12,11 @@ use pns::mppe::catch_up::Budget;
 use pns::mppe::decrypt::{DecryptState, DecryptWorker};
 use pns::mppe::encrypt::{EncryptState, EncryptWorker};
 use pns::mppe::keys::{StartKeys, Suite};
+use pns::mppe::plausible::Agreed;
 use pns::mppe::skipped::KeyId;
 use pns::session::ConnectionId;
 use pns::wire::ipv4::Header;
+use pns::wire::ipv6::InterfaceIdentifier;
 
 use super::packets;
 use super::script::{self, Names, Pattern, Step};
@@ -230,7 +232,8 @@ impl Dialogue {
                 let mut encrypted = encrypted.to_vec();
                 let clear = state.decrypt(&mut encrypted, sequence, worker, self.now);
                 let clear = clear.expect("what the server encrypts can be decrypted");
-                assert_eq!(clear[..2], [0x00, 0x21], "IPv4 inside");
+                assert_eq!(clear[0], 0x00, "a whole protocol field");
+                assert!(matches!(clear[1], 0x21 | 0x57), "IPv4 or IPv6 inside");
                 self.data.push(clear[2..].to_vec());
             }
             ([0x00, 0x21, packet @ ..], _) => self.data.push(packet.to_vec()),
@@ -348,13 +351,21 @@ impl Dialogue {
         let id = KeyId::new(NonZeroU64::MIN);
         let (key, heard) = (keys.downstream, heard.unwrap_or(0));
         let state = DecryptState::new_for_client(key, strength, mode, id, heard, budget);
-        let worker = Box::new(DecryptWorker::new(4, budget));
+        let worker = Box::new(DecryptWorker::new(4, budget).with_streams(1));
         self.decrypt = Some((state, worker));
+    }
+
+    /// IPv6CP is open on the client's side: the server's `identifier` is known.
+    pub(crate) fn agree_ipv6(&mut self, identifier: [u8; 8]) {
+        let peer = InterfaceIdentifier(identifier);
+        let (state, _) = self.decrypt.as_mut().expect("an encrypted call");
+        state.agree(Agreed::Ipv4AndIpv6 { peer });
     }
 
     /// The PPP frame around an IP packet of the client, encrypted if the call is.
     pub(crate) fn frame(&mut self, packet: &[u8]) -> Vec<u8> {
-        let mut inner = vec![0x00, 0x21];
+        let version_6 = packet.first().is_some_and(|first| first >> 4 == 6);
+        let mut inner = vec![0x00, if version_6 { 0x57 } else { 0x21 }];
         inner.extend(packet);
         let mut frame = vec![0xff, 0x03];
         if let Some(state) = &mut self.encrypt {

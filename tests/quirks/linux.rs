@@ -186,3 +186,17 @@ fn l2_frames_with_checksum_or_routing_bits_are_nobodys() {
     linux.pass(Duration::from_millis(2));
     assert_eq!(linux.server.dropped(DropReason::GreForbiddenFlags), 2);
 }
+
+#[test]
+fn rfc2637_s2_3_a_stop_of_the_client_ends_its_calls() {
+    let mut linux = Dialogue::up(Setup::default());
+    linux.play(
+        "
+        tcp > 0010 0001 1a2b3c4d 0003 0000 01 00 0000
+        tcp < 0010 0001 1a2b3c4d 0004 0000 01 00 0000
+        closed
+        ",
+    );
+    linux.pass(Duration::from_secs(1));
+    linux.server.assert_nothing_is_left();
+}

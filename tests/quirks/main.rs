@@ -8,6 +8,7 @@
     reason = "a dialogue that goes otherwise has failed"
 )]
 
+mod addresses;
 mod android;
 mod apple;
 mod common;

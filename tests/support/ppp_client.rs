@@ -55,6 +55,8 @@ pub(crate) struct PppClient {
     pub(crate) password: String,
     /// Whether CCP is offered MPPE, or refuses it as a client without encryption does.
     pub(crate) mppe: bool,
+    /// The supported bits that it asks for, and insists on in both directions.
+    pub(crate) mppe_bits: [u8; 4],
     /// Configure-Acks are kept back in `held` instead of being sent.
     pub(crate) hold_acks: bool,
     pub(crate) held: Vec<Vec<u8>>,
@@ -81,6 +83,7 @@ impl PppClient {
             name: name.into(),
             password: password.into(),
             mppe: true,
+            mppe_bits: [0x01, 0, 0, 0x40],
             hold_acks: false,
             held: Vec::new(),
             address: Ipv4Addr::UNSPECIFIED,
@@ -242,16 +245,20 @@ impl PppClient {
     }
 
     fn ccp_request(&mut self) -> Vec<u8> {
-        frame(
-            CCP,
-            CONFIGURE_REQUEST,
-            self.next_identifier(),
-            &[18, 6, 0x01, 0, 0, 0x40],
-        )
+        let option = self.mppe_option();
+        frame(CCP, CONFIGURE_REQUEST, self.next_identifier(), &option)
+    }
+
+    fn mppe_option(&self) -> [u8; 6] {
+        let [a, b, c, d] = self.mppe_bits;
+        [18, 6, a, b, c, d]
     }
 
     fn ccp(&mut self, code: u8, identifier: u8, data: &[u8]) -> Vec<Vec<u8>> {
         match code {
+            CONFIGURE_REQUEST if self.mppe && data != self.mppe_option() => {
+                vec![frame(CCP, CONFIGURE_NAK, identifier, &self.mppe_option())]
+            }
             CONFIGURE_REQUEST if !self.mppe && !data.is_empty() => {
                 vec![frame(CCP, CONFIGURE_REJECT, identifier, data)]
             }

@@ -18,6 +18,7 @@ use pns::wire::ipv4::Header;
 use super::packets;
 use super::ppp_client::PppClient;
 use super::server::SERVER;
+use super::stateful::Stateful;
 
 /// How often an unanswered request is sent again.
 const RESTART: Duration = Duration::from_secs(3);
@@ -66,6 +67,8 @@ pub(crate) struct Client {
     pub(crate) in_clear: usize,
     pub(crate) refused: Vec<DecryptRefusal>,
     pub(crate) encrypt: Option<EncryptState>,
+    /// It wants stateful MPPE, and follows this rule in it.
+    pub(crate) stateful: Option<Stateful>,
     pub(crate) next_sequence: u32,
     /// GRE is ignored and nothing is sent.
     pub(crate) dead: bool,
@@ -103,6 +106,7 @@ impl Client {
             in_clear: 0,
             refused: Vec::new(),
             encrypt: None,
+            stateful: None,
             next_sequence: 0,
             dead: false,
             shares_address: false,
@@ -139,7 +143,11 @@ impl Client {
 
     /// Whether both NCPs are open from where the client stands.
     pub(crate) fn is_up(&self) -> bool {
-        self.ppp.network_up() && self.encrypt.is_some() && self.stalled.is_none()
+        self.ppp.network_up() && self.is_armed() && self.stalled.is_none()
+    }
+
+    fn is_armed(&self) -> bool {
+        self.encrypt.is_some() || self.stateful.as_ref().is_some_and(Stateful::is_armed)
     }
 
     /// Frames that were encrypted so far.
@@ -204,6 +212,14 @@ impl Client {
                 self.received.push(packet.to_vec());
             }
             control => {
+                if let Some(stateful) = &mut self.stateful
+                    && let Some(answers) = stateful.handle_reset(control)
+                {
+                    for answer in answers {
+                        self.send_ppp(answer, now);
+                    }
+                    return;
+                }
                 for answer in self.ppp.handle(control) {
                     self.send_ppp(answer, now);
                 }
@@ -214,6 +230,14 @@ impl Client {
     }
 
     fn receive_encrypted(&mut self, encrypted: &[u8], sequence: u32, now: Timestamp) {
+        if let Some(stateful) = &mut self.stateful {
+            let (packet, request) = stateful.receive(encrypted, now);
+            self.received.extend(packet);
+            if let Some(frame) = request {
+                self.send_ppp(frame, now);
+            }
+            return;
+        }
         let mut payload = encrypted.to_vec();
         let Some(decrypt) = &mut self.decrypt else {
             return self.refused.push(DecryptRefusal::NoKeys);
@@ -227,10 +251,13 @@ impl Client {
 
     /// CCP has opened: both directions have keys.
     fn arm(&mut self, now: Timestamp) {
-        if !self.ppp.encrypted() || self.encrypt.is_some() {
+        if !self.ppp.encrypted() || self.is_armed() {
             return;
         }
         let keys = self.ppp.keys.take().expect("keys of MS-CHAPv2");
+        if let Some(stateful) = &mut self.stateful {
+            return stateful.arm(&keys);
+        }
         let (strength, mode) = (Strength::Bits128, Mode::Stateless);
         self.encrypt = Some(EncryptState::new_for_client(keys.upstream, strength, mode));
         let id = KeyId::new(NonZeroU64::MIN);
@@ -243,7 +270,7 @@ impl Client {
 
     /// Sends what it has as soon as IPCP is open.
     fn send_backlog(&mut self, now: Timestamp) {
-        if !self.eager || !self.ppp.network_up() || self.encrypt.is_none() {
+        if !self.eager || !self.ppp.network_up() || !self.is_armed() {
             return;
         }
         for _ in 0..4 {
@@ -264,6 +291,9 @@ impl Client {
     pub(crate) fn encrypted(&mut self, packet: &[u8]) -> Vec<u8> {
         let mut inner = vec![0x00, 0x21];
         inner.extend(packet);
+        if let Some(stateful) = &mut self.stateful {
+            return stateful.send(&inner);
+        }
         let encrypt = self.encrypt.as_mut().expect("armed");
         let header = encrypt
             .encrypt(&mut inner, &mut self.encrypt_worker)

@@ -26,6 +26,7 @@ fn path(seed: &mut u64, most: u64) -> Path {
         duplication,
         reordering,
         late_ms_max: 1 + random(seed) % 40,
+        delay_ms: 0,
     }
 }
 
@@ -168,6 +169,7 @@ fn no_call_is_lost_in_a_minute_with_a_tenth_of_all_frames_lost() {
         duplication: 2,
         reordering: 5,
         late_ms_max: 30,
+        delay_ms: 0,
     };
     let end = world.now + Duration::from_secs(60);
     let mut next = vec![0u32; places.len()];

@@ -18,14 +18,20 @@ mod hostile;
 mod isolation;
 mod lossy;
 mod mtu;
+#[path = "../rfc3078/naive.rs"]
+#[expect(dead_code, reason = "shared with the tests of RFC 3078")]
+mod naive;
 mod one_address;
 mod packets;
+#[path = "../rfc3078/peers.rs"]
+mod peers;
 #[path = "../support/ppp_client.rs"]
 mod ppp_client;
 mod renegotiation;
 mod roles;
 mod server;
 mod settings;
+mod stateful;
 mod teardown;
 mod verdicts;
 mod victim;

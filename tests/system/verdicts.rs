@@ -1,7 +1,9 @@
 //! Negotiations that fail, each in its own way, and what `pns explain` says of them: the stage, the
 //! reason, the error that a Windows user sees, and the words.
 
-use std::net::{Ipv4Addr, SocketAddrV4};
+mod strangers;
+
+use std::net::Ipv4Addr;
 use std::time::{Duration, UNIX_EPOCH};
 
 use pns::config::accepted_keys;
@@ -18,7 +20,7 @@ use pns::session::verdict::Finding;
 use super::client::Client;
 use super::control_client as control;
 use super::ppp_client::{self, CCP, CHAP, IPCP, LCP, PppClient, Script};
-use super::server::{SERVER, Setup};
+use super::server::Setup;
 use super::world::World;
 
 const REQUEST: u8 = 1;
@@ -164,13 +166,15 @@ fn w20_a_wrong_password_is_691_and_so_is_a_name_that_nobody_has() {
             "user_unknown",
         ),
     ] {
-        let mut setup = Setup::default();
-        setup.adjust = |config| {
-            config.link = LinkConfig {
-                retries_max: 0,
-                ..LinkConfig::default()
-            }
-            .into();
+        let setup = Setup {
+            adjust: |config| {
+                let link = LinkConfig {
+                    retries_max: 0,
+                    ..LinkConfig::default()
+                };
+                config.link = link.into();
+            },
+            ..Setup::default()
         };
         let row = attempt(setup, |client| client.ppp = PppClient::new(name, password));
         assert!(!row.authenticated && row.user == name);
@@ -286,9 +290,11 @@ fn w20_a_client_that_will_not_encrypt_is_734_whichever_way_it_says_so() {
 
 #[test]
 fn w20_a_login_without_keys_is_742() {
-    let mut setup = Setup::default();
     // As of a RADIUS server that sends no MS-MPPE keys.
-    setup.encryption = Encryption::Off;
+    let setup = Setup {
+        encryption: Encryption::Off,
+        ..Setup::default()
+    };
     let row = attempt(setup, |_| {});
     assert_account(
         &row,
@@ -301,14 +307,16 @@ fn w20_a_login_without_keys_is_742() {
 
 #[test]
 fn w15_w20_a_client_that_needs_encryption_where_it_is_off_is_742_and_says_so() {
-    let mut setup = Setup::default();
-    setup.encryption = Encryption::Off;
-    setup.adjust = |config| {
-        config.link = LinkConfig {
-            mppe: MppePolicy::OFF,
-            ..LinkConfig::default()
-        }
-        .into();
+    let setup = Setup {
+        encryption: Encryption::Off,
+        adjust: |config| {
+            let link = LinkConfig {
+                mppe: MppePolicy::OFF,
+                ..LinkConfig::default()
+            };
+            config.link = link.into();
+        },
+        ..Setup::default()
     };
     let row = attempt(setup, |client| {
         client.ppp.script = Some(|_, protocol, code, _, data| {
@@ -439,116 +447,6 @@ fn excessive_decrypt_failures_are_named_as_wrong_keys_however_the_call_ends() {
 }
 
 #[test]
-fn limits_on_connections_are_800_and_limits_on_calls_are_619() {
-    let mut setup = Setup::default();
-    setup.adjust = |config| {
-        config.limits.calls_max = 1;
-        config.limits.control_connections_per_source_max = 1;
-    };
-    let mut world = World::new(setup);
-    let first = world.bring_up();
-    let second = world.add_client();
-    world.dial(second);
-    let row = of_peer(&world, second);
-    let mut calls: Vec<_> = explain(&world, &Subject::Peer(world.clients[second].address));
-    let refused = calls.remove(0);
-    let names = ["call", "call_refused.calls", "calls_full"];
-    assert_account(
-        &refused,
-        names,
-        Some(619),
-        &["server.calls_max", "its Call ID 257"],
-    );
-    assert_eq!((&*row.state, &*row.waits_for), ("live", "call_request"));
-
-    let address = world.clients[first].address;
-    for port in 0..10_000 {
-        let peer = SocketAddrV4::new(address, port);
-        let accepted = world.server.sessions.accept(peer, SERVER, world.now);
-        assert!(accepted.is_err());
-    }
-    let mut rows = explain(&world, &Subject::Peer(address));
-    assert_eq!(rows.len(), 2, "a flood takes one place");
-    let names = [
-        "tcp",
-        "not_accepted.control_connections_per_source",
-        "source_full",
-    ];
-    let words = ["10000 times", "server.control_connections_per_source_max"];
-    assert_account(&rows.remove(0), names, Some(800), &words);
-    let elsewhere = Ipv4Addr::new(203, 0, 113, 1);
-    let peer = SocketAddrV4::new(elsewhere, 1);
-    assert!(
-        world
-            .server
-            .sessions
-            .accept(peer, elsewhere, world.now)
-            .is_err()
-    );
-    let row = explain(&world, &Subject::Peer(elsewhere)).remove(0);
-    let names = ["tcp", "not_accepted.local_address_unknown", "not_listening"];
-    assert_account(&row, names, Some(800), &["server.listen"]);
-}
-
-#[test]
-fn connections_that_never_speak_pptp_are_told_from_those_that_never_speak() {
-    let mut world = World::new(Setup::default());
-    let silent = world.add_client();
-    world.connect(silent);
-    let browser = world.add_client();
-    world.connect(browser);
-    world.say(browser, b"GET / HTTP/1.1\r\nHost: vpn\r\n\r\n");
-    let idle = world.add_client();
-    world.connect(idle);
-    world.say(idle, &control::start_request());
-    let live = of_peer(&world, silent);
-    assert_eq!(
-        (&*live.state, &*live.waits_for),
-        ("live", "control_connection")
-    );
-    pass(&mut world, 200);
-    let names = ["tcp", "no_call.establish_timeout", "said_nothing"];
-    assert_account(&of_peer(&world, silent), names, Some(800), &["port scan"]);
-    let names = ["tcp", "no_call.malformed", "not_pptp"];
-    assert_account(&of_peer(&world, browser), names, Some(619), &["ALG"]);
-    let names = ["control_connection", "no_call.no_call", "no_call_asked"];
-    assert_account(&of_peer(&world, idle), names, Some(619), &["\"cananian\""]);
-}
-
-#[test]
-fn a_live_call_says_what_it_waits_for_and_is_found_by_user_call_and_peer() {
-    let mut world = World::new(Setup::default());
-    let place = world.add_client();
-    world.clients[place].dead = true;
-    world.dial(place);
-    world.pass(Duration::from_millis(20));
-    let row = of_peer(&world, place);
-    assert_eq!(
-        (&*row.state, &*row.stage, &*row.waits_for),
-        ("live", "lcp", "lcp")
-    );
-    assert!(row.conclusion.contains("first GRE packet"), "{row:?}");
-
-    let up = world.bring_up();
-    let of_user = explain(&world, &Subject::User("alice".into()));
-    assert_eq!(of_user.len(), 1);
-    let call_id = of_user[0].local_call_id.expect("a call");
-    let of_call = explain(&world, &Subject::CallId(call_id));
-    assert_eq!(of_call, of_user);
-    assert_eq!(of_call[0].peer_address, Some(world.clients[up].address));
-    assert_eq!(
-        (&*of_call[0].waits_for, &*of_call[0].conclusion),
-        ("nothing", "is up.")
-    );
-    let steps: Vec<_> = of_call[0].steps.iter().map(|step| &*step.step).collect();
-    let all = "connected asked placed heard lcp_agreed named accepted encrypted network_up";
-    assert_eq!(steps.join(" "), all);
-    pass(&mut world, 1);
-    let stranger = Subject::CallId(call_id.wrapping_add(1).max(1));
-    assert!(explain(&world, &stranger).is_empty());
-}
-
-#[test]
 fn failures_are_counted_by_stage_and_finding() {
     let mut world = World::new(Setup::default());
     for _ in 0..3 {
@@ -592,7 +490,7 @@ fn the_whole_account_as_text() {
 fn every_configuration_key_that_a_text_names_exists() {
     let keys = accepted_keys();
     let tables = [
-        "server.", "ppp.", "pool.", "user.", "users.", "workers.", "explain.",
+        "server.", "ppp.", "pool.", "user.", "users.", "workers.", "explain.", "gre.",
     ];
     let mut named = 0;
     for finding in Finding::ALL {

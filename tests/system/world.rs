@@ -22,6 +22,8 @@ pub(crate) struct Path {
     /// Frames that are late by a random time.
     pub(crate) reordering: u8,
     pub(crate) late_ms_max: u64,
+    /// What every frame takes, without changing their order.
+    pub(crate) delay_ms: u64,
 }
 
 pub(crate) struct World {
@@ -165,7 +167,8 @@ impl World {
             if self.happens(path.loss) {
                 continue;
             }
-            let mut arrival = self.now + delay.unwrap_or_default();
+            let way = Duration::from_millis(path.delay_ms);
+            let mut arrival = self.now + way + delay.unwrap_or_default();
             if self.happens(path.reordering) {
                 let late = random(&mut self.random) % path.late_ms_max.max(1);
                 arrival = arrival + Duration::from_millis(late);

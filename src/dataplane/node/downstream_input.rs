@@ -97,6 +97,17 @@ fn ready<F: Frame>(
     if !flow.permissions.downstream {
         return Err(DropReason::NotForwarding);
     }
+    seal(packet, flow, next_hop).map(|path_mtu| flow.packet_max(path_mtu))
+}
+
+/// Notes how the packet leaves: encrypted or not, and by what next hop. Answers the longest outer
+/// packet on that way.
+#[inline]
+pub(super) fn seal<F: Frame>(
+    packet: &mut Packet<F>,
+    flow: &Flow,
+    next_hop: NextHop,
+) -> Result<u16, DropReason> {
     packet.meta.cipher = match (&flow.encrypt, flow.policy.encryption) {
         (Some(_), _) => Cipher::Encrypted,
         (None, Encryption::Required) => return Err(DropReason::EncryptionNotReady),
@@ -113,5 +124,5 @@ fn ready<F: Frame>(
         return Err(DropReason::HeadroomShort);
     }
     packet.meta.next_hop = next_hop;
-    Ok(flow.packet_max(path_mtu))
+    Ok(path_mtu)
 }

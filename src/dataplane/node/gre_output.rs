@@ -44,7 +44,7 @@ impl Payload {
         let protocol = if encrypted {
             Protocol::COMPRESSED
         } else {
-            Protocol::IPV4
+            meta.protocol
         };
         let [high, low] = protocol.0.to_be_bytes();
         Self::Framed {
@@ -70,7 +70,7 @@ pub(in crate::dataplane) struct Stamp {
     pub(in crate::dataplane) now: Timestamp,
 }
 
-/// An IPv4 packet to a client, encrypted if it has to be.
+/// An IP packet to a client, encrypted if it has to be.
 #[inline]
 pub(in crate::dataplane) fn run<P: PortIo>(
     mut packet: Packet<P::Frame>,

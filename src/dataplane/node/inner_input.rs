@@ -1,4 +1,4 @@
-//! IPv4 from a client: only from its lease, only to whom policy allows, and on to the next hop.
+//! What a client sends: IPv4 only from its lease, only to whom policy allows, and on to the next hop.
 //!
 //! Whether the destination is another client is decided before anything else can take the packet out
 //! of the fast path, so that no option, TTL or fragment goes round isolation.
@@ -9,12 +9,14 @@ use crate::dataplane::config::View;
 use crate::dataplane::drop_reason::DropReason;
 use crate::dataplane::flow_table::FlowTable;
 use crate::dataplane::frame::Frame;
+use crate::dataplane::node::icmpv6_echo;
 use crate::dataplane::policer::Rate;
 use crate::routing::{Directory, NextHop, Snapshot};
 use crate::wire::ipv4::{self, protocol};
+use crate::wire::ppp::Protocol;
 use crate::wire::tcp_mss;
 
-/// An IPv4 packet of a client. What only the kernel can take is limited for each call, so that one
+/// An IP packet of a client. What only the kernel can take is limited for each call, so that one
 /// client's odd packets leave room for the others'.
 #[inline]
 pub(in crate::dataplane) fn run<F: Frame>(
@@ -25,6 +27,9 @@ pub(in crate::dataplane) fn run<F: Frame>(
     routes: &Snapshot,
     limit: (Rate, Timestamp),
 ) -> Verdict {
+    if packet.meta.protocol == Protocol::IPV6 {
+        return icmpv6_echo::run(packet, flows, view, limit);
+    }
     let verdict = judge(packet, flows, view, directory, routes);
     if !matches!(verdict, Verdict::Punt(_)) {
         return verdict;

@@ -6,6 +6,7 @@ pub(super) mod downstream_input;
 pub(super) mod fragment;
 pub(super) mod gre_input;
 pub(super) mod gre_output;
+pub(super) mod icmpv6_echo;
 pub(super) mod inner_input;
 pub(super) mod ip_output;
 pub(super) mod mppe_decrypt;

@@ -14,7 +14,7 @@ use crate::dataplane::frame::Frame;
 use crate::dataplane::policer::Rate;
 use crate::dataplane::source::Sender;
 use crate::flow::FlowReport;
-use crate::mppe::decrypt::{DecryptJob, DecryptRefusal, DecryptWorker, decrypt_batch};
+use crate::mppe::decrypt::{DecryptJob, DecryptRefusal, DecryptWorker, Source, decrypt_batch};
 use crate::mppe::keys::Mode;
 use crate::wire::mppe::HEADER_LENGTH;
 use crate::wire::ppp::Protocol;
@@ -41,7 +41,11 @@ pub(in crate::dataplane) fn decrypt<F: Frame>(
         if packet.meta.cipher == Cipher::Encrypted {
             let (flow, sequence) = (packet.meta.flow, packet.meta.sequence);
             // As many places as packets.
-            let job = DecryptJob::new(flow, sequence, packet.frame.bytes_mut());
+            let mut job = DecryptJob::new(flow, sequence, packet.frame.bytes_mut());
+            job.source = match packet.meta.sender {
+                Sender::Peer => Source::Peer,
+                Sender::Candidate | Sender::Anybody | Sender::Stranger => Source::Elsewhere,
+            };
             let _full = jobs.try_push(job);
         }
     }
@@ -62,7 +66,7 @@ pub(in crate::dataplane) fn decrypt<F: Frame>(
     }
 }
 
-/// Takes the sequence number of a decrypted frame, and leaves its IPv4 packet. Too many frames in a
+/// Takes the sequence number of a decrypted frame, and leaves its IP packet. Too many frames in a
 /// row that do not decrypt are reported, and missing frames in stateful mode.
 #[inline]
 pub(in crate::dataplane) fn accept<F: Frame>(
@@ -133,7 +137,8 @@ fn strip<F: Frame>(packet: &mut Packet<F>) -> Verdict {
     };
     let front = bytes.len() - payload.len();
     match protocol {
-        Protocol::IPV4 => {
+        Protocol::IPV4 | Protocol::IPV6 => {
+            packet.meta.protocol = protocol;
             packet.frame.trim_front(front);
             Verdict::Next
         }

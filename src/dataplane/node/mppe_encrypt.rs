@@ -9,9 +9,8 @@ use crate::dataplane::flow_table::FlowTable;
 use crate::dataplane::frame::Frame;
 use crate::mppe::encrypt::{EncryptJob, EncryptWorker, encrypt_batch};
 use crate::wire::mppe::Header;
-use crate::wire::ppp::Protocol;
 
-/// IPv4 packets of calls. Those of encrypted calls are left encrypted, with the protocol field that
+/// IP packets of calls. Those of encrypted calls are left encrypted, with the protocol field that
 /// is part of what is encrypted, and with their MPPE header noted.
 #[inline]
 pub(in crate::dataplane) fn run<F: Frame>(
@@ -27,7 +26,7 @@ pub(in crate::dataplane) fn run<F: Frame>(
             }
             match packet.frame.prepend(2) {
                 Some(room) => {
-                    room.copy_from_slice(&Protocol::IPV4.0.to_be_bytes());
+                    room.copy_from_slice(&packet.meta.protocol.0.to_be_bytes());
                     Verdict::Next
                 }
                 None => Verdict::Drop(DropReason::HeadroomShort),

@@ -17,7 +17,7 @@ use crate::wire::ppp::{ADDRESS_CONTROL, Frame as PppFrame, Protocol};
 /// forgery overtook are still in time.
 const UNPROVEN_ADVANCE_MAX: u32 = 16;
 
-/// A PPP frame. Leaves an IPv4 packet, or the MPPE header of an encrypted frame.
+/// A PPP frame. Leaves an IP packet, or the MPPE header of an encrypted frame.
 #[inline]
 pub(in crate::dataplane) fn run<F: Frame>(
     packet: &mut Packet<F>,
@@ -45,10 +45,11 @@ pub(in crate::dataplane) fn run<F: Frame>(
             Verdict::Next
         }
         Protocol::COMPRESSED => Verdict::Drop(DropReason::MppeNotArmed),
-        Protocol::IPV4 if flow.refuses_clear(flow.decrypt.is_some()) => {
+        Protocol::IPV4 | Protocol::IPV6 if flow.refuses_clear(flow.decrypt.is_some()) => {
             Verdict::Drop(DropReason::PlaintextRefused)
         }
-        Protocol::IPV4 => {
+        Protocol::IPV4 | Protocol::IPV6 => {
+            packet.meta.protocol = protocol;
             packet.frame.trim_front(front);
             match flows.accept_clear(packet.meta.flow, packet.arrival(now)) {
                 Ok(()) => Verdict::Next,

@@ -17,6 +17,7 @@ const WAIT_MAX: Duration = Duration::from_secs(1);
 pub(super) struct Recovery {
     /// When the peer was asked last.
     asked: Timestamp,
+    /// How long to wait for the answer to the first question.
     wait_ms: u16,
     /// How often it was asked since the stream was in step last.
     requests: u8,
@@ -56,16 +57,19 @@ impl Recovery {
 
     /// Whether the peer has to be asked now; `true` counts as asked.
     pub(super) fn wanted(&mut self, now: Timestamp) -> bool {
-        let wait = Duration::from_millis(u64::from(self.wait_ms));
-        if !self.lost || (self.requests > 0 && now.since(self.asked) < wait) {
+        if !self.lost || (self.requests > 0 && now.since(self.asked) < self.wait()) {
             return false;
-        }
-        if self.requests > 0 {
-            self.wait_ms = millis((wait * 2).min(WAIT_MAX));
         }
         self.asked = now;
         self.requests = self.requests.saturating_add(1);
         true
+    }
+
+    /// Each unanswered question doubles it.
+    fn wait(&self) -> Duration {
+        let doublings = u32::from(self.requests.saturating_sub(1)).min(10);
+        let wait_ms = u64::from(self.wait_ms) << doublings;
+        Duration::from_millis(wait_ms).min(WAIT_MAX)
     }
 }
 
@@ -118,7 +122,7 @@ mod tests {
         // Whose answer this is nobody knows, so it says nothing.
         recovery.start_afresh(at(201));
         recovery.lose();
-        assert_eq!(requests(&mut recovery, 300, 430), [300, 420]);
+        assert_eq!(requests(&mut recovery, 300, 500), [300, 360, 480]);
     }
 
     #[test]

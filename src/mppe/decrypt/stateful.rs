@@ -5,12 +5,13 @@
 //! Behind a loss its key has to be found, so a whole packet header has to prove it right; a wrong
 //! key would be wrong for ever. A frame that is in step is decrypted with the only keystream that
 //! can be meant, so there the protocol field is enough: to refuse a true frame whose packet is odd
-//! would lose the step.
+//! would lose the step. That is not enough for a frame from another address than the peer's, which
+//! would be believed to be the peer's for it.
 //!
 //! A frame that does not fit is only a sign of a loss. It may be forged, and the frame that is due
 //! may still come; so nothing moves, and the stream stays ready for it.
 
-use super::{DecryptRefusal, DecryptState, DecryptWorker, FREE_STEPS, distance, open};
+use super::{DecryptRefusal, DecryptState, DecryptWorker, FREE_STEPS, Source, distance, open};
 use crate::clock::Timestamp;
 use crate::mppe::catch_up::Budget;
 use crate::mppe::chain::{FLAG_EVERY, Link};
@@ -42,16 +43,29 @@ const FLUSHES_LOST_MAX: u64 = 16;
 /// Key changes in a turn of the count.
 const FLAGS_PER_TURN: u64 = CoherencyCount::MODULUS as u64 / FLAG_EVERY;
 
+/// A frame as it came.
+#[derive(Clone, Copy)]
+pub(super) struct Arrival {
+    pub(super) header: Header,
+    pub(super) sequence: u32,
+    pub(super) source: Source,
+    pub(super) now: Timestamp,
+}
+
 impl DecryptState {
     /// A frame that is due decrypts, and a flushed one; late ones never do.
     pub(super) fn decrypt_stateful(
         &mut self,
         frame: &mut [u8],
-        header: Header,
-        sequence: u32,
+        arrival: Arrival,
         worker: &mut DecryptWorker,
-        now: Timestamp,
     ) -> Result<(), DecryptRefusal> {
+        let Arrival {
+            header,
+            sequence,
+            source,
+            now,
+        } = arrival;
         let ahead = sequence.wrapping_sub(self.sequence);
         match ahead {
             0 => return Err(DecryptRefusal::Duplicate),
@@ -64,13 +78,15 @@ impl DecryptState {
         let nearest = distance(&self.chain.committed, count);
         let due = nearest == 1;
         if due && (!header.flushed || count.is_flag()) {
-            match self.decrypt_due(frame, sequence, worker) {
+            match self.decrypt_due(frame, arrival, worker) {
                 Err(DecryptRefusal::Implausible) if header.flushed => {}
                 outcome => return outcome,
             }
         }
         if !header.flushed {
-            self.recovery.lose();
+            if source == Source::Peer {
+                self.recovery.lose();
+            }
             return Err(DecryptRefusal::OutOfStep);
         }
         self.budget.refill(now);
@@ -79,7 +95,9 @@ impl DecryptState {
         let turns = beyond / u64::from(CoherencyCount::MODULUS);
         let found = self.find_key(frame, (nearest, turns), sequence, worker);
         match found {
-            Err(DecryptRefusal::Implausible) if due && !count.is_flag() => {
+            Err(DecryptRefusal::Implausible)
+                if due && !count.is_flag() && source == Source::Peer =>
+            {
                 self.decrypt_by_rule(frame, sequence, worker)?;
             }
             Err(refusal) => return Err(refusal),
@@ -93,7 +111,7 @@ impl DecryptState {
     fn decrypt_due(
         &mut self,
         frame: &mut [u8],
-        sequence: u32,
+        arrival: Arrival,
         worker: &mut DecryptWorker,
     ) -> Result<(), DecryptRefusal> {
         let DecryptWorker { rc4, streams, .. } = worker;
@@ -108,11 +126,16 @@ impl DecryptState {
         } else {
             rc4.resume(stream);
         }
-        if !open(frame, rc4, |prefix, _| plausible_protocol(prefix)) {
+        let agreed = self.agreed;
+        let looks_right = |prefix: &[u8], length| match arrival.source {
+            Source::Peer => plausible_protocol(prefix),
+            Source::Elsewhere => plausible_ppp(prefix, length, agreed),
+        };
+        if !open(frame, rc4, looks_right) {
             return Err(DecryptRefusal::Implausible);
         }
         rc4.store(stream);
-        self.take(link, sequence);
+        self.take(link, arrival.sequence);
         self.recovery.run_on();
         Ok(())
     }

@@ -367,6 +367,47 @@ fn batches_do_the_jobs_of_a_flow_in_order() {
     assert_eq!(jobs[5].outcome, Err(DecryptRefusal::NoKeys));
 }
 
+/// A frame of a stateful flow that is due is believed for its protocol field, but not from just
+/// anywhere.
+#[test]
+fn a_due_frame_from_elsewhere_has_to_be_a_whole_packet() {
+    struct One(DecryptState);
+    impl DecryptStates for One {
+        fn decrypt_state(&mut self, _flow: u32) -> Option<&mut DecryptState> {
+            Some(&mut self.0)
+        }
+    }
+    let budget = Budget::new(0, 0, Timestamp::ZERO);
+    let (strength, mode) = (Strength::Bits128, Mode::Stateful);
+    let key = || UpstreamKey::from_bytes(KEY);
+    let id = KeyId::new(NonZeroU64::MIN);
+    let mut states = One(DecryptState::new(key(), strength, mode, id, 0, budget));
+    let mut worker = DecryptWorker::new(1, budget).with_streams(1);
+    let mut sender = EncryptState::new_for_client(key(), strength, mode);
+    let mut encrypt_worker = EncryptWorker::new(1);
+    let mut decrypts = |payload: &[u8], sequence, source| {
+        let mut payload = payload.to_vec();
+        let mut jobs = [DecryptJob::new(0, sequence, &mut payload)];
+        jobs[0].source = source;
+        decrypt_batch(&mut states, &mut jobs, &mut worker, Timestamp::ZERO);
+        jobs[0].outcome
+    };
+    let mut odd = [0, 0x2b, 1, 2, 3, 4];
+    let mut packet = PING;
+    for (sequence, frame) in [(1, &mut odd[..]), (2, &mut packet[..])] {
+        let is_packet = frame.len() == PING.len();
+        let header = sender.encrypt(frame, &mut encrypt_worker).unwrap();
+        let payload = [&header.to_bytes()[..], frame].concat();
+        if is_packet {
+            assert_eq!(decrypts(&payload, sequence, Source::Elsewhere), Ok(()));
+        } else {
+            let refused = Err(DecryptRefusal::Implausible);
+            assert_eq!(decrypts(&payload, sequence, Source::Elsewhere), refused);
+            assert_eq!(decrypts(&payload, sequence, Source::Peer), Ok(()));
+        }
+    }
+}
+
 /// How far a forged frame is from the newest: mostly near, sometimes past a turn of the count.
 fn forged_offset() -> impl Strategy<Value = i32> {
     prop_oneof![6 => -80i32..80, 1 => 80i32..6000]

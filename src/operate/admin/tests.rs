@@ -20,6 +20,8 @@ fn row() -> SessionRow {
         local_address: Ipv4Addr::new(198, 51, 100, 1),
         local_call_id: 4711,
         peer_call_id: Some(0),
+        local_interface_identifier: None,
+        peer_interface_identifier: Some("1a2b:0000:0000:0005".into()),
         state: "up".into(),
         encryption: "mppe-128-stateless".into(),
         since_s: 61,

@@ -37,6 +37,7 @@ impl Link {
                 self.encryption_not_asked_for(now);
                 self.ipcp_frame(frame.payload, now);
             }
+            Protocol::IPV6CP => self.ipv6cp_frame(&frame, now),
             _ => self.reject_protocol(&frame, now),
         }
     }
@@ -107,6 +108,7 @@ impl Link {
             Protocol::CHAP => self.end(EndReason::AuthenticationNotAgreed, now),
             Protocol::CCP => self.ccp_rejected(now),
             Protocol::IPCP => self.ipcp_rejected(now),
+            Protocol::IPV6CP | Protocol::IPV6 => self.ipv6cp_rejected(now),
             Protocol::COMPRESSED => self.data_rejected(EndReason::MppeClosedByPeer, now),
             Protocol::IPV4 => self.data_rejected(EndReason::NetworkClosedByPeer, now),
             _ => self.refusals.count(Refusal::AnswerMismatch),
@@ -182,6 +184,6 @@ impl Link {
     }
 }
 
-const fn is_negotiation(code: u8) -> bool {
+pub(super) const fn is_negotiation(code: u8) -> bool {
     matches!(code, code::CONFIGURE_REQUEST..=code::CODE_REJECT)
 }

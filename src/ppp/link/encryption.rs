@@ -222,7 +222,8 @@ impl Link {
         let Some(network) = network.filter(|n| n.encryption != Encryption::Off) else {
             return Ok(());
         };
-        if self.said.forward_upstream && self.said.arm_upstream {
+        let in_use = self.said.forward_upstream || network.ipv6.was_agreed();
+        if in_use && self.said.arm_upstream {
             let closed = [EndReason::MppeClosedByPeer, EndReason::MppeProtocolRejected];
             return if closed.contains(&cause) {
                 Err(cause)
@@ -259,6 +260,9 @@ impl Link {
     fn start_ipcp_once(&mut self, now: Timestamp) {
         if self.network.as_ref().is_some_and(Network::has_no_ipcp) {
             self.start_ipcp(now);
+        } else {
+            self.answer_held(now);
+            self.start_ipv6cp(now);
         }
     }
 

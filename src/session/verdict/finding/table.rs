@@ -153,7 +153,8 @@ findings! {
           firewall in between and in the client's own router; behind NAT turn on its PPTP \
           passthrough.",
          Server: "If GRE arrives at the port (`tcpdump proto 47` in front of it), see \
-          `pns show drops` for gre_peer_address and gre_call_id_unknown."];
+          `pns show drops` for gre_peer_address and gre_call_id_unknown; for the former, let \
+          gre.source be \"learn\"."];
     GreOneWay => "gre_one_way", [GreBlocked, NoResponse, PortDisconnected],
         "GRE of the client arrives ({frames} PPP frames), but the client answers none of ours: GRE \
          does not pass from the server to the client.",
