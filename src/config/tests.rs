@@ -427,6 +427,15 @@ fn encryption_in_the_words_of_the_field() {
 }
 
 #[test]
+fn rfc1994_s2_3_a_password_has_one_character_at_least() {
+    let user = |password: &str| format!("[[user]]\nname = \"bob\"\npassword = \"{password}\"\n");
+    assert_one_error(MINIMAL, &user(""), "has 0 characters");
+    assert!(parse(MINIMAL, &user("x")).is_ok());
+    assert!(parse(MINIMAL, &user(&"x".repeat(256))).is_ok());
+    assert_one_error(MINIMAL, &user(&"x".repeat(257)), "has 257 characters");
+}
+
+#[test]
 fn users_are_checked_against_the_configuration() {
     let user = |keys: &str| {
         format!("{ALICE}[[user]]\nname = \"bob\"\npassword = \"long enough\"\n{keys}\n")
