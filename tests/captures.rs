@@ -8,9 +8,11 @@
 
 use std::num::NonZeroU64;
 
-use pns::auth::NtHash;
+use pns::aaa::{Decision, LocalUser, LocalUsers};
 use pns::auth::mschapv2::{Exchange, authenticator_response, verify_response};
+use pns::auth::{NtHash, mschapv1};
 use pns::clock::Timestamp;
+use pns::flow::{Encryption, FlowPolicy};
 use pns::mppe::catch_up::Budget;
 use pns::mppe::chain::initial_session_key;
 use pns::mppe::decrypt::{DecryptRefusal, DecryptState, DecryptWorker, FlushRule};
@@ -19,8 +21,11 @@ use pns::mppe::keys::{Mode, StartKeys, Strength};
 use pns::mppe::plausible::{Agreed, plausible_ppp};
 use pns::mppe::rc4::Rc4;
 use pns::mppe::skipped::KeyId;
+use pns::ppp::link::Credentials;
+use pns::wire::chap::{Chap, MsChapV1Response};
 use pns::wire::ipv6::InterfaceIdentifier;
 use pns::wire::mppe::Header;
+use pns::wire::pap::Pap;
 
 #[path = "captures/frames.rs"]
 mod frames;
@@ -29,6 +34,7 @@ use frames::{PppFrame, packets, ppp_frames};
 mod verdicts;
 
 const CHAP: u16 = 0xc223;
+const PAP: u16 = 0xc023;
 const MPPE: u16 = 0x00fd;
 const IPV6CP: u16 = 0x8057;
 
@@ -189,11 +195,15 @@ fn agreed(frames: &[PppFrame], from_client: bool) -> Agreed {
 /// Decrypts every encrypted frame of a stateless recording, encrypts it again, and answers how many
 /// there were from and to the client.
 fn take_apart(name: &str) -> (usize, usize) {
+    let login = Login::of(&ppp_frames(name));
+    take_apart_with(name, &|| login.start_keys())
+}
+
+fn take_apart_with(name: &str, start_keys: &dyn Fn() -> StartKeys) -> (usize, usize) {
     let frames = ppp_frames(name);
-    let login = Login::of(&frames);
     let (strength, mode, now) = (Strength::Bits128, Mode::Stateless, Timestamp::ZERO);
 
-    let (receive, send) = (login.start_keys(), login.start_keys());
+    let (receive, send) = (start_keys(), start_keys());
     let before = (
         sequence_before(&frames, true),
         sequence_before(&frames, false),
@@ -246,6 +256,76 @@ fn take_apart(name: &str) -> (usize, usize) {
 #[test]
 fn every_frame_of_a_stateless_session_decrypts_from_the_password_alone() {
     assert_eq!(take_apart("mppe128-stateless.pcapng"), (302, 302));
+}
+
+/// The payload of the first frame of a protocol with one of these codes, without padding.
+fn packet_of<'f>(frames: &'f [PppFrame], protocol: u16, codes: &[u8]) -> &'f [u8] {
+    let wanted =
+        |frame: &&PppFrame| frame.protocol == protocol && codes.contains(&frame.payload[0]);
+    let payload = &frames.iter().find(wanted).expect("a whole login").payload;
+    &payload[..usize::from(u16::from_be_bytes([payload[2], payload[3]]))]
+}
+
+#[test]
+fn a_real_login_by_ms_chap_version_1_is_verified_and_its_one_key_decrypts_both_directions() {
+    let name = "mschapv1-mppe128.pcapng";
+    let frames = ppp_frames(name);
+    let Ok(Chap::Challenge { value, .. }) = Chap::parse(packet_of(&frames, CHAP, &[1])) else {
+        panic!("no challenge")
+    };
+    let challenge: [u8; 8] = value.try_into().unwrap();
+    let Ok(Chap::Response {
+        value, name: user, ..
+    }) = Chap::parse(packet_of(&frames, CHAP, &[2]))
+    else {
+        panic!("no response")
+    };
+    let response = MsChapV1Response::parse(value).unwrap();
+    assert!(response.uses_nt_response());
+    assert_eq!(user, b"alice");
+    let nt_hash = NtHash::from_password("wonderland-7");
+    assert!(mschapv1::verify_response(
+        &challenge,
+        &nt_hash,
+        &response.nt_response
+    ));
+    let other = NtHash::from_password("wonderland-8");
+    assert!(!mschapv1::verify_response(
+        &challenge,
+        &other,
+        &response.nt_response
+    ));
+    let hash_hash = nt_hash.hash();
+    let keys = || StartKeys::from_mschapv1(hash_hash.expose(), &challenge);
+    assert_eq!(take_apart_with(name, &keys), (11, 11));
+}
+
+#[test]
+fn a_real_login_by_pap_is_read_and_let_in() {
+    let frames = ppp_frames("pap-nomppe.pcapng");
+    let Ok(Pap::Request { name, password, .. }) = Pap::parse(packet_of(&frames, PAP, &[1])) else {
+        panic!("no request")
+    };
+    let policy = FlowPolicy {
+        encryption: Encryption::Optional,
+        client_to_client: false,
+        mss_max: 0,
+    };
+    let alice = LocalUser::new("alice", NtHash::from_password("wonderland-7"), "default");
+    let credentials = Credentials::Pap {
+        name: name.to_vec(),
+        password: password.to_vec(),
+    };
+    match LocalUsers::new([alice], policy).decide(&credentials) {
+        Decision::Accept(grant) => {
+            assert_eq!(&*grant.user, "alice");
+            assert!(!grant.authenticated.has_keys(), "PAP gives none");
+        }
+        Decision::Reject(rejection) => panic!("{rejection}"),
+        Decision::Challenge { .. } => panic!("a challenge"),
+    }
+    let ack = Pap::parse(packet_of(&frames, PAP, &[2]));
+    assert!(matches!(ack, Ok(Pap::Ack { .. })), "{ack:?}");
 }
 
 #[test]

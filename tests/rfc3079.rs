@@ -1,4 +1,5 @@
-//! RFC 3079, Deriving Keys for use with MPPE: the sample keys of section 3.5, from MS-CHAPv2.
+//! RFC 3079, Deriving Keys for use with MPPE: the sample keys of section 2.5.3, from MS-CHAPv1, and of
+//! section 3.5, from MS-CHAPv2.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 use pns::auth::NtHash;
@@ -81,4 +82,20 @@ fn section_3_5_3_sample_128_bit_keys() {
         0x81, 0x84, 0x83, 0x17, 0xdf, 0x68, 0x84, 0x62, 0x72, 0xfb, 0x5a, 0xbe,
     ];
     assert_eq!(sample_message(key), expected);
+}
+
+/// Of MS-CHAPv1 with 128 bits. The RFC's step 3 prints ...ac ca..., its step 4 and the session key that
+/// follows have ...ac c1....
+const V1_CHALLENGE: [u8; 8] = 0x102d_b5df_085d_3041_u64.to_be_bytes();
+const V1_START_KEY: [u8; 16] = 0xa894_7850_cfc0_acc1_d178_9fb6_2ddc_ddb0_u128.to_be_bytes();
+
+#[test]
+fn section_2_5_3_sample_128_bit_keys_of_ms_chap_version_1() {
+    let hash_hash = NtHash::from_password("clientPass").hash();
+    let keys = StartKeys::from_mschapv1(hash_hash.expose(), &V1_CHALLENGE);
+    assert_eq!(keys.upstream.expose(), &V1_START_KEY);
+    assert_eq!(keys.downstream.expose(), &V1_START_KEY, "both directions");
+    let key = initial_session_key(&V1_START_KEY, Strength::Bits128);
+    let expected = 0x59d1_59bc_09f7_6f1d_a2a8_6a28_ffec_0b1e_u128;
+    assert_eq!(key, expected.to_be_bytes());
 }

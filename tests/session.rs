@@ -94,10 +94,8 @@ impl World {
             mss_max: 0,
         };
         let alice = LocalUser {
-            name: "alice".into(),
-            nt_hash: NtHash::from_password("wonderland-7"),
             address: own,
-            pool: "default".into(),
+            ..LocalUser::new("alice", NtHash::from_password("wonderland-7"), "default")
         };
         let first = Ipv4Addr::new(10, 77, 0, 100);
         let last = Ipv4Addr::new(10, 77, 0, 99 + addresses);

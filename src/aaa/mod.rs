@@ -1,16 +1,19 @@
 //! Who may connect: a request carries credentials, a decision carries the proof that a flow needs
 //! before it forwards anything ([`crate::flow::Authenticated`]), and the address.
 
+mod eap;
 pub mod local;
 pub mod pool;
 
 use std::net::Ipv4Addr;
 
-pub use local::{LocalUser, LocalUsers};
+pub use eap::EapMethod;
+pub use local::{LocalUser, LocalUsers, PasswordChange, Standing};
 pub use pool::{Lease, LeaseRefusal, PoolConfig, PoolUsage, Pools};
 
 use crate::counted_enum;
 use crate::flow::Authenticated;
+use crate::wire::chap::FailureCode;
 
 counted_enum! {
     /// Why a peer was not let in.
@@ -19,8 +22,74 @@ counted_enum! {
         UserUnknown => "user_unknown",
         /// The response does not fit the user's password.
         PasswordWrong => "password_wrong",
-        /// The name is no valid UTF-8 or too long to be anybody's.
+        /// The name is no valid UTF-8, empty, or too long to be anybody's.
         NameUnusable => "name_unusable",
+        /// CHAP with MD5, of a user whose password is known as an NT hash only.
+        PasswordNotInClear => "password_not_in_clear",
+        /// An MS-CHAPv1 client sent the response of LAN Manager alone.
+        LanManagerOnly => "lan_manager_only",
+        /// The password is right, and has expired.
+        PasswordExpired => "password_expired",
+        /// The password is right, and the user is disabled.
+        UserDisabled => "user_disabled",
+        /// The new password does not fit the old one or its own proof, or is the old one.
+        NewPasswordRefused => "new_password_refused",
+        /// An EAP packet that does not belong to where the conversation stands.
+        EapOutOfStep => "eap_out_of_step",
+        /// The client has none of our EAP methods.
+        EapMethodNotAgreed => "eap_method_not_agreed",
+        /// The client does not believe that the server knows its password.
+        ServerNotBelieved => "server_not_believed",
+    }
+}
+
+impl Rejection {
+    /// What an MS-CHAP client is told. Only who knows the password learns more than that it was
+    /// refused.
+    #[must_use]
+    pub const fn failure_code(self) -> FailureCode {
+        match self {
+            Self::UserUnknown
+            | Self::PasswordWrong
+            | Self::NameUnusable
+            | Self::PasswordNotInClear
+            | Self::LanManagerOnly
+            | Self::EapOutOfStep
+            | Self::EapMethodNotAgreed
+            | Self::ServerNotBelieved => FailureCode::AuthenticationFailure,
+            Self::PasswordExpired => FailureCode::PasswordExpired,
+            Self::UserDisabled => FailureCode::AccountDisabled,
+            Self::NewPasswordRefused => FailureCode::ChangingPassword,
+        }
+    }
+
+    /// What the user is told.
+    #[must_use]
+    pub const fn text(self) -> &'static str {
+        match self.failure_code() {
+            FailureCode::AuthenticationFailure => "Access denied",
+            FailureCode::PasswordExpired => "Password expired",
+            FailureCode::AccountDisabled => "Account disabled",
+            FailureCode::ChangingPassword => "The new password was not accepted",
+            FailureCode::RestrictedLogonHours => "Not at this time",
+            FailureCode::NoDialInPermission => "No permission to dial in",
+        }
+    }
+
+    /// Whether another password may help.
+    #[must_use]
+    pub const fn permits_retry(self) -> bool {
+        match self {
+            Self::UserUnknown | Self::PasswordWrong | Self::NameUnusable => true,
+            Self::PasswordNotInClear
+            | Self::LanManagerOnly
+            | Self::PasswordExpired
+            | Self::UserDisabled
+            | Self::NewPasswordRefused
+            | Self::EapOutOfStep
+            | Self::EapMethodNotAgreed
+            | Self::ServerNotBelieved => false,
+        }
     }
 }
 
@@ -37,6 +106,13 @@ pub struct NameServers {
 pub enum Decision {
     /// The peer may connect.
     Accept(Grant),
+    /// EAP goes on.
+    Challenge {
+        /// The next Request, without a frame.
+        packet: Vec<u8>,
+        /// Where the conversation stands: comes back with the answer.
+        state: Vec<u8>,
+    },
     /// It may not.
     Reject(Rejection),
 }
@@ -45,7 +121,8 @@ pub enum Decision {
 pub struct Grant {
     /// The user's name, as the accounts have it.
     pub user: Box<str>,
-    /// The `S=` string of RFC 2759 §5 that proves to the client that we know its password too.
+    /// For MS-CHAPv2 the `S=` string of RFC 2759 §5 that proves to the client that we know its password
+    /// too; otherwise empty.
     pub success_message: String,
     /// The proof for the worker, with policy and start keys.
     pub authenticated: Authenticated,

@@ -138,7 +138,7 @@ pub fn check_authenticator_response(
 
 /// 56 bits spread over eight bytes, seven bits each, leaving bit 0 for the parity that DES ignores
 /// (RFC 2759 §8.6).
-fn spread_to_parity(key: &[u8; 7]) -> Zeroizing<[u8; 8]> {
+pub(super) fn spread_to_parity(key: &[u8; 7]) -> Zeroizing<[u8; 8]> {
     let [a, b, c, d, e, f, g] = *key;
     let bits = Zeroizing::new(u64::from_be_bytes([0, a, b, c, d, e, f, g]));
     let mut spread = Zeroizing::new([0u8; 8]);

@@ -9,11 +9,12 @@ use super::error::{Fault, Report};
 use super::peer::Peer;
 use super::pool::Pool;
 use super::port::Port;
-use super::ppp::Ppp;
+use super::ppp::{Authentication, Ppp};
 use super::server::{CALL_IDS_PER_ADDRESS, Server};
-use super::users::User;
+use super::users::{User, Users};
 use super::workers::Workers;
-use crate::ppp::link::MppeRequirement;
+use crate::aaa::EapMethod;
+use crate::ppp::link::{Method, MppeRequirement};
 
 /// Octets that a call adds around the client's IP packet: outer IPv4 20, GRE with sequence and
 /// acknowledgement 16, PPP address, control and protocol 4, MPPE header and inner protocol 4.
@@ -43,6 +44,7 @@ pub(super) fn check(tables: &Tables<'_>, report: &mut Report<'_>) {
     check_default_pool(tables, report);
     check_peers(tables, report);
     check_frame_sizes(tables, report);
+    check_authentication(tables.ppp, report);
     if tables.ppp.mppe.requirement == MppeRequirement::Off {
         let fault = Fault::new(
             "leaves every call in clear",
@@ -328,6 +330,59 @@ fn check_frame_sizes(tables: &Tables<'_>, report: &mut Report<'_>) {
             let cure = format!("write at most {fits}, or packets are fragmented on the way");
             report.warn(key, Fault::new(problem, cure));
         }
+    }
+}
+
+/// Ways to log in that are weak, or that lead nowhere with this encryption.
+fn check_authentication(ppp: &Ppp, report: &mut Report<'_>) {
+    let authentication = &ppp.authentication;
+    for (index, method) in authentication.methods.iter().enumerate() {
+        let path = format!("ppp.authentication.methods[{index}]");
+        let weakness = match method {
+            Method::MsChapV2 | Method::Eap => continue,
+            Method::Pap => "sends passwords in clear to whoever listens on the way",
+            Method::ChapMd5 => {
+                "lets who listens guess at full speed, and the server keeps passwords"
+            }
+            Method::MsChapV1 => {
+                "is broken: one key for both directions, and the server proves nothing"
+            }
+        };
+        let problem = format!("{method} {weakness}");
+        report.warn(
+            &path,
+            Fault::new(problem, "leave it out, if clients can do mschapv2"),
+        );
+        if ppp.mppe.requirement == MppeRequirement::Required && !method.can_give_keys() {
+            let problem = format!("{method} gives no keys, and ppp.mppe.policy = \"required\"");
+            let cure =
+                "who logs in with it will be let go at once; leave it out, or write optional";
+            report.warn(&path, Fault::new(problem, cure));
+        }
+    }
+    let eap = authentication.methods.contains(&Method::Eap);
+    for (index, method) in authentication.eap_methods.iter().enumerate() {
+        let path = format!("ppp.authentication.eap_methods[{index}]");
+        if eap && *method == EapMethod::Md5 {
+            let problem = "md5 gives no keys, so calls that use it cannot be encrypted";
+            let cure = "leave it out, if clients can do mschapv2";
+            report.warn(&path, Fault::new(problem, cure));
+        }
+    }
+}
+
+/// Users who cannot log in by a method that is allowed.
+pub(super) fn check_clear_passwords(
+    users: &Users,
+    authentication: &Authentication,
+    report: &mut Report<'_>,
+) {
+    let hashed = users.iter().filter(|user| user.password.is_none()).count();
+    if authentication.needs_clear_passwords() && hashed > 0 {
+        let problem =
+            format!("chap-md5 and md5 are closed to {hashed} users with an nt_hash alone");
+        let cure = "give them a password in the users file, or leave these methods out";
+        report.warn("ppp.authentication", Fault::new(problem, cure));
     }
 }
 

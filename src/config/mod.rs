@@ -46,9 +46,7 @@ pub use machine::{Finding, Severity, machine_check};
 pub use peer::{Bearer, Direction, Peer};
 pub use pool::Pool;
 pub use port::{Device, Port, Route, Side};
-pub use ppp::{
-    AddressPolicy, Authentication, AuthenticationMethod, Ipcp, Ipv6cp, Ipv6cpPolicy, Ppp,
-};
+pub use ppp::{AddressPolicy, Authentication, Ipcp, Ipv6cp, Ipv6cpPolicy, Ppp};
 pub use server::{CALL_IDS_PER_ADDRESS, Framing, Server};
 pub use users::{User, Users};
 pub use workers::{Placement, Punt, Workers};
@@ -148,7 +146,7 @@ pub fn accepted_keys() -> BTreeSet<String> {
     let mut keys = report.finish().asked;
     let text = "[[user]]\n";
     let mut report = Report::new("", text);
-    users::read_file(&mut report, text, "".into(), |_| Ok(()));
+    users::read_file(&mut report, text, "".into(), false, |_| Ok(()));
     keys.append(&mut report.finish().asked);
     keys
 }
@@ -229,13 +227,15 @@ impl Draft {
         };
         let mut of_users = Report::new(file.display().to_string(), &text);
         let pools_known = !report.is_wrong("pool");
-        let users = users::read_file(&mut of_users, &text, file.clone(), |user| {
+        let clear = self.ppp.authentication.needs_clear_passwords();
+        let users = users::read_file(&mut of_users, &text, file.clone(), clear, |user| {
             let checked = checks::check_user(user, &self.server, &self.ports, &self.pools);
             if pools_known { checked } else { Ok(()) }
         });
         if users.is_empty() {
             of_users.warn("", Fault::new("has no [[user]]", "nobody can log in"));
         }
+        checks::check_clear_passwords(&users, &self.ppp.authentication, report);
         (Some(users), of_users.finish())
     }
 

@@ -7,7 +7,8 @@ use super::address::host_address;
 use super::error::Fault;
 use super::table::Table;
 use super::words::{name, one_of, printable};
-use crate::ppp::link::{MppePolicy, MppeRequirement, Stateful};
+use crate::aaa::EapMethod;
+use crate::ppp::link::{Method, MppePolicy, MppeRequirement, Stateful};
 use crate::wire::ccp::Strengths;
 use crate::wire::mppe::Strength;
 
@@ -50,18 +51,24 @@ pub struct Ppp {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Authentication {
     /// What we offer, best first; never empty.
-    pub methods: Vec<AuthenticationMethod>,
+    pub methods: Vec<Method>,
+    /// What local users are offered inside EAP, best first.
+    pub eap_methods: Vec<EapMethod>,
+    /// Time after which the client of a live call is asked again; zero never asks.
+    pub reauthentication_interval: Duration,
     /// How often a client may try again after a wrong password on the same call.
     pub retries_max: u8,
     /// Name field of our Challenge (RFC 2759 §3); `None`: `server.host_name`.
     pub challenge_name: Option<String>,
 }
 
-/// A way to prove who one is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum AuthenticationMethod {
-    /// MS-CHAPv2 (RFC 2759).
-    MsChapV2,
+impl Authentication {
+    /// Whether a way to log in is allowed that needs the password in clear on the server.
+    #[must_use]
+    pub fn needs_clear_passwords(&self) -> bool {
+        self.methods.contains(&Method::ChapMd5)
+            || self.methods.contains(&Method::Eap) && self.eap_methods.contains(&EapMethod::Md5)
+    }
 }
 
 /// What clients are told about the network (RFC 1332, RFC 1877).
@@ -103,6 +110,17 @@ pub enum Ipv6cpPolicy {
     /// With nobody.
     Off,
 }
+
+const METHODS: &[(&str, Method)] = &[
+    ("mschapv2", Method::MsChapV2),
+    ("eap", Method::Eap),
+    ("mschapv1", Method::MsChapV1),
+    ("chap-md5", Method::ChapMd5),
+    ("pap", Method::Pap),
+];
+
+const EAP_METHODS: &[(&str, EapMethod)] =
+    &[("mschapv2", EapMethod::MsChapV2), ("md5", EapMethod::Md5)];
 
 const REQUIREMENTS: &[(&str, MppeRequirement)] = &[
     ("required", MppeRequirement::Required),
@@ -156,27 +174,35 @@ pub(super) fn read(table: &mut Table<'_, '_>) -> Ppp {
 }
 
 fn read_authentication(table: &mut Table<'_, '_>) -> Authentication {
-    let methods = table.list("methods", method);
-    if methods.as_ref().is_some_and(Vec::is_empty) {
-        let fault = Fault::new("is empty, so nobody could log in", "write [\"mschapv2\"]");
-        table.refuse("methods", fault);
-    }
+    let methods = read_methods(table, "methods", "a method", METHODS);
+    let eap_methods = read_methods(table, "eap_methods", "a method of EAP", EAP_METHODS);
     Authentication {
-        methods: methods.unwrap_or_else(|| vec![AuthenticationMethod::MsChapV2]),
+        methods: methods.unwrap_or_else(|| vec![Method::MsChapV2, Method::Eap]),
+        eap_methods: eap_methods.unwrap_or_else(|| vec![EapMethod::MsChapV2]),
         retries_max: table.number("retries_max", 0, 0..=3),
+        reauthentication_interval: table.seconds("reauthentication_interval_s", 0, 0..=86_400),
         challenge_name: table.parsed("challenge_name", printable(64)),
     }
 }
 
-fn method(text: &str) -> Result<AuthenticationMethod, Fault> {
-    const NOT_BUILT: [&str; 5] = ["mschap", "chap", "chap-md5", "pap", "eap"];
-    if NOT_BUILT.contains(&text) {
-        return Err(Fault::new(
-            format!("{text} is not built yet"),
-            "write \"mschapv2\"",
-        ));
+/// A list of different words, in order of preference.
+fn read_methods<T: Copy + PartialEq>(
+    table: &mut Table<'_, '_>,
+    key: &'static str,
+    what: &'static str,
+    words: &'static [(&'static str, T)],
+) -> Option<Vec<T>> {
+    let methods = table.list(key, one_of(what, words))?;
+    if methods.is_empty() {
+        let fault = Fault::new("is empty, so nobody could log in", "write [\"mschapv2\"]");
+        table.refuse(key, fault);
     }
-    one_of("a method", &[("mschapv2", AuthenticationMethod::MsChapV2)])(text)
+    let twice = |(place, method): (usize, &T)| methods.iter().take(place).any(|it| it == method);
+    if methods.iter().enumerate().any(twice) {
+        let fault = Fault::new("names a method twice", "write each once, the best first");
+        table.refuse(key, fault);
+    }
+    Some(methods)
 }
 
 fn read_mppe(table: &mut Table<'_, '_>) -> MppePolicy {

@@ -5,7 +5,8 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use super::*;
-use crate::ppp::link::{MppePolicy, MppeRequirement, Stateful};
+use crate::aaa::Standing;
+use crate::ppp::link::{Method, MppePolicy, MppeRequirement, Stateful};
 use crate::wire::mppe::Strength;
 
 const MINIMAL: &str = r#"
@@ -270,19 +271,80 @@ fn limits_that_contradict_each_other() {
 }
 
 #[test]
+fn methods_are_taken_in_their_order_and_the_weak_ones_are_warned_about() {
+    let with = |keys: &str| format!("{MINIMAL}[ppp.authentication]\n{keys}\n");
+    let config = parse(&with("methods = [\"eap\", \"mschapv2\"]"), ALICE).unwrap();
+    let authentication = &config.ppp.authentication;
+    assert_eq!(authentication.methods, [Method::Eap, Method::MsChapV2]);
+    assert_eq!(config.warnings, []);
+    for (method, words) in [
+        ("pap", "in clear"),
+        ("chap-md5", "guess"),
+        ("mschapv1", "broken"),
+    ] {
+        let config = parse(
+            &with(&format!("methods = [\"mschapv2\", \"{method}\"]")),
+            ALICE,
+        )
+        .unwrap();
+        let warnings: Vec<String> = config.warnings.iter().map(ToString::to_string).collect();
+        assert!(
+            warnings[0].contains("methods[1]") && warnings[0].contains(words),
+            "{warnings:?}"
+        );
+        let keyless = method != "mschapv1";
+        assert_eq!(warnings.len(), 1 + usize::from(keyless), "{warnings:?}");
+        let kept = config.users.find("alice").unwrap().password.is_some();
+        assert_eq!(
+            kept,
+            method == "chap-md5",
+            "in clear only where it is needed"
+        );
+    }
+    let config = parse(&with("eap_methods = [\"mschapv2\", \"md5\"]"), ALICE).unwrap();
+    assert!(
+        config.warnings[0].problem.contains("no keys"),
+        "{:?}",
+        config.warnings
+    );
+    for (keys, words) in [
+        ("methods = []", "nobody could log in"),
+        ("methods = [\"pap\", \"eap\", \"pap\"]", "twice"),
+        ("eap_methods = [\"md5\", \"md5\"]", "twice"),
+        ("methods = [\"mschap\"]", "did you mean mschapv"),
+        ("reauthentication_interval_s = 86401", "86400"),
+    ] {
+        let found = errors(&with(keys), ALICE);
+        assert!(
+            found.iter().any(|error| error.contains(words)),
+            "{keys}: {found:?}"
+        );
+    }
+}
+
+#[test]
+fn users_may_be_disabled_or_have_to_change_their_password() {
+    let user = |keys: &str| {
+        let config = parse(MINIMAL, &format!("{ALICE}{keys}\n")).unwrap();
+        config.users.find("alice").unwrap().standing
+    };
+    assert_eq!(user(""), Standing::Good);
+    assert_eq!(user("disabled = false"), Standing::Good);
+    assert_eq!(user("password_expired = true"), Standing::PasswordExpired);
+    assert_eq!(
+        user("disabled = true\npassword_expired = true"),
+        Standing::Disabled
+    );
+    let md5 = format!("{MINIMAL}[ppp.authentication]\nmethods = [\"chap-md5\"]\n");
+    let hashed = "[[user]]\nname = \"bob\"\nnt_hash = \"44ebba8d5312b8d611474411f56989ae\"\n";
+    let config = parse(&md5, hashed).unwrap();
+    let closed = |warning: &ConfigError| warning.to_string().contains("closed to 1 users");
+    assert!(config.warnings.iter().any(closed), "{:?}", config.warnings);
+}
+
+#[test]
 fn what_is_not_built_yet_is_refused_and_not_ignored() {
     let ppp = |keys: &str| format!("{MINIMAL}[ppp.{keys}\n");
-    let pap = ppp("authentication]\nmethods = [\"mschapv2\", \"pap\"]");
-    assert_one_error(
-        &pap,
-        ALICE,
-        "methods[1]: pap is not built yet; write \"mschapv2\"",
-    );
-    assert_one_error(
-        &ppp("authentication]\nmethods = []"),
-        ALICE,
-        "nobody could log in",
-    );
     assert_one_error(
         &ppp("mppe]\nmppc = \"allow\""),
         ALICE,

@@ -1,7 +1,8 @@
 //! `[users]` and the file it names: who may log in, with which password.
 //!
-//! Passwords become NT hashes (RFC 2759 §8.3) while the file is read; no copy of the clear text is
-//! kept. The hash is as good as the password, so the file is refused if others can read it.
+//! Passwords become NT hashes (RFC 2759 §8.3) while the file is read; a copy of the clear text is kept
+//! only where `ppp.authentication` allows a method that needs it. The hash is as good as the password,
+//! so the file is refused if others can read it.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -12,7 +13,8 @@ use super::address::host_address;
 use super::error::{Fault, Report};
 use super::table::{Table, read_document};
 use super::words::name;
-use crate::auth::secret::NtHash;
+use crate::aaa::Standing;
+use crate::auth::secret::{NtHash, Secret};
 
 /// Longest user name, in bytes: what fits a RADIUS User-Name too (RFC 2865 §5.1).
 const USER_NAME_LENGTH_MAX: usize = 253;
@@ -34,6 +36,10 @@ pub struct User {
     pub name: String,
     /// The NT hash of the password (RFC 2759 §8.3).
     pub nt_hash: NtHash,
+    /// The password itself, if the file has it and a method needs it.
+    pub password: Option<Secret>,
+    /// Whether who knows the password may come in.
+    pub standing: Standing,
     /// The address that only this user gets, in a pool's ranges or not.
     pub address: Option<Ipv4Addr>,
     /// The pool to lease from, or to take the gateway from beside [`Self::address`], instead of
@@ -96,18 +102,21 @@ pub(super) fn read_section(table: &mut Table<'_, '_>, config_file: &Path) -> Opt
     )
 }
 
-/// Reads the users file. Errors go to `report`, which stands for that file.
+/// Reads the users file. Errors go to `report`, which stands for that file. Passwords are kept in clear
+/// if `clear` is set.
 pub(super) fn read_file<'t>(
     report: &mut Report<'t>,
     text: &'t str,
     file: PathBuf,
+    clear: bool,
     check: impl Fn(&User) -> Result<(), (&'static str, Fault)>,
 ) -> Users {
     let users = read_document(report, text, |table| table.sections("user", read_user));
     let mut by_name: BTreeMap<String, (usize, User)> = BTreeMap::new();
     let mut addresses: BTreeMap<Ipv4Addr, String> = BTreeMap::new();
     for (index, user) in users.into_iter().flatten().enumerate() {
-        let Some(user) = user else { continue };
+        let Some(mut user) = user else { continue };
+        user.password = user.password.filter(|_| clear);
         let path = |key: &str| format!("user[{index}].{key}");
         if let Err((key, fault)) = check(&user) {
             report.error(&path(key), fault);
@@ -140,18 +149,33 @@ pub(super) fn read_file<'t>(
 
 fn read_user(table: &mut Table<'_, '_>) -> Option<User> {
     let user_name = table.required("name", "name = \"alice\"", user_name);
-    let nt_hash = read_nt_hash(table);
+    let secret = read_secret(table);
+    let standing = read_standing(table);
     let address = table.parsed("address", host_address);
     let pool = table.parsed("pool", name(32));
+    let (nt_hash, password) = secret?;
     Some(User {
         name: user_name?,
-        nt_hash: nt_hash?,
+        nt_hash,
+        password,
+        standing,
         address,
         pool,
     })
 }
 
-fn read_nt_hash(table: &mut Table<'_, '_>) -> Option<NtHash> {
+fn read_standing(table: &mut Table<'_, '_>) -> Standing {
+    let expired = table.flag("password_expired", false);
+    if table.flag("disabled", false) {
+        Standing::Disabled
+    } else if expired {
+        Standing::PasswordExpired
+    } else {
+        Standing::Good
+    }
+}
+
+fn read_secret(table: &mut Table<'_, '_>) -> Option<(NtHash, Option<Secret>)> {
     let short = std::cell::Cell::new(false);
     let from_password = table.parsed("password", |password| {
         let length = password.chars().count();
@@ -160,7 +184,8 @@ fn read_nt_hash(table: &mut Table<'_, '_>) -> Option<NtHash> {
             let cure = format!("write 1 to {PASSWORD_LENGTH_MAX} characters");
             return Err(Fault::new(format!("has {length} characters"), cure));
         }
-        Ok(NtHash::from_password(password))
+        let secret = Secret::from(password.to_owned());
+        Ok((NtHash::from_password(password), Some(secret)))
     });
     if short.get() {
         let cure = "whoever hears a log-in can guess offline: better use 12 or more";
@@ -175,7 +200,7 @@ fn read_nt_hash(table: &mut Table<'_, '_>) -> Option<NtHash> {
             None
         }
         (true, false) => from_password,
-        (false, true) => from_hex,
+        (false, true) => from_hex.map(|nt_hash| (nt_hash, None)),
         (false, false) => {
             table.refuse_missing(
                 "password",

@@ -1,10 +1,10 @@
-//! Start keys (RFC 3079 §3): from an MS-CHAPv2 login to one key for each direction.
+//! Start keys (RFC 3079 §2.3 and §3): from an MS-CHAP login to one key for each direction.
 //!
 //! Directions are types. `upstream` is client to server, `downstream` server to client, whichever
 //! end we are; so a send key can never be installed where the receive key belongs.
 
 use sha1::{Digest, Sha1};
-use zeroize::Zeroize;
+use zeroize::{Zeroize, Zeroizing};
 
 pub use crate::wire::mppe::{Mode, Strength, Suite};
 
@@ -114,6 +114,22 @@ impl StartKeys {
         Self {
             upstream: UpstreamKey(master.start_key(UPSTREAM_MAGIC)),
             downstream: DownstreamKey(master.start_key(DOWNSTREAM_MAGIC)),
+        }
+    }
+
+    /// The start keys of an MS-CHAPv1 login with its NT response (RFC 3079 §2.3, Get_Start_Key): the
+    /// same key in both directions, as version 1 has it. It serves 128 bits only; keys of 40 and 56
+    /// bits come from the LAN Manager hash there (RFC 3079 §2.1 and §2.2), which PNS does not have.
+    #[must_use]
+    pub fn from_mschapv1(password_hash_hash: &[u8; 16], challenge: &[u8; 8]) -> Self {
+        let mut hash = Sha1::new();
+        hash.update(password_hash_hash);
+        hash.update(password_hash_hash);
+        hash.update(challenge);
+        let key = Zeroizing::new(first_sixteen(hash));
+        Self {
+            upstream: UpstreamKey(*key),
+            downstream: DownstreamKey(*key),
         }
     }
 }

@@ -1,16 +1,25 @@
-//! The authenticator's side of MS-CHAPv2 (RFC 1994 §4, RFC 2759 §3 to §6): asks, hands what comes
-//! back to whoever knows the passwords, and tells the client. It knows no secret itself.
+//! The authenticator's side of a log-in: asks, hands what comes back to whoever knows the passwords,
+//! and tells the client. It knows no secret itself.
+//!
+//! - [`method`]: which protocols there are, and the agreement on one of them.
+//! - [`chap`]: CHAP with MD5 and MS-CHAP of either version; [`pap`]; [`eap`].
 
+pub mod chap;
+pub mod eap;
+pub mod method;
+pub mod pap;
+
+pub use method::{Method, Offer};
+
+use super::credentials::Credentials;
 use super::draws::Draws;
-use super::outbox::{Credentials, PppFrame};
+use super::outbox::PppFrame;
 use super::refusal::Refusal;
-use crate::wire::chap::{Chap, MsChapV2Failure, MsChapV2Response};
-
-/// ERROR_AUTHENTICATION_FAILURE (RFC 2759 §6).
-const ERROR_AUTHENTICATION_FAILURE: u32 = 691;
-
-/// The version of password changing that belongs to MS-CHAPv2 (RFC 2759 §6).
-const VERSION: u32 = 3;
+use crate::wire::chap::FailureCode;
+use crate::wire::ppp::Protocol;
+use chap::Chap;
+use eap::Eap;
+use pap::Pap;
 
 /// The longest text for the user's eyes, in bytes: with it a Failure fits the smallest
 /// Maximum-Receive-Unit that we take.
@@ -27,228 +36,203 @@ pub enum Outcome {
     Refused(Refusal),
 }
 
-/// Where the authentication is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Stage {
-    /// Not begun.
+/// What a Restart timer leads to.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Tick {
+    /// Ask again with the same packet.
+    Ask(PppFrame),
+    /// The client has to begin, and has some time left.
+    Wait,
+    /// The client has been waited for long enough.
+    GiveUp,
+    /// Nobody waits for the client.
     Idle,
-    /// The challenge is out.
-    Challenged,
-    /// A failure that permits another attempt is out.
-    Retrying,
-    /// Someone decides.
-    Deciding,
-    /// The client has been told, for good.
-    Decided,
 }
 
-/// A response, remembered so that its repetition is known.
-#[derive(Clone, Copy, PartialEq, Eq)]
-struct Response {
-    identifier: u8,
-    value: MsChapV2Response,
+/// Why credentials are refused, and what the client may do about it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Denial<'a> {
+    /// What an MS-CHAP client is told.
+    pub code: FailureCode,
+    /// For the user's eyes.
+    pub text: &'a str,
+    /// Whether another attempt may be permitted, as far as there are any left.
+    pub retry: bool,
+}
+
+/// What follows a refusal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Next {
+    /// The client may answer once more: with another password, or with a new one.
+    Again,
+    /// Nothing; the link ends.
+    Over,
+}
+
+/// The machine of the protocol that was agreed on.
+enum Machine {
+    None,
+    Pap(Pap),
+    Chap(Chap),
+    Eap(Eap),
+}
+
+/// How often a client is asked, and how often it may try.
+#[derive(Clone, Copy, Debug)]
+pub struct Attempts {
+    /// How often an unanswered question is put, and how many Restart timers a silent PAP client has.
+    pub asks_max: u8,
+    /// How many further passwords may be tried on one link.
+    pub retries_max: u8,
 }
 
 /// Authenticates one client on one link.
 pub struct Authenticator {
     draws: Draws,
-    stage: Stage,
-    identifier: u8,
-    challenge: [u8; 16],
-    response: Option<Response>,
-    verdict: Option<PppFrame>,
+    /// Boxed: most of it is of no use to a live call.
+    machine: Box<Machine>,
+    method: Option<Method>,
+    asks_max: u8,
     retries_left: u8,
-    challenges_left: u8,
+    /// Identifiers go on counting over all challenges of a link (RFC 1994 §4.1).
+    identifier: u8,
 }
 
 impl Authenticator {
-    /// An authenticator that permits `retries_max` further attempts.
+    /// An authenticator that has nothing to do yet.
     #[must_use]
-    pub fn new(mut draws: Draws, retries_max: u8) -> Self {
+    pub fn new(mut draws: Draws, attempts: Attempts) -> Self {
         let [identifier, ..] = draws.bytes();
         Self {
-            stage: Stage::Idle,
+            machine: Box::new(Machine::None),
+            method: None,
+            asks_max: attempts.asks_max,
+            retries_left: attempts.retries_max,
             identifier,
-            challenge: [0; 16],
-            response: None,
-            verdict: None,
-            retries_left: retries_max,
-            challenges_left: 0,
             draws,
         }
     }
 
-    /// Begins, or begins again, with a fresh challenge that is sent `challenges_max` times at most.
-    pub fn start(&mut self, name: &str, challenges_max: u8) -> PppFrame {
-        self.stage = Stage::Challenged;
+    /// Begins, or begins again, with a fresh challenge. `name` is what we call ourselves. A PAP client
+    /// has the first word, so there is nothing to send.
+    pub fn start(&mut self, method: Method, name: &str) -> Option<PppFrame> {
         self.identifier = self.identifier.wrapping_add(1);
-        self.challenge = self.draws.bytes();
-        self.response = None;
-        self.verdict = None;
-        self.challenges_left = challenges_max.saturating_sub(1);
-        self.challenge_frame(name)
+        self.method = Some(method);
+        let (identifier, asks) = (self.identifier, self.asks_max);
+        let algorithm = match method {
+            Method::Pap => {
+                *self.machine = Machine::Pap(Pap::new(asks));
+                return None;
+            }
+            Method::Eap => {
+                let (machine, frame) = Eap::new(identifier, asks);
+                *self.machine = Machine::Eap(machine);
+                return Some(frame);
+            }
+            Method::ChapMd5 => chap::Algorithm::Md5,
+            Method::MsChapV1 => chap::Algorithm::MsChapV1,
+            Method::MsChapV2 => chap::Algorithm::MsChapV2,
+        };
+        let challenge = self.draws.bytes();
+        let (machine, frame) = Chap::new(algorithm, identifier, challenge, name, asks);
+        *self.machine = Machine::Chap(machine);
+        Some(frame)
     }
 
     /// Forgets everything but the number of attempts: the link went down under the client.
     pub fn reset(&mut self) {
-        self.stage = Stage::Idle;
-        self.response = None;
-        self.verdict = None;
+        *self.machine = Machine::None;
+        self.method = None;
     }
 
-    /// The same challenge again, if the client has not answered it and may be asked again.
-    pub fn repeat_challenge(&mut self, name: &str) -> Option<PppFrame> {
-        if self.stage != Stage::Challenged {
-            return None;
-        }
-        self.challenges_left = self.challenges_left.checked_sub(1)?;
-        Some(self.challenge_frame(name))
-    }
-
-    /// Whether a challenge waits for its response, and so is repeated.
+    /// The method of the current log-in, or of the one that was granted.
     #[must_use]
-    pub fn is_challenging(&self) -> bool {
-        self.stage == Stage::Challenged
+    pub const fn method(&self) -> Option<Method> {
+        self.method
+    }
+
+    /// A Restart timer ran out.
+    pub fn tick(&mut self) -> Tick {
+        match &mut *self.machine {
+            Machine::None => Tick::Idle,
+            Machine::Pap(pap) => pap.tick(),
+            Machine::Chap(chap) => chap.tick(),
+            Machine::Eap(eap) => eap.tick(),
+        }
     }
 
     /// Whether someone has to decide.
     #[must_use]
     pub fn is_deciding(&self) -> bool {
-        self.stage == Stage::Deciding
+        match &*self.machine {
+            Machine::None => false,
+            Machine::Pap(pap) => pap.is_deciding(),
+            Machine::Chap(chap) => chap.is_deciding(),
+            Machine::Eap(eap) => eap.is_deciding(),
+        }
     }
 
-    /// Takes a CHAP packet.
-    pub fn receive(&mut self, packet: &[u8]) -> Outcome {
-        let (identifier, value, name) = match Chap::parse(packet) {
-            Ok(Chap::Response {
-                identifier,
-                value,
-                name,
-            }) => (identifier, value, name),
-            Ok(Chap::Challenge { .. } | Chap::Success { .. } | Chap::Failure { .. }) => {
-                return Outcome::Refused(Refusal::UnexpectedChap);
+    /// Takes a packet of an authentication protocol.
+    pub fn receive(&mut self, protocol: Protocol, packet: &[u8]) -> Outcome {
+        match (&mut *self.machine, protocol) {
+            (Machine::Pap(pap), Protocol::PAP) => pap.receive(packet),
+            (Machine::Chap(chap), Protocol::CHAP) => chap.receive(packet),
+            (Machine::Eap(eap), Protocol::EAP) => eap.receive(packet, &mut self.draws),
+            (Machine::None | Machine::Pap(_) | Machine::Chap(_) | Machine::Eap(_), _) => {
+                Outcome::Refused(Refusal::UnnegotiatedAuthentication)
             }
-            Err(reason) => return Outcome::Refused(reason.into()),
-        };
-        let value = match MsChapV2Response::parse(value) {
-            Ok(value) => value,
-            Err(reason) => return Outcome::Refused(reason.into()),
-        };
-        let response = Response { identifier, value };
-        if !self.is_expected(response) {
-            return self.repeat_verdict(response);
         }
-        self.stage = Stage::Deciding;
-        self.response = Some(response);
-        Outcome::Ask(Credentials::MsChapV2 {
-            name: name.to_vec(),
-            authenticator_challenge: self.challenge,
-            peer_challenge: value.peer_challenge,
-            nt_response: value.nt_response,
-            identifier,
-        })
     }
 
-    /// The decision is yes: `message` is the authenticator's own proof, `S=` and forty digits.
-    /// `None` if nothing was in question.
+    /// The decision needs more: `packet` is the next EAP Request, and `state` comes back with the
+    /// answer to it. `None` if nothing was in question.
+    ///
+    /// # Errors
+    /// [`eap::Unfit`] if this is nothing to pass on to a client that receives `peer_mru` bytes.
+    pub fn challenge(
+        &mut self,
+        packet: &[u8],
+        state: &[u8],
+        peer_mru: u16,
+    ) -> Option<Result<PppFrame, eap::Unfit>> {
+        match &mut *self.machine {
+            Machine::Eap(eap) if eap.is_deciding() => Some(eap.challenge(packet, state, peer_mru)),
+            Machine::None | Machine::Pap(_) | Machine::Chap(_) | Machine::Eap(_) => None,
+        }
+    }
+
+    /// The decision is yes: for MS-CHAPv2 `message` is the authenticator's own proof, `S=` and forty
+    /// digits. `None` if nothing was in question.
     pub fn grant(&mut self, message: &str) -> Option<PppFrame> {
-        let response = self.take_question()?;
-        self.stage = Stage::Decided;
-        let mut message = message.to_owned();
-        if response.value.flags == 0 && !message.contains(" M=") {
-            message.push_str(" M=Access granted");
-        }
-        let success = Chap::Success {
-            identifier: response.identifier,
-            message: message.as_bytes(),
-        };
-        Some(self.remember(success.to_frame()))
-    }
-
-    /// The decision is no: `text` is for the user's eyes, and `retry` permits another attempt as
-    /// far as there are any left. Answers the frame and whether the client may try again; `None`
-    /// if nothing was in question.
-    pub fn refuse(&mut self, text: &str, retry: bool) -> Option<(PppFrame, bool)> {
-        let response = self.take_question()?;
-        let retries_left = if retry {
-            self.retries_left.checked_sub(1)
-        } else {
-            None
-        };
-        let retry = retries_left.is_some();
-        self.retries_left = retries_left.unwrap_or_default();
-        self.stage = if retry {
-            Stage::Retrying
-        } else {
-            Stage::Decided
-        };
-        self.challenge = self.draws.bytes();
-        // Windows 9x sets flags, and cannot read a message with a text in it.
-        let text = if response.value.flags == 0 {
-            printable(text)
-        } else {
-            String::new()
-        };
-        let failure = MsChapV2Failure {
-            error: ERROR_AUTHENTICATION_FAILURE,
-            retry,
-            challenge: self.challenge,
-            version: VERSION,
-            text: &text,
-        };
-        let message = failure.to_message();
-        let frame = Chap::Failure {
-            identifier: response.identifier,
-            message: message.as_bytes(),
-        };
-        Some((self.remember(frame.to_frame()), retry))
-    }
-
-    fn take_question(&mut self) -> Option<Response> {
-        if self.stage == Stage::Deciding {
-            self.response
-        } else {
-            None
+        match &mut *self.machine {
+            Machine::None => None,
+            Machine::Pap(pap) => pap.decide(true, "Access granted"),
+            Machine::Chap(chap) => chap.grant(message),
+            Machine::Eap(eap) => eap.decide(true),
         }
     }
 
-    fn remember(&mut self, frame: Vec<u8>) -> PppFrame {
-        let frame = PppFrame::new(frame);
-        self.verdict = Some(frame.clone());
-        frame
-    }
-
-    fn is_expected(&self, response: Response) -> bool {
-        match self.stage {
-            Stage::Challenged => response.identifier == self.identifier,
-            // RFC 2759 lets the next attempt count the identifier up. Clients that do not are
-            // told apart from a repetition of the failed response by what they say.
-            Stage::Retrying => self.response.is_some_and(|failed| {
-                response.identifier == failed.identifier.wrapping_add(1)
-                    || (response.identifier == failed.identifier && response.value != failed.value)
-            }),
-            Stage::Idle | Stage::Deciding | Stage::Decided => false,
+    /// The decision is no. `None` if nothing was in question.
+    pub fn refuse(&mut self, denial: Denial<'_>) -> Option<(PppFrame, Next)> {
+        let text = printable(denial.text);
+        match &mut *self.machine {
+            Machine::None => None,
+            Machine::Pap(pap) => pap.decide(false, &text).map(|frame| (frame, Next::Over)),
+            Machine::Eap(eap) => eap.decide(false).map(|frame| (frame, Next::Over)),
+            Machine::Chap(chap) => {
+                let retry = denial.retry && self.retries_left > 0;
+                let denial = Denial {
+                    text: &text,
+                    retry,
+                    ..denial
+                };
+                let (frame, next) = chap.refuse(denial, self.draws.bytes())?;
+                if retry && next == Next::Again {
+                    self.retries_left = self.retries_left.saturating_sub(1);
+                }
+                Some((frame, next))
+            }
         }
-    }
-
-    /// RFC 1994 §4.2: a repeated Response gets the reply that the first one got.
-    fn repeat_verdict(&self, response: Response) -> Outcome {
-        let same = self
-            .response
-            .is_some_and(|first| first.identifier == response.identifier);
-        match &self.verdict {
-            Some(frame) if same => Outcome::Repeat(frame.clone()),
-            Some(_) | None => Outcome::Refused(Refusal::UnexpectedResponse),
-        }
-    }
-
-    fn challenge_frame(&self, name: &str) -> PppFrame {
-        let challenge = Chap::Challenge {
-            identifier: self.identifier,
-            value: &self.challenge,
-            name: name.as_bytes(),
-        };
-        PppFrame::new(challenge.to_frame())
     }
 }
 

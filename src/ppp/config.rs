@@ -1,5 +1,6 @@
 //! What a link is told: its configuration, shared by all calls, and the grant of one user.
 
+use super::auth::Method;
 use super::automaton::Limits;
 pub use super::ccp::{MppePolicy, MppeRequirement, Stateful};
 use std::net::Ipv4Addr;
@@ -44,6 +45,10 @@ pub struct LinkConfig {
     pub identification: String,
     /// How many Echo-Requests in a row may stay unanswered.
     pub echo_failures_max: u8,
+    /// How clients may prove who they are, best first; never empty.
+    pub methods: Vec<Method>,
+    /// Time between log-ins of a live call; zero asks once only.
+    pub reauthentication_interval: Duration,
     /// The name in our CHAP challenge.
     pub chap_name: String,
     /// How often a client may try another password in one call.
@@ -86,6 +91,8 @@ impl Default for LinkConfig {
             echo_adaptive: false,
             identification: String::new(),
             echo_failures_max: 3,
+            methods: vec![Method::MsChapV2, Method::Eap],
+            reauthentication_interval: Duration::ZERO,
             chap_name: String::from("pns"),
             retries_max: 1,
             mppe: MppePolicy::REQUIRED,

@@ -75,9 +75,10 @@ end_reasons! {
     ProtocolFailure => "protocol_failure",
         "The client rejected a packet without which PPP cannot work; update the client's PPP \
          software.";
-    /// The client will not authenticate by MS-CHAPv2.
+    /// The client will not authenticate in any way that the server offers.
     AuthenticationNotAgreed => "authentication_not_agreed",
-        "The client refuses MS-CHAPv2; allow MS-CHAPv2 on the client.";
+        "The client refuses every way to authenticate that the server offers; allow MS-CHAPv2 on the \
+         client, or add what the client does to ppp.authentication.methods on the server.";
     /// The client did not answer the challenge in time.
     AuthenticationTimeout => "authentication_timeout",
         "The client did not answer the challenge in time; check that it has a name and a \
@@ -89,6 +90,31 @@ end_reasons! {
     /// The client's name or password is wrong.
     AuthenticationFailed => "authentication_failed",
         "Name or password is wrong; correct the password on the client or the user on the server.";
+    /// A client that was let in could not prove it again.
+    ReauthenticationFailed => "reauthentication_failed",
+        "Asked again who it is, the client gave another answer than the server expects; look whether \
+         the password was changed on the server during the call.";
+    /// The user may not log in at this time (646).
+    LogonHoursRestricted => "logon_hours_restricted",
+        "The user may not log in at this time of day; change the user's hours on the server.";
+    /// The user may not log in at all (647).
+    AccountDisabled => "account_disabled",
+        "The user is disabled; enable it on the server.";
+    /// The user's password has expired, and the client has sent no other (648).
+    PasswordExpired => "password_expired",
+        "The user's password has expired and the client did not change it; change it on the client, \
+         or on the server.";
+    /// The user may not dial in (649).
+    DialInNotPermitted => "dial_in_not_permitted",
+        "The user has no permission to dial in; grant it on the server.";
+    /// The client's new password was not taken (709).
+    PasswordChangeFailed => "password_change_failed",
+        "The new password was not taken; choose another one that differs from the old one, or let \
+         the server's operator set it.";
+    /// What the authentication server sent cannot be passed on to the client.
+    AuthenticationServerFault => "authentication_server_fault",
+        "The authentication server sent an EAP packet that cannot be passed on to the client; see \
+         the log of the RADIUS server, and lower its EAP fragment size.";
     /// The client knows CCP, but rejects MPPE.
     MppeRefusedByPeer => "mppe_refused_by_peer",
         "The client refuses to encrypt; enable MPPE on the client, or make it optional on the \

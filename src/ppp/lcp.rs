@@ -1,5 +1,6 @@
 //! Options of the link itself (RFC 1661 §6): what we ask for and what we take.
 
+use super::auth::method::{Method, Nak, Offer};
 use super::automaton::OptionPolicy;
 use super::draws::Draws;
 use super::end_reason::EndReason;
@@ -39,12 +40,14 @@ impl PeerLink {
     };
 }
 
-/// The options that we ask for. MS-CHAPv2 is always among them; the compressions cost nothing
-/// to read and save the client three bytes a packet, and like the rest they may be rejected.
+/// The options that we ask for. A way to authenticate is always among them; the compressions cost
+/// nothing to read and save the client three bytes a packet, and like the rest they may be rejected.
 #[derive(Debug)]
 pub struct Lcp {
     draws: Draws,
     mru: Option<u16>,
+    /// Boxed: a live call has no use for it.
+    authentication: Box<Offer>,
     magic: Option<u32>,
     protocol_field_compression: bool,
     address_control_field_compression: bool,
@@ -53,11 +56,13 @@ pub struct Lcp {
 }
 
 impl Lcp {
-    /// Options for a link that asks for a Maximum-Receive-Unit of `mru` bytes.
+    /// Options for a link that asks for a Maximum-Receive-Unit of `mru` bytes, and offers `methods`,
+    /// best first.
     #[must_use]
-    pub fn new(mru: u16, mut draws: Draws) -> Self {
+    pub fn new(mru: u16, methods: &[Method], mut draws: Draws) -> Self {
         Self {
             mru: Some(mru),
+            authentication: Box::new(Offer::new(methods)),
             magic: Some(draws.magic()),
             protocol_field_compression: true,
             address_control_field_compression: true,
@@ -71,6 +76,27 @@ impl Lcp {
     #[must_use]
     pub const fn peer(&self) -> PeerLink {
         self.peer
+    }
+
+    /// How the client authenticates itself, and what it would have rather done.
+    #[must_use]
+    pub fn authentication(&self) -> &Offer {
+        &self.authentication
+    }
+
+    /// RFC 1661 §5.3 and §6.2: a Nak of the Authentication-Protocol names what the peer would accept.
+    fn authentication_naked(
+        &mut self,
+        wanted: Option<AuthenticationProtocol>,
+        out_of_patience: bool,
+    ) -> Result<(), Objection> {
+        match self.authentication.nak(wanted) {
+            Nak::Moved => Ok(()),
+            Nak::Same if !out_of_patience => Ok(()),
+            Nak::Same | Nak::Exhausted => {
+                Err(Objection::EndLink(EndReason::AuthenticationNotAgreed))
+            }
+        }
     }
 
     /// What we said that we receive, in bytes.
@@ -141,7 +167,9 @@ impl OptionPolicy for Lcp {
         if let Some(mru) = self.mru {
             LcpOption::MaximumReceiveUnit(mru).emit(options);
         }
-        LcpOption::Authentication(AuthenticationProtocol::MsChapV2).emit(options);
+        if let Some(method) = self.authentication.current() {
+            LcpOption::Authentication(method.protocol()).emit(options);
+        }
         if let Some(magic) = self.magic {
             LcpOption::MagicNumber(magic).emit(options);
         }
@@ -218,13 +246,15 @@ impl OptionPolicy for Lcp {
                 Ok(LcpOption::MagicNumber(_)) if self.magic.is_some() => {
                     self.magic = Some(self.draws.magic());
                 }
-                Ok(LcpOption::Authentication(_)) if out_of_patience => {
-                    return Err(Objection::EndLink(EndReason::AuthenticationNotAgreed));
+                Ok(LcpOption::Authentication(wanted)) => {
+                    self.authentication_naked(Some(wanted), out_of_patience)?;
+                }
+                Err(_) if option.kind == kind::AUTHENTICATION_PROTOCOL => {
+                    self.authentication_naked(None, out_of_patience)?;
                 }
                 Ok(
                     LcpOption::MaximumReceiveUnit(_)
                     | LcpOption::MagicNumber(_)
-                    | LcpOption::Authentication(_)
                     | LcpOption::ControlCharacterMap(_)
                     | LcpOption::ProtocolFieldCompression
                     | LcpOption::AddressControlFieldCompression

@@ -1,7 +1,7 @@
 //! One call's PPP link (RFC 1661 §3): its phases, and the machines that each of them runs.
 //!
 //! ```text
-//! Dead -> Establish (LCP) -> Authenticate (MS-CHAPv2) -> Network (CCP, then IPCP) -> Terminate -> Dead
+//! Dead -> Establish (LCP) -> Authenticate -> Network (CCP, then IPCP) -> Terminate -> Dead
 //! ```
 //!
 //! The owner delivers the outputs in order into one FIFO towards the worker of the call. Two
@@ -15,6 +15,7 @@
 //! can have been encrypted. After that, and whenever LCP is negotiated anew, `Suspend` comes first
 //! and the client authenticates again (`renegotiation`).
 
+mod authenticate;
 mod dispatch;
 mod echo;
 mod encryption;
@@ -25,16 +26,18 @@ mod network;
 mod renegotiation;
 mod teardown;
 
+pub use super::auth::Method;
 pub use super::ccp::{Directions, ResetCounts};
 pub use super::config::{
     AddressPolicy, LinkConfig, MppePolicy, MppeRequirement, NetworkGrant, Stateful,
 };
+pub use super::credentials::Credentials;
 pub use super::end_reason::EndReason;
-pub use super::outbox::{Credentials, Output, PppFrame};
+pub use super::outbox::{Output, PppFrame};
 pub use super::refusal::{Refusal, Refusals};
 pub use super::remarks::{Farewell, PeerText, Remarks};
 
-use super::auth::Authenticator;
+use super::auth::{Attempts, Authenticator};
 use super::automaton::{Automaton, Effect, Effects};
 use super::draws::Draws;
 use super::fsm::State;
@@ -45,7 +48,9 @@ use super::outbox::Outbox;
 use super::timers::{EchoBudget, RejectBudget, RenegotiationBudget, Timer, Timers};
 use crate::clock::Timestamp;
 use crate::wire::ccp::SupportedBits;
+use crate::wire::chap::FailureCode;
 use crate::wire::ipv6::InterfaceIdentifier;
+use crate::wire::lcp::AuthenticationProtocol;
 use network::Network;
 use std::net::Ipv4Addr;
 use std::sync::Arc;
@@ -79,7 +84,8 @@ pub enum Input<'a> {
     Frame(&'a [u8]),
     /// The latest credentials are good.
     Granted {
-        /// The authenticator's proof: `S=` and forty hexadecimal digits (RFC 2759 §5).
+        /// For MS-CHAPv2 the authenticator's proof, `S=` and forty hexadecimal digits (RFC 2759 §5);
+        /// otherwise nothing looks at it.
         success_message: &'a str,
         /// What the client gets.
         network: NetworkGrant,
@@ -88,11 +94,22 @@ pub enum Input<'a> {
     },
     /// The latest credentials are not good.
     Refused {
+        /// What an MS-CHAP client is told, and what the call ends with.
+        code: FailureCode,
         /// For the user's eyes.
         message: &'a str,
         /// Whether another attempt may be permitted.
         retry: bool,
     },
+    /// The latest credentials, of EAP, are not all that is needed: the next Request goes out.
+    Challenge {
+        /// The whole EAP packet, without a frame.
+        packet: &'a [u8],
+        /// What has to come back with the answer.
+        state: &'a [u8],
+    },
+    /// Ask the client of a live call again who it is.
+    Reauthenticate,
     /// The answer to `Output::AddressWished`: the client's address, which may be the one wished for.
     AddressDecided(Ipv4Addr),
     /// The worker lost step with the client's stateful encryption (RFC 3078 §8): the client has to
@@ -134,6 +151,8 @@ pub struct Negotiated {
     pub peer_protocol_field_compression: bool,
     /// The peer reads frames without address and control fields.
     pub peer_address_control_field_compression: bool,
+    /// How the client proved who it is, or is about to.
+    pub authentication: Option<Method>,
     /// How each direction is encrypted; `None`: both are clear.
     pub mppe: Option<Directions>,
     /// How often stateful encryption lost step.
@@ -185,12 +204,16 @@ impl Link {
     /// A link in the Dead phase. `seed` is fresh randomness, for this link alone.
     #[must_use]
     pub fn new(config: Arc<LinkConfig>, seed: [u8; 32], now: Timestamp) -> Self {
-        let lcp = Lcp::new(config.mru, Draws::new(&seed, 0));
+        let lcp = Lcp::new(config.mru, &config.methods, Draws::new(&seed, 0));
+        let attempts = Attempts {
+            asks_max: config.configure_max,
+            retries_max: config.retries_max,
+        };
         Self {
             phase: Phase::Dead,
             ending: Ending::None,
             lcp: Automaton::new(lcp, config.limits(LCP_REPEATS_MAX)),
-            authenticator: Authenticator::new(Draws::new(&seed, 1), config.retries_max),
+            authenticator: Authenticator::new(Draws::new(&seed, 1), attempts),
             network: None,
             identifiers: Draws::new(&seed, 6),
             keep_alive: KeepAlive::new(config.echo_failures_max),
@@ -220,7 +243,13 @@ impl Link {
             } => {
                 self.granted(success_message, network, keys, now);
             }
-            Input::Refused { message, retry } => self.refused(message, retry, now),
+            Input::Refused {
+                code,
+                message,
+                retry,
+            } => self.refused(code, message, retry, now),
+            Input::Challenge { packet, state } => self.challenged(packet, state, now),
+            Input::Reauthenticate => self.reauthenticate(now),
             Input::AddressDecided(address) => self.address_decided(address, now),
             Input::ResetWanted => self.request_reset(now),
             Input::Heard { at } => self.heard(at),
@@ -244,7 +273,10 @@ impl Link {
             self.encryption_not_asked_for(now);
         }
         if self.timers.take_due(Timer::Challenge, now) {
-            self.repeat_challenge(now);
+            self.challenge_timeout(now);
+        }
+        if self.timers.take_due(Timer::Reauthentication, now) {
+            self.reauthenticate(now);
         }
         if self.timers.take_due(Timer::Echo, now) {
             self.echo(now);
@@ -278,11 +310,19 @@ impl Link {
         self.ending.reason()
     }
 
-    /// Whether `Input::Granted` or `Input::Refused` is waited for. A decision that comes at
-    /// another time is about credentials that are not in question any more.
+    /// Whether `Input::Granted`, `Input::Refused` or `Input::Challenge` is waited for. A decision that
+    /// comes at another time is about credentials that are not in question any more.
     #[must_use]
     pub fn awaits_decision(&self) -> bool {
-        self.phase == Phase::Authenticate && self.authenticator.is_deciding()
+        matches!(self.phase, Phase::Authenticate | Phase::Network)
+            && self.authenticator.is_deciding()
+    }
+
+    /// The ways to authenticate that the client named when it declined ours, in its order: what it
+    /// would have accepted.
+    #[must_use]
+    pub fn authentication_named_by_peer(&self) -> &[AuthenticationProtocol] {
+        self.lcp.policy().authentication().named_by_peer()
     }
 
     /// What was refused or ignored so far.
@@ -313,8 +353,9 @@ impl Link {
             peer_magic: peer.magic,
             peer_protocol_field_compression: peer.protocol_field_compression,
             peer_address_control_field_compression: peer.address_control_field_compression,
+            authentication: self.authenticator.method(),
             mppe: network.and_then(Network::agreed),
-            resets: network.map_or_else(ResetCounts::default, |network| network.resets.counts()),
+            resets: network.map_or_else(ResetCounts::default, Network::reset_counts),
             network: network.map(Network::grant),
             ipv6cp: network.map_or(State::Initial, |network| network.ipv6.state()),
             interface_identifiers: network.and_then(|network| network.ipv6.identifiers()),
@@ -374,64 +415,6 @@ impl Link {
                 Effect::Refused(refusal) => self.refusals.count(refusal),
                 Effect::LayerDown | Effect::LayerStarted | Effect::AckFollows => {}
             }
-        }
-    }
-
-    fn lcp_up(&mut self, now: Timestamp) {
-        self.phase = Phase::Authenticate;
-        let challenge = self
-            .authenticator
-            .start(&self.config.chap_name, self.config.configure_max);
-        self.send(challenge);
-        self.timers
-            .set(Timer::Challenge, now + self.config.restart_timer);
-    }
-
-    fn granted(&mut self, message: &str, grant: NetworkGrant, keys: bool, now: Timestamp) {
-        if !self.awaits_decision() {
-            return self.refusals.count(Refusal::UnexpectedDecision);
-        }
-        match self.authenticator.grant(message) {
-            None => self.refusals.count(Refusal::UnexpectedDecision),
-            Some(success) => {
-                self.send(success);
-                self.phase = Phase::Network;
-                self.start_echo(now);
-                self.start_network(grant, keys, now);
-            }
-        }
-    }
-
-    fn refused(&mut self, message: &str, retry: bool, now: Timestamp) {
-        if !self.awaits_decision() {
-            return self.refusals.count(Refusal::UnexpectedDecision);
-        }
-        match self.authenticator.refuse(message, retry) {
-            None => self.refusals.count(Refusal::UnexpectedDecision),
-            Some((failure, true)) => {
-                self.send(failure);
-                // RFC 2759 §6: a user types the next password, so short timeouts are off.
-                self.timers
-                    .set(Timer::Setup, now + self.config.setup_timeout);
-            }
-            Some((failure, false)) => {
-                self.send(failure);
-                self.end(EndReason::AuthenticationFailed, now);
-            }
-        }
-    }
-
-    fn repeat_challenge(&mut self, now: Timestamp) {
-        match self.authenticator.repeat_challenge(&self.config.chap_name) {
-            Some(challenge) => {
-                self.send(challenge);
-                self.timers
-                    .set(Timer::Challenge, now + self.config.restart_timer);
-            }
-            None if self.authenticator.is_challenging() => {
-                self.end(EndReason::AuthenticationTimeout, now);
-            }
-            None => {}
         }
     }
 

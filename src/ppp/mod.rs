@@ -8,6 +8,7 @@ pub mod auth;
 pub mod automaton;
 pub mod ccp;
 pub mod config;
+pub mod credentials;
 pub mod draws;
 pub mod end_reason;
 pub mod fsm;

@@ -1,11 +1,11 @@
 //! What a link says to its owner, and the bounded queue in which it waits.
 
+use super::credentials::Credentials;
 use super::end_reason::EndReason;
 use crate::wire::ipv6::InterfaceIdentifier;
 use crate::wire::mppe::Suite;
 use std::collections::VecDeque;
 use std::net::Ipv4Addr;
-use zeroize::Zeroize;
 
 /// One frame to the peer, address and control fields included.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,53 +35,13 @@ impl AsRef<[u8]> for PppFrame {
     }
 }
 
-/// What a client proved its name with.
-#[derive(Clone, PartialEq, Eq, Zeroize)]
-pub enum Credentials {
-    /// MS-CHAPv2 (RFC 2759 §4).
-    MsChapV2 {
-        /// The user's name as it came, a domain in front of it included.
-        name: Vec<u8>,
-        /// What we asked.
-        authenticator_challenge: [u8; 16],
-        /// What the client asks us.
-        peer_challenge: [u8; 16],
-        /// The proof of the password.
-        nt_response: [u8; 24],
-        /// The Identifier of the Response, which RADIUS wants to know.
-        identifier: u8,
-    },
-}
-
-impl Credentials {
-    /// The name that the client claims, as it came.
-    #[must_use]
-    pub fn name(&self) -> &[u8] {
-        match self {
-            Self::MsChapV2 { name, .. } => name,
-        }
-    }
-}
-
-impl std::fmt::Debug for Credentials {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        // A challenge and its response are enough to search for the password.
-        match self {
-            Self::MsChapV2 { name, .. } => formatter
-                .debug_struct("MsChapV2")
-                .field("name", &String::from_utf8_lossy(name))
-                .finish_non_exhaustive(),
-        }
-    }
-}
-
 /// What the owner of a link has to do, in this order and without overtaking.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Output {
     /// Send this frame to the peer, unencrypted.
     Frame(PppFrame),
-    /// Decide on these; the answer is `Input::Granted` or `Input::Refused`. Only the answer to
-    /// the latest question counts.
+    /// Decide on these; the answer is `Input::Granted`, `Input::Refused` or, for EAP alone,
+    /// `Input::Challenge`. Only the answer to the latest question counts.
     Authenticate(Credentials),
     /// Install the keys for what the client sends, to be used in this way.
     ArmUpstream(Suite),

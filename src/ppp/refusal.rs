@@ -1,7 +1,7 @@
 //! What a link refused or ignored, each with a counter.
 
 use crate::counted_enum;
-use crate::wire::{chap, options, ppp};
+use crate::wire::{chap, eap, options, pap, ppp};
 
 counted_enum! {
     /// Something that came in and was not obeyed.
@@ -14,8 +14,12 @@ counted_enum! {
         MalformedOptions => "malformed_options",
         /// An option type twice in one Configure-Nak or -Reject.
         DuplicateOption => "duplicate_option",
-        /// Not a CHAP packet, or not one of MS-CHAPv2.
+        /// Not a CHAP packet, or not one of the algorithm that was agreed on.
         MalformedChap => "malformed_chap",
+        /// Not a PAP packet.
+        MalformedPap => "malformed_pap",
+        /// Not an EAP packet.
+        MalformedEap => "malformed_eap",
         /// A protocol or packet for which the link is not ready (RFC 1661 §3.4 to §3.7).
         WrongPhase => "wrong_phase",
         /// A frame of an authentication protocol that was not negotiated.
@@ -34,10 +38,16 @@ counted_enum! {
         StaleTerminateAck => "stale_terminate_ack",
         /// A repeated Configure-Request that was acknowledged again without a renegotiation.
         RequestRepeated => "request_repeated",
-        /// A CHAP Response that nobody waits for.
+        /// A Response, of whatever protocol, that nobody waits for.
         UnexpectedResponse => "unexpected_response",
         /// A CHAP packet that only an authenticator may send.
         UnexpectedChap => "unexpected_chap",
+        /// A PAP packet that only an authenticator may send.
+        UnexpectedPap => "unexpected_pap",
+        /// An EAP packet that only an authenticator may send.
+        UnexpectedEap => "unexpected_eap",
+        /// An EAP Request of the authentication server that cannot be passed on.
+        UnfitEapRequest => "unfit_eap_request",
         /// A decision on credentials that are not in question any more.
         UnexpectedDecision => "unexpected_decision",
         /// A wish to flush a stream, or the answer to one, without meaning in stateless mode.
@@ -92,15 +102,44 @@ impl From<chap::Malformed> for Refusal {
             chap::Malformed::Packet
             | chap::Malformed::ValueSize
             | chap::Malformed::ResponseValue
+            | chap::Malformed::ChangePassword
             | chap::Malformed::NameTooLong => Self::MalformedChap,
             chap::Malformed::Code => Self::UnexpectedChap,
         }
     }
 }
 
+impl From<pap::Malformed> for Refusal {
+    fn from(reason: pap::Malformed) -> Self {
+        match reason {
+            pap::Malformed::Packet | pap::Malformed::Code | pap::Malformed::Lengths => {
+                Self::MalformedPap
+            }
+        }
+    }
+}
+
+impl From<eap::Malformed> for Refusal {
+    fn from(reason: eap::Malformed) -> Self {
+        match reason {
+            eap::Malformed::Packet
+            | eap::Malformed::Code
+            | eap::Malformed::TypeMissing
+            | eap::Malformed::ResultWithData
+            | eap::Malformed::TypeData => Self::MalformedEap,
+        }
+    }
+}
+
 /// Counters of one link.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusals([u32; Refusal::COUNT]);
+
+impl Default for Refusals {
+    fn default() -> Self {
+        Self([0; Refusal::COUNT])
+    }
+}
 
 impl Refusals {
     /// How often `refusal` happened.

@@ -10,6 +10,8 @@ pub enum Timer {
     Setup,
     /// The challenge is sent again.
     Challenge,
+    /// The client of a live call is asked again who it is.
+    Reauthentication,
     /// A client that may ask for encryption has had time to.
     Encryption,
     /// The next Echo-Request.
@@ -19,7 +21,7 @@ pub enum Timer {
 }
 
 impl Timer {
-    const COUNT: usize = 5;
+    const COUNT: usize = 6;
 }
 
 /// One deadline for each [`Timer`].
@@ -39,6 +41,12 @@ impl Timers {
         if let Some(slot) = self.0.get_mut(timer as usize) {
             *slot = None;
         }
+    }
+
+    /// Whether `timer` runs.
+    #[must_use]
+    pub fn is_set(&self, timer: Timer) -> bool {
+        self.0.get(timer as usize).is_some_and(Option::is_some)
     }
 
     /// Stops all of them.

@@ -3,13 +3,12 @@
 use std::time::Duration;
 
 use super::call::Order;
-use super::verdict::{self, Step};
+use super::verdict;
 use super::{
     CallRef, CallState, ConnectionId, EndReason, Event, FlowCommand, Output, Sessions, TimerKey,
 };
-use crate::aaa::{Decision, Grant, Rejection};
 use crate::clock::Timestamp;
-use crate::ppp::link::{self as ppp, NetworkGrant};
+use crate::ppp::link as ppp;
 use crate::pptp;
 use crate::wire::pptp::StopReason;
 
@@ -138,95 +137,6 @@ impl Sessions {
             setup: now.since(call.created),
         };
         self.event(event);
-    }
-
-    /// `aaa` has decided about the credentials of a call.
-    pub fn decide(&mut self, id: CallRef, decision: Decision, now: Timestamp) {
-        match decision {
-            Decision::Accept(grant) => match self.grant(id, grant, now) {
-                Ok(()) => {}
-                Err(reason) => self.begin_end(id, reason, now),
-            },
-            Decision::Reject(rejection) => self.reject(id, rejection, now),
-        }
-        self.settle(now);
-    }
-
-    fn grant(&mut self, id: CallRef, grant: Grant, now: Timestamp) -> Result<(), EndReason> {
-        let Some(call) = self.calls.get_mut(id) else {
-            return Ok(());
-        };
-        // LCP may have started over while the question was out: this answer is to nobody's question.
-        let asks = matches!(call.state, CallState::Negotiating | CallState::Network);
-        if !asks || !call.link.awaits_decision() {
-            return Ok(());
-        }
-        if call.state == CallState::Network && call.user.as_deref() != Some(&*grant.user) {
-            return Err(EndReason::Link(ppp::EndReason::IdentityChanged));
-        }
-        if !call.keys.grant(grant.authenticated.key_digest()) {
-            return Err(EndReason::Link(ppp::EndReason::RekeyNotPossible));
-        }
-        let after = now.since(call.created);
-        call.attempt.steps.note(Step::Accepted, after);
-        self.lease_for(id, &grant).map_err(EndReason::NoAddress)?;
-        let Some(call) = self.calls.get_mut(id) else {
-            return Ok(());
-        };
-        let Some(lease) = &call.lease else {
-            return Ok(());
-        };
-        let (address, gateway, flow) = (lease.address(), lease.gateway(), call.flow);
-        call.user = Some(grant.user);
-        let keys = grant.authenticated.has_keys();
-        let authorise = FlowCommand::Authorise {
-            flow,
-            authenticated: grant.authenticated,
-        };
-        self.order(id, authorise, now);
-        let Some(call) = self.calls.get_mut(id) else {
-            return Ok(());
-        };
-        let network = NetworkGrant {
-            local_address: gateway,
-            peer_address: address,
-            dns: self.config.name_servers.dns,
-            nbns: self.config.name_servers.nbns,
-        };
-        let success_message = &grant.success_message;
-        call.link.handle(
-            ppp::Input::Granted {
-                success_message,
-                network,
-                keys,
-            },
-            now,
-        );
-        self.touched_calls.push_back(id);
-        Ok(())
-    }
-
-    fn reject(&mut self, id: CallRef, rejection: Rejection, now: Timestamp) {
-        let Some(call) = self.calls.get_mut(id) else {
-            return;
-        };
-        let (flow, peer_address) = (call.flow, call.peer_address);
-        call.attempt.refused(rejection, now.since(call.created));
-        // The same words whoever is asking: nobody learns which names exist.
-        call.link.handle(
-            ppp::Input::Refused {
-                message: "Access denied",
-                retry: true,
-            },
-            now,
-        );
-        self.touched_calls.push_back(id);
-        self.tally.add("aaa", rejection.name(), 1);
-        self.event(Event::Rejected {
-            flow,
-            peer_address,
-            rejection,
-        });
     }
 
     pub(super) fn stop_connection(&mut self, id: ConnectionId, reason: StopReason, now: Timestamp) {

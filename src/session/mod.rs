@@ -18,6 +18,7 @@ mod call;
 pub mod call_ids;
 mod connection;
 mod control_events;
+mod decide;
 mod drive;
 mod end;
 mod explain;

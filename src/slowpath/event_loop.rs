@@ -8,7 +8,7 @@ use std::time::Duration;
 use mio::{Events, Poll};
 
 use super::admin_socket::AdminSocket;
-use super::events::EventLog;
+use super::events::{self, EventLog};
 use super::exception::ExceptionPath;
 use super::kernel_mirror::KernelMirror;
 use super::notify;
@@ -219,6 +219,9 @@ impl EventLoop {
                     call, credentials, ..
                 } => {
                     let decision = self.users.decide(&credentials);
+                    for change in self.users.take_password_changes() {
+                        events::password_changed(&change.user);
+                    }
                     self.sessions.decide(call, decision, now);
                 }
                 Output::LeaseSet { lease, flow } => self.directory.set(lease, flow),

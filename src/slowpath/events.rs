@@ -43,6 +43,15 @@ impl EventLog {
     }
 }
 
+/// A client has replaced its expired password. At most one line for each user, so it is not counted.
+pub(super) fn password_changed(user: &str) {
+    tracing::warn!(
+        user,
+        "the client changed its expired password; it is in force until the server stops: write it to \
+         the users file, which still has the old one"
+    );
+}
+
 /// Writes one event to the log.
 fn log(event: &Event) {
     match event {

@@ -4,6 +4,7 @@ use std::net::SocketAddrV4;
 use std::sync::Arc;
 
 use crate::aaa::{LocalUser, LocalUsers, NameServers, PoolConfig, Pools};
+use crate::auth::Secret;
 use crate::config::{self, Config, Direction, Ipv6cpPolicy, MssClamp, SendWindow};
 use crate::dataplane::{self, GreConfig, PuntLimits, WorkerConfig};
 use crate::flow::{Encryption, FlowPolicy};
@@ -101,6 +102,8 @@ fn link_config(config: &Config) -> LinkConfig {
         echo_adaptive: ppp.lcp_echo_adaptive,
         identification: ppp.lcp_identification.clone().unwrap_or_default(),
         echo_failures_max: ppp.lcp_echo_failures_max,
+        methods: ppp.authentication.methods.clone(),
+        reauthentication_interval: ppp.authentication.reauthentication_interval,
         chap_name: config.challenge_name().to_owned(),
         retries_max: ppp.authentication.retries_max,
         mppe: ppp.mppe,
@@ -140,13 +143,21 @@ pub(super) fn flow_policy(config: &Config) -> FlowPolicy {
 
 /// The users file as the decisions need it.
 pub(super) fn local_users(config: &Config) -> LocalUsers {
-    let user = |user: &config::User| LocalUser {
-        name: user.name.as_str().into(),
-        nt_hash: user.nt_hash.duplicate(),
-        address: user.address,
-        pool: user.pool.as_deref().unwrap_or(&config.ppp.ipcp.pool).into(),
+    let user = |user: &config::User| {
+        let pool = user.pool.as_deref().unwrap_or(&config.ppp.ipcp.pool);
+        LocalUser {
+            address: user.address,
+            password: user.password.as_ref().map(Secret::duplicate),
+            standing: user.standing,
+            ..LocalUser::new(&user.name, user.nt_hash.duplicate(), pool)
+        }
     };
-    LocalUsers::new(config.users.iter().map(user), flow_policy(config))
+    let authentication = &config.ppp.authentication;
+    LocalUsers::new(config.users.iter().map(user), flow_policy(config)).with_eap(
+        &authentication.eap_methods,
+        config.challenge_name(),
+        authentication.retries_max,
+    )
 }
 
 /// The pools, without the addresses that belong to users.

@@ -1,22 +1,31 @@
-//! CHAP packets (RFC 1994 §4) and the meaning that MS-CHAPv2 gives to their fields
-//! (RFC 2759 §3 to §6).
+//! CHAP packets (RFC 1994 §4), and what MS-CHAP of either version adds to them (RFC 2433,
+//! RFC 2759).
+//!
+//! - [`mschap`]: the values of responses and the text of a Failure.
+//! - [`change_password`]: the packets in which a client sends a new password.
 
-use super::field::array_at;
+pub mod change_password;
+pub mod mschap;
+
+pub use change_password::{ChangePasswordV2, ChangePasswordV3};
+pub use mschap::{FailureCode, MsChapFailure, MsChapV1Response, MsChapV2Response};
+
 use super::ppp::{self, Packet};
 use crate::counted_enum;
-use std::fmt::Write as _;
 
 counted_enum! {
     /// Why bytes are not a CHAP packet.
     pub enum Malformed {
         /// Code, Identifier and Length do not describe a packet.
         Packet => "chap_packet",
-        /// A code that is neither Challenge, Response, Success nor Failure.
+        /// A code that neither CHAP nor MS-CHAP has.
         Code => "chap_code",
         /// The Value-Size is missing or reaches past the end.
         ValueSize => "chap_value_size",
-        /// A response whose value is not MS-CHAPv2's 49 bytes.
+        /// A response whose value is not as long as its algorithm says.
         ResponseValue => "chap_response_value",
+        /// A Change-Password packet that is not as long as its version says.
+        ChangePassword => "chap_change_password",
         /// A name longer than the 256 bytes that RFC 2759 §4 allows.
         NameTooLong => "chap_name_too_long",
     }
@@ -25,13 +34,12 @@ counted_enum! {
 /// The longest user name, in bytes (RFC 2759 §4).
 pub const NAME_MAX: usize = 256;
 
-/// Bytes of an MS-CHAPv2 response value.
-const RESPONSE_VALUE: usize = 49;
-
 const CHALLENGE: u8 = 1;
 const RESPONSE: u8 = 2;
 const SUCCESS: u8 = 3;
 const FAILURE: u8 = 4;
+/// Change-Password of version 1 (RFC 2433 §9), 2 (RFC 2433 §10) and 3 (RFC 2759 §7).
+const CHANGE_PASSWORD: [u8; 3] = [5, 6, 7];
 
 /// One CHAP packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,8 +73,17 @@ pub enum Chap<'a> {
     Failure {
         /// That of the response.
         identifier: u8,
-        /// For MS-CHAPv2 an error code, and a challenge if the peer may try again.
+        /// For MS-CHAP an error code, and a challenge if the peer may try again.
         message: &'a [u8],
+    },
+    /// The peer has a new password, for one that has expired.
+    ChangePassword {
+        /// One more than that of the Failure.
+        identifier: u8,
+        /// Which form `body` has: 1, 2 or 3.
+        version: u8,
+        /// What [`ChangePasswordV2`] or [`ChangePasswordV3`] reads.
+        body: &'a [u8],
     },
 }
 
@@ -107,7 +124,14 @@ impl<'a> Chap<'a> {
                 identifier,
                 message: data,
             }),
-            _ => Err(Malformed::Code),
+            _ => match CHANGE_PASSWORD.iter().zip(1..).find(|(it, _)| **it == code) {
+                Some((_, version)) => Ok(Self::ChangePassword {
+                    identifier,
+                    version,
+                    body: data,
+                }),
+                None => Err(Malformed::Code),
+            },
         }
     }
 
@@ -134,6 +158,15 @@ impl<'a> Chap<'a> {
                 identifier,
                 message,
             } => (FAILURE, identifier, message.to_vec()),
+            Self::ChangePassword {
+                identifier,
+                version,
+                body,
+            } => {
+                let [first, ..] = CHANGE_PASSWORD;
+                let code = first.wrapping_add(version).wrapping_sub(1);
+                (code, identifier, body.to_vec())
+            }
         };
         Packet {
             code,
@@ -161,91 +194,6 @@ fn joined(value: &[u8], name: &[u8]) -> Vec<u8> {
     data.extend_from_slice(value);
     data.extend_from_slice(name);
     data
-}
-
-/// The value of an MS-CHAPv2 Response (RFC 2759 §4).
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub struct MsChapV2Response {
-    /// The peer's own challenge.
-    pub peer_challenge: [u8; 16],
-    /// The proof of the password.
-    pub nt_response: [u8; 24],
-    /// Zero by the RFC; Windows 9x sets bits here and then cannot read an `M=` text.
-    pub flags: u8,
-}
-
-impl MsChapV2Response {
-    /// Reads the value; the eight reserved bytes are not looked at.
-    ///
-    /// # Errors
-    /// [`Malformed::ResponseValue`].
-    pub fn parse(value: &[u8]) -> Result<Self, Malformed> {
-        let malformed = Malformed::ResponseValue;
-        if value.len() != RESPONSE_VALUE {
-            return Err(malformed);
-        }
-        let [flags] = array_at(value, 48).ok_or(malformed)?;
-        Ok(Self {
-            peer_challenge: array_at(value, 0).ok_or(malformed)?,
-            nt_response: array_at(value, 24).ok_or(malformed)?,
-            flags,
-        })
-    }
-
-    /// The 49 bytes.
-    #[must_use]
-    pub fn emit(&self) -> [u8; RESPONSE_VALUE] {
-        let mut value = [0; RESPONSE_VALUE];
-        let (challenge, rest) = value.split_at_mut(16);
-        challenge.copy_from_slice(&self.peer_challenge);
-        let (_reserved, rest) = rest.split_at_mut(8);
-        let (response, flags) = rest.split_at_mut(24);
-        response.copy_from_slice(&self.nt_response);
-        flags.fill(self.flags);
-        value
-    }
-}
-
-impl std::fmt::Debug for MsChapV2Response {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        // The response is as good as the password to whoever can try 2^56 keys.
-        formatter
-            .debug_struct("MsChapV2Response")
-            .field("flags", &self.flags)
-            .finish_non_exhaustive()
-    }
-}
-
-/// The message of an MS-CHAPv2 Failure (RFC 2759 §6).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct MsChapV2Failure<'a> {
-    /// One of the RFC's codes; 691 is a wrong name or password.
-    pub error: u32,
-    /// Whether the peer may answer [`Self::challenge`] with another password.
-    pub retry: bool,
-    /// The challenge of the next attempt.
-    pub challenge: [u8; 16],
-    /// The version of password changing: 3 for MS-CHAPv2.
-    pub version: u32,
-    /// For the user's eyes; left out when empty.
-    pub text: &'a str,
-}
-
-impl MsChapV2Failure<'_> {
-    /// The message as it is sent.
-    #[must_use]
-    pub fn to_message(&self) -> String {
-        let mut message = format!("E={} R={} C=", self.error, u8::from(self.retry));
-        for byte in self.challenge {
-            let _ = write!(message, "{byte:02X}");
-        }
-        let _ = write!(message, " V={}", self.version);
-        if !self.text.is_empty() {
-            message.push_str(" M=");
-            message.push_str(self.text);
-        }
-        message
-    }
 }
 
 #[cfg(test)]

@@ -55,9 +55,6 @@ pub enum AuthenticationProtocol {
 }
 
 impl AuthenticationProtocol {
-    /// The value of MS-CHAPv2's option: CHAP and algorithm 0x81 (RFC 2759 §2).
-    pub const MS_CHAP_V2_VALUE: [u8; 3] = [0xc2, 0x23, 0x81];
-
     fn parse(value: &[u8]) -> Result<Self, Malformed> {
         let Some((&protocol, algorithm)) = value.split_first_chunk::<2>() else {
             return Err(Malformed::ValueLength);

@@ -2,7 +2,7 @@
 
 use crate::server::{DNS, GRANT, Heard, LEASE, LOCAL, PROOF, Sent, Server, names, packets};
 use pns::ppp::link::{Credentials, EndReason, Input, LinkConfig, Output, Phase, Refusal};
-use pns::wire::chap::{Chap, MsChapV2Response};
+use pns::wire::chap::{Chap, FailureCode, MsChapV2Response};
 use pns::wire::ppp::{Protocol, code};
 use std::time::Duration;
 
@@ -295,6 +295,7 @@ fn a_wrong_password_is_told_and_lcp_is_closed() {
     let (mut server, challenge) = authenticating(config);
     server.input(Input::Frame(&response(challenge)));
     let heard = server.input(Input::Refused {
+        code: FailureCode::AuthenticationFailure,
         message: "Access denied",
         retry: true,
     });
@@ -309,6 +310,7 @@ fn a_wrong_password_is_told_and_lcp_is_closed() {
         ["Authenticate"]
     );
     let heard = server.input(Input::Refused {
+        code: FailureCode::AuthenticationFailure,
         message: "Access denied",
         retry: true,
     });

@@ -1,12 +1,13 @@
 //! Peers that send anything, in any order, and owners that decide at any time.
 
-use crate::dialogues::response;
+use crate::authentication::methods::proof;
 use crate::server::{GRANT, Heard, PROOF, Sent, Server, packets};
 use pns::mppe::keys::Suite;
 use pns::ppp::link::{
-    AddressPolicy, EndReason, Input, LinkConfig, MppePolicy, Output, Phase, Stateful,
+    AddressPolicy, EndReason, Input, LinkConfig, Method, MppePolicy, Output, Phase, Stateful,
 };
 use pns::wire::ccp::Strengths;
+use pns::wire::chap::{Chap, FailureCode};
 use pns::wire::ppp::{Packet, Protocol, code};
 use proptest::prelude::*;
 use std::net::Ipv4Addr;
@@ -25,6 +26,10 @@ enum Operation {
     Respond(i8),
     Granted(bool),
     Refused(bool),
+    /// EAP goes on, or something that is no Request.
+    Challenge(u8, Vec<u8>),
+    ChangePassword(i8),
+    Reauthenticate,
     /// About a wish or out of the blue: the lease, or another address.
     AddressDecided(u8),
     LowerUp,
@@ -43,6 +48,7 @@ fn protocols() -> impl Strategy<Value = u16> {
         4 => Just(0x8021),
         2 => Just(0x8057),
         1 => Just(0xc023),
+        1 => Just(0xc227),
         1 => Just(0x0021),
         1 => Just(0x0031),
     ]
@@ -54,6 +60,10 @@ fn options() -> impl Strategy<Value = Vec<u8>> {
         Just(vec![1_u8, 4, 5, 120]),
         Just(vec![1, 4, 0, 0]),
         Just(vec![3, 5, 0xc2, 0x23, 0x81]),
+        Just(vec![3, 5, 0xc2, 0x23, 0x80]),
+        Just(vec![3, 5, 0xc2, 0x23, 0x05]),
+        Just(vec![3, 4, 0xc0, 0x23]),
+        Just(vec![3, 4, 0xc2, 0x27]),
         Just(vec![5, 6, 1, 2, 3, 4]),
         Just(vec![5, 6, 0, 0, 0, 0]),
         Just(vec![7, 2]),
@@ -85,6 +95,10 @@ fn operation() -> impl Strategy<Value = Operation> {
         20 => (-1_i8..2).prop_map(Operation::Respond),
         20 => any::<bool>().prop_map(Operation::Granted),
         4 => any::<bool>().prop_map(Operation::Refused),
+        4 => (0_u8..6, proptest::collection::vec(any::<u8>(), 0..8))
+            .prop_map(|(kind, data)| Operation::Challenge(kind, data)),
+        2 => (-1_i8..3).prop_map(Operation::ChangePassword),
+        2 => Just(Operation::Reauthenticate),
         10 => prop_oneof![Just(100_u8), 1_u8..4].prop_map(Operation::AddressDecided),
         30 => (0..GOOD.len()).prop_map(|step| GOOD[step].clone()),
         2 => Just(Operation::Heard),
@@ -116,7 +130,9 @@ impl Game {
             Operation::Ack(protocol) => self.answer(*protocol, code::CONFIGURE_ACK),
             Operation::Dislike(protocol, code) => self.answer(*protocol, *code),
             Operation::Respond(offset) => {
-                let frame = response(self.challenge.wrapping_add_signed(*offset));
+                let agreed = self.server.link.negotiated().authentication;
+                let identifier = self.challenge.wrapping_add_signed(*offset);
+                let frame = proof(agreed.unwrap_or(Method::MsChapV2), identifier);
                 self.server.input(Input::Frame(&frame))
             }
             Operation::Granted(keys) => self.server.input(Input::Granted {
@@ -125,9 +141,28 @@ impl Game {
                 keys: *keys,
             }),
             Operation::Refused(retry) => self.server.input(Input::Refused {
+                code: FailureCode::ALL[4 - 2 * usize::from(*retry)],
                 message: "no",
                 retry: *retry,
             }),
+            Operation::Challenge(kind, data) => {
+                let identifier = self.challenge.wrapping_add(1);
+                let length = u8::try_from(5 + data.len()).unwrap();
+                let packet = [&[1, identifier, 0, length, *kind], &data[..]].concat();
+                self.server.input(Input::Challenge {
+                    packet: &packet,
+                    state: data,
+                })
+            }
+            Operation::ChangePassword(offset) => {
+                let change = Chap::ChangePassword {
+                    identifier: self.challenge.wrapping_add_signed(*offset),
+                    version: 3,
+                    body: &[7; 582],
+                };
+                self.server.input(Input::Frame(&change.to_frame()))
+            }
+            Operation::Reauthenticate => self.server.input(Input::Reauthenticate),
             Operation::AddressDecided(last) => {
                 let address = Ipv4Addr::new(10, 77, 0, *last);
                 self.server.input(Input::AddressDecided(address))
@@ -174,10 +209,12 @@ impl Game {
 
     fn note(&mut self, heard: &[Heard]) {
         for sent in packets(heard) {
-            if sent.is(Protocol::CHAP, 1) {
+            if sent.is(Protocol::CHAP, 1) || sent.is(Protocol::EAP, 1) {
                 self.challenge = sent.identifier;
             }
-            if sent.code == code::CONFIGURE_REQUEST && sent.protocol != Protocol::CHAP {
+            if sent.code == code::CONFIGURE_REQUEST
+                && ![Protocol::CHAP, Protocol::EAP].contains(&sent.protocol)
+            {
                 self.requests.push(sent);
             }
         }

@@ -8,6 +8,7 @@
 )]
 
 mod addresses;
+mod authentication;
 mod bytes;
 mod client;
 mod dialogues;

@@ -114,13 +114,13 @@ fn requests_have_an_identifier_each_and_a_bounded_rate() {
         identifiers.extend(packets(&heard).iter().map(|packet| packet.identifier));
         server.pass(Duration::from_millis(1));
     }
-    assert_eq!(identifiers.len(), 10, "one in a tenth of a second");
+    assert_eq!(identifiers.len(), 100, "one in a hundredth of a second");
     assert!(
         identifiers
             .windows(2)
             .all(|pair| pair[0].wrapping_add(1) == pair[1])
     );
-    assert_eq!(server.link.refusals().get(Refusal::ResetPending), 990);
+    assert_eq!(server.link.refusals().get(Refusal::ResetPending), 900);
     // Answered: the next loss is told at once.
     let last = *identifiers.last().unwrap();
     assert_eq!(server.packet(Protocol::CCP, 15, last, &[]), []);
@@ -164,6 +164,15 @@ fn a_stateless_stream_is_never_reset() {
     let mut server = up(LinkConfig::default());
     assert_eq!(server.input(Input::ResetWanted), []);
     assert_eq!(server.link.refusals().get(Refusal::ResetIgnored), 1);
+}
+
+#[test]
+fn a_link_that_is_ending_asks_for_no_reset() {
+    let mut server = live(STATEFUL, STATEFUL);
+    server.input(Input::Close(EndReason::AdministrativeStop));
+    assert_eq!(server.input(Input::ResetWanted), []);
+    server.pass(Duration::from_secs(10));
+    assert_eq!(server.input(Input::ResetWanted), []);
 }
 
 #[test]

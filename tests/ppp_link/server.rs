@@ -129,7 +129,11 @@ impl Promises {
                 "agreed before the Ack, on what is acknowledged"
             );
         }
-        if packet.is(Protocol::CHAP, 3) {
+        let successes = [(Protocol::CHAP, 3), (Protocol::EAP, 3), (Protocol::PAP, 2)];
+        if successes
+            .iter()
+            .any(|(protocol, code)| packet.is(*protocol, *code))
+        {
             self.authenticated = true;
         }
         if matches!(
@@ -294,6 +298,16 @@ fn name(heard: &Heard) -> String {
         Protocol::CHAP => {
             return ["Challenge", "Response", "Success", "Failure"][usize::from(packet.code) - 1]
                 .into();
+        }
+        Protocol::PAP => {
+            return format!(
+                "PAP {}",
+                ["Request", "Ack", "Nak"][usize::from(packet.code) - 1]
+            );
+        }
+        Protocol::EAP => {
+            let code = ["Request", "Response", "Success", "Failure"][usize::from(packet.code) - 1];
+            return format!("EAP {code}");
         }
         Protocol::CCP => "CCP",
         Protocol::IPCP => "IPCP",

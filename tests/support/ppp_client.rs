@@ -1,15 +1,17 @@
-//! A PPP client that speaks as pppd does, small enough to be read: LCP, MS-CHAPv2, CCP with MPPE 128
+//! A PPP client that speaks as pppd does, small enough to be read: LCP, one log-in, CCP with MPPE 128
 //! stateless, IPCP. It knows nothing of the server's code but its password functions.
 #![allow(dead_code, reason = "each test uses what it needs")]
 
 use std::net::Ipv4Addr;
 
 use pns::auth::mschapv2::{self, Exchange};
-use pns::auth::{NtHash, PasswordHashHash};
+use pns::auth::{NtHash, PasswordHashHash, Secret, chap_md5, mschapv1};
 use pns::mppe::keys::StartKeys;
 
 pub(crate) const LCP: u16 = 0xc021;
+pub(crate) const PAP: u16 = 0xc023;
 pub(crate) const CHAP: u16 = 0xc223;
+pub(crate) const EAP: u16 = 0xc227;
 pub(crate) const CCP: u16 = 0x80fd;
 pub(crate) const IPCP: u16 = 0x8021;
 
@@ -44,6 +46,34 @@ impl Half {
     }
 }
 
+/// How the client proves who it is. It declines everything else.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Login {
+    Pap,
+    ChapMd5,
+    MsChapV1,
+    MsChapV2,
+    EapMsChapV2,
+    EapMd5,
+}
+
+impl Login {
+    /// The value of the Authentication-Protocol option.
+    fn protocol(self) -> &'static [u8] {
+        match self {
+            Self::Pap => &[0xc0, 0x23],
+            Self::ChapMd5 => &[0xc2, 0x23, 0x05],
+            Self::MsChapV1 => &[0xc2, 0x23, 0x80],
+            Self::MsChapV2 => &[0xc2, 0x23, 0x81],
+            Self::EapMsChapV2 | Self::EapMd5 => &[0xc2, 0x27],
+        }
+    }
+
+    pub(crate) fn gives_keys(self) -> bool {
+        !matches!(self, Self::Pap | Self::ChapMd5 | Self::EapMd5)
+    }
+}
+
 /// What a client does with one frame (protocol, code, identifier, data) instead of what is right;
 /// `None`: what is right.
 pub(crate) type Script = fn(&mut PppClient, u16, u8, u8, &[u8]) -> Option<Vec<Vec<u8>>>;
@@ -51,6 +81,7 @@ pub(crate) type Script = fn(&mut PppClient, u16, u8, u8, &[u8]) -> Option<Vec<Ve
 pub(crate) struct PppClient {
     /// How it differs from other clients.
     pub(crate) script: Option<Script>,
+    pub(crate) login: Login,
     pub(crate) name: String,
     pub(crate) password: String,
     /// Whether CCP is offered MPPE, or refuses it as a client without encryption does.
@@ -63,6 +94,8 @@ pub(crate) struct PppClient {
     pub(crate) address: Ipv4Addr,
     pub(crate) failure_message: Option<String>,
     pub(crate) success_message: Option<String>,
+    /// How often the server has said that we are who we say.
+    pub(crate) accepted: usize,
     pub(crate) keys: Option<StartKeys>,
     pub(crate) terminated: bool,
     pub(crate) echo_replies: usize,
@@ -80,6 +113,7 @@ impl PppClient {
     pub(crate) fn new(name: &str, password: &str) -> Self {
         Self {
             script: None,
+            login: Login::MsChapV2,
             name: name.into(),
             password: password.into(),
             mppe: true,
@@ -89,6 +123,7 @@ impl PppClient {
             address: Ipv4Addr::UNSPECIFIED,
             failure_message: None,
             success_message: None,
+            accepted: 0,
             keys: None,
             terminated: false,
             echo_replies: 0,
@@ -133,6 +168,12 @@ impl PppClient {
             return self.response.iter().cloned().collect();
         }
         let mut frames = Vec::new();
+        if !self.login.gives_keys() {
+            if !self.ipcp.ours {
+                frames.push(self.ipcp_request());
+            }
+            return frames;
+        }
         if !self.ccp.ours {
             frames.push(self.ccp_request());
         }
@@ -157,6 +198,8 @@ impl PppClient {
         }
         match protocol {
             LCP => self.lcp(code, identifier, data),
+            PAP => self.pap(code),
+            EAP => self.eap(code, identifier, data),
             CHAP => self.chap(code, identifier, data),
             CCP => self.ccp(code, identifier, data),
             IPCP => self.ipcp(code, identifier, data),
@@ -172,13 +215,20 @@ impl PppClient {
 
     fn lcp(&mut self, code: u8, identifier: u8, data: &[u8]) -> Vec<Vec<u8>> {
         match code {
+            CONFIGURE_REQUEST if !self.likes(data) => {
+                let protocol = self.login.protocol();
+                let wanted = [&[3, protocol.len() as u8 + 2], protocol].concat();
+                vec![frame(LCP, CONFIGURE_NAK, identifier, &wanted)]
+            }
             CONFIGURE_REQUEST => {
                 self.lcp.theirs = true;
-                self.acknowledge(LCP, identifier, data)
+                let mut frames = self.acknowledge(LCP, identifier, data);
+                frames.extend(self.pap_request());
+                frames
             }
             CONFIGURE_ACK => {
                 self.lcp.ours = true;
-                Vec::new()
+                self.pap_request().into_iter().collect()
             }
             TERMINATE_REQUEST => {
                 self.terminated = true;
@@ -198,29 +248,119 @@ impl PppClient {
         }
     }
 
+    /// Whether the server asks for the one log-in that we have.
+    fn likes(&self, options: &[u8]) -> bool {
+        let mut rest = options;
+        while let [kind, length, ..] = rest {
+            let (option, after) = rest.split_at(usize::from(*length));
+            if *kind == 3 {
+                return option[2..] == *self.login.protocol();
+            }
+            rest = after;
+        }
+        false
+    }
+
+    /// RFC 1334 §2.2.1: the client has the first word, once LCP is open.
+    fn pap_request(&mut self) -> Option<Vec<u8>> {
+        if self.login != Login::Pap || !self.lcp.open() {
+            return None;
+        }
+        let fields = [self.name.as_bytes(), self.password.as_bytes()];
+        let data = fields.map(|field| [&[field.len() as u8], field].concat());
+        let request = frame(PAP, 1, self.next_identifier(), &data.concat());
+        self.response = Some(request.clone());
+        Some(request)
+    }
+
+    fn pap(&mut self, code: u8) -> Vec<Vec<u8>> {
+        match code {
+            2 => self.accepted(b"ack"),
+            3 => self.refused(b"nak"),
+            _ => Vec::new(),
+        }
+    }
+
     fn chap(&mut self, code: u8, identifier: u8, data: &[u8]) -> Vec<Vec<u8>> {
         match code {
             1 => {
-                let challenge: [u8; 16] = data[1..17].try_into().unwrap();
-                let response = frame(CHAP, 2, identifier, &self.respond(challenge));
+                let challenge = &data[1..=usize::from(data[0])];
+                let answer = match self.login {
+                    Login::MsChapV1 => self.respond_v1(challenge.try_into().unwrap()),
+                    Login::ChapMd5 => self.respond_md5(identifier, challenge),
+                    _ => self.respond(challenge.try_into().unwrap()),
+                };
+                let response = frame(CHAP, 2, identifier, &answer);
                 self.response = Some(response.clone());
                 vec![response]
             }
-            3 if self.success_message.is_some() => Vec::new(),
-            3 => {
-                self.success_message = Some(String::from_utf8(data.to_vec()).unwrap());
-                if self.mppe {
-                    vec![self.ccp_request()]
-                } else {
-                    vec![frame(CCP, CONFIGURE_REQUEST, self.next_identifier(), &[])]
-                }
-            }
-            4 => {
-                self.failure_message = Some(String::from_utf8(data.to_vec()).unwrap());
-                Vec::new()
-            }
+            3 => self.accepted(data),
+            4 => self.refused(data),
             _ => Vec::new(),
         }
+    }
+
+    fn eap(&mut self, code: u8, identifier: u8, data: &[u8]) -> Vec<Vec<u8>> {
+        let (kind, answer) = match (code, data) {
+            (1, [1, ..]) => (1, self.name.clone().into_bytes()),
+            (1, [4, challenge @ ..]) if self.login == Login::EapMd5 => {
+                let challenge = &challenge[1..=usize::from(challenge[0])];
+                (4, self.respond_md5(identifier, challenge))
+            }
+            // A type that we do not have.
+            (1, [26, ..]) if self.login == Login::EapMd5 => (3, vec![4]),
+            (1, [26, 1, ms_identifier, _, _, 16, rest @ ..]) => {
+                let value = self.respond(rest[..16].try_into().unwrap());
+                let length = (value.len() as u16 + 4).to_be_bytes();
+                let head = [2, *ms_identifier, length[0], length[1]];
+                (26, [&head[..], &value].concat())
+            }
+            (1, [26, op_code @ (3 | 4), ..]) => (26, vec![*op_code]),
+            (3, _) => return self.accepted(b"eap"),
+            (4, _) => return self.refused(b"eap"),
+            _ => return Vec::new(),
+        };
+        let response = frame(EAP, 2, identifier, &[&[kind], &answer[..]].concat());
+        // The authenticator repeats, not we (RFC 3748 §4.1).
+        self.response = None;
+        vec![response]
+    }
+
+    /// The server has let us in; it may say so more than once.
+    fn accepted(&mut self, message: &[u8]) -> Vec<Vec<u8>> {
+        self.accepted += 1;
+        if self.success_message.is_some() {
+            return Vec::new();
+        }
+        self.success_message = Some(String::from_utf8(message.to_vec()).unwrap());
+        if !self.login.gives_keys() {
+            vec![self.ipcp_request()]
+        } else if self.mppe {
+            vec![self.ccp_request()]
+        } else {
+            vec![frame(CCP, CONFIGURE_REQUEST, self.next_identifier(), &[])]
+        }
+    }
+
+    fn refused(&mut self, message: &[u8]) -> Vec<Vec<u8>> {
+        self.failure_message = Some(String::from_utf8(message.to_vec()).unwrap());
+        Vec::new()
+    }
+
+    /// RFC 1994 §4.1, and EAP's MD5-Challenge: value size, digest, name.
+    fn respond_md5(&self, identifier: u8, challenge: &[u8]) -> Vec<u8> {
+        let password = Secret::from(self.password.clone());
+        let digest = chap_md5::response(identifier, &password, challenge);
+        [&[16], &digest[..], self.name.as_bytes()].concat()
+    }
+
+    /// RFC 2433 §6: 24 zeros for LAN Manager, the NT response, "use it".
+    fn respond_v1(&mut self, challenge: [u8; 8]) -> Vec<u8> {
+        let nt_hash = NtHash::from_password(&self.password);
+        let response = mschapv1::nt_response(&challenge, &nt_hash);
+        let hash_hash = nt_hash.hash();
+        self.keys = Some(StartKeys::from_mschapv1(hash_hash.expose(), &challenge));
+        [&[49], &[0; 24][..], &response, &[1], self.name.as_bytes()].concat()
     }
 
     /// RFC 2759 §4: peer challenge, eight zeros, NT-Response, flags, then the name.
@@ -296,7 +436,7 @@ impl PppClient {
     fn ipcp(&mut self, code: u8, identifier: u8, data: &[u8]) -> Vec<Vec<u8>> {
         match code {
             // pppd answers so while encryption is not up.
-            CONFIGURE_REQUEST if self.mppe && !self.ccp.open() => {
+            CONFIGURE_REQUEST if self.login.gives_keys() && self.mppe && !self.ccp.open() => {
                 vec![frame(IPCP, TERMINATE_ACK, identifier, &[])]
             }
             CONFIGURE_REQUEST => {

@@ -9,6 +9,7 @@
 )]
 
 mod activation;
+mod authentication;
 mod client;
 #[path = "../support/control_client.rs"]
 mod control_client;

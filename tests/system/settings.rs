@@ -4,8 +4,8 @@ use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use pns::aaa::{LocalUser, LocalUsers, NameServers, PoolConfig, Pools};
-use pns::auth::NtHash;
+use pns::aaa::{EapMethod, LocalUser, LocalUsers, NameServers, PoolConfig, Pools};
+use pns::auth::{NtHash, Secret};
 use pns::dataplane::{GreConfig, GreSource, PortConfig, PuntLimits, Side, WorkerConfig};
 use pns::flow::{BucketTable, Encryption, FlowPolicy};
 use pns::ppp::link::LinkConfig;
@@ -79,10 +79,8 @@ pub(crate) fn sessions(setup: Setup) -> (Sessions, LocalUsers) {
         mss_max: 1360,
     };
     let user = |name: &str, password: &str| LocalUser {
-        name: name.into(),
-        nt_hash: NtHash::from_password(password),
-        address: None,
-        pool: "default".into(),
+        password: Some(Secret::from(password.to_owned())),
+        ..LocalUser::new(name, NtHash::from_password(password), "default")
     };
     let users = [user("alice", "wonderland-7"), user("bob", "builder-3")];
     let pool = PoolConfig {
@@ -123,7 +121,9 @@ pub(crate) fn sessions(setup: Setup) -> (Sessions, LocalUsers) {
         },
         Box::new(entropy),
     );
-    (sessions, LocalUsers::new(users, policy))
+    let methods = [EapMethod::MsChapV2, EapMethod::Md5];
+    let users = LocalUsers::new(users, policy).with_eap(&methods, "pns", 0);
+    (sessions, users)
 }
 
 /// The next number of a xorshift generator.

@@ -2,9 +2,8 @@
 //! §5.9, RFC 1570 §1).
 
 use super::teardown::Ending;
-use super::{EndReason, Link, Output, Phase, Refusal, Timer};
+use super::{EndReason, Link, Phase, Refusal, Timer};
 use crate::clock::Timestamp;
-use crate::ppp::auth::Outcome;
 use crate::ppp::fsm::State;
 use crate::ppp::outbox::PppFrame;
 use crate::wire::field::u16_at;
@@ -23,9 +22,8 @@ impl Link {
         };
         match frame.protocol {
             Protocol::LCP => self.lcp_frame(frame.payload, now),
-            Protocol::CHAP => self.chap_frame(frame.payload),
-            Protocol::PAP | Protocol::EAP => {
-                self.refusals.count(Refusal::UnnegotiatedAuthentication);
+            protocol @ (Protocol::PAP | Protocol::CHAP | Protocol::EAP) => {
+                self.authentication_frame(protocol, frame.payload);
             }
             Protocol::IPV4 | Protocol::IPV6 | Protocol::COMPRESSED => {
                 self.refusals.count(Refusal::DataFrame);
@@ -105,7 +103,9 @@ impl Link {
         };
         match Protocol(protocol) {
             Protocol::LCP => self.end(EndReason::ProtocolFailure, now),
-            Protocol::CHAP => self.end(EndReason::AuthenticationNotAgreed, now),
+            Protocol::PAP | Protocol::CHAP | Protocol::EAP => {
+                self.end(EndReason::AuthenticationNotAgreed, now);
+            }
             Protocol::CCP => self.ccp_rejected(now),
             Protocol::IPCP => self.ipcp_rejected(now),
             Protocol::IPV6CP | Protocol::IPV6 => self.ipv6cp_rejected(now),
@@ -149,20 +149,6 @@ impl Link {
             data: &data,
         };
         self.send(PppFrame::new(packet.to_frame(Protocol::LCP)));
-    }
-
-    fn chap_frame(&mut self, payload: &[u8]) {
-        if !matches!(self.phase, Phase::Authenticate | Phase::Network) {
-            return self.refusals.count(Refusal::WrongPhase);
-        }
-        match self.authenticator.receive(payload) {
-            Outcome::Ask(credentials) => {
-                self.timers.clear(Timer::Challenge);
-                self.outbox.push(Output::Authenticate(credentials));
-            }
-            Outcome::Repeat(frame) => self.send(frame),
-            Outcome::Refused(refusal) => self.refusals.count(refusal),
-        }
     }
 
     /// Tells the peer that we do not speak a protocol (RFC 1661 §5.7), as often as is decent.

@@ -47,7 +47,7 @@ pub(super) enum Encryption {
 impl Link {
     pub(super) fn start_network(&mut self, grant: NetworkGrant, keys: bool, now: Timestamp) {
         let limits = self.config.limits(self.config.configure_max);
-        let policy = self.config.mppe;
+        let (policy, keys) = self.keyed_policy(keys);
         let ccp = || {
             let configure_max = match policy.requirement {
                 MppeRequirement::Required => limits.configure_max,
@@ -266,8 +266,11 @@ impl Link {
         }
     }
 
-    /// Whether frames of one direction need those before them.
+    /// Whether frames of one direction need those before them, in a link that is not ending.
     fn is_stateful(&self, direction: fn(Directions) -> Agreement) -> bool {
+        if self.ending != Ending::None {
+            return false;
+        }
         let agreed = self.network.as_ref().and_then(Network::agreed);
         agreed.is_some_and(|agreed| direction(agreed).suite.mode == Mode::Stateful)
     }
@@ -281,12 +284,12 @@ impl Link {
         let Some(network) = &mut self.network else {
             return;
         };
-        if !network.resets.may_ask(now) {
+        if !network.resets().may_ask(now) {
             return self.refusals.count(Refusal::ResetPending);
         }
         if let Some(ccp) = &mut network.ccp {
             let identifier = ccp.take_identifier();
-            network.resets.asked(identifier, now);
+            network.resets().asked(identifier, now);
             self.send(reset(code::RESET_REQUEST, identifier));
         }
     }
@@ -300,7 +303,7 @@ impl Link {
         let Some(network) = &mut self.network else {
             return;
         };
-        let flush = network.resets.requested(now);
+        let flush = network.resets().requested(now);
         self.send(reset(code::RESET_ACK, identifier));
         if flush {
             self.outbox.push(Output::FlushDownstream);
@@ -314,7 +317,7 @@ impl Link {
             return self.refusals.count(Refusal::ResetIgnored);
         }
         let network = self.network.as_mut();
-        if !network.is_some_and(|network| network.resets.acknowledged(identifier)) {
+        if !network.is_some_and(|network| network.resets().acknowledged(identifier)) {
             self.refusals.count(Refusal::UnexpectedResetAck);
         }
     }

@@ -156,7 +156,7 @@ impl Link {
             match effect {
                 Effect::Frame(frame) => self.send(frame),
                 Effect::AckFollows => self.say_forward_upstream(),
-                Effect::LayerUp => self.ipcp_up(),
+                Effect::LayerUp => self.ipcp_up(now),
                 Effect::LayerDown => {
                     // The lease stays what it is, so forwarding goes on; but not for ever.
                     self.timers
@@ -181,12 +181,13 @@ impl Link {
         }
     }
 
-    fn ipcp_up(&mut self) {
+    fn ipcp_up(&mut self, now: Timestamp) {
         self.timers.clear(Timer::Setup);
         if !self.said.forward_downstream {
             self.said.forward_downstream = true;
             let peer_mru = self.lcp.policy().peer().mru;
             self.outbox.push(Output::ForwardDownstream { peer_mru });
+            self.schedule_reauthentication(now);
         }
         if !self.said.network_up {
             self.said.network_up = true;

@@ -21,12 +21,16 @@ const RENEGOTIATIONS_MAX: u8 = 8;
 /// Our identifier and the client's.
 pub(super) type Identifiers = (InterfaceIdentifier, InterfaceIdentifier);
 
-/// IPv6 on a call. Small while nobody asks for it.
+/// IPv6 on a call. A client that never asks costs a pointer.
 #[derive(Default)]
-pub(super) struct Ipv6 {
+pub(super) struct Ipv6(Option<Box<Negotiation>>);
+
+/// What a client has asked, and what came of it.
+#[derive(Default)]
+struct Negotiation {
     given_up: bool,
-    /// `None` until the client asks.
-    machine: Option<Box<Automaton<Ipv6cp>>>,
+    /// `None` until encryption is settled.
+    machine: Option<Automaton<Ipv6cp>>,
     held: Held,
     renegotiations: u8,
     /// What the worker was told.
@@ -38,32 +42,43 @@ struct GivenUp;
 
 impl Ipv6 {
     pub(super) fn state(&self) -> State {
-        self.machine
-            .as_ref()
-            .map_or(State::Initial, |machine| machine.state())
+        self.machine().map_or(State::Initial, Automaton::state)
     }
 
     /// What both ends agreed on, if IPv6CP is open.
     pub(super) fn identifiers(&self) -> Option<Identifiers> {
-        let machine = self.machine.as_ref();
-        let open = machine.filter(|machine| machine.state() == State::Opened);
+        let open = self
+            .machine()
+            .filter(|machine| machine.state() == State::Opened);
         open.and_then(|machine| machine.policy().identifiers())
     }
 
     /// Whether the client may have sent IPv6.
-    pub(super) const fn was_agreed(&self) -> bool {
-        self.said.is_some()
+    pub(super) fn was_agreed(&self) -> bool {
+        self.0.as_ref().is_some_and(|ipv6| ipv6.said.is_some())
     }
 
     pub(super) fn poll_timeout(&self) -> Option<Timestamp> {
-        self.machine.as_ref()?.poll_timeout()
+        self.machine()?.poll_timeout()
     }
 
     /// Encryption has to be settled anew.
     pub(super) fn down(&mut self, now: Timestamp) {
-        if let Some(machine) = &mut self.machine {
+        if let Some(machine) = self.machine_mut() {
             let _ = machine.down(now);
         }
+    }
+
+    fn machine(&self) -> Option<&Automaton<Ipv6cp>> {
+        self.0.as_ref()?.machine.as_ref()
+    }
+
+    fn machine_mut(&mut self) -> Option<&mut Automaton<Ipv6cp>> {
+        self.0.as_mut()?.machine.as_mut()
+    }
+
+    fn negotiation(&mut self) -> &mut Negotiation {
+        self.0.get_or_insert_default()
     }
 }
 
@@ -72,7 +87,7 @@ impl Link {
         let Some(network) = &mut self.network else {
             return;
         };
-        if !self.config.ipv6cp || network.ipv6.given_up {
+        if !self.config.ipv6cp || network.ipv6.negotiation().given_up {
             return self.reject_protocol(frame, now);
         }
         let packet = match Packet::parse(frame.payload) {
@@ -80,7 +95,8 @@ impl Link {
             Err(reason) => return self.refusals.count(reason.into()),
         };
         if network.may_await_encryption() {
-            if !network.ipv6.held.keep(&packet, frame.payload) {
+            let held = &mut network.ipv6.negotiation().held;
+            if !held.keep(&packet, frame.payload) {
                 self.refusals.count(Refusal::WrongPhase);
             }
         } else if !is_negotiation(packet.code) && !self.rejects.take(now) {
@@ -92,12 +108,12 @@ impl Link {
 
     /// Encryption is settled. What the client has asked meanwhile is answered now.
     pub(super) fn start_ipv6cp(&mut self, now: Timestamp) {
-        let Some(network) = &mut self.network else {
+        let Some(ipv6) = self.network.as_mut().map(|network| &mut network.ipv6) else {
             return;
         };
-        let held = network.ipv6.held.take();
+        let held = ipv6.0.as_mut().and_then(|ipv6| ipv6.held.take());
         // Under way before encryption was negotiated anew.
-        if network.ipv6.state() == State::Starting {
+        if ipv6.state() == State::Starting {
             let _ = self.with_ipv6cp(|ipv6cp| ipv6cp.up(now));
         }
         if let Some(payload) = held
@@ -116,10 +132,8 @@ impl Link {
     }
 
     fn ipv6cp_packet(&mut self, packet: &Packet<'_>, payload: &[u8], now: Timestamp) {
-        let begun = self
-            .network
-            .as_ref()
-            .is_some_and(|n| n.ipv6.machine.is_some());
+        let machine = self.network.as_ref().map(|network| network.ipv6.machine());
+        let begun = machine.flatten().is_some();
         if packet.code == code::CONFIGURE_REQUEST {
             self.begin_ipv6cp(now);
         } else if !begun {
@@ -136,10 +150,11 @@ impl Link {
         let Some(network) = &mut self.network else {
             return;
         };
-        if network.ipv6.machine.is_none() {
+        let ipv6 = network.ipv6.negotiation();
+        if ipv6.machine.is_none() {
             let limits = self.config.limits(self.config.configure_max);
-            let machine = Automaton::new(Ipv6cp::new(self.identifiers.clone()), limits);
-            network.ipv6.machine = Some(Box::new(machine));
+            let policy = Ipv6cp::new(self.identifiers.clone());
+            ipv6.machine = Some(Automaton::new(policy, limits));
             let _ = self.with_ipv6cp(|ipv6cp| ipv6cp.open(now));
             let _ = self.with_ipv6cp(|ipv6cp| ipv6cp.up(now));
         }
@@ -149,10 +164,8 @@ impl Link {
         &mut self,
         act: impl FnOnce(&mut Automaton<Ipv6cp>) -> Effects,
     ) -> Result<(), GivenUp> {
-        let machine = self
-            .network
-            .as_mut()
-            .and_then(|network| network.ipv6.machine.as_deref_mut());
+        let network = self.network.as_mut();
+        let machine = network.and_then(|network| network.ipv6.machine_mut());
         let effects = machine.map(act).unwrap_or_default();
         for effect in effects {
             match effect {
@@ -174,13 +187,11 @@ impl Link {
 
     /// Tells the worker the identifiers: before the first Ack, and when they have changed.
     fn say_ipv6(&mut self, first: bool) {
-        let Some(ipv6) = self.network.as_mut().map(|network| &mut network.ipv6) else {
+        let Some(ipv6) = self.network.as_mut().and_then(|n| n.ipv6.0.as_mut()) else {
             return;
         };
-        let agreed = ipv6
-            .machine
-            .as_ref()
-            .and_then(|machine| machine.policy().identifiers());
+        let machine = ipv6.machine.as_ref();
+        let agreed = machine.and_then(|machine| machine.policy().identifiers());
         if let Some((local, peer)) = agreed
             && (first || ipv6.said.is_some())
             && ipv6.said != agreed
@@ -194,8 +205,9 @@ impl Link {
         let Some(network) = &mut self.network else {
             return Ok(());
         };
-        network.ipv6.renegotiations = network.ipv6.renegotiations.saturating_add(1);
-        if network.ipv6.renegotiations > RENEGOTIATIONS_MAX {
+        let ipv6 = network.ipv6.negotiation();
+        ipv6.renegotiations = ipv6.renegotiations.saturating_add(1);
+        if ipv6.renegotiations > RENEGOTIATIONS_MAX {
             return self.give_up_ipv6();
         }
         Ok(())
@@ -203,8 +215,9 @@ impl Link {
 
     fn give_up_ipv6(&mut self) -> Result<(), GivenUp> {
         if let Some(network) = &mut self.network {
-            network.ipv6.given_up = true;
-            network.ipv6.machine = None;
+            let ipv6 = network.ipv6.negotiation();
+            ipv6.given_up = true;
+            ipv6.machine = None;
         }
         Err(GivenUp)
     }

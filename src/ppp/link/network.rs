@@ -6,7 +6,7 @@ use super::ipv6cp::Ipv6;
 use super::{EndReason, Link, NetworkGrant};
 use crate::clock::Timestamp;
 use crate::ppp::automaton::{Automaton, Limits};
-use crate::ppp::ccp::{Ccp, Directions, MppePolicy, Resets};
+use crate::ppp::ccp::{Ccp, Directions, MppePolicy, ResetCounts, Resets};
 use crate::ppp::fsm::State;
 use crate::ppp::ipcp::Ipcp;
 use crate::wire::ccp::SupportedBits;
@@ -20,7 +20,8 @@ pub(super) struct Network {
     pub(super) encryption: Encryption,
     /// `None` when this call has no use for CCP.
     pub(super) ccp: Option<Automaton<Ccp>>,
-    pub(super) resets: Resets,
+    /// Only a stateful call that lost a frame has any.
+    resets: Option<Box<Resets>>,
     pub(super) ipcp: Automaton<Ipcp>,
     pub(super) ipv4: Waiting,
     pub(super) ipv6: Ipv6,
@@ -38,7 +39,7 @@ impl Network {
             mppe,
             encryption: Encryption::Off,
             ccp,
-            resets: Resets::default(),
+            resets: None,
             ipcp: Automaton::new(Ipcp::new(grant), limits),
             ipv4: Waiting::default(),
             ipv6: Ipv6::default(),
@@ -62,6 +63,15 @@ impl Network {
         let ccp = self.ccp.as_ref()?;
         let agreed = ccp.policy().agreed();
         agreed.filter(|_| self.encryption == Encryption::On)
+    }
+
+    pub(super) fn reset_counts(&self) -> ResetCounts {
+        let resets = self.resets.as_ref();
+        resets.map_or_else(ResetCounts::default, |resets| resets.counts())
+    }
+
+    pub(super) fn resets(&mut self) -> &mut Resets {
+        self.resets.get_or_insert_default()
     }
 
     pub(super) fn peer_offer(&self) -> Option<SupportedBits> {

@@ -35,6 +35,7 @@ impl Link {
         };
         self.authenticator.reset();
         self.timers.clear(Timer::Challenge);
+        self.timers.clear(Timer::Reauthentication);
         self.timers.clear(Timer::Encryption);
         self.timers.clear(Timer::Echo);
         self.timers

@@ -139,6 +139,13 @@ fn of_link(reason: ppp::EndReason, facts: &Facts) -> Finding {
         ppp::EndReason::AuthenticationFailed => {
             rejected(facts).unwrap_or(Finding::CredentialsWrong)
         }
+        ppp::EndReason::ReauthenticationFailed => Finding::ReauthenticationFailed,
+        ppp::EndReason::LogonHoursRestricted => Finding::LogonHoursRestricted,
+        ppp::EndReason::AccountDisabled => Finding::AccountDisabled,
+        ppp::EndReason::PasswordExpired => Finding::PasswordExpired,
+        ppp::EndReason::DialInNotPermitted => Finding::DialInNotPermitted,
+        ppp::EndReason::PasswordChangeFailed => Finding::PasswordNotChanged,
+        ppp::EndReason::AuthenticationServerFault => Finding::AuthenticationServerFault,
         ppp::EndReason::MppeNoStrength => Finding::EncryptionNoStrength,
         ppp::EndReason::MppeStatefulOnly => Finding::EncryptionStateful,
         ppp::EndReason::MppeCompressionOnly => Finding::CompressionOnly,
@@ -186,6 +193,14 @@ fn rejected(facts: &Facts) -> Option<Finding> {
         Rejection::UserUnknown => Finding::UserUnknown,
         Rejection::PasswordWrong => Finding::PasswordWrong,
         Rejection::NameUnusable => Finding::NameUnusable,
+        Rejection::PasswordNotInClear => Finding::PasswordNotInClear,
+        Rejection::LanManagerOnly => Finding::LanManagerOnly,
+        Rejection::PasswordExpired => Finding::PasswordExpired,
+        Rejection::UserDisabled => Finding::AccountDisabled,
+        Rejection::NewPasswordRefused => Finding::PasswordNotChanged,
+        Rejection::EapOutOfStep => Finding::EapBroken,
+        Rejection::EapMethodNotAgreed => Finding::EapMethodNotAgreed,
+        Rejection::ServerNotBelieved => Finding::ServerNotBelieved,
     })
 }
 

@@ -10,8 +10,18 @@ pub enum WindowsError {
     PortDisconnected = 619,
     /// ERROR_DISCONNECTION: the server ended an attempt that was on its way.
     RemoteEnded = 628,
+    /// ERROR_RESTRICTED_LOGON_HOURS.
+    LogonHours = 646,
+    /// ERROR_ACCT_DISABLED.
+    AccountDisabled = 647,
+    /// ERROR_PASSWD_EXPIRED.
+    PasswordExpired = 648,
+    /// ERROR_NO_DIALIN_PERMISSION.
+    NoDialInPermission = 649,
     /// ERROR_AUTHENTICATION_FAILURE.
     AccessDenied = 691,
+    /// ERROR_CHANGING_PASSWORD.
+    PasswordNotChanged = 709,
     /// ERROR_PPP_TIMEOUT: PPP had begun, and then an answer did not come.
     PppTimeout = 718,
     /// ERROR_PPP_NO_RESPONSE: PPP never began.
@@ -30,10 +40,15 @@ pub enum WindowsError {
 
 impl WindowsError {
     /// Every one of them.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 15] = [
         Self::PortDisconnected,
         Self::RemoteEnded,
+        Self::LogonHours,
+        Self::AccountDisabled,
+        Self::PasswordExpired,
+        Self::NoDialInPermission,
         Self::AccessDenied,
+        Self::PasswordNotChanged,
         Self::PppTimeout,
         Self::NoResponse,
         Self::LcpTerminated,
@@ -55,7 +70,12 @@ impl WindowsError {
         match self {
             Self::PortDisconnected => "the port was disconnected",
             Self::RemoteEnded => "the remote computer ended the connection before it was complete",
+            Self::LogonHours => "the account may not log on at this time of day",
+            Self::AccountDisabled => "the account is disabled",
+            Self::PasswordExpired => "the password has expired",
+            Self::NoDialInPermission => "the account may not dial in",
             Self::AccessDenied => "the name or the password is wrong",
+            Self::PasswordNotChanged => "the password could not be changed",
             Self::PppTimeout => "the remote computer did not answer in time",
             Self::NoResponse => "the remote computer does not respond",
             Self::LcpTerminated => "the PPP link control protocol was terminated",

@@ -42,6 +42,16 @@ fn every_packet_survives_the_round_trip() {
             identifier: 1,
             message: b"",
         },
+        Chap::ChangePassword {
+            identifier: 2,
+            version: 1,
+            body: &[1; 68],
+        },
+        Chap::ChangePassword {
+            identifier: 2,
+            version: 3,
+            body: &[1; 582],
+        },
     ] {
         let frame = packet.to_frame();
         let payload = ppp::Frame::parse(&frame).unwrap().payload;
@@ -110,18 +120,34 @@ fn unknown_codes_are_refused() {
         let bytes = [code, 1, 0, 5, 0];
         assert_eq!(
             Chap::parse(&bytes) == Err(Malformed::Code),
-            !(1..=4).contains(&code),
+            !(1..=7).contains(&code),
             "code {code}"
         );
     }
 }
 
 #[test]
-fn rfc_2759_section_6_failure_message() {
-    let failure = MsChapV2Failure {
-        error: 691,
+fn rfc_2433_section_6_only_49_bytes_are_a_value_and_one_flag_says_which_counts() {
+    for length in 0..=255 {
+        let parsed = MsChapV1Response::parse(&vec![0; length]);
+        assert_eq!(parsed.is_ok(), length == 49);
+    }
+    for flags in 0..=u8::MAX {
+        let value = MsChapV1Response {
+            nt_response: [4; 24],
+            flags,
+        };
+        assert_eq!(MsChapV1Response::parse(&value.emit()), Ok(value));
+        assert_eq!(value.uses_nt_response(), flags % 2 == 1);
+    }
+}
+
+#[test]
+fn rfc_2759_section_6_and_rfc_2433_section_8_failure_messages() {
+    let failure = MsChapFailure {
+        code: FailureCode::AuthenticationFailure,
         retry: true,
-        challenge: [0xab; 16],
+        challenge: &[0xab; 16],
         version: 3,
         text: "No",
     };
@@ -129,13 +155,32 @@ fn rfc_2759_section_6_failure_message() {
         failure.to_message(),
         "E=691 R=1 C=ABABABABABABABABABABABABABABABAB V=3 M=No"
     );
-    let short = MsChapV2Failure {
+    let short = MsChapFailure {
+        code: FailureCode::PasswordExpired,
         text: "",
         retry: false,
-        ..failure
+        challenge: &[0x0c; 8],
+        version: 2,
     };
-    assert_eq!(
-        short.to_message(),
-        "E=691 R=0 C=ABABABABABABABABABABABABABABABAB V=3"
-    );
+    assert_eq!(short.to_message(), "E=648 R=0 C=0C0C0C0C0C0C0C0C V=2");
+    let numbers: Vec<u32> = FailureCode::ALL.iter().map(|code| code.number()).collect();
+    assert_eq!(numbers, [646, 647, 648, 649, 691, 709]);
+}
+
+#[test]
+fn change_password_packets_have_one_length_each() {
+    for length in 0..1300 {
+        let body = vec![7; length];
+        let second = ChangePasswordV2::parse(&body);
+        assert_eq!(second.is_ok(), length == 1118 - 4, "RFC 2433 §10: {length}");
+        let third = ChangePasswordV3::parse(&body);
+        assert_eq!(third.is_ok(), length == 586 - 4, "RFC 2759 §7: {length}");
+        if let Ok(third) = third {
+            let again = third.emit();
+            assert_eq!(ChangePasswordV3::parse(&again), Ok(third));
+        }
+        if let Ok(second) = second {
+            assert_eq!(ChangePasswordV2::parse(&second.emit()), Ok(second));
+        }
+    }
 }

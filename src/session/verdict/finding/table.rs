@@ -10,8 +10,9 @@
 use crate::counted_enum;
 use crate::session::verdict::Side::{self, Client, Path, Server};
 use crate::session::verdict::WindowsError::{
-    self, AccessDenied, GreBlocked, LcpTerminated, NoLocalEncryption, NoRemoteEncryption,
-    NoResponse, PortDisconnected, PppTimeout, RemoteEnded, Unreachable,
+    self, AccessDenied, AccountDisabled, GreBlocked, LcpTerminated, LogonHours, NoDialInPermission,
+    NoLocalEncryption, NoRemoteEncryption, NoResponse, PasswordExpired, PasswordNotChanged,
+    PortDisconnected, PppTimeout, RemoteEnded, Unreachable,
 };
 
 macro_rules! findings {
@@ -200,6 +201,48 @@ findings! {
     CredentialsWrong => "credentials_wrong", [AccessDenied],
         "The name or the password of {user} is wrong.",
         [Client: "Correct the password.", Server: "Or the user in users.file."];
+    PasswordNotInClear => "password_not_in_clear", [AccessDenied],
+        "{user} logged in by CHAP or EAP with MD5, for which the server has to know the password in \
+         clear; it knows an NT hash of it.",
+        [Client: "Use MS-CHAPv2.", Server: "Or give the user a password in users.file."];
+    LanManagerOnly => "lan_manager_only", [AccessDenied],
+        "{user} logged in by MS-CHAPv1 with the response of LAN Manager alone, which is never \
+         accepted.",
+        [Client: "Let it send the NT response, or better use MS-CHAPv2."];
+    EapMethodNotAgreed => "eap_method_not_agreed", [AccessDenied],
+        "{user} has none of the methods that the server offers inside EAP.",
+        [Client: "Use EAP-MSCHAPv2, or MS-CHAPv2 without EAP.",
+         Server: "Or allow the method in ppp.authentication.eap_methods."];
+    EapBroken => "eap_broken", [AccessDenied],
+        "What {user} answered inside EAP does not belong to where the log-in stood.",
+        [Client: "Update its EAP software, or use MS-CHAPv2 without EAP."];
+    ServerNotBelieved => "server_not_believed", [AccessDenied],
+        "The client of {user} does not believe that the server knows its password.",
+        [Server: "Look whether the user's nt_hash is that of the password."];
+    AccountDisabled => "account_disabled", [AccountDisabled, AccessDenied],
+        "{user} is disabled.",
+        [Server: "Take disabled out of the user in users.file."];
+    PasswordExpired => "password_expired", [PasswordExpired, AccessDenied],
+        "The password of {user} has expired, and the client sent no new one.",
+        [Client: "Change the password when the client asks for it; that needs MS-CHAP.",
+         Server: "Or give the user another one in users.file."];
+    PasswordNotChanged => "password_not_changed", [PasswordNotChanged, AccessDenied],
+        "The new password of {user} was not taken: it is the old one, or did not come over whole.",
+        [Client: "Choose another password.", Server: "Or set one in users.file."];
+    LogonHoursRestricted => "logon_hours_restricted", [LogonHours, AccessDenied],
+        "{user} may not log in at this time of day.",
+        [Server: "Change the hours of the user on the authentication server."];
+    DialInNotPermitted => "dial_in_not_permitted", [NoDialInPermission, AccessDenied],
+        "{user} has no permission to dial in.",
+        [Server: "Grant it on the authentication server."];
+    ReauthenticationFailed => "reauthentication_failed", [RemoteEnded],
+        "Asked again on the live call, the client did not prove that it is {user}.",
+        [Client: "Dial again with the password of today.",
+         Server: "Look whether it was changed during the call; \
+          ppp.authentication.reauthentication_interval_s says how often is asked."];
+    AuthenticationServerFault => "authentication_server_fault", [RemoteEnded, PppTimeout],
+        "The authentication server sent an EAP packet that cannot be passed on to the client.",
+        [Server: "See that server's log, and let it cut EAP messages smaller than the client's MRU."];
     DecisionTimeout => "decision_timeout", [PppTimeout, RemoteEnded],
         "Nobody decided about {user} in time.",
         [Server: "See whether the authentication servers answer, and the server's log."];

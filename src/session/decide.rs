@@ -1,0 +1,138 @@
+//! What becomes of a call when `aaa` has decided about its client.
+
+use super::verdict::Step;
+use super::{CallRef, CallState, EndReason, Event, FlowCommand, Sessions};
+use crate::aaa::{Decision, Grant, Rejection};
+use crate::clock::Timestamp;
+use crate::ppp::link::{self as ppp, NetworkGrant};
+
+impl Sessions {
+    /// `aaa` has decided about the credentials of a call.
+    pub fn decide(&mut self, id: CallRef, decision: Decision, now: Timestamp) {
+        match decision {
+            Decision::Accept(grant) => match self.grant(id, grant, now) {
+                Ok(()) => {}
+                Err(reason) => self.begin_end(id, reason, now),
+            },
+            Decision::Challenge { packet, state } => self.challenge(id, &packet, &state, now),
+            Decision::Reject(rejection) => self.reject(id, rejection, now),
+        }
+        self.settle(now);
+    }
+
+    /// EAP goes on.
+    fn challenge(&mut self, id: CallRef, packet: &[u8], state: &[u8], now: Timestamp) {
+        if let Some(call) = self.calls.get_mut(id) {
+            call.link
+                .handle(ppp::Input::Challenge { packet, state }, now);
+            self.touched_calls.push_back(id);
+        }
+    }
+
+    fn grant(&mut self, id: CallRef, grant: Grant, now: Timestamp) -> Result<(), EndReason> {
+        let Some(call) = self.calls.get_mut(id) else {
+            return Ok(());
+        };
+        // LCP may have started over while the question was out: this answer is to nobody's question.
+        let asks = matches!(call.state, CallState::Negotiating | CallState::Network);
+        if !asks || !call.link.awaits_decision() {
+            return Ok(());
+        }
+        if call.state == CallState::Network && call.user.as_deref() != Some(&*grant.user) {
+            return Err(EndReason::Link(ppp::EndReason::IdentityChanged));
+        }
+        if call.link.phase() == ppp::Phase::Network {
+            self.reauthenticated(id, &grant, now);
+            return Ok(());
+        }
+        if !call.keys.grant(grant.authenticated.key_digest()) {
+            return Err(EndReason::Link(ppp::EndReason::RekeyNotPossible));
+        }
+        let after = now.since(call.created);
+        call.attempt.steps.note(Step::Accepted, after);
+        self.lease_for(id, &grant).map_err(EndReason::NoAddress)?;
+        let Some(call) = self.calls.get_mut(id) else {
+            return Ok(());
+        };
+        let Some(lease) = &call.lease else {
+            return Ok(());
+        };
+        let (address, gateway, flow) = (lease.address(), lease.gateway(), call.flow);
+        call.user = Some(grant.user);
+        let keys = grant.authenticated.has_keys();
+        let authorise = FlowCommand::Authorise {
+            flow,
+            authenticated: grant.authenticated,
+        };
+        self.order(id, authorise, now);
+        let Some(call) = self.calls.get_mut(id) else {
+            return Ok(());
+        };
+        let network = NetworkGrant {
+            local_address: gateway,
+            peer_address: address,
+            dns: self.config.name_servers.dns,
+            nbns: self.config.name_servers.nbns,
+        };
+        let success_message = &grant.success_message;
+        call.link.handle(
+            ppp::Input::Granted {
+                success_message,
+                network,
+                keys,
+            },
+            now,
+        );
+        self.touched_calls.push_back(id);
+        Ok(())
+    }
+
+    /// The client of a live call has proven once more who it is. Lease, policy and keys stay what they
+    /// are; the proof that came with the grant is dropped.
+    fn reauthenticated(&mut self, id: CallRef, grant: &Grant, now: Timestamp) {
+        let Some(call) = self.calls.get_mut(id) else {
+            return;
+        };
+        let Some(network) = call.link.negotiated().network else {
+            return;
+        };
+        let success_message = &grant.success_message;
+        call.link.handle(
+            ppp::Input::Granted {
+                success_message,
+                network,
+                keys: grant.authenticated.has_keys(),
+            },
+            now,
+        );
+        self.touched_calls.push_back(id);
+    }
+
+    fn reject(&mut self, id: CallRef, rejection: Rejection, now: Timestamp) {
+        let Some(call) = self.calls.get_mut(id) else {
+            return;
+        };
+        let (flow, peer_address) = (call.flow, call.peer_address);
+        call.attempt.refused(rejection, now.since(call.created));
+        // The same words whoever is asking: nobody learns which names exist. The decision may come too
+        // late, and is about nothing then.
+        if !call.link.awaits_decision() {
+            return;
+        }
+        call.link.handle(
+            ppp::Input::Refused {
+                code: rejection.failure_code(),
+                message: rejection.text(),
+                retry: rejection.permits_retry(),
+            },
+            now,
+        );
+        self.touched_calls.push_back(id);
+        self.tally.add("aaa", rejection.name(), 1);
+        self.event(Event::Rejected {
+            flow,
+            peer_address,
+            rejection,
+        });
+    }
+}
