@@ -38,7 +38,6 @@ pub(crate) struct Gre {
     pub(crate) at: Timestamp,
     pub(crate) sequence: Option<u32>,
     pub(crate) acknowledgment: Option<u32>,
-    pub(crate) payload: Vec<u8>,
 }
 
 pub(crate) struct Dialogue {
@@ -97,7 +96,8 @@ impl Dialogue {
 
     /// Plays a script to its end.
     pub(crate) fn play(&mut self, script: &str) {
-        for line in script.lines() {
+        // A line that ends in a backslash goes on in the next one.
+        for line in script.replace("\\\n", " ").lines() {
             let Some(step) = script::step(line, &self.names) else {
                 continue;
             };
@@ -221,7 +221,6 @@ impl Dialogue {
             at: self.now,
             sequence,
             acknowledgment,
-            payload,
         });
     }
 

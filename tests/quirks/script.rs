@@ -10,6 +10,7 @@
 //! closed                                     the server has closed the TCP connection
 //! # a comment, also behind a line
 //! ```
+//! A backslash at the end of a line joins the next one to it.
 //! Bytes: `00*64` is a byte repeated, `"text"` its characters, `..` any byte. `$name/4` in a message of
 //! the server keeps four bytes, and is compared where it stands again; `$name` in what the client
 //! sends stands for them.
