@@ -5,6 +5,7 @@ use pns::auth::mschapv2::{
     check_authenticator_response, generate_nt_response, verify_response,
 };
 use pns::auth::{NtHash, PasswordHashHash};
+use pns::wire::lcp::{AuthenticationProtocol, LcpOption};
 
 const AUTHENTICATOR_CHALLENGE: [u8; 16] =
     0x5b5d_7c7d_7b3f_2f3e_3c2c_6021_3226_2628_u128.to_be_bytes();
@@ -32,6 +33,13 @@ fn client_pass() -> NtHash {
 
 fn hash_hash() -> PasswordHashHash {
     client_pass().hash()
+}
+
+#[test]
+fn section_2_the_algorithm_is_0x81() {
+    let mut option = Vec::new();
+    LcpOption::Authentication(AuthenticationProtocol::MsChapV2).emit(&mut option);
+    assert_eq!(option, [3, 5, 0xc2, 0x23, 0x81]);
 }
 
 #[test]

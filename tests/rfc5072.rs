@@ -115,6 +115,7 @@ fn s4_1_zero_asks_for_an_identifier_that_is_not_ours() {
     let ours = identifier_in(&only(&heard, Protocol::IPV6CP, 1).data);
     let offered = identifier_in(&only(&heard, Protocol::IPV6CP, NAK).data);
     assert!(offered != ours && offered != [0; 8]);
+    assert_eq!(offered[0] & 2, 0, "not universal, since nobody gave it out");
     assert_eq!(
         ipv6cp(&mut server, 2, &named([0; 8])),
         (NAK, named(offered)),
@@ -131,8 +132,10 @@ fn s4_1_our_own_identifier_is_answered_by_another_one() {
     let (mut server, ours) = open();
     let (code, options) = ipv6cp(&mut server, 2, &named(ours));
     assert_eq!(code, NAK);
-    assert_ne!(identifier_in(&options), ours);
-    assert_ne!(identifier_in(&options), [0; 8]);
+    let offered = identifier_in(&options);
+    assert_ne!(offered, ours);
+    assert_ne!(offered, [0; 8]);
+    assert_eq!(offered[0] & 2, 0);
 }
 
 #[test]

@@ -250,3 +250,26 @@ fn an_mppe_option_of_another_length_is_answered_by_the_right_one() {
         assert_eq!(find(&heard, Protocol::CCP, 3).data, CCP_128);
     }
 }
+
+#[test]
+fn rfc1962_s2_ccp_before_the_network_phase_is_discarded() {
+    let (mut server, _) = crate::dialogues::authenticating(config(MppePolicy::REQUIRED));
+    assert_eq!(server.packet(Protocol::CCP, 1, 1, CCP_128), []);
+    assert_eq!(server.link.refusals().get(Refusal::WrongPhase), 1);
+}
+
+#[test]
+fn rfc1962_s2_codes_that_nobody_knows_are_rejected() {
+    for code in [0, 8, 9, 10, 11, 12, 13, 16, 255] {
+        let (mut server, _) = granted(config(MppePolicy::REQUIRED));
+        let heard = server.packet(Protocol::CCP, code, 77, &[1, 2]);
+        let reject = find(&heard, Protocol::CCP, 7);
+        assert_eq!(reject.data, [code, 77, 0, 6, 1, 2]);
+        assert_eq!(server.link.refusals().get(Refusal::UnknownCode), 1);
+    }
+    for known in [14, 15] {
+        let (mut server, _) = granted(config(MppePolicy::REQUIRED));
+        assert_eq!(server.packet(Protocol::CCP, known, 77, &[1, 2]), []);
+        assert_eq!(server.link.refusals().get(Refusal::UnknownCode), 0);
+    }
+}

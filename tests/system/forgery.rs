@@ -227,7 +227,7 @@ fn a_flood_of_ppp_control_frames_is_policed_at_the_call_that_sends_it() {
     let kinds = [
         ppp_client::frame(LCP, 9, 1, &[0; 4]),
         ppp_client::frame(LCP, 11, 1, &[0; 64]),
-        ppp_client::frame(0x8029, 1, 1, &[1, 10, 1, 2, 3, 4, 5, 6, 7, 8]),
+        ppp_client::frame(0x802b, 1, 1, &[1, 6, 1, 2, 3, 4]),
         ppp_client::frame(0x4021, 1, 1, &[0; 64]),
         ppp_client::frame(CCP, 14, 1, &[]),
         ppp_client::frame(CHAP, 2, 1, &[49; 60]),
