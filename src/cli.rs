@@ -1,4 +1,4 @@
-//! The command line: `pns run`, `check`, `show`, `explain`.
+//! The command line: `pns run`, `check`, `show`, `explain`, `call`.
 //! Exit codes: 0 fine, 1 failed, 2 usage.
 
 use std::fmt;
@@ -10,7 +10,7 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand};
 
 use crate::config::{Config, DEFAULT_SOCKET, UsersFileMode, machine_check};
-use crate::operate::admin::{Request, Response, Selector};
+use crate::operate::admin::{Action, Request, Response, Selector};
 use crate::operate::explain::{LAST_DEFAULT, Subject};
 use crate::operate::{client, show};
 
@@ -32,6 +32,8 @@ Examples:
   pns show session alice              everything about one user's session
   pns show drops --json               where frames end, for a program
   pns explain user alice              why alice's attempts failed, and what to change
+  pns call branch                     place a call to a [[peer]]
+  pns call branch --hang-up           end it
 
 Exit codes: 0 fine, 1 failed, 2 wrong usage.";
 
@@ -41,6 +43,13 @@ what is probably not meant, then what this machine lacks: drivers, hugepages, IO
 
 Exits with 0 if the file is right, whatever the machine lacks: a file may be checked on another \
 machine than the one it is for. With --strict every warning and everything that is lacking counts.";
+
+const CALL_HELP: &str = "\
+Opens a control connection to the peer, or uses the one that there is, and places a call: with \
+direction = \"outgoing\" the peer is an access concentrator (PAC) and is asked to dial, with \
+\"incoming\" it is a network server (PNS) and is told of a caller.
+
+Exits with 0 when the attempt has begun. What became of it: pns show peers.";
 
 const SHOW_EXAMPLES: &str = "\
 Examples:
@@ -82,6 +91,9 @@ pub enum Command {
     /// Say why an attempt or a call ended, or how it stands, and what to change
     #[command(after_help = EXPLAIN_EXAMPLES)]
     Explain(Explain),
+    /// Call a peer of the configuration, or hang up
+    #[command(long_about = CALL_HELP)]
+    Call(Call),
 }
 
 /// Whose attempts to explain.
@@ -138,6 +150,23 @@ impl Explain {
     }
 }
 
+/// A call to a peer.
+#[derive(Debug, Args)]
+pub struct Call {
+    /// The name of a [[peer]]
+    #[arg(value_name = "PEER")]
+    pub peer: String,
+    /// End every call to it instead
+    #[arg(long)]
+    pub hang_up: bool,
+    /// Print one JSON document
+    #[arg(long)]
+    pub json: bool,
+    /// The server's admin socket
+    #[arg(long, value_name = "PATH", default_value = DEFAULT_SOCKET)]
+    pub socket: PathBuf,
+}
+
 /// A question to a running server.
 #[derive(Debug, Args)]
 pub struct Show {
@@ -173,6 +202,8 @@ pub enum What {
     Drops,
     /// The address pools: how full they are
     Pools,
+    /// The peers that can be called, and what became of the calls
+    Peers,
     /// How many attempts and calls ended, by how far they came and why
     Failures,
 }
@@ -189,8 +220,20 @@ impl What {
             Self::Ports => Request::Ports {},
             Self::Drops => Request::Drops {},
             Self::Pools => Request::Pools {},
+            Self::Peers => Request::Peers {},
             Self::Failures => Request::Failures {},
         }
+    }
+}
+
+impl Call {
+    fn request(&self) -> Request {
+        let peer = self.peer.clone();
+        Request::Do(if self.hang_up {
+            Action::HangUp { peer }
+        } else {
+            Action::Call { peer }
+        })
     }
 }
 
@@ -238,6 +281,7 @@ fn execute_with<E: fmt::Display>(
         Command::Run { config } => run(config, err, serve),
         Command::Check { file, strict } => check(file, *strict, root, out, err),
         Command::Show(show) => ask(&show.socket, &show.what.request(), show.json, out, err),
+        Command::Call(call) => ask(&call.socket, &call.request(), call.json, out, err),
         Command::Explain(explain) => {
             ask(&explain.socket, &explain.request(), explain.json, out, err)
         }

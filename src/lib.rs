@@ -27,7 +27,7 @@
 //! 7. `src/dataplane/node/gre_output.rs`: sequence number, acknowledgment, outer header
 //! 8. `src/flow/command.rs`: what the slow path can ask of a worker
 //! 9. `src/session/mod.rs`: where a call lives, from accept to the final report
-//! 10. `src/session/drive.rs`: what one machine says reaches the machine that must hear it
+//! 10. `src/session/placement.rs`: how a call comes to be, and when its peer may know of it
 //!
 //! Then, for the patterns: `wire::gre` (a codec), `ppp::fsm` (a state table), `pptp::control` (a
 //! machine), `dataplane::worker` (the loop), `slowpath::event_loop` (the other loop).

@@ -138,13 +138,11 @@ fn play(client: &[u8], segment: usize) -> (Vec<Message>, Option<CloseReason>, Co
         control.handle(Input::Bytes(segment), now);
         while let Some(output) = control.poll_output() {
             match output {
-                Output::Event(Event::CallRequested { peer_call_id, .. }) => {
+                Output::Event(Event::CallRequested(request)) => {
                     let local_call_id = CallId::new(0x1234);
-                    let connect_speed_bps = 100_000_000;
                     let accepted = Input::CallAccepted {
-                        peer_call_id,
+                        peer_call_id: request.call_id,
                         local_call_id,
-                        connect_speed_bps,
                     };
                     control.handle(accepted, now);
                 }

@@ -17,7 +17,11 @@ mod clients;
 mod control_connection;
 #[path = "rfc2637/operations.rs"]
 mod operations;
-#[path = "rfc2637/state_table.rs"]
-mod state_table;
+#[path = "rfc2637/pair.rs"]
+mod pair;
+#[path = "rfc2637/roles.rs"]
+mod roles;
+#[path = "rfc2637/state_tables.rs"]
+mod state_tables;
 #[path = "rfc2637/support.rs"]
 mod support;

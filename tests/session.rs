@@ -33,6 +33,7 @@ use pns::session::{Capacity, ConnectionId, Event, Output, SessionConfig, Session
 use ppp_client::PppClient;
 
 const SERVER: Ipv4Addr = Ipv4Addr::new(198, 51, 100, 1);
+const SECOND_SERVER: Ipv4Addr = Ipv4Addr::new(198, 51, 100, 3);
 const CLIENT: Ipv4Addr = Ipv4Addr::new(198, 51, 100, 2);
 const OUTGOING_CALL_REPLY: u16 = 8;
 const CALL_DISCONNECT_NOTIFY: u16 = 13;
@@ -41,6 +42,7 @@ const CALL_DISCONNECT_NOTIFY: u16 = 13;
 fn word(command: &FlowCommand) -> &'static str {
     match command {
         FlowCommand::Open { .. } => "open",
+        FlowCommand::Connect { .. } => "connect",
         FlowCommand::Frame { .. } => "frame",
         FlowCommand::Authorise { .. } => "authorise",
         FlowCommand::ArmUpstream { .. } => "arm_upstream",
@@ -61,6 +63,8 @@ struct World {
     now: Timestamp,
     written: Vec<u8>,
     closed: Vec<ConnectionId>,
+    /// Connections that sessions asked to be opened.
+    connects: Vec<(ConnectionId, SocketAddrV4)>,
     events: Vec<Event>,
     /// Everything the worker got: (word, PPP frame if it is one).
     commands: Vec<(&'static str, Vec<u8>)>,
@@ -101,8 +105,9 @@ impl World {
             gateway: Ipv4Addr::new(10, 77, 0, 1),
         };
         let config = SessionConfig {
-            listen: vec![SERVER],
+            listen: vec![SERVER, SECOND_SERVER],
             control: Arc::new(ControlConfig::default()),
+            peers: Vec::new(),
             link: Arc::new(LinkConfig {
                 retries_max: 0,
                 address: policy_of_address,
@@ -141,6 +146,7 @@ impl World {
             now: Timestamp::ZERO + Duration::from_secs(100),
             written: Vec::new(),
             closed: Vec::new(),
+            connects: Vec::new(),
             events: Vec::new(),
             commands: Vec::new(),
             leases: Vec::new(),
@@ -152,10 +158,14 @@ impl World {
     }
 
     fn connect(&mut self) -> ConnectionId {
+        self.connect_to(SERVER)
+    }
+
+    fn connect_to(&mut self, local: Ipv4Addr) -> ConnectionId {
         let peer = SocketAddrV4::new(CLIENT, 40_000);
         let id = self
             .sessions
-            .accept(peer, SERVER, self.now)
+            .accept(peer, local, self.now)
             .expect("admitted");
         self.run();
         id
@@ -196,6 +206,9 @@ impl World {
                     self.closed.push(id);
                 }
             }
+            Output::Connect {
+                connection, peer, ..
+            } => self.connects.push((connection, peer)),
             Output::Ask {
                 call, credentials, ..
             } => {
@@ -624,6 +637,51 @@ fn what_reaches_no_call_is_counted() {
     ] {
         assert_eq!(refusals.get(reason), 1, "{reason}");
     }
+}
+
+/// RFC 2637 §2.8: a client whose call is refused for want of a Call ID is told so, the refusal is
+/// counted, and another local address has a space of its own.
+#[test]
+fn a_space_of_call_ids_that_is_too_hot_is_a_counted_refusal() {
+    let mut world = World::new();
+    let mut used = std::collections::HashSet::new();
+    // Below the rate at which one connection may call.
+    const CALLS_PER_CONNECTION: u16 = 60;
+    while used.len() < 65_535 {
+        let id = world.connect();
+        world.receive(id, &control::start_request());
+        for number in 0..CALLS_PER_CONNECTION.min((65_535 - used.len()) as u16) {
+            world.written.clear();
+            world.receive(id, &control::call_request(number));
+            assert!(used.insert(control::call_id(&world.written)), "it rests");
+            world.receive(id, &control::call_clear(number));
+        }
+        world.sessions.peer_closed(id, world.now);
+        world.run();
+        world.commands.clear();
+        world.events.clear();
+    }
+    assert!(!used.contains(&0));
+    let ask = |world: &mut World, local| {
+        let id = world.connect_to(local);
+        world.receive(id, &control::start_request());
+        world.written.clear();
+        world.receive(id, &control::call_request(5));
+        (world.written[16], world.written[17])
+    };
+    assert_eq!(
+        ask(&mut world, SERVER),
+        (2, 4),
+        "general error, no resource"
+    );
+    assert_eq!(
+        world.sessions.refusals().get("too_hot"),
+        2,
+        "by the space and by the call"
+    );
+    assert_eq!(ask(&mut world, SECOND_SERVER), (1, 0), "another space");
+    world.pass(Duration::from_secs(61));
+    assert_eq!(ask(&mut world, SERVER), (1, 0), "they have rested");
 }
 
 #[test]

@@ -30,6 +30,7 @@ fn the_definition_is_sound_and_usage_errors_exit_with_2() {
         &["check"],
         &["show"],
         &["show", "session"],
+        &["call"],
     ] {
         let error = Cli::try_parse_from(std::iter::once(&"pns").chain(line)).unwrap_err();
         assert_eq!(error.exit_code(), 2, "{line:?}");
@@ -45,7 +46,7 @@ fn the_definition_is_sound_and_usage_errors_exit_with_2() {
 #[test]
 fn every_show_takes_json_and_socket_behind_it() {
     for what in [
-        "status", "sessions", "workers", "ports", "drops", "pools", "failures",
+        "status", "sessions", "workers", "ports", "drops", "pools", "peers", "failures",
     ] {
         let line = ["show", what, "--json", "--socket", "/nonexistent/pns.sock"];
         let (out, err, outcome) = execute_line(&line);
@@ -166,6 +167,28 @@ fn a_file_that_is_not_there() {
     assert_eq!(outcome, Outcome::Failed);
     assert!(
         err.starts_with("/nonexistent/pns.toml: cannot be read: No such file"),
+        "{err}"
+    );
+}
+
+#[test]
+fn call_places_a_call_or_ends_it() {
+    let asked = |line: &[&str]| {
+        let line = ["pns", "call", "branch"].iter().chain(line);
+        let Command::Call(call) = Cli::try_parse_from(line).unwrap().command else {
+            panic!()
+        };
+        call.request()
+    };
+    let peer = || "branch".to_owned();
+    assert_eq!(asked(&[]), Request::Do(Action::Call { peer: peer() }));
+    assert_eq!(
+        asked(&["--hang-up"]),
+        Request::Do(Action::HangUp { peer: peer() })
+    );
+    let (_, err, outcome) = execute_line(&["call", "branch", "--socket", "/nonexistent/s"]);
+    assert!(
+        err.starts_with("pns: no server at /nonexistent/s") && outcome == Outcome::Failed,
         "{err}"
     );
 }

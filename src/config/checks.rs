@@ -6,6 +6,7 @@ use std::net::Ipv4Addr;
 use super::address::{Ipv4Prefix, Ipv4Range};
 use super::dpdk::{Dpdk, MBUF_SIZE_BYTES};
 use super::error::{Fault, Report};
+use super::peer::Peer;
 use super::pool::Pool;
 use super::port::Port;
 use super::ppp::{Authentication, Ppp};
@@ -29,6 +30,7 @@ pub(super) struct Tables<'c> {
     pub(super) ports: &'c Indexed<Port>,
     pub(super) workers: &'c Workers,
     pub(super) pools: &'c Indexed<Pool>,
+    pub(super) peers: &'c Indexed<Peer>,
     pub(super) ppp: &'c Ppp,
 }
 
@@ -40,6 +42,7 @@ pub(super) fn check(tables: &Tables<'_>, report: &mut Report<'_>) {
     check_memory(tables, report);
     check_pools(tables, report);
     check_default_pool(tables, report);
+    check_peers(tables, report);
     check_frame_sizes(tables, report);
     check_authentication(tables.ppp, report);
     if tables.ppp.mppe.requirement == MppeRequirement::Off {
@@ -282,6 +285,31 @@ fn check_default_pool(tables: &Tables<'_>, report: &mut Report<'_>) {
         "ppp.ipcp.pool",
         Fault::new(format!("there is no pool {wanted:?}"), cure),
     );
+}
+
+fn check_peers(tables: &Tables<'_>, report: &mut Report<'_>) {
+    let listen = &tables.server.listen;
+    for (position, (index, peer)) in tables.peers.iter().enumerate() {
+        let path = |key: &str| format!("peer[{index}].{key}");
+        let mut earlier = tables.peers.iter().take(position);
+        if earlier.any(|(_, other)| other.name == peer.name) {
+            let problem = format!("{:?} is the name of a peer above", peer.name);
+            report.error(&path("name"), Fault::new(problem, "choose another"));
+        }
+        if listen.contains(&peer.address) {
+            let problem = format!("{} is in server.listen", peer.address);
+            let cure = "write the address of another machine";
+            report.error(&path("address"), Fault::new(problem, cure));
+        }
+        if let Some(local) = peer.local_address
+            && !listen.contains(&local)
+        {
+            let problem = format!("{local} is not in server.listen");
+            let known: Vec<String> = listen.iter().map(Ipv4Addr::to_string).collect();
+            let cure = format!("write one of {}", known.join(", "));
+            report.error(&path("local_address"), Fault::new(problem, cure));
+        }
+    }
 }
 
 fn check_frame_sizes(tables: &Tables<'_>, report: &mut Report<'_>) {

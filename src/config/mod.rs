@@ -15,6 +15,7 @@ mod gre;
 mod load;
 mod log;
 mod machine;
+mod peer;
 mod pool;
 mod port;
 mod ppp;
@@ -42,6 +43,7 @@ pub use gre::{Gre, GreSource, SendWindow};
 pub use load::UsersFileMode;
 pub use log::{Log, LogFormat, LogLevel};
 pub use machine::{Finding, Severity, machine_check};
+pub use peer::{Bearer, Direction, Peer};
 pub use pool::Pool;
 pub use port::{Device, Port, Route, Side};
 pub use ppp::{AddressPolicy, Authentication, Ipcp, Ipv6cp, Ipv6cpPolicy, Ppp};
@@ -65,6 +67,8 @@ pub struct Config {
     pub workers: Workers,
     /// `[[pool]]`, in the order of the file.
     pub pools: Vec<Pool>,
+    /// `[[peer]]`, in the order of the file.
+    pub peers: Vec<Peer>,
     /// `[ppp]`.
     pub ppp: Ppp,
     /// `[users]` and the file it names.
@@ -136,7 +140,7 @@ impl Config {
 pub fn accepted_keys() -> BTreeSet<String> {
     // Tables in lists are only visited if they are there, and what is missing in them does not
     // stop the reading.
-    let text = "[[port]]\nroutes = [{}]\n[[pool]]\n";
+    let text = "[[port]]\nroutes = [{}]\n[[pool]]\n[[peer]]\n";
     let mut report = Report::new("", text);
     read_document(&mut report, text, |table| Draft::read(table, ""));
     let mut keys = report.finish().asked;
@@ -154,6 +158,7 @@ struct Draft {
     ports: checks::Indexed<Port>,
     workers: Workers,
     pools: checks::Indexed<Pool>,
+    peers: checks::Indexed<Peer>,
     ppp: Ppp,
     users_file: Option<std::path::PathBuf>,
     forwarding: Forwarding,
@@ -177,6 +182,7 @@ impl Draft {
             ports: indexed(table.sections("port", port::read)),
             workers: table.section("workers", workers::read),
             pools: indexed(table.sections("pool", pool::read)),
+            peers: indexed(table.sections("peer", peer::read)),
             ppp: table.section("ppp", ppp::read),
             users_file: table.section("users", |users| users::read_section(users, Path::new(file))),
             forwarding: table.section("forwarding", forwarding::read),
@@ -194,6 +200,7 @@ impl Draft {
             ports: &self.ports,
             workers: &self.workers,
             pools: &self.pools,
+            peers: &self.peers,
             ppp: &self.ppp,
         }
     }
@@ -239,6 +246,7 @@ impl Draft {
             ports: self.ports.into_iter().map(|(_, port)| port).collect(),
             workers: self.workers,
             pools: self.pools.into_iter().map(|(_, pool)| pool).collect(),
+            peers: self.peers.into_iter().map(|(_, peer)| peer).collect(),
             ppp: self.ppp,
             users,
             forwarding: self.forwarding,

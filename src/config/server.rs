@@ -26,6 +26,10 @@ pub struct Server {
     pub control_port: u16,
     /// Most calls at once.
     pub calls_max: u32,
+    /// Most calls at once on one control connection.
+    pub calls_per_connection_max: u32,
+    /// Whether access concentrators may announce calls to us (RFC 2637 §3.2.3).
+    pub incoming_calls: bool,
     /// Most control connections at once.
     pub control_connections_max: u32,
     /// Most control connections at once from one source address.
@@ -65,7 +69,7 @@ impl Framing {
     }
 }
 
-const FRAMINGS: &[(&str, Framing)] = &[
+pub(super) const FRAMINGS: &[(&str, Framing)] = &[
     ("both", Framing::Both),
     ("synchronous", Framing::Synchronous),
     ("asynchronous", Framing::Asynchronous),
@@ -85,6 +89,8 @@ pub(super) fn read(table: &mut Table<'_, '_>) -> Server {
         listen,
         control_port: table.number("control_port", 1723, 1..=65_535),
         calls_max,
+        calls_per_connection_max: table.number("calls_per_connection_max", 64, 1..=1024),
+        incoming_calls: table.flag("incoming_calls", true),
         control_connections_max: connections_max,
         control_connections_per_source_max: table.number(
             "control_connections_per_source_max",

@@ -511,3 +511,45 @@ proptest! {
         }
     }
 }
+
+fn with_peer(lines: &str) -> String {
+    format!("{MINIMAL}[[peer]]\nname = \"branch\"\naddress = \"192.0.2.7\"\n{lines}")
+}
+
+#[test]
+fn a_peer_has_defaults_that_any_access_concentrator_takes() {
+    let config = parse(&with_peer(""), ALICE).unwrap();
+    let peer = &config.peers[0];
+    assert_eq!((peer.port, peer.local_address), (1723, None));
+    assert_eq!(peer.direction, Direction::Outgoing);
+    assert_eq!((peer.bearer.bits(), peer.framing.bits()), (3, 3));
+    assert_eq!((peer.minimum_bps, peer.maximum_bps), (300, 100_000_000));
+    assert!(config.server.incoming_calls);
+    assert_eq!(config.server.calls_per_connection_max, 64);
+}
+
+#[test]
+fn peers_that_contradict_themselves_or_the_server_are_refused() {
+    for (lines, expected) in [
+        ("bearer = \"isdn\"", "peer[0].bearer"),
+        (
+            "minimum_bps = 9\nmaximum_bps = 8",
+            "9 is more than maximum_bps",
+        ),
+        ("caller_number = \"1\"", "has no place in an outgoing call"),
+        (
+            "local_address = \"192.0.2.1\"",
+            "192.0.2.1 is not in server.listen",
+        ),
+        ("phone_number = \"\\u0007\"", "peer[0].phone_number"),
+        ("pasword = \"x\"", "peer[0].pasword"),
+    ] {
+        assert_one_error(&with_peer(lines), ALICE, expected);
+    }
+    let twice = with_peer("[[peer]]\nname = \"branch\"\naddress = \"192.0.2.8\"\n");
+    assert_one_error(&twice, ALICE, "is the name of a peer above");
+    let own = with_peer("").replace("192.0.2.7", "198.51.100.1");
+    assert_one_error(&own, ALICE, "198.51.100.1 is in server.listen");
+    let incoming = with_peer("direction = \"incoming\"\ncaller_number = \"1\"");
+    assert_eq!(errors(&incoming, ALICE), Vec::<String>::new());
+}

@@ -17,6 +17,7 @@ use crate::mppe::catch_up::Budget;
 use crate::mppe::decrypt::DecryptState;
 use crate::mppe::encrypt::EncryptState;
 use crate::mppe::keys::{DownstreamKey, Suite, UpstreamKey};
+use crate::wire::call_id::CallId;
 use crate::wire::ethernet::{TAG_LENGTH, TAG_OFFSET, TAGGED};
 use crate::wire::ipv4;
 
@@ -43,6 +44,7 @@ impl<P: PortIo> Worker<P> {
                 Ok(())
             }
             FlowCommand::Suspend { flow } => self.suspend(flow),
+            FlowCommand::Connect { flow, peer_call_id } => self.connect(flow, peer_call_id),
             FlowCommand::Close { flow } => self.close(flow),
             FlowCommand::Frame { flow, frame } => self.send_frame(flow, frame.as_slice()),
             FlowCommand::Authorise {
@@ -85,6 +87,12 @@ impl<P: PortIo> Worker<P> {
             Ok(slot) => FlowReport::Opened { flow, slot },
             Err(refusal) => FlowReport::OpenRefused { flow, refusal },
         }
+    }
+
+    fn connect(&mut self, flow: FlowKey, peer_call_id: CallId) -> Result<(), Refused> {
+        let slot = self.flows.find(flow).ok_or(Refused)?;
+        self.flows.get_mut(slot).ok_or(Refused)?.peer_call_id = peer_call_id;
+        Ok(())
     }
 
     fn peer_receive(&mut self, flow: FlowKey, receive: PeerReceive) -> Result<(), Refused> {

@@ -5,6 +5,7 @@ use std::net::Ipv4Addr;
 
 use super::{Authenticated, FlowKey, FrameBytes, OpenCall, PeerReceive};
 use crate::mppe::keys::Suite;
+use crate::wire::call_id::CallId;
 use crate::wire::ipv6::InterfaceIdentifier;
 
 /// An order to the worker that owns `flow`.
@@ -21,6 +22,14 @@ pub enum FlowCommand {
         flow: FlowKey,
         /// Its ends.
         call: OpenCall,
+    },
+    /// The peer of a call that we placed has told its Call ID: what downstream GRE carries from here
+    /// on. Precedes every frame to it.
+    Connect {
+        /// The call.
+        flow: FlowKey,
+        /// The peer's Call ID.
+        peer_call_id: CallId,
     },
     /// Sends one PPP frame (with address, control and protocol fields) in clear to the client. The
     /// worker adds GRE.
@@ -114,6 +123,7 @@ impl FlowCommand {
     pub const fn flow(&self) -> FlowKey {
         match self {
             Self::Open { flow, .. }
+            | Self::Connect { flow, .. }
             | Self::Frame { flow, .. }
             | Self::Authorise { flow, .. }
             | Self::ArmUpstream { flow, .. }

@@ -193,9 +193,12 @@ fn negotiation(facts: &Facts) -> Vec<NegotiationRow> {
 fn waits(wait: Wait, facts: &Facts) -> String {
     let observed = &facts.observed;
     match wait {
-        Wait::ControlConnection => "waits for the client's Start-Control-Connection-Request.",
+        Wait::ControlConnection => {
+            "waits for the peer's Start-Control-Connection-Request, or for its reply to ours."
+        }
         Wait::CallRequest => "has a control connection; waits for the client to ask for a call.",
         Wait::Worker => "waits for the worker to open the flow.",
+        Wait::CallConnected => "waits for the peer to connect the call.",
         Wait::Lcp if !facts.gre_heard => {
             "waits for the first GRE packet of the client. If none comes, GRE (IP protocol 47) is \
              blocked on its way here."

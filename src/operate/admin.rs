@@ -1,5 +1,6 @@
-//! The admin protocol: one line of JSON asks (`{"show":"sessions"}`), one line of JSON answers
-//! (`{"sessions":[…]}` or `{"error":{…}}`). Several questions may follow each other on one
+//! The admin protocol: one line of JSON asks (`{"show":"sessions"}`, or to be done
+//! `{"do":"call","peer":"branch"}`), one line of JSON answers (`{"sessions":[…]}`, `{"done":"…"}` or
+//! `{"error":{…}}`). Several questions may follow each other on one
 //! connection. Pure: bytes and a [`View`] in, a value out.
 
 use std::fmt;
@@ -7,7 +8,9 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::explain::{AccountRow, FailureRow, LAST_DEFAULT, LAST_MAX, Subject};
-use super::rows::{DropRow, PoolRow, PortRow, SessionDetail, SessionRow, Status, WorkerRow};
+use super::rows::{
+    DropRow, PeerRow, PoolRow, PortRow, SessionDetail, SessionRow, Status, WorkerRow,
+};
 
 /// Longest request, newline included, in bytes.
 pub const REQUEST_LENGTH_MAX: usize = 4096;
@@ -33,6 +36,8 @@ pub enum Request {
     Drops {},
     /// The pools.
     Pools {},
+    /// The peers that can be called.
+    Peers {},
     /// How many attempts and calls ended, by stage and finding.
     Failures {},
     /// Why attempts and calls ended, or how they stand.
@@ -42,6 +47,25 @@ pub enum Request {
         /// How many accounts at the most, live ones first, then the latest.
         #[serde(default = "last_default")]
         last: usize,
+    },
+    /// Not to be shown but done.
+    #[serde(skip)]
+    Do(Action),
+}
+
+/// Something to do.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "do", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Action {
+    /// Place a call to a peer.
+    Call {
+        /// The peer's name in the configuration.
+        peer: String,
+    },
+    /// End every call to a peer.
+    HangUp {
+        /// The peer's name in the configuration.
+        peer: String,
     },
 }
 
@@ -100,6 +124,10 @@ pub enum Response {
     Drops(Vec<DropRow>),
     /// To [`Request::Pools`].
     Pools(Vec<PoolRow>),
+    /// To [`Request::Peers`].
+    Peers(Vec<PeerRow>),
+    /// To [`Request::Do`]: what was done, for people.
+    Done(String),
     /// To [`Request::Failures`].
     Failures(Vec<FailureRow>),
     /// To [`Request::Explain`]; never empty.
@@ -141,13 +169,17 @@ pub enum ErrorCode {
     RequestMalformed,
     /// No session is the one that was asked for.
     SessionUnknown,
+    /// No peer has the name that was given.
+    PeerUnknown,
+    /// The server did not do it; the message says why.
+    Refused,
     /// Nothing is known of what was asked for.
     AttemptUnknown,
     /// The server failed.
     Internal,
 }
 
-/// What there is to see: the event loop's side.
+/// What there is to see and to do: the event loop's side.
 pub trait View {
     /// The server as a whole.
     fn status(&self) -> Status;
@@ -163,6 +195,13 @@ pub trait View {
     fn drops(&self) -> Vec<DropRow>;
     /// Every pool.
     fn pools(&self) -> Vec<PoolRow>;
+    /// Every peer that can be called.
+    fn peers(&self) -> Vec<PeerRow>;
+    /// Does `action`; says what was done.
+    ///
+    /// # Errors
+    /// Why it was not done.
+    fn act(&mut self, action: &Action) -> Result<String, AdminError>;
     /// Every stage and finding that happened.
     fn failures(&self) -> Vec<FailureRow>;
     /// What is known of `which`: live ones first, then the latest, `last` at the most.
@@ -171,7 +210,7 @@ pub trait View {
 
 /// Answers one question.
 #[must_use]
-pub fn handle(request: &Request, view: &dyn View) -> Response {
+pub fn handle(request: &Request, view: &mut dyn View) -> Response {
     match request {
         Request::Status {} => Response::Status(view.status()),
         Request::Sessions {} => Response::Sessions(view.sessions()),
@@ -190,6 +229,10 @@ pub fn handle(request: &Request, view: &dyn View) -> Response {
         Request::Ports {} => Response::Ports(view.ports()),
         Request::Drops {} => Response::Drops(view.drops()),
         Request::Pools {} => Response::Pools(view.pools()),
+        Request::Peers {} => Response::Peers(view.peers()),
+        Request::Do(action) => view
+            .act(action)
+            .map_or_else(Response::Error, Response::Done),
         Request::Failures {} => Response::Failures(view.failures()),
         Request::Explain { which, last } => {
             let accounts = view.explain(which, (*last).clamp(1, LAST_MAX));
@@ -239,7 +282,7 @@ pub fn receive(buffer: &[u8]) -> Received {
         });
     };
     let line = window.get(..end).unwrap_or_default();
-    let request = serde_json::from_slice(line).map_err(|error| AdminError {
+    let request = read_request(line).map_err(|error| AdminError {
         code: ErrorCode::RequestMalformed,
         message: format!("{error}; ask like {{\"show\":\"sessions\"}}"),
     });
@@ -249,10 +292,25 @@ pub fn receive(buffer: &[u8]) -> Received {
     }
 }
 
+/// What is to be done says `do`, what is to be shown says `show`.
+fn read_request(line: &[u8]) -> Result<Request, serde_json::Error> {
+    let value: serde_json::Value = serde_json::from_slice(line)?;
+    if value.get("do").is_some() {
+        serde_json::from_value(value).map(Request::Do)
+    } else {
+        serde_json::from_slice(line)
+    }
+}
+
 /// The line that asks `request`, newline included.
 #[must_use]
 pub fn request_line(request: &Request) -> Vec<u8> {
-    let mut line = serde_json::to_vec(request).unwrap_or_default();
+    let line = if let Request::Do(action) = request {
+        serde_json::to_vec(action)
+    } else {
+        serde_json::to_vec(request)
+    };
+    let mut line = line.unwrap_or_default();
     line.push(b'\n');
     line
 }

@@ -41,15 +41,15 @@ pub struct SessionRow {
     pub local_address: Ipv4Addr,
     /// Our Call ID: in GRE towards us.
     pub local_call_id: u16,
-    /// The client's Call ID: in GRE towards it.
-    pub peer_call_id: u16,
+    /// The peer's Call ID: in GRE towards it; `None` while it has not answered a call of ours.
+    pub peer_call_id: Option<u16>,
     /// Our half of the link-local address of IPv6, if that was agreed on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub local_interface_identifier: Option<String>,
     /// The client's half of its link-local address.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub peer_interface_identifier: Option<String>,
-    /// How far it is: `opening`, `link`, `authenticating`, `network`, `up`, `closing`.
+    /// How far it is: `opening`, `connecting`, `negotiating`, `network`, `terminating`, `closing`.
     pub state: String,
     /// `none`, or key length and mode: `mppe-128-stateless`; `upstream/downstream` where they differ.
     pub encryption: String,
@@ -195,6 +195,33 @@ pub struct DropRow {
     pub reason: String,
     /// How many.
     pub frames: u64,
+}
+
+/// One peer that can be called.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PeerRow {
+    /// Its name in the configuration.
+    pub name: String,
+    /// Where it listens.
+    pub address: Ipv4Addr,
+    /// TCP port there.
+    pub port: u16,
+    /// The address of ours that calls come from.
+    pub local_address: Ipv4Addr,
+    /// `outgoing`: it dials for us; `incoming`: we announce callers to it.
+    pub direction: String,
+    /// The state of the control connection that leads there; `None` if there is none.
+    pub connection: Option<String>,
+    /// Calls to it that exist now.
+    pub calls: u32,
+    /// Calls that wait for the control connection.
+    pub waiting: u32,
+    /// Calls that were asked for since the start.
+    pub attempts: u64,
+    /// Those that it connected.
+    pub connected: u64,
+    /// What became of the last one.
+    pub last: Option<String>,
 }
 
 /// One pool.

@@ -2,7 +2,7 @@
 
 use super::admin::Response;
 use super::explain;
-use super::rows::{PortRow, SessionDetail, SessionRow, Status, WorkerRow};
+use super::rows::{PeerRow, PortRow, SessionDetail, SessionRow, Status, WorkerRow};
 use super::table::{Table, human_bytes, human_duration, printable};
 
 /// The answer as text, newline at the end. For an error, its message.
@@ -40,6 +40,8 @@ pub fn text(response: &Response) -> String {
             }
             table.render()
         }
+        Response::Peers(rows) => peers_text(rows),
+        Response::Done(what) => format!("{}\n", printable(what)),
         Response::Failures(rows) => {
             let mut table = Table::new(&["stage", "finding", ">windows error", ">count"]);
             for row in rows {
@@ -103,7 +105,7 @@ fn sessions_text(rows: &[SessionRow]) -> String {
                 .map_or_else(|| "-".to_owned(), |address| address.to_string()),
             row.peer_address.to_string(),
             row.local_call_id.to_string(),
-            row.peer_call_id.to_string(),
+            optional(row.peer_call_id),
             row.state.clone(),
             row.encryption.clone(),
             human_duration(row.since_s),
@@ -114,6 +116,38 @@ fn sessions_text(rows: &[SessionRow]) -> String {
         ]);
     }
     table.render()
+}
+
+fn peers_text(rows: &[PeerRow]) -> String {
+    let mut table = Table::new(&[
+        "peer",
+        "address",
+        "direction",
+        "connection",
+        ">calls",
+        ">waiting",
+        ">attempts",
+        ">connected",
+        "last",
+    ]);
+    for row in rows {
+        table.row(vec![
+            row.name.clone(),
+            format!("{}:{}", row.address, row.port),
+            row.direction.clone(),
+            optional(row.connection.as_deref()),
+            row.calls.to_string(),
+            row.waiting.to_string(),
+            number(row.attempts),
+            number(row.connected),
+            optional(row.last.as_deref()),
+        ]);
+    }
+    table.render()
+}
+
+fn optional(value: Option<impl ToString>) -> String {
+    value.map_or_else(|| "-".to_owned(), |value| value.to_string())
 }
 
 fn session_text(detail: &SessionDetail) -> String {
@@ -132,7 +166,11 @@ fn session_text(detail: &SessionDetail) -> String {
         ("dialled", row.local_address.to_string()),
         (
             "call id",
-            format!("{} (peer's: {})", row.local_call_id, row.peer_call_id),
+            format!(
+                "{} (peer's: {})",
+                row.local_call_id,
+                optional(row.peer_call_id)
+            ),
         ),
         ("state", row.state.clone()),
         ("encryption", row.encryption.clone()),

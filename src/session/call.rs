@@ -2,10 +2,12 @@
 
 use std::collections::VecDeque;
 use std::net::Ipv4Addr;
+use std::sync::Arc;
 
-use super::EndReason;
 use super::admission::CallPermit;
+use super::facts::{CallFacts, CallOrigin};
 use super::verdict::{Attempt, Step};
+use super::{EndReason, Event, Peer};
 use crate::aaa::Lease;
 use crate::clock::Timestamp;
 use crate::flow::{FlowCommand, FlowKey, FrameBytes};
@@ -17,12 +19,16 @@ const OUTBOX_MAX: usize = 64;
 
 /// Start keys of one call that are remembered.
 const USED_KEYS_MAX: usize = 16;
+/// PPP frames that may wait for the message that connects a call.
+const EARLY_MAX: usize = 4;
 
 /// How far a call has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CallState {
     /// The worker has been asked for a flow.
     Opening,
+    /// The peer has our Call ID, and has not connected a call that it offered or that we placed.
+    Connecting,
     /// The flow exists and the link negotiates.
     Negotiating,
     /// The client has an address and forwards.
@@ -39,6 +45,7 @@ impl CallState {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Opening => "opening",
+            Self::Connecting => "connecting",
             Self::Negotiating => "negotiating",
             Self::Network => "network",
             Self::Terminating => "terminating",
@@ -96,7 +103,14 @@ pub struct Call {
     pub(super) flow: FlowKey,
     pub(super) peer_address: Ipv4Addr,
     pub(super) local_address: Ipv4Addr,
-    pub(super) peer_call_id: CallId,
+    /// The peer's Call ID; of a call that we place, when it has answered.
+    pub(super) peer_call_id: Option<CallId>,
+    pub(super) origin: CallOrigin,
+    pub(super) facts: CallFacts,
+    /// Whom we called, if we did.
+    pub(super) placed_to: Option<Arc<Peer>>,
+    /// PPP frames that came before the message that connects the call.
+    pub(super) early: Vec<Box<[u8]>>,
     pub(super) link: Link,
     /// The place among the admitted calls, given back when this is dropped.
     _permit: CallPermit,
@@ -125,7 +139,10 @@ pub(super) struct NewCall {
     pub(super) flow: FlowKey,
     pub(super) peer_address: Ipv4Addr,
     pub(super) local_address: Ipv4Addr,
-    pub(super) peer_call_id: CallId,
+    pub(super) peer_call_id: Option<CallId>,
+    pub(super) origin: CallOrigin,
+    pub(super) facts: CallFacts,
+    pub(super) placed_to: Option<Arc<Peer>>,
     pub(super) link: Link,
     pub(super) permit: CallPermit,
     pub(super) deadline: Timestamp,
@@ -139,6 +156,10 @@ impl Call {
             peer_address: new.peer_address,
             local_address: new.local_address,
             peer_call_id: new.peer_call_id,
+            origin: new.origin,
+            facts: new.facts,
+            placed_to: new.placed_to,
+            early: Vec::new(),
             link: new.link,
             _permit: new.permit,
             state: CallState::Opening,
@@ -168,12 +189,39 @@ impl Call {
         match self.state {
             CallState::Closing => None,
             CallState::Opening
+            | CallState::Connecting
             | CallState::Negotiating
             | CallState::Network
             | CallState::Terminating => [self.link.poll_timeout(), self.deadline]
                 .into_iter()
                 .flatten()
                 .min(),
+        }
+    }
+
+    /// Whether a client dialled in: it is the PNS, and ends the call with Call-Clear-Request.
+    pub(super) const fn dialled_in(&self) -> bool {
+        matches!(self.origin, CallOrigin::Dialled)
+    }
+
+    /// Keeps a frame that was faster than the message that connects the call; `false` if there are
+    /// too many.
+    pub(super) fn keep_early(&mut self, frame: &[u8]) -> bool {
+        let room = self.early.len() < EARLY_MAX;
+        if room {
+            self.early.push(frame.into());
+        }
+        room
+    }
+
+    /// What to tell of a call that is connected.
+    pub(super) fn opened_event(&self) -> Event {
+        Event::CallOpened {
+            flow: self.flow,
+            peer_address: self.peer_address,
+            origin: self.origin,
+            called_number: self.facts.called_number.clone(),
+            calling_number: self.facts.calling_number.clone(),
         }
     }
 

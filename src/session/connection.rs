@@ -1,31 +1,36 @@
 //! One control connection: the PPTP machine, its peer, and the calls that it carries.
 
 use std::net::{Ipv4Addr, SocketAddrV4};
+use std::sync::Arc;
 use std::time::Duration;
 
-use super::CallRef;
 use super::admission::ConnectionPermit;
+use super::{CallRef, Peer};
 use crate::clock::Timestamp;
-use crate::pptp::Control;
+use crate::pptp::{Control, ControlState};
 
 /// Calls that one connection may place in the long run, as the time between two.
 const CALL_INTERVAL: Duration = Duration::from_millis(100);
 /// Calls that it may place at once, more than it may have at a time.
 const CALL_BURST: u32 = 64;
 
-/// One accepted TCP connection.
+/// One TCP connection.
 pub struct Connection {
     pub(super) control: Control,
     pub(super) peer: SocketAddrV4,
-    /// Position of the dialled address in `server.listen`.
+    /// Position of our address in `server.listen`.
     pub(super) local: u16,
     pub(super) local_address: Ipv4Addr,
+    /// Whether we opened it.
+    pub(super) originated: bool,
     pub(super) calls: Vec<CallRef>,
+    /// Whom to call as soon as it is established.
+    pub(super) waiting: Vec<Arc<Peer>>,
     /// The place among the admitted connections, given back when this is dropped.
     pub(super) permit: ConnectionPermit,
     pub(super) host_name: String,
     pub(super) vendor_name: String,
-    /// When TCP was accepted.
+    /// When TCP was accepted, or we began to open it.
     pub(super) accepted: Timestamp,
     /// Whether Start-Control-Connection-Request came.
     pub(super) started: bool,
@@ -40,7 +45,36 @@ pub struct Connection {
 }
 
 impl Connection {
-    /// Whether the client may ask for a call now. One that places and clears calls as fast as it can
+    /// A connection that the peer opened.
+    pub(super) const fn new(
+        control: Control,
+        peer: SocketAddrV4,
+        local: u16,
+        local_address: Ipv4Addr,
+        permit: ConnectionPermit,
+        now: Timestamp,
+    ) -> Self {
+        Self {
+            control,
+            peer,
+            local,
+            local_address,
+            originated: false,
+            calls: Vec::new(),
+            waiting: Vec::new(),
+            permit,
+            host_name: String::new(),
+            vendor_name: String::new(),
+            accepted: now,
+            started: false,
+            called: false,
+            next_call_due: now,
+            closing: false,
+            armed: None,
+        }
+    }
+
+    /// Whether the peer may ask for a call now. One that places and clears calls as fast as it can
     /// write would keep every Call ID of our address resting.
     pub(super) fn may_call(&mut self, now: Timestamp) -> bool {
         let due = self.next_call_due.max(now);
@@ -49,6 +83,11 @@ impl Connection {
         }
         self.next_call_due = due + CALL_INTERVAL;
         true
+    }
+
+    /// Whether our Start-Control-Connection-Request is on the wire and not answered.
+    pub(super) fn has_asked(&self) -> bool {
+        self.control.state() == ControlState::WaitStartReply && self.control.pending().is_empty()
     }
 
     /// When this connection next wants time.

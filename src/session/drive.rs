@@ -1,25 +1,16 @@
 //! Moves what one machine says to the machine that must hear it.
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use super::call::{Call, NewCall, Order};
-use super::teardown::refusal;
-use super::types::CallRefusal;
+use super::call::Order;
 use super::verdict;
 use super::{
-    CallRef, CallState, ConnectionId, EndReason, Event, FlowCommand, FlowKey, Output, Sessions,
-    TimerKey,
+    CallRef, CallState, ConnectionId, EndReason, Event, FlowCommand, Output, Sessions, TimerKey,
 };
 use crate::clock::Timestamp;
-use crate::flow::{OpenCall, PeerReceive};
-use crate::ppp::link::{self as ppp, Link};
+use crate::ppp::link as ppp;
 use crate::pptp;
-use crate::wire::call_id::CallId;
 use crate::wire::pptp::StopReason;
-
-/// What Outgoing-Call-Reply says of the speed (RFC 2637 §2.8); nobody is held to it.
-const CONNECT_SPEED_BPS: u32 = 100_000_000;
 
 impl Sessions {
     /// Lets every machine that was touched say what it has to say, until all are silent.
@@ -55,179 +46,6 @@ impl Sessions {
         if !connection.control.pending().is_empty() {
             self.outputs.push_back(Output::Transmit(id));
         }
-    }
-
-    fn control_event(&mut self, id: ConnectionId, event: pptp::Event, now: Timestamp) {
-        match event {
-            pptp::Event::Established { host, vendor, .. } => {
-                let Some(connection) = self.connections.get_mut(id) else {
-                    return;
-                };
-                connection.permit.established();
-                connection.started = true;
-                connection.host_name = host.to_string();
-                connection.vendor_name = vendor.to_string();
-                let (peer, host_name) = (connection.peer, connection.host_name.clone());
-                let vendor_name = connection.vendor_name.clone();
-                self.event(Event::ConnectionEstablished {
-                    peer,
-                    host_name,
-                    vendor_name,
-                });
-            }
-            pptp::Event::CallRequested {
-                peer_call_id,
-                receive_window,
-                processing_delay,
-                ..
-            } => {
-                if let Some(connection) = self.connections.get_mut(id) {
-                    connection.called = true;
-                }
-                let receive = PeerReceive {
-                    window_packets: receive_window,
-                    processing_delay_ds: processing_delay,
-                };
-                self.place_call(id, peer_call_id, receive, now);
-            }
-            pptp::Event::CallCleared { peer_call_id } => {
-                let of_peer = |call: &CallRef| {
-                    self.calls.get(*call).is_some_and(|call| {
-                        call.peer_call_id == peer_call_id && call.state != CallState::Closing
-                    })
-                };
-                let found = self
-                    .connections
-                    .get(id)
-                    .and_then(|connection| connection.calls.iter().copied().find(of_peer));
-                if let Some(call) = found {
-                    self.close(call, EndReason::ClearedByPeer, now);
-                }
-            }
-            // Nothing to do: the ACCM means nothing on GRE, and line errors are the peer's own.
-            pptp::Event::LinkInfo { .. } | pptp::Event::WanError { .. } => {}
-        }
-    }
-
-    /// Outgoing-Call-Request: a Call ID, a link, and a question to the worker. The reply waits for
-    /// the worker's answer, because the client may send GRE the moment it has our Call ID.
-    fn place_call(
-        &mut self,
-        id: ConnectionId,
-        peer_call_id: CallId,
-        peer_receive: PeerReceive,
-        now: Timestamp,
-    ) {
-        let Some(connection) = self.connections.get_mut(id) else {
-            return;
-        };
-        if !connection.may_call(now) {
-            return self.refuse_call(id, peer_call_id, CallRefusal::Rate, now);
-        }
-        let Some(connection) = self.connections.get(id) else {
-            return;
-        };
-        let (peer, local) = (connection.peer, connection.local);
-        let local_address = connection.local_address;
-        let admitted = connection.permit.admit_call().map_err(CallRefusal::Limit);
-        let reserved = admitted.and_then(|permit| {
-            let flow = self.reserve_call_id(local, *peer.ip(), now)?;
-            Ok((permit, flow))
-        });
-        let (permit, flow) = match reserved {
-            Ok(reserved) => reserved,
-            Err(reason) => return self.refuse_call(id, peer_call_id, reason, now),
-        };
-        let mut seed = [0; 32];
-        (self.entropy)(&mut seed);
-        let call = Call::new(
-            NewCall {
-                connection: id,
-                flow,
-                peer_address: *peer.ip(),
-                local_address,
-                peer_call_id,
-                link: Link::new(Arc::clone(&self.config.link), seed, now),
-                permit,
-                deadline: now + self.config.setup_timeout,
-            },
-            now,
-        );
-        let Ok(call_ref) = self.calls.insert(call) else {
-            self.release_call_id(flow, now);
-            return self.refuse_call(id, peer_call_id, CallRefusal::TableFull, now);
-        };
-        self.index_call(flow, Some(call_ref));
-        if let Some(connection) = self.connections.get_mut(id) {
-            connection.calls.push(call_ref);
-        }
-        let ends = OpenCall {
-            local_address,
-            peer_address: *peer.ip(),
-            peer_call_id,
-            peer_receive,
-        };
-        self.order(call_ref, FlowCommand::Open { flow, call: ends }, now);
-        self.touched_calls.push_back(call_ref);
-    }
-
-    fn reserve_call_id(
-        &mut self,
-        local: u16,
-        peer: std::net::Ipv4Addr,
-        now: Timestamp,
-    ) -> Result<FlowKey, CallRefusal> {
-        let mut random = [0; 8];
-        (self.entropy)(&mut random);
-        let random = u64::from_ne_bytes(random);
-        let Some(call_ids) = self.call_ids.get_mut(usize::from(local)) else {
-            return Err(CallRefusal::LocalAddressUnknown);
-        };
-        let allocated = call_ids.allocate(|_| true, peer, now, random);
-        let call_id = allocated.map_err(CallRefusal::CallId)?;
-        Ok(FlowKey::new(local, call_id))
-    }
-
-    fn refuse_call(
-        &mut self,
-        id: ConnectionId,
-        peer_call_id: CallId,
-        refused: CallRefusal,
-        now: Timestamp,
-    ) {
-        let Some(connection) = self.connections.get(id) else {
-            return;
-        };
-        let peer = connection.peer;
-        self.tell_control(id, refusal(peer_call_id), now);
-        self.judge_refused_call(id, peer_call_id, refused, now);
-        let reason = refused.name();
-        self.tally.add("call", reason, 1);
-        self.event(Event::CallRefused { peer, reason });
-    }
-
-    pub(super) fn flow_opened(&mut self, flow: FlowKey, slot: u32, now: Timestamp) {
-        let Some(id) = self.call_of(flow) else { return };
-        let Some(call) = self.calls.get_mut(id) else {
-            return;
-        };
-        call.counter_slot = Some(slot);
-        if call.state != CallState::Opening {
-            return;
-        }
-        call.state = CallState::Negotiating;
-        call.attempt.placed(now.since(call.created));
-        call.link.handle(ppp::Input::LowerUp, now);
-        let (connection_id, peer_call_id) = (call.connection, call.peer_call_id);
-        let peer_address = call.peer_address;
-        let accepted = pptp::Input::CallAccepted {
-            peer_call_id,
-            local_call_id: flow.call_id,
-            connect_speed_bps: CONNECT_SPEED_BPS,
-        };
-        self.tell_control(connection_id, accepted, now);
-        self.touched_calls.push_back(id);
-        self.event(Event::CallOpened { flow, peer_address });
     }
 
     fn drain_link(&mut self, id: CallRef, now: Timestamp) {

@@ -5,8 +5,8 @@ use std::fmt;
 use crate::aaa::LeaseRefusal;
 use crate::flow::OpenRefusal;
 use crate::ppp::link as ppp;
-use crate::pptp;
-use crate::wire::pptp::DisconnectResult;
+use crate::pptp::{self, Disconnect, PlaceRefusal};
+use crate::wire::pptp::{DisconnectResult, GeneralError};
 
 /// Why a call ended, by the machine that knows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,6 +17,12 @@ pub enum EndReason {
     Control(pptp::CloseReason),
     /// The client sent Call-Clear-Request.
     ClearedByPeer,
+    /// The PAC sent Call-Disconnect-Notify.
+    DisconnectedByPeer(DisconnectResult),
+    /// The peer did not take a call of ours.
+    RefusedByPeer(PlaceRefusal),
+    /// The peer did not connect a call that it offered, or that we placed, in time.
+    NotConnected,
     /// The network phase was not reached in time.
     SetupTimeout,
     /// The client proved who it is, but there was no address for it.
@@ -37,6 +43,9 @@ impl EndReason {
             Self::Link(reason) => format!("link.{reason}"),
             Self::Control(reason) => format!("control.{reason}"),
             Self::ClearedByPeer => "cleared_by_peer".into(),
+            Self::DisconnectedByPeer(result) => format!("disconnected_by_peer.{}", word(result)),
+            Self::RefusedByPeer(refusal) => format!("refused_by_peer.{}", refusal.name()),
+            Self::NotConnected => "not_connected".into(),
             Self::SetupTimeout => "setup_timeout".into(),
             Self::NoAddress(refusal) => format!("no_address.{refusal}"),
             Self::Worker(refusal) => format!("worker.{refusal}"),
@@ -52,6 +61,17 @@ impl EndReason {
             Self::Link(reason) => reason.describe(),
             Self::Control(reason) => reason.describe(),
             Self::ClearedByPeer => "The client hung up.",
+            Self::DisconnectedByPeer(DisconnectResult::LOST_CARRIER) => {
+                "The access concentrator lost the carrier of its line."
+            }
+            Self::DisconnectedByPeer(DisconnectResult::ADMIN_SHUTDOWN) => {
+                "An administrator of the access concentrator ended the call."
+            }
+            Self::DisconnectedByPeer(_) => "The access concentrator ended the call.",
+            Self::RefusedByPeer(refusal) => refusal.describe(),
+            Self::NotConnected => {
+                "The peer did not connect the call within server.setup_timeout_s."
+            }
             Self::SetupTimeout => {
                 "The call did not reach the network phase within server.setup_timeout_s. If LCP never \
                  started, GRE (IP protocol 47) is blocked between client and server."
@@ -80,15 +100,20 @@ impl EndReason {
         let workers = OpenRefusal::ALL.iter().copied().map(Self::Worker);
         let own = [
             Self::ClearedByPeer,
+            Self::NotConnected,
             Self::SetupTimeout,
             Self::OutboxFull,
             Self::AdministrativeStop,
         ];
+        let disconnects = (0..=4).map(|result| Self::DisconnectedByPeer(DisconnectResult(result)));
+        let refusals = PlaceRefusal::every().into_iter().map(Self::RefusedByPeer);
         links
             .chain(controls)
             .chain(leases)
             .chain(workers)
             .chain(own)
+            .chain(disconnects)
+            .chain(refusals)
             .collect()
     }
 
@@ -102,15 +127,49 @@ impl EndReason {
             Self::Link(ppp::EndReason::AdministrativeStop) | Self::AdministrativeStop => {
                 DisconnectResult::ADMIN_SHUTDOWN
             }
-            Self::Link(ppp::EndReason::PeerTerminated) | Self::ClearedByPeer => {
-                DisconnectResult::REQUEST
-            }
-            Self::Link(_)
+            Self::Link(ppp::EndReason::PeerTerminated)
+            | Self::ClearedByPeer
+            | Self::DisconnectedByPeer(_)
+            | Self::RefusedByPeer(_) => DisconnectResult::REQUEST,
+            Self::NotConnected
+            | Self::Link(_)
             | Self::SetupTimeout
             | Self::NoAddress(_)
             | Self::Worker(_)
             | Self::OutboxFull => DisconnectResult::GENERAL_ERROR,
         }
+    }
+}
+
+impl EndReason {
+    /// What our Call-Disconnect-Notify says, error code included (RFC 2637 §2.13, §2.16).
+    #[must_use]
+    pub const fn disconnect(self) -> Disconnect {
+        let result = self.disconnect_result();
+        let error = match (result, self) {
+            (
+                DisconnectResult::GENERAL_ERROR,
+                Self::NoAddress(_) | Self::Worker(_) | Self::OutboxFull,
+            ) => GeneralError::NO_RESOURCE,
+            (DisconnectResult::GENERAL_ERROR, _) => GeneralError::PAC_ERROR,
+            _ => GeneralError::NONE,
+        };
+        Disconnect {
+            result,
+            error,
+            cause: 0,
+        }
+    }
+}
+
+/// A result of Call-Disconnect-Notify in a word.
+const fn word(result: DisconnectResult) -> &'static str {
+    match result {
+        DisconnectResult::LOST_CARRIER => "lost_carrier",
+        DisconnectResult::GENERAL_ERROR => "general_error",
+        DisconnectResult::ADMIN_SHUTDOWN => "admin_shutdown",
+        DisconnectResult::REQUEST => "request",
+        DisconnectResult(_) => "result_unknown",
     }
 }
 

@@ -16,12 +16,14 @@ use crate::wire::call_id::CallId;
 counted_enum! {
     /// What something that is live waits for.
     pub enum Wait {
-        /// Start-Control-Connection-Request.
+        /// Start-Control-Connection-Request, or the reply to ours.
         ControlConnection => "control_connection",
         /// Outgoing-Call-Request.
         CallRequest => "call_request",
         /// The worker's word that the flow exists.
         Worker => "worker",
+        /// The peer's word that it has connected a call that it offered, or that we placed.
+        CallConnected => "call_connected",
         /// The client's part of LCP.
         Lcp => "lcp",
         /// The client's proof of who it is.
@@ -127,6 +129,7 @@ impl Sessions {
     fn live_call(&self, call: &Call) -> Account {
         let wait = match (call.state, call.attempt.stage) {
             (CallState::Opening, _) => Wait::Worker,
+            (CallState::Connecting, _) => Wait::CallConnected,
             (CallState::Terminating, _) => Wait::Goodbye,
             (CallState::Closing, _) => Wait::FinalReport,
             (CallState::Network, _) | (CallState::Negotiating, Stage::Network) => Wait::Nothing,
@@ -156,7 +159,7 @@ impl Sessions {
             peer_port: connection.as_ref().map(|connection| connection.peer_port),
             local_address: call.local_address,
             local_call_id: Some(call.flow.call_id),
-            peer_call_id: Some(call.peer_call_id),
+            peer_call_id: call.peer_call_id,
             host_and_vendor: connection.map(|connection| connection.host_and_vendor),
             name: attempt.name.clone(),
             user: call.user.clone(),
@@ -193,9 +196,13 @@ impl Sessions {
         reason: CloseReason,
         now: Timestamp,
     ) {
-        let Some(connection) = self.connections.get(id).filter(|it| !it.called) else {
+        let Some(connection) = self.connections.get(id) else {
             return;
         };
+        // What we called is nobody's attempt to dial in.
+        if connection.called || connection.originated {
+            return;
+        }
         let mut facts = facts_of_connection(connection);
         facts.malformed = connection.control.malformed().map(|reason| reason.name());
         self.keep(Verdict::new(facts, Cause::Control(reason), now));
@@ -274,11 +281,12 @@ fn facts_of_connection(connection: &Connection) -> Facts {
 
 fn live_connection(connection: &Connection) -> Account {
     let wait = match connection.control.state() {
-        ControlState::Idle => Wait::ControlConnection,
+        ControlState::Idle | ControlState::WaitStartReply => Wait::ControlConnection,
         ControlState::Established => Wait::CallRequest,
-        ControlState::WaitStopReply | ControlState::Draining | ControlState::Closed => {
-            Wait::Goodbye
-        }
+        ControlState::Held
+        | ControlState::WaitStopReply
+        | ControlState::Draining
+        | ControlState::Closed => Wait::Goodbye,
     };
     let facts = Box::new(facts_of_connection(connection));
     Account::Live { facts, wait }

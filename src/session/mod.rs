@@ -17,11 +17,15 @@ pub mod admission;
 mod call;
 pub mod call_ids;
 mod connection;
+mod control_events;
 mod decide;
 mod drive;
 mod end;
 mod explain;
+mod facts;
 mod orders;
+mod peers;
+mod placement;
 mod table;
 mod tally;
 mod teardown;
@@ -39,6 +43,8 @@ pub use admission::AdmissionRefusal;
 pub use call::CallState;
 pub use end::EndReason;
 pub use explain::{Account, Failures, Wait};
+pub use facts::{CallFacts, CallOrigin};
+pub use peers::{CallError, NotPlaced, Peer, PeerView};
 pub use tally::Tally;
 pub use types::{
     AcceptRefusal, CallRefusal, Capacity, Entropy, Event, LastHeard, Output, SessionConfig,
@@ -54,6 +60,7 @@ use admission::Admission;
 use call::Call;
 use call_ids::CallIds;
 use connection::Connection;
+use peers::PeerRecord;
 use table::{Id, Table};
 use timers::Timers;
 use verdict::{History, Step};
@@ -79,6 +86,9 @@ pub struct Sessions {
     by_call_id: Vec<Box<[Option<CallRef>]>>,
     call_ids: Vec<CallIds>,
     admission: Admission,
+    peers: Vec<PeerRecord>,
+    /// Call Serial Number of the last call that we placed.
+    call_serial: u16,
     pools: Pools,
     timers: Timers<TimerKey>,
     outputs: VecDeque<Output>,
@@ -115,6 +125,8 @@ impl Sessions {
                 .collect(),
             call_ids: (0..locals).map(|_| CallIds::new()).collect(),
             admission: Admission::new(config.limits),
+            peers: config.peers.iter().map(PeerRecord::new).collect(),
+            call_serial: 0,
             ready: (0..buckets.workers()).map(|_| VecDeque::new()).collect(),
             timers: Timers::new(),
             outputs: VecDeque::new(),
@@ -161,13 +173,7 @@ impl Sessions {
         local_address: Ipv4Addr,
         now: Timestamp,
     ) -> Result<ConnectionId, AcceptRefusal> {
-        let local = self
-            .config
-            .listen
-            .iter()
-            .position(|address| *address == local_address);
-        let local = local.and_then(|position| u16::try_from(position).ok());
-        let Some(local) = local else {
+        let Some(local) = self.local_of(local_address) else {
             return Err(self.refuse_connection(AcceptRefusal::LocalAddressUnknown));
         };
         if self.stopping {
@@ -177,28 +183,20 @@ impl Sessions {
             .admission
             .admit_connection(*peer.ip())
             .map_err(AcceptRefusal::Limit)?;
-        let connection = Connection {
-            control: Control::new(ControlConfig::clone(&self.config.control), now),
-            peer,
-            local,
-            local_address,
-            calls: Vec::new(),
-            permit,
-            host_name: String::new(),
-            vendor_name: String::new(),
-            accepted: now,
-            started: false,
-            called: false,
-            next_call_due: now,
-            closing: false,
-            armed: None,
-        };
+        let control = Control::new(ControlConfig::clone(&self.config.control), now);
+        let connection = Connection::new(control, peer, local, local_address, permit, now);
         let Ok(id) = self.connections.insert(connection) else {
             return Err(AcceptRefusal::Limit(AdmissionRefusal::ControlConnections));
         };
         self.touched_connections.push_back(id);
         self.settle(now);
         Ok(id)
+    }
+
+    /// Position of an address of ours.
+    fn local_of(&self, address: Ipv4Addr) -> Option<u16> {
+        let position = self.config.listen.iter().position(|own| *own == address)?;
+        u16::try_from(position).ok()
     }
 
     /// Counts a refusal that no limit has counted.
@@ -209,6 +207,7 @@ impl Sessions {
 
     /// Bytes have arrived on a control connection.
     pub fn receive(&mut self, id: ConnectionId, bytes: &[u8], now: Timestamp) {
+        self.judge_race(id, now);
         if let Some(connection) = self.connections.get_mut(id) {
             connection
                 .control
@@ -298,7 +297,10 @@ impl Sessions {
                     self.touched_calls.push_back(id);
                 }
                 // Nothing more is decrypted for a call that is being taken down.
-                CallState::Opening | CallState::Terminating | CallState::Closing => {}
+                CallState::Opening
+                | CallState::Connecting
+                | CallState::Terminating
+                | CallState::Closing => {}
             }
         }
     }
@@ -318,8 +320,14 @@ impl Sessions {
                 self.touched_calls.push_back(id);
                 self.settle(now);
             }
+            // GRE and TCP race each other; a lost Configure-Request would cost its restart timer.
+            CallState::Connecting => {
+                if !call.keep_early(frame) {
+                    self.tally.add("call", "frame_out_of_state", 1);
+                }
+            }
             CallState::Opening | CallState::Closing => {
-                self.tally.add("call", "frame_out_of_state", 1)
+                self.tally.add("call", "frame_out_of_state", 1);
             }
         }
     }

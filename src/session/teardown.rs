@@ -23,7 +23,7 @@ impl Sessions {
             return;
         };
         match call.state {
-            CallState::Opening => return self.close(id, reason, now),
+            CallState::Opening | CallState::Connecting => return self.close(id, reason, now),
             CallState::Negotiating | CallState::Network => {}
             CallState::Terminating | CallState::Closing => return,
         }
@@ -48,18 +48,23 @@ impl Sessions {
         call.deadline = None;
         let (flow, connection, peer_call_id) = (call.flow, call.connection, call.peer_call_id);
         self.order(id, FlowCommand::Close { flow }, now);
-        // A client that still waits for Outgoing-Call-Reply does not know our Call ID; one that has it
-        // is told by Call-Disconnect-Notify with *our* Call ID, since by the RFC's letter we are the
-        // PAC of a call that the client placed (RFC 2637 §2.12).
-        let input = if state == CallState::Opening {
-            refusal(peer_call_id)
-        } else {
-            let result = reason.disconnect_result();
-            pptp::Input::Disconnect {
+        // A peer that still waits for its reply does not know our Call ID; one that has it is told
+        // with *our* Call ID, by the message of our part (RFC 2637 §2.12, §2.13). Of a call that we
+        // place it knows nothing yet while the flow opens.
+        let input = match (state, peer_call_id) {
+            (CallState::Opening, Some(peer_call_id)) => refusal(peer_call_id),
+            (CallState::Opening, None) => return,
+            (
+                CallState::Connecting
+                | CallState::Negotiating
+                | CallState::Network
+                | CallState::Terminating
+                | CallState::Closing,
+                _,
+            ) => pptp::Input::Disconnect {
                 local_call_id: flow.call_id,
-                result,
-                cause: 0,
-            }
+                disconnect: reason.disconnect(),
+            },
         };
         self.tell_control(connection, input, now);
     }
@@ -93,6 +98,8 @@ impl Sessions {
         let calls = std::mem::take(&mut connection.calls);
         let came_by = super::explain::came_by(connection);
         self.judge_connection(id, reason, now);
+        self.fail_waiting(id, reason);
+        self.end_race(id, now);
         for call in calls {
             if let Some(call) = self.calls.get_mut(call) {
                 call.attempt.came_by = Some(Box::new(came_by.clone()));
@@ -109,11 +116,13 @@ impl Sessions {
         let Some(call) = self.calls.get_mut(id) else {
             return;
         };
-        let (connection_id, peer_call_id) = (call.connection, call.peer_call_id);
-        let waiting = call.state == CallState::Opening;
+        let connection_id = call.connection;
+        let waiting = call
+            .peer_call_id
+            .filter(|_| call.state == CallState::Opening);
         call.ends_for(reason, now);
         call.state = CallState::Closing;
-        if waiting {
+        if let Some(peer_call_id) = waiting {
             self.tell_control(connection_id, refusal(peer_call_id), now);
         }
         self.flow_closed(flow, FlowTotals::default(), now);
@@ -133,6 +142,7 @@ impl Sessions {
             connection.calls.retain(|other| *other != id);
             idle = connection.calls.is_empty();
         }
+        self.release_if_unused(call.connection, now);
         if idle && self.stopping {
             // A client whose call was refused may ask for another; not of a server that stops.
             self.stop_connection(call.connection, StopReason::STOP_LOCAL_SHUTDOWN, now);
@@ -144,6 +154,9 @@ impl Sessions {
             self.pools.release(lease);
         }
         self.release_call_id(flow, now);
+        if let (Some(peer), Some(reason)) = (&call.placed_to, call.end) {
+            self.note_outcome(peer, reason.name());
+        }
         self.event(Event::CallEnded {
             flow,
             peer_address: call.peer_address,

@@ -3,6 +3,7 @@
 use super::{CallRef, CallState, ConnectionId, EndReason, Sessions};
 use crate::clock::Timestamp;
 use crate::ppp::link as ppp;
+use crate::pptp;
 
 impl Sessions {
     pub(super) fn connection_timeout(
@@ -17,8 +18,29 @@ impl Sessions {
         if connection.armed == Some(deadline) {
             connection.armed = None;
         }
-        connection.control.handle_timeout(now);
+        if connection.control.is_echo_overdue(now) && self.is_heard(id, now) {
+            self.tell_control(id, pptp::Input::CallHeard, now);
+        }
+        if let Some(connection) = self.connections.get_mut(id) {
+            connection.control.handle_timeout(now);
+        }
         self.touched_connections.push_back(id);
+    }
+
+    /// Whether a call of this connection was heard since its Echo-Request was sent.
+    fn is_heard(&self, id: ConnectionId, now: Timestamp) -> bool {
+        let recent = |call: &super::Call| {
+            let worker = self.buckets.worker(call.flow.call_id);
+            let by_worker = call
+                .counter_slot
+                .map(|slot| (self.last_heard)(worker, slot));
+            let heard_at = call.link.last_heard().max(by_worker.unwrap_or_default());
+            call.state == CallState::Network
+                && now.since(heard_at) < self.config.control.echo_timeout
+        };
+        let calls = self.connections.get(id).map(|connection| &connection.calls);
+        let mut calls = calls.into_iter().flatten();
+        calls.any(|call| self.calls.get(*call).is_some_and(recent))
     }
 
     pub(super) fn call_timeout(&mut self, id: CallRef, deadline: Timestamp, now: Timestamp) {
@@ -40,6 +62,7 @@ impl Sessions {
         let expired = call.deadline.is_some_and(|deadline| deadline <= now);
         match call.state {
             CallState::Opening if expired => self.close(id, EndReason::SetupTimeout, now),
+            CallState::Connecting if expired => self.close(id, EndReason::NotConnected, now),
             CallState::Negotiating if expired => {
                 // The link knows how far it came, and so where to look for the cause.
                 let reason = EndReason::Link(call.link.setup_timeout_reason());
@@ -50,6 +73,7 @@ impl Sessions {
                 self.close(id, EndReason::AdministrativeStop, now);
             }
             CallState::Opening
+            | CallState::Connecting
             | CallState::Negotiating
             | CallState::Network
             | CallState::Terminating

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::admission::{AdmissionLimits, AdmissionRefusal};
 use super::call_ids::CallIdRefusal;
-use super::{CallRef, ConnectionId, EndReason};
+use super::{CallOrigin, CallRef, ConnectionId, EndReason, NotPlaced, Peer};
 use crate::aaa::NameServers;
 use crate::clock::Timestamp;
 use crate::flow::{FlowKey, FlowTotals};
@@ -19,6 +19,8 @@ pub struct SessionConfig {
     pub listen: Vec<Ipv4Addr>,
     /// Settings of every control connection.
     pub control: Arc<ControlConfig>,
+    /// Whom operators may call.
+    pub peers: Vec<Arc<Peer>>,
     /// Settings of every PPP link.
     pub link: Arc<LinkConfig>,
     /// Whom to admit before any work is done.
@@ -35,6 +37,16 @@ pub struct SessionConfig {
 pub enum Output {
     /// [`super::Sessions::pending`] has bytes for this connection.
     Transmit(ConnectionId),
+    /// Open a TCP connection for this control connection; what is pending is written when it is
+    /// open. If it cannot be, say [`super::Sessions::connect_failed`].
+    Connect {
+        /// The control connection.
+        connection: ConnectionId,
+        /// The address to come from.
+        local_address: Ipv4Addr,
+        /// Where to.
+        peer: SocketAddrV4,
+    },
     /// Write what is pending, then close the socket and call [`super::Sessions::forget`].
     Close(ConnectionId),
     /// A peer wants to be let in: answer with [`super::Sessions::decide`].
@@ -89,12 +101,25 @@ pub enum Event {
         /// Why, in the words of the one who refused.
         reason: &'static str,
     },
-    /// A call exists: the client has been told our Call ID.
+    /// A call is connected, and PPP begins.
     CallOpened {
         /// The call.
         flow: FlowKey,
-        /// The client.
+        /// The peer.
         peer_address: Ipv4Addr,
+        /// Who asked for it.
+        origin: CallOrigin,
+        /// The number that was dialled, if any.
+        called_number: Option<Box<str>>,
+        /// The number of the caller, if it is known.
+        calling_number: Option<Box<str>>,
+    },
+    /// A call to a peer ended before there was one.
+    CallNotPlaced {
+        /// The name of the peer.
+        peer: String,
+        /// Why.
+        reason: NotPlaced,
     },
     /// A peer's credentials were not accepted.
     Rejected {
@@ -198,6 +223,8 @@ pub enum CallRefusal {
     TableFull,
     /// Nobody listens on the address that was dialled.
     LocalAddressUnknown,
+    /// The control connection ended while the call was asked for.
+    ConnectionGone,
 }
 
 impl CallRefusal {
@@ -210,6 +237,7 @@ impl CallRefusal {
             Self::Rate => "call_rate",
             Self::TableFull => "table_full",
             Self::LocalAddressUnknown => "local_address_unknown",
+            Self::ConnectionGone => "connection_gone",
         }
     }
 }

@@ -4,7 +4,7 @@ use std::net::{Ipv4Addr, SocketAddrV4};
 
 use super::admission::AdmissionCounts;
 use super::call_ids::CallIds;
-use super::{CallRef, CallState, ConnectionId, Sessions};
+use super::{CallFacts, CallOrigin, CallRef, CallState, ConnectionId, Sessions};
 use crate::aaa::PoolUsage;
 use crate::clock::Timestamp;
 use crate::flow::FlowKey;
@@ -37,8 +37,14 @@ pub struct CallView {
     pub local_address: Ipv4Addr,
     /// The client's outer address.
     pub peer_address: Ipv4Addr,
-    /// The client's Call ID.
-    pub peer_call_id: CallId,
+    /// The peer's Call ID, once known.
+    pub peer_call_id: Option<CallId>,
+    /// Who asked for it.
+    pub origin: CallOrigin,
+    /// The name of the peer, of a call that we placed.
+    pub placed_to: Option<String>,
+    /// What control messages said of it.
+    pub facts: CallFacts,
     /// How far it has come.
     pub state: CallState,
     /// Who it is, once known.
@@ -134,6 +140,9 @@ impl Sessions {
             local_address: call.local_address,
             peer_address: call.peer_address,
             peer_call_id: call.peer_call_id,
+            origin: call.origin,
+            placed_to: call.placed_to.as_ref().map(|peer| peer.name.clone()),
+            facts: call.facts.clone(),
             state: call.state,
             user: call.user.as_deref().map(str::to_owned),
             lease: call.lease.as_ref().map(crate::aaa::Lease::address),

@@ -82,7 +82,7 @@ impl AdminSocket {
     }
 
     /// Accepts, answers and writes.
-    pub(super) fn turn(&mut self, registry: &Registry, view: &dyn View) {
+    pub(super) fn turn(&mut self, registry: &Registry, view: &mut dyn View) {
         self.accept(registry);
         for place in &mut self.clients {
             let Some(client) = place else { continue };
@@ -182,7 +182,7 @@ impl Client {
         }
     }
 
-    fn answer(&mut self, view: &dyn View) {
+    fn answer(&mut self, view: &mut dyn View) {
         for _ in 0..REQUEST_BUDGET {
             // One answer at a time: a client that does not read cannot make us hold more.
             if !self.to_write.is_empty() {

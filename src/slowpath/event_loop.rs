@@ -95,13 +95,13 @@ impl EventLoop {
             notify::stopping();
             self.sessions.stop(now);
         }
+        self.serve_admin(now);
         self.carry_out(now);
         self.commands_wait = false;
         for worker in &mut self.workers {
             self.commands_wait |= worker.deliver_commands(&mut self.sessions);
         }
         self.events.turn(now);
-        self.serve_admin(now);
         self.supervisor.turn(&self.workers, now);
     }
 
@@ -196,6 +196,21 @@ impl EventLoop {
         while let Some(output) = self.sessions.poll_output() {
             match output {
                 Output::Transmit(id) => self.sockets.write(id, &mut self.sessions, now),
+                Output::Connect {
+                    connection,
+                    local_address,
+                    peer,
+                } => {
+                    let registry = self.poll.registry();
+                    self.sockets.connect(
+                        connection,
+                        local_address,
+                        peer,
+                        registry,
+                        &mut self.sessions,
+                        now,
+                    );
+                }
                 Output::Close(id) => {
                     self.sockets
                         .close(id, self.poll.registry(), &mut self.sessions, now);
@@ -217,16 +232,16 @@ impl EventLoop {
     }
 
     fn serve_admin(&mut self, now: Timestamp) {
-        let view = ServerView {
+        let mut view = ServerView {
             facts: &self.facts,
             slow_turns: self.slow_turns,
-            sessions: &self.sessions,
+            sessions: &mut self.sessions,
             workers: &self.workers,
             ports: &self.ports,
             exception: &self.exception,
             now,
         };
-        self.admin.turn(self.poll.registry(), &view);
+        self.admin.turn(self.poll.registry(), &mut view);
     }
 
     /// A worker that has ended takes its calls with it: the process ends, and its supervisor starts

@@ -64,8 +64,22 @@ fn log(event: &Event) {
             tracing::info!(%peer, %reason, "control connection closed");
         }
         Event::CallRefused { peer, reason } => tracing::warn!(%peer, reason, "call refused"),
-        Event::CallOpened { flow, peer_address } => {
-            tracing::info!(call_id = flow.call_id.get(), %peer_address, "call opened");
+        Event::CallOpened {
+            flow,
+            peer_address,
+            origin,
+            called_number,
+            calling_number,
+        } => tracing::info!(
+            call_id = flow.call_id.get(),
+            %peer_address,
+            origin = origin.name(),
+            called_number,
+            calling_number,
+            "call opened"
+        ),
+        Event::CallNotPlaced { peer, reason } => {
+            tracing::warn!(peer, %reason, meaning = reason.describe(), "call not placed");
         }
         Event::Rejected { .. }
         | Event::NetworkUp { .. }
@@ -141,6 +155,7 @@ fn log_call(event: &Event) {
         Event::ConnectionEstablished { .. }
         | Event::ConnectionClosed { .. }
         | Event::CallRefused { .. }
+        | Event::CallNotPlaced { .. }
         | Event::CallOpened { .. } => {}
     }
 }

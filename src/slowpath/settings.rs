@@ -1,22 +1,21 @@
 //! From the configuration, which speaks to operators, to what each machine wants to know.
 
+use std::net::SocketAddrV4;
 use std::sync::Arc;
 
 use crate::aaa::{LocalUser, LocalUsers, NameServers, PoolConfig, Pools};
 use crate::auth::Secret;
-use crate::config::{self, Config, Ipv6cpPolicy, MssClamp, SendWindow};
+use crate::config::{self, Config, Direction, Ipv6cpPolicy, MssClamp, SendWindow};
 use crate::dataplane::{self, GreConfig, PuntLimits, WorkerConfig};
 use crate::flow::{Encryption, FlowPolicy};
 use crate::ppp::link::{AddressPolicy, LinkConfig, MppeRequirement};
-use crate::pptp::ControlConfig;
+use crate::pptp::{CallOffer, ControlConfig};
 use crate::session::admission::AdmissionLimits;
-use crate::session::{Capacity, SessionConfig};
-use crate::wire::pptp::Framing;
+use crate::session::{Capacity, Peer, SessionConfig};
+use crate::wire::pptp::{Bearer, Framing, Text};
 
 /// IPv4 and TCP headers without options: an MSS is the MTU less these.
 const IPV4_AND_TCP_HEADER_BYTES: u16 = 40;
-/// Calls that one control connection may carry.
-const CALLS_PER_CONNECTION_MAX: usize = 64;
 
 /// Settings of control connections, links and admission.
 pub(super) fn session_config(config: &Config) -> SessionConfig {
@@ -31,15 +30,50 @@ pub(super) fn session_config(config: &Config) -> SessionConfig {
             echo_interval: server.echo_interval,
             echo_timeout: server.echo_timeout,
             receive_window: server.receive_window_packets,
-            calls_max: CALLS_PER_CONNECTION_MAX,
+            calls_max: server.calls_per_connection_max as usize,
+            incoming_calls: server.incoming_calls,
             ..ControlConfig::default()
         }),
+        peers: config
+            .peers
+            .iter()
+            .filter_map(|it| peer(config, it))
+            .map(Arc::new)
+            .collect(),
         link: Arc::new(link_config(config)),
         limits: limits(config),
         setup_timeout: server.setup_timeout,
         mtu_max: config.ppp.mtu_max,
         name_servers: name_servers(config),
     }
+}
+
+/// `None` only where nothing is listened on, which no configuration says.
+fn peer(config: &Config, peer: &config::Peer) -> Option<Peer> {
+    let default = config.server.listen.first().copied();
+    let bearer = Bearer(peer.bearer.bits());
+    let subaddress = Text::new(&peer.subaddress);
+    Some(Peer {
+        name: peer.name.clone(),
+        address: SocketAddrV4::new(peer.address, peer.port),
+        local_address: peer.local_address.or(default)?,
+        offer: match peer.direction {
+            Direction::Outgoing => CallOffer::Outgoing {
+                minimum_bps: peer.minimum_bps,
+                maximum_bps: peer.maximum_bps,
+                bearer,
+                framing: Framing(peer.framing.bits()),
+                phone_number: Text::new(&peer.phone_number),
+                subaddress,
+            },
+            Direction::Incoming => CallOffer::Incoming {
+                bearer,
+                dialed_number: Text::new(&peer.phone_number),
+                dialing_number: Text::new(&peer.caller_number),
+                subaddress,
+            },
+        },
+    })
 }
 
 fn limits(config: &Config) -> AdmissionLimits {

@@ -1,4 +1,4 @@
-//! The TCP sockets of the control connections: accept, read, write, close. What the bytes mean is
+//! The TCP sockets of the control connections: accept, connect, read, write, close. What the bytes mean is
 //! the business of `session`.
 
 use std::collections::VecDeque;
@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use mio::net::{TcpListener, TcpStream};
 use mio::{Interest, Registry};
+use rustix::net;
 
 use super::token;
 use crate::clock::Timestamp;
@@ -38,6 +39,8 @@ struct Socket {
     stream: TcpStream,
     /// Readable by the last word of the kernel, which speaks only when that changes.
     readable: bool,
+    /// We are opening it, and the kernel has not said how that ended.
+    connecting: bool,
 }
 
 /// All listening and connected sockets of the control protocol.
@@ -105,6 +108,16 @@ impl Sockets {
             return;
         };
         let id = socket.id;
+        if socket.connecting {
+            match connected(&socket.stream) {
+                Some(Ok(())) => socket.connecting = false,
+                Some(Err(error)) => {
+                    tracing::info!(%error, "a peer cannot be reached");
+                    return sessions.connect_failed(id, now);
+                }
+                None => return,
+            }
+        }
         if readable && !std::mem::replace(&mut socket.readable, true) {
             self.runnable.push_back(id);
         }
@@ -198,6 +211,25 @@ impl Sockets {
         }
     }
 
+    /// Begins to open the TCP connection of a control connection of ours.
+    pub(super) fn connect(
+        &mut self,
+        id: ConnectionId,
+        local_address: Ipv4Addr,
+        peer: SocketAddrV4,
+        registry: &Registry,
+        sessions: &mut Sessions,
+        now: Timestamp,
+    ) {
+        match begin_connect(local_address, peer) {
+            Ok(stream) => self.adopt(id, stream, true, registry, sessions, now),
+            Err(error) => {
+                tracing::warn!(%peer, %error, "cannot call");
+                sessions.connect_failed(id, now);
+            }
+        }
+    }
+
     fn accept(
         &mut self,
         index: usize,
@@ -231,7 +263,7 @@ impl Sockets {
             let address = listener.address;
             let SocketAddr::V4(peer) = peer else { continue };
             match sessions.accept(peer, address, now) {
-                Ok(id) => self.adopt(id, stream, registry, sessions, now),
+                Ok(id) => self.adopt(id, stream, false, registry, sessions, now),
                 Err(refusal) => {
                     tracing::debug!(%peer, reason = refusal.name(), "control connection refused");
                 }
@@ -243,6 +275,7 @@ impl Sockets {
         &mut self,
         id: ConnectionId,
         mut stream: TcpStream,
+        connecting: bool,
         registry: &Registry,
         sessions: &mut Sessions,
         now: Timestamp,
@@ -263,10 +296,13 @@ impl Sockets {
             *place = Some(Socket {
                 id,
                 stream,
-                readable: true,
+                readable: !connecting,
+                connecting,
             });
         }
-        self.runnable.push_back(id);
+        if !connecting {
+            self.runnable.push_back(id);
+        }
     }
 
     fn read(&mut self, id: ConnectionId, sessions: &mut Sessions, now: Timestamp) {
@@ -296,5 +332,62 @@ impl Sockets {
             }
         }
         self.runnable.push_back(id);
+    }
+}
+
+/// Whether it is open, or why it is not; `None` while the kernel is still trying.
+fn connected(stream: &TcpStream) -> Option<io::Result<()>> {
+    if let Ok(Some(error)) | Err(error) = stream.take_error() {
+        return Some(Err(error));
+    }
+    match stream.peer_addr() {
+        Ok(_) => Some(Ok(())),
+        Err(error) if error.kind() == io::ErrorKind::NotConnected => None,
+        Err(error) => Some(Err(error)),
+    }
+}
+
+/// A TCP connection from `local_address` that the kernel begins to open. GRE will come from there,
+/// and the peer has to see one address.
+fn begin_connect(local_address: Ipv4Addr, peer: SocketAddrV4) -> io::Result<TcpStream> {
+    let flags = net::SocketFlags::NONBLOCK | net::SocketFlags::CLOEXEC;
+    let kind = net::SocketType::STREAM;
+    let socket = net::socket_with(net::AddressFamily::INET, kind, flags, None)?;
+    net::bind(&socket, &SocketAddrV4::new(local_address, 0))?;
+    match net::connect(&socket, &peer) {
+        Ok(()) | Err(rustix::io::Errno::INPROGRESS) => {
+            Ok(TcpStream::from_std(std::net::TcpStream::from(socket)))
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn outcome(peer: SocketAddrV4) -> io::Result<()> {
+        let stream = begin_connect(Ipv4Addr::LOCALHOST, peer).expect("begun");
+        let local = stream.local_addr().expect("bound");
+        assert_eq!(local.ip(), Ipv4Addr::LOCALHOST);
+        for _ in 0..1000 {
+            match connected(&stream) {
+                Some(outcome) => return outcome,
+                None => std::thread::sleep(Duration::from_millis(1)),
+            }
+        }
+        panic!("the kernel says nothing of {peer}")
+    }
+
+    #[test]
+    fn a_connection_of_ours_opens_or_says_why_not() {
+        let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("bound");
+        let SocketAddr::V4(peer) = listener.local_addr().expect("bound") else {
+            panic!()
+        };
+        assert!(outcome(peer).is_ok());
+        drop(listener);
+        let refused = outcome(peer).expect_err("nobody listens any more");
+        assert_eq!(refused.kind(), io::ErrorKind::ConnectionRefused);
     }
 }

@@ -3,18 +3,20 @@
 
 use std::time::{Duration, SystemTime};
 
+use super::call_view;
 use super::exception::ExceptionPath;
 use super::worker_link::WorkerLink;
 use crate::clock::Timestamp;
 use crate::dataplane::{DropReason, FrameCount};
 use crate::operate::account;
-use crate::operate::admin::{Selector, View};
+use crate::operate::admin::{Action, AdminError, Selector, View};
 use crate::operate::explain::{AccountRow, FailureRow, Subject};
 use crate::operate::rows::{
-    Counter, DropCount, DropRow, NegotiatedOption, PoolRow, PortRow, SessionDetail, SessionRow,
-    Status, WorkerRow,
+    Counter, DropCount, DropRow, NegotiatedOption, PeerRow, PoolRow, PortRow, SessionDetail,
+    SessionRow, Status, WorkerRow,
 };
 use crate::session::{CallView, Sessions};
+use crate::wire::call_id::CallId;
 
 /// A worker that has not turned for this long has stalled.
 pub(super) const STALL_TIME: Duration = Duration::from_millis(200);
@@ -54,7 +56,7 @@ pub(super) struct ServerFacts {
 /// Everything there is to see.
 pub(super) struct ServerView<'a> {
     pub(super) facts: &'a ServerFacts,
-    pub(super) sessions: &'a Sessions,
+    pub(super) sessions: &'a mut Sessions,
     pub(super) workers: &'a [WorkerLink],
     pub(super) ports: &'a [PortInfo],
     pub(super) exception: &'a ExceptionPath,
@@ -75,7 +77,7 @@ impl ServerView<'_> {
             peer_address: call.peer_address,
             local_address: call.local_address,
             local_call_id: call.flow.call_id.get(),
-            peer_call_id: call.peer_call_id.get(),
+            peer_call_id: call.peer_call_id.map(CallId::get),
             local_interface_identifier: identifiers.map(|(local, _)| local.to_string()),
             peer_interface_identifier: identifiers.map(|(_, peer)| peer.to_string()),
             state: call.state.name().to_owned(),
@@ -116,17 +118,21 @@ impl ServerView<'_> {
                 .map(|peer| peer.vendor_name.clone())
                 .unwrap_or_default(),
             peer_port: peer.map(|peer| peer.peer.port()).unwrap_or_default(),
-            negotiated: negotiated(call),
-            counters: vec![
-                counter("upstream_lost_frames", totals.upstream_lost),
-                counter("upstream_late_frames", totals.upstream_late),
-                counter("upstream_duplicate_frames", totals.upstream_duplicates),
-                counter("late_distance_last_frames", totals.late_distance_last),
-                counter("late_distance_max_frames", totals.late_distance_max),
-                counter("silent_ms", silent_ms),
-                counter("upstream_mppe_resets", resets.requests_sent.into()),
-                counter("downstream_mppe_resets", resets.requests_received.into()),
-            ],
+            negotiated: [call_view::options(call), negotiated(call)].concat(),
+            counters: [
+                vec![
+                    counter("upstream_lost_frames", totals.upstream_lost),
+                    counter("upstream_late_frames", totals.upstream_late),
+                    counter("upstream_duplicate_frames", totals.upstream_duplicates),
+                    counter("late_distance_last_frames", totals.late_distance_last),
+                    counter("late_distance_max_frames", totals.late_distance_max),
+                    counter("silent_ms", silent_ms),
+                    counter("upstream_mppe_resets", resets.requests_sent.into()),
+                    counter("downstream_mppe_resets", resets.requests_received.into()),
+                ],
+                call_view::wan_errors(call),
+            ]
+            .concat(),
             drops: vec![
                 drop("upstream", totals.upstream_drops),
                 drop("downstream", totals.downstream_drops),
@@ -294,6 +300,14 @@ impl View for ServerView<'_> {
         self.sessions.pool_usage().into_iter().map(row).collect()
     }
 
+    fn peers(&self) -> Vec<PeerRow> {
+        self.sessions.peers().map(call_view::peer_row).collect()
+    }
+
+    fn act(&mut self, action: &Action) -> Result<String, AdminError> {
+        call_view::act(self.sessions, action, self.now)
+    }
+
     fn failures(&self) -> Vec<FailureRow> {
         account::failures(self.sessions.failures())
     }
@@ -306,7 +320,7 @@ impl View for ServerView<'_> {
     }
 }
 
-fn count(number: usize) -> u32 {
+pub(super) fn count(number: usize) -> u32 {
     u32::try_from(number).unwrap_or(u32::MAX)
 }
 

@@ -52,7 +52,8 @@ fn s1_4_a_lost_segment_is_noticed_and_never_resynchronised() {
 
 #[test]
 fn s2_the_length_has_to_be_that_of_the_type() {
-    for message in one_of_each() {
+    // Set-Link-Info has a test of its own.
+    for message in one_of_each().into_iter().take(14) {
         let good = bytes(message);
         for length in (0..=260).filter(|length| usize::from(*length) != good.len()) {
             let mut wrong = good.clone();

@@ -9,10 +9,12 @@ use pns::wire::call_id::CallId;
 use pns::wire::pptp::*;
 use proptest::prelude::*;
 
-use crate::support::{bytes, call_request, config, one_of_each};
+use crate::support::{INCOMING, OUTGOING, because, bytes, call_request, config, one_of_each};
 
 const CALLS_MAX: usize = 4;
 const OUT_MAX: usize = 700;
+/// Our Call ID of the first call that we place.
+const FIRST_PLACED: u16 = 0x200;
 
 #[derive(Clone, Debug)]
 enum Operation {
@@ -21,6 +23,9 @@ enum Operation {
     Noise(Vec<u8>),
     Decide { accept: bool },
     Disconnect { pick: usize },
+    Place { incoming: bool },
+    Release,
+    Collide(u8),
     Write(usize),
     Poll,
     Pass(u64),
@@ -37,6 +42,10 @@ fn operation() -> impl Strategy<Value = Operation> {
         1 => prop::collection::vec(any::<u8>(), 1..40).prop_map(Operation::Noise),
         20 => any::<bool>().prop_map(|accept| Operation::Decide { accept }),
         6 => (0_usize..8).prop_map(|pick| Operation::Disconnect { pick }),
+        8 => any::<bool>().prop_map(|incoming| Operation::Place { incoming }),
+        10 => (8_usize..10, 0_u16..6).prop_map(|(which, call)| Operation::Say { which, call }),
+        1 => Just(Operation::Release),
+        1 => (0_u8..3).prop_map(Operation::Collide),
         25 => (0_usize..400).prop_map(Operation::Write),
         25 => Just(Operation::Poll),
         8 => (0_u64..70_000).prop_map(Operation::Pass),
@@ -50,6 +59,24 @@ fn message(which: usize, call: u16) -> Message {
     match one_of_each()[which] {
         Message::OutgoingCallRequest(_) => call_request(call_id).into(),
         Message::CallClearRequest(_) => CallClearRequest { call_id }.into(),
+        Message::OutgoingCallReply(reply) => OutgoingCallReply {
+            call_id,
+            peer_call_id: CallId::new(FIRST_PLACED + call % 3),
+            ..reply
+        }
+        .into(),
+        Message::IncomingCallRequest(request) => IncomingCallRequest { call_id, ..request }.into(),
+        Message::IncomingCallReply(reply) => IncomingCallReply {
+            call_id,
+            peer_call_id: CallId::new(FIRST_PLACED + call % 3),
+            ..reply
+        }
+        .into(),
+        Message::IncomingCallConnected(connected) => IncomingCallConnected {
+            peer_call_id: CallId::new(0x100 + call),
+            ..connected
+        }
+        .into(),
         Message::CallDisconnectNotify(notify) => CallDisconnectNotify { call_id, ..notify }.into(),
         other => other,
     }
@@ -63,6 +90,10 @@ struct World {
     /// Our Call ID of accepted calls, and the client's.
     accepted: HashMap<CallId, CallId>,
     notified: HashSet<CallId>,
+    cleared: HashSet<CallId>,
+    calling: bool,
+    /// Our Call IDs of calls that we placed.
+    placed: HashSet<CallId>,
     next_local: u16,
     read: Framer,
     closed: bool,
@@ -71,18 +102,25 @@ struct World {
 }
 
 impl World {
-    fn new() -> Self {
+    fn new(calling: bool) -> Self {
         let config = ControlConfig {
             calls_max: CALLS_MAX,
             out_buffer_bytes_max: OUT_MAX,
             ..config()
         };
         Self {
-            control: Control::new(config, Timestamp::ZERO),
+            control: if calling {
+                Control::originate(config, Timestamp::ZERO)
+            } else {
+                Control::new(config, Timestamp::ZERO)
+            },
+            placed: HashSet::new(),
             now: Timestamp::ZERO,
             asked: Vec::new(),
             accepted: HashMap::new(),
             notified: HashSet::new(),
+            cleared: HashSet::new(),
+            calling,
             next_local: 0x100,
             read: Framer::new(),
             closed: false,
@@ -111,6 +149,11 @@ impl World {
             Operation::Noise(noise) => self.say(noise),
             Operation::Decide { accept } => self.decide(*accept),
             Operation::Disconnect { pick } => self.disconnect(*pick),
+            Operation::Place { incoming } => self.place(*incoming),
+            Operation::Release => self.input(Input::Release),
+            Operation::Collide(0) => self.input(Input::CollisionWon),
+            Operation::Collide(1) => self.input(Input::CollisionOver),
+            Operation::Collide(_) => self.input(Input::GiveWay),
             Operation::Write(count) => self.write(*count),
             Operation::Poll => self.poll(),
             Operation::Pass(millis) => self.pass(Duration::from_millis(*millis)),
@@ -130,7 +173,6 @@ impl World {
             self.input(Input::CallAccepted {
                 peer_call_id,
                 local_call_id,
-                connect_speed_bps: 1,
             });
         } else {
             let (result, error) = (OutgoingCallResult::BUSY, GeneralError::NONE);
@@ -142,15 +184,25 @@ impl World {
         }
     }
 
+    fn place(&mut self, incoming: bool) {
+        let number = FIRST_PLACED + u16::try_from(self.placed.len()).expect("few");
+        let local_call_id = CallId::new(number);
+        self.placed.insert(local_call_id);
+        self.input(Input::PlaceCall {
+            local_call_id,
+            serial: number,
+            offer: if incoming { &INCOMING } else { &OUTGOING },
+        });
+    }
+
     fn disconnect(&mut self, pick: usize) {
-        let mut all: Vec<CallId> = self.accepted.keys().copied().collect();
+        let ours = self.accepted.keys().chain(&self.placed);
+        let mut all: Vec<CallId> = ours.copied().collect();
         all.sort_unstable();
         let local_call_id = all.get(pick).copied().unwrap_or(CallId::new(0xffff));
-        let result = DisconnectResult::ADMIN_SHUTDOWN;
         self.input(Input::Disconnect {
             local_call_id,
-            result,
-            cause: 0,
+            disconnect: because(DisconnectResult::ADMIN_SHUTDOWN, 0),
         });
     }
 
@@ -173,20 +225,36 @@ impl World {
                 }
             }
             Message::CallDisconnectNotify(notify) => {
-                assert!(
-                    self.accepted.contains_key(&notify.call_id),
-                    "not a call of ours"
-                );
+                self.assert_ours(notify.call_id);
                 assert!(self.notified.insert(notify.call_id), "notified twice");
             }
+            Message::CallClearRequest(clear) => {
+                self.assert_ours(clear.call_id);
+                assert!(self.cleared.insert(clear.call_id), "cleared twice");
+            }
+            Message::IncomingCallReply(reply) => {
+                if reply.result_code == IncomingCallResult::CONNECT {
+                    assert_eq!(self.accepted.get(&reply.call_id), Some(&reply.peer_call_id));
+                }
+            }
+            Message::OutgoingCallRequest(request) => self.assert_ours(request.call_id),
+            Message::IncomingCallRequest(request) => self.assert_ours(request.call_id),
             Message::StartControlConnectionReply(_)
             | Message::StopControlConnectionRequest(_)
             | Message::StopControlConnectionReply(_)
             | Message::EchoRequest(_)
             | Message::EchoReply(_)
-            | Message::IncomingCallReply(_) => {}
-            other => panic!("we never send {other:?}"),
+            | Message::IncomingCallConnected(_) => {}
+            Message::StartControlConnectionRequest(_) => assert!(self.calling),
+            Message::WanErrorNotify(_) | Message::SetLinkInfo(_) => {
+                panic!("we never send {message:?}")
+            }
         }
+    }
+
+    fn assert_ours(&self, call_id: CallId) {
+        let ours = self.accepted.contains_key(&call_id) || self.placed.contains(&call_id);
+        assert!(ours, "{call_id} is not a call of ours");
     }
 
     fn poll(&mut self) {
@@ -194,14 +262,17 @@ impl World {
         while let Some(output) = self.control.poll_output() {
             count += 1;
             assert!(
-                count <= 3 * CALLS_MAX + 10,
+                count <= 6 * CALLS_MAX + 64,
                 "the queue of outputs is bounded"
             );
             assert!(!self.closed, "nothing comes after the close");
             match output {
-                Output::Event(Event::CallRequested { peer_call_id, .. }) => {
-                    assert!(!self.asked.contains(&peer_call_id), "asked twice");
-                    self.asked.push(peer_call_id);
+                Output::Event(
+                    Event::CallRequested(OutgoingCallRequest { call_id, .. })
+                    | Event::CallOffered(IncomingCallRequest { call_id, .. }),
+                ) => {
+                    assert!(!self.asked.contains(&call_id), "asked twice");
+                    self.asked.push(call_id);
                 }
                 Output::Event(_) => {}
                 Output::Close(_) => self.closed = true,
@@ -235,6 +306,8 @@ impl World {
                 assert_eq!(self.control.calls(), []);
             }
             ControlState::Idle
+            | ControlState::WaitStartReply
+            | ControlState::Held
             | ControlState::Established
             | ControlState::WaitStopReply
             | ControlState::Draining => assert!(timer, "something has to end this state"),
@@ -247,11 +320,12 @@ proptest! {
     #[test]
     fn any_order_of_operations_is_survived(
         established in prop::bool::weighted(0.9),
+        calling: bool,
         operations in prop::collection::vec(operation(), 1..64),
     ) {
-        let mut world = World::new();
+        let mut world = World::new(calling);
         if established {
-            world.say(&bytes(one_of_each()[0]));
+            world.say(&bytes(one_of_each()[usize::from(calling)]));
         }
         for operation in &operations {
             world.apply(operation);

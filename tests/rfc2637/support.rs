@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use pns::clock::Timestamp;
-use pns::pptp::{CloseReason, Control, ControlConfig, Event, Input, Misbehaviour, Output};
+use pns::pptp::{
+    CallName, CallOffer, CloseReason, Control, ControlConfig, Disconnect, Ending, Event, Input,
+    Misbehaviour, Output,
+};
 use pns::wire::call_id::CallId;
 use pns::wire::pptp::*;
 
@@ -16,8 +19,26 @@ pub(crate) fn config() -> ControlConfig {
         vendor_name: "pns".to_owned(),
         maximum_channels: 1000,
         calls_max: 4,
+        connect_speed_bps: 10_000_000,
         out_buffer_bytes_max: 2048,
         ..ControlConfig::default()
+    }
+}
+
+pub(crate) const fn because(result: DisconnectResult, cause: u16) -> Disconnect {
+    let error = GeneralError::NONE;
+    Disconnect {
+        result,
+        error,
+        cause,
+    }
+}
+
+/// The client has cleared its call.
+pub(crate) const fn cleared(peer_call_id: CallId) -> Event {
+    Event::CallEnded {
+        call: CallName::Peers(peer_call_id),
+        ending: Ending::Cleared,
     }
 }
 
@@ -39,6 +60,100 @@ pub(crate) fn start_request() -> StartControlConnectionRequest {
     }
 }
 
+pub(crate) fn start_reply() -> StartControlConnectionReply {
+    StartControlConnectionReply {
+        protocol_version: 0x0100,
+        result_code: StartResult::OK,
+        error_code: GeneralError::NONE,
+        framing_capabilities: Framing::EITHER,
+        bearer_capabilities: Bearer::EITHER,
+        maximum_channels: 0,
+        firmware_revision: 0,
+        host_name: Text::EMPTY,
+        vendor_string: Text::EMPTY,
+    }
+}
+
+/// What we ask as the PNS.
+pub(crate) const OUTGOING: CallOffer = CallOffer::Outgoing {
+    minimum_bps: 9600,
+    maximum_bps: 64_000,
+    bearer: Bearer::DIGITAL,
+    framing: Framing::SYNCHRONOUS,
+    phone_number: Text::EMPTY,
+    subaddress: Text::EMPTY,
+};
+
+/// What we announce as the PAC.
+pub(crate) const INCOMING: CallOffer = CallOffer::Incoming {
+    bearer: Bearer::ANALOG,
+    dialed_number: Text::EMPTY,
+    dialing_number: Text::EMPTY,
+    subaddress: Text::EMPTY,
+};
+
+pub(crate) fn call_reply(peer_call_id: CallId, result: OutgoingCallResult) -> OutgoingCallReply {
+    OutgoingCallReply {
+        call_id: CLIENT_CALL,
+        peer_call_id,
+        result_code: result,
+        error_code: GeneralError::NONE,
+        cause_code: 0,
+        connect_speed_bps: 56_000,
+        packet_receive_window_size: 32,
+        packet_processing_delay: 4,
+        physical_channel_id: 0,
+    }
+}
+
+pub(crate) fn offer_request(call_id: CallId) -> IncomingCallRequest {
+    IncomingCallRequest {
+        call_id,
+        call_serial_number: 1,
+        call_bearer_type: Bearer::ANALOG,
+        physical_channel_id: 0,
+        dialed_number_length: 0,
+        dialing_number_length: 0,
+        dialed_number: Text::EMPTY,
+        dialing_number: Text::EMPTY,
+        subaddress: Text::EMPTY,
+    }
+}
+
+pub(crate) fn offer_reply(peer_call_id: CallId, result: IncomingCallResult) -> IncomingCallReply {
+    IncomingCallReply {
+        call_id: CLIENT_CALL,
+        peer_call_id,
+        result_code: result,
+        error_code: GeneralError::NONE,
+        packet_receive_window_size: 32,
+        packet_transit_delay: 4,
+    }
+}
+
+pub(crate) const fn connected(peer_call_id: CallId) -> IncomingCallConnected {
+    IncomingCallConnected {
+        peer_call_id,
+        connect_speed_bps: 33_600,
+        packet_receive_window_size: 16,
+        packet_transit_delay: 2,
+        framing_type: Framing::ASYNCHRONOUS,
+    }
+}
+
+pub(crate) const fn disconnect_notify(
+    call_id: CallId,
+    result_code: DisconnectResult,
+) -> CallDisconnectNotify {
+    CallDisconnectNotify {
+        call_id,
+        result_code,
+        error_code: GeneralError::NONE,
+        cause_code: 0,
+        call_statistics: Text::EMPTY,
+    }
+}
+
 pub(crate) fn call_request(call_id: CallId) -> OutgoingCallRequest {
     OutgoingCallRequest {
         call_id,
@@ -56,23 +171,11 @@ pub(crate) fn call_request(call_id: CallId) -> OutgoingCallRequest {
 }
 
 /// One message of each type, in the order of the RFC's numbers; calls are the two named above.
-#[expect(clippy::too_many_lines, reason = "a list of fifteen messages")]
 pub(crate) fn one_of_each() -> [Message; 15] {
-    let (ok, none) = (GeneralError::NONE, GeneralError::NONE);
+    let none = GeneralError::NONE;
     [
         start_request().into(),
-        StartControlConnectionReply {
-            protocol_version: 0x0100,
-            result_code: StartResult::OK,
-            error_code: none,
-            framing_capabilities: Framing::EITHER,
-            bearer_capabilities: Bearer::EITHER,
-            maximum_channels: 0,
-            firmware_revision: 0,
-            host_name: Text::EMPTY,
-            vendor_string: Text::EMPTY,
-        }
-        .into(),
+        start_reply().into(),
         StopControlConnectionRequest {
             reason: StopReason::NONE,
         }
@@ -89,63 +192,19 @@ pub(crate) fn one_of_each() -> [Message; 15] {
         EchoReply {
             identifier: 0xdead_beef,
             result_code: EchoResult::OK,
-            error_code: ok,
+            error_code: none,
         }
         .into(),
         call_request(CLIENT_CALL).into(),
-        OutgoingCallReply {
-            call_id: CLIENT_CALL,
-            peer_call_id: LOCAL_CALL,
-            result_code: OutgoingCallResult::CONNECTED,
-            error_code: none,
-            cause_code: 0,
-            connect_speed_bps: 0,
-            packet_receive_window_size: 64,
-            packet_processing_delay: 0,
-            physical_channel_id: 0,
-        }
-        .into(),
-        IncomingCallRequest {
-            call_id: CLIENT_CALL,
-            call_serial_number: 1,
-            call_bearer_type: Bearer::ANALOG,
-            physical_channel_id: 0,
-            dialed_number_length: 0,
-            dialing_number_length: 0,
-            dialed_number: Text::EMPTY,
-            dialing_number: Text::EMPTY,
-            subaddress: Text::EMPTY,
-        }
-        .into(),
-        IncomingCallReply {
-            call_id: CLIENT_CALL,
-            peer_call_id: LOCAL_CALL,
-            result_code: IncomingCallResult::CONNECT,
-            error_code: none,
-            packet_receive_window_size: 64,
-            packet_transit_delay: 0,
-        }
-        .into(),
-        IncomingCallConnected {
-            peer_call_id: LOCAL_CALL,
-            connect_speed_bps: 0,
-            packet_receive_window_size: 64,
-            packet_transit_delay: 0,
-            framing_type: Framing::ASYNCHRONOUS,
-        }
-        .into(),
+        call_reply(LOCAL_CALL, OutgoingCallResult::CONNECTED).into(),
+        offer_request(CLIENT_CALL).into(),
+        offer_reply(LOCAL_CALL, IncomingCallResult::CONNECT).into(),
+        connected(LOCAL_CALL).into(),
         CallClearRequest {
             call_id: CLIENT_CALL,
         }
         .into(),
-        CallDisconnectNotify {
-            call_id: CLIENT_CALL,
-            result_code: DisconnectResult(0),
-            error_code: none,
-            cause_code: 0,
-            call_statistics: Text::EMPTY,
-        }
-        .into(),
+        disconnect_notify(CLIENT_CALL, DisconnectResult(0)).into(),
         WanErrorNotify {
             peer_call_id: LOCAL_CALL,
             crc_errors: 1,
@@ -191,6 +250,54 @@ impl Dialogue {
         Self::established_with(config())
     }
 
+    /// We opened TCP, and the peer has read our request.
+    pub(crate) fn calling() -> Self {
+        let now = Timestamp::from_nanos(1_000_000_000);
+        let mut dialogue = Self {
+            control: Control::originate(config(), now),
+            now,
+            closed: None,
+        };
+        let types = dialogue.heard_types();
+        assert_eq!(types, [MessageType::StartControlConnectionRequest]);
+        dialogue
+    }
+
+    pub(crate) fn calling_established() -> Self {
+        let mut dialogue = Self::calling();
+        dialogue.say(start_reply());
+        assert_eq!(dialogue.heard(), []);
+        assert!(matches!(dialogue.events()[..], [Event::Established { .. }]));
+        dialogue
+    }
+
+    /// We have asked the peer to place a call, or have announced one to it.
+    pub(crate) fn with_placed_call(offer: &CallOffer) -> Self {
+        let mut dialogue = Self::calling_established();
+        dialogue.place(LOCAL_CALL, offer);
+        assert_eq!(dialogue.heard().len(), 1);
+        dialogue
+    }
+
+    /// The peer has announced a call, and we have said that we take it.
+    pub(crate) fn with_offered_call() -> Self {
+        let mut dialogue = Self::established();
+        dialogue.say(offer_request(CLIENT_CALL));
+        assert!(matches!(dialogue.events()[..], [Event::CallOffered(_)]));
+        dialogue.accept(CLIENT_CALL, LOCAL_CALL);
+        assert_eq!(dialogue.heard_types(), [MessageType::IncomingCallReply]);
+        dialogue
+    }
+
+    pub(crate) fn place(&mut self, local_call_id: CallId, offer: &CallOffer) {
+        let serial = 77;
+        self.input(Input::PlaceCall {
+            local_call_id,
+            serial,
+            offer,
+        });
+    }
+
     pub(crate) fn established_with(config: ControlConfig) -> Self {
         let mut dialogue = Self::with(config);
         dialogue.say(start_request());
@@ -205,10 +312,7 @@ impl Dialogue {
     pub(crate) fn with_waiting_call() -> Self {
         let mut dialogue = Self::established();
         dialogue.say(call_request(CLIENT_CALL));
-        assert!(matches!(
-            dialogue.events()[..],
-            [Event::CallRequested { .. }]
-        ));
+        assert!(matches!(dialogue.events()[..], [Event::CallRequested(_)]));
         dialogue
     }
 
@@ -232,20 +336,16 @@ impl Dialogue {
     }
 
     pub(crate) fn accept(&mut self, peer_call_id: CallId, local_call_id: CallId) {
-        let connect_speed_bps = 10_000_000;
         self.input(Input::CallAccepted {
             peer_call_id,
             local_call_id,
-            connect_speed_bps,
         });
     }
 
     pub(crate) fn disconnect(&mut self, local_call_id: CallId) {
-        let result = DisconnectResult::ADMIN_SHUTDOWN;
         self.input(Input::Disconnect {
             local_call_id,
-            result,
-            cause: 0,
+            disconnect: because(DisconnectResult::ADMIN_SHUTDOWN, 0),
         });
     }
 

@@ -87,3 +87,82 @@ pub(crate) fn stop_reply() -> Vec<u8> {
     bytes[12] = 1;
     bytes
 }
+
+/// Start-Control-Connection-Reply.
+pub(crate) fn start_reply(result: u8) -> Vec<u8> {
+    let mut bytes = message(2, 156);
+    bytes[12..14].copy_from_slice(&0x0100u16.to_be_bytes());
+    bytes[14] = result;
+    bytes[16..20].copy_from_slice(&3u32.to_be_bytes());
+    bytes[20..24].copy_from_slice(&3u32.to_be_bytes());
+    bytes[92..95].copy_from_slice(b"pac");
+    bytes
+}
+
+/// Outgoing-Call-Reply of a PAC with this Call ID of its own.
+pub(crate) fn call_reply(call_id: u16, peer_call_id: u16, result: u8) -> Vec<u8> {
+    let mut bytes = message(8, 32);
+    bytes[12..14].copy_from_slice(&call_id.to_be_bytes());
+    bytes[14..16].copy_from_slice(&peer_call_id.to_be_bytes());
+    bytes[16] = result;
+    bytes[18..20].copy_from_slice(&17u16.to_be_bytes());
+    bytes[20..24].copy_from_slice(&64_000u32.to_be_bytes());
+    bytes[24..26].copy_from_slice(&64u16.to_be_bytes());
+    bytes
+}
+
+/// Incoming-Call-Request with the numbers of both ends.
+pub(crate) fn offer(call_id: u16, dialed: &str, dialing: &str) -> Vec<u8> {
+    let mut bytes = message(9, 220);
+    bytes[12..14].copy_from_slice(&call_id.to_be_bytes());
+    bytes[14..16].copy_from_slice(&9u16.to_be_bytes());
+    bytes[16..20].copy_from_slice(&1u32.to_be_bytes());
+    bytes[24..26].copy_from_slice(&(dialed.len() as u16).to_be_bytes());
+    bytes[26..28].copy_from_slice(&(dialing.len() as u16).to_be_bytes());
+    bytes[28..28 + dialed.len()].copy_from_slice(dialed.as_bytes());
+    bytes[92..92 + dialing.len()].copy_from_slice(dialing.as_bytes());
+    bytes
+}
+
+/// Incoming-Call-Reply of a PNS with this Call ID of its own.
+pub(crate) fn offer_reply(call_id: u16, peer_call_id: u16, result: u8) -> Vec<u8> {
+    let mut bytes = message(10, 24);
+    bytes[12..14].copy_from_slice(&call_id.to_be_bytes());
+    bytes[14..16].copy_from_slice(&peer_call_id.to_be_bytes());
+    bytes[16] = result;
+    bytes[18..20].copy_from_slice(&64u16.to_be_bytes());
+    bytes
+}
+
+/// Incoming-Call-Connected.
+pub(crate) fn offer_connected(peer_call_id: u16) -> Vec<u8> {
+    let mut bytes = message(11, 28);
+    bytes[12..14].copy_from_slice(&peer_call_id.to_be_bytes());
+    bytes[16..20].copy_from_slice(&33_600u32.to_be_bytes());
+    bytes[20..22].copy_from_slice(&64u16.to_be_bytes());
+    bytes[24..28].copy_from_slice(&1u32.to_be_bytes());
+    bytes
+}
+
+/// Call-Disconnect-Notify with the sender's own Call ID.
+pub(crate) fn disconnect_notify(call_id: u16, result: u8) -> Vec<u8> {
+    let mut bytes = message(13, 148);
+    bytes[12..14].copy_from_slice(&call_id.to_be_bytes());
+    bytes[14] = result;
+    bytes
+}
+
+/// WAN-Error-Notify: 1 to 6 errors of the six kinds.
+pub(crate) fn wan_errors(peer_call_id: u16) -> Vec<u8> {
+    let mut bytes = message(14, 40);
+    bytes[12..14].copy_from_slice(&peer_call_id.to_be_bytes());
+    for kind in 1..=6u8 {
+        bytes[15 + 4 * usize::from(kind)] = kind;
+    }
+    bytes
+}
+
+/// The Peer's Call ID of the two replies.
+pub(crate) fn peer_call_id(message: &[u8]) -> u16 {
+    u16::from_be_bytes([message[14], message[15]])
+}

@@ -53,6 +53,8 @@ pub(crate) struct Client {
     /// The Call ID that the server chose.
     pub(crate) peer_call_id: Option<u16>,
     pub(crate) disconnected: bool,
+    /// Control messages from the server.
+    pub(crate) heard: Vec<Vec<u8>>,
     /// Which Acks are treated how; each entry works once.
     pub(crate) delays: Vec<(u16, Delay)>,
     /// Numbered datagrams still to send, as soon as and as fast as it may.
@@ -96,6 +98,7 @@ impl Client {
             local_call_id: call_id,
             peer_call_id: None,
             disconnected: false,
+            heard: Vec::new(),
             delays: Vec::new(),
             backlog: VecDeque::new(),
             eager: true,

@@ -29,6 +29,7 @@ mod peers;
 #[path = "../support/ppp_client.rs"]
 mod ppp_client;
 mod renegotiation;
+mod roles;
 mod server;
 mod settings;
 mod stateful;

@@ -39,6 +39,8 @@ pub(crate) struct Server {
     directory: DirectoryWriter,
     pub(crate) owners: Directory,
     pub(crate) sockets: Vec<Socket>,
+    /// Connections that sessions asked to be opened, until somebody takes them.
+    pub(crate) connects: Vec<(ConnectionId, SocketAddrV4)>,
     pub(crate) events: Vec<Event>,
     /// Inner packets that went to the kernel.
     pub(crate) tun: Vec<Vec<u8>>,
@@ -100,6 +102,7 @@ impl Server {
             directory: writer,
             owners,
             sockets: Vec::new(),
+            connects: Vec::new(),
             events: Vec::new(),
             tun: Vec::new(),
             tap: 0,
@@ -194,6 +197,19 @@ impl Server {
         while let Some(output) = self.sessions.poll_output() {
             match output {
                 Output::Transmit(id) => self.write(id, now),
+                Output::Connect {
+                    connection,
+                    local_address,
+                    peer,
+                } => {
+                    assert_eq!(local_address, SERVER);
+                    self.sockets.push(Socket {
+                        id: connection,
+                        written: Vec::new(),
+                        closed: false,
+                    });
+                    self.connects.push((connection, peer));
+                }
                 Output::Close(id) => {
                     self.write(id, now);
                     if let Some(socket) = self.sockets.iter_mut().find(|it| it.id == id) {

@@ -91,6 +91,7 @@ pub(crate) fn sessions(setup: Setup) -> (Sessions, LocalUsers) {
     let mut config = SessionConfig {
         listen: vec![SERVER],
         control: Arc::new(ControlConfig::default()),
+        peers: Vec::new(),
         link: Arc::new(LinkConfig::default()),
         limits: AdmissionLimits {
             control_connections_max: 256,

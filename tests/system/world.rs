@@ -250,6 +250,7 @@ impl World {
                 continue;
             };
             for message in control::split(&written) {
+                client.heard.push(message.to_vec());
                 match control::kind(message) {
                     8 if message[16] == 1 => {
                         client.call_placed(control::call_id(message), self.now);

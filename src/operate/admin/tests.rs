@@ -19,7 +19,7 @@ fn row() -> SessionRow {
         peer_address: Ipv4Addr::new(198, 51, 100, 2),
         local_address: Ipv4Addr::new(198, 51, 100, 1),
         local_call_id: 4711,
-        peer_call_id: 0,
+        peer_call_id: Some(0),
         local_interface_identifier: None,
         peer_interface_identifier: Some("1a2b:0000:0000:0005".into()),
         state: "up".into(),
@@ -74,6 +74,32 @@ impl View for OneOfEach {
                 frames: 1,
             }],
         }]
+    }
+
+    fn peers(&self) -> Vec<PeerRow> {
+        vec![PeerRow {
+            name: "branch".into(),
+            address: Ipv4Addr::new(192, 0, 2, 7),
+            port: 1723,
+            local_address: Ipv4Addr::new(198, 51, 100, 1),
+            direction: "outgoing".into(),
+            connection: None,
+            calls: 0,
+            waiting: 0,
+            attempts: 2,
+            connected: 1,
+            last: Some("refused_by_peer.busy".into()),
+        }]
+    }
+
+    fn act(&mut self, action: &Action) -> Result<String, AdminError> {
+        match action {
+            Action::Call { peer } if peer == "branch" => Ok("calling branch".to_owned()),
+            Action::Call { peer } | Action::HangUp { peer } => Err(AdminError {
+                code: ErrorCode::PeerUnknown,
+                message: format!("there is no peer {peer:?}"),
+            }),
+        }
     }
 
     fn workers(&self) -> Vec<WorkerRow> {
@@ -196,7 +222,7 @@ fn every_request_survives_the_wire_at_every_cut_and_gets_its_answer() {
                 request: Ok(request.clone())
             }
         );
-        let response = handle(&request, &OneOfEach);
+        let response = handle(&request, &mut OneOfEach);
         assert!(!matches!(response, Response::Error(_)), "{response:?}");
         let answer = response.to_line();
         assert_eq!(answer.iter().filter(|byte| **byte == b'\n').count(), 1);
@@ -236,7 +262,7 @@ fn the_words_of_the_protocol() {
         Selector::from_word("user:4711"),
         Selector::User("4711".into())
     );
-    let answer = handle(&Request::Pools {}, &OneOfEach).to_line();
+    let answer = handle(&Request::Pools {}, &mut OneOfEach).to_line();
     let row = r#"{"name":"default","size":100,"used":1,"free":98,"quarantined":1}"#;
     assert_eq!(
         String::from_utf8(answer).unwrap(),
@@ -273,7 +299,7 @@ fn what_is_no_request_is_refused_with_a_reason() {
         which: Subject::CallId(1),
         last: 5,
     };
-    let Response::Error(error) = handle(&nobody, &OneOfEach) else {
+    let Response::Error(error) = handle(&nobody, &mut OneOfEach) else {
         panic!("an account of nobody")
     };
     assert_eq!(error.code, ErrorCode::AttemptUnknown);
@@ -282,7 +308,7 @@ fn what_is_no_request_is_refused_with_a_reason() {
         &Request::Session {
             which: Selector::CallId(1),
         },
-        &OneOfEach,
+        &mut OneOfEach,
     );
     let Response::Error(error) = unknown else {
         panic!("{unknown:?}")
@@ -349,7 +375,7 @@ fn tables_show_every_value_and_nothing_that_steers_a_terminal() {
         &["why: It hung up."],
     ];
     for (request, wanted) in every_request().iter().zip(wanted) {
-        let text = show::text(&handle(request, &OneOfEach));
+        let text = show::text(&handle(request, &mut OneOfEach));
         for word in wanted {
             assert!(text.contains(word), "{word} is not in\n{text}");
         }
@@ -370,5 +396,43 @@ proptest! {
             Received::Incomplete => prop_assert!(bytes.len() < REQUEST_LENGTH_MAX),
             Received::TooLong(_) => prop_assert!(bytes.len() >= REQUEST_LENGTH_MAX),
         }
+    }
+}
+
+#[test]
+fn actions_are_asked_with_do_and_answered_with_done() {
+    let request = Request::Do(Action::Call {
+        peer: "branch".into(),
+    });
+    let line = request_line(&request);
+    assert_eq!(line, b"{\"do\":\"call\",\"peer\":\"branch\"}\n");
+    let Received::Line { request: read, .. } = receive(&line) else {
+        panic!()
+    };
+    assert_eq!(read.as_ref(), Ok(&request));
+    let answer = handle(&request, &mut OneOfEach).to_line();
+    assert_eq!(answer, b"{\"done\":\"calling branch\"}\n");
+    let hang_up = Request::Do(Action::HangUp { peer: "x".into() });
+    assert_eq!(
+        request_line(&hang_up),
+        b"{\"do\":\"hang_up\",\"peer\":\"x\"}\n"
+    );
+    let Response::Error(error) = handle(&hang_up, &mut OneOfEach) else {
+        panic!()
+    };
+    assert_eq!(error.code, ErrorCode::PeerUnknown);
+    for wrong in [
+        &b"{\"do\":\"dance\"}\n"[..],
+        b"{\"do\":\"call\"}\n",
+        b"{\"do\":1}\n",
+    ] {
+        let Received::Line {
+            request: Err(error),
+            ..
+        } = receive(wrong)
+        else {
+            panic!()
+        };
+        assert_eq!(error.code, ErrorCode::RequestMalformed);
     }
 }

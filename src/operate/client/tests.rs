@@ -38,10 +38,10 @@ fn a_question_gets_its_answer() {
         else {
             return None;
         };
-        Some(handle(&request, &OneOfEach).to_line())
+        Some(handle(&request, &mut OneOfEach).to_line())
     });
     let response = ask(&path, &Request::Sessions {}).unwrap();
-    assert_eq!(response, handle(&Request::Sessions {}, &OneOfEach));
+    assert_eq!(response, handle(&Request::Sessions {}, &mut OneOfEach));
     std::fs::remove_file(path).unwrap();
 }
 

@@ -1,11 +1,13 @@
-//! One control connection, for clients that dial in (RFC 2637 §3.1.2, §3.1.4, §3.2.4.1).
+//! One control connection, of either end: a peer opened TCP (RFC 2637 §3.1.2), or we did (§3.1.1).
 //!
 //! ```text
-//!          Start-Control-Connection-Request / Reply         Stop / Stop-Control-Connection-Request
-//!   idle ---------------------------------> established -----------------------> wait_stop_reply
-//!    | wrong version, time-out                |  Stop-Control-Connection-Request / Reply,   |
-//!    |                                        |  last call ended by us, time-out            |
-//!    +----------> draining / closed <---------+---------------------------------------------+
+//!   they call:  idle --------- Start-Control-Connection-Request / Reply --+      +-- Stop-... --+
+//!                | a race won: held                                       v      ^              v
+//!   we call:    wait_start_reply -- Start-Control-Connection-Reply --> established      wait_stop_reply
+//!                | refused, wrong version, a race lost, time-out          |                     |
+//!                |                      Stop-Control-Connection-Request / Reply,                |
+//!                |                      last call ended by us, time-out   |                     |
+//!                +----------> draining / closed <-------------------------+---------------------+
 //! ```
 //! The owner writes `pending()` in one `write` call after each step, tells how much went with
 //! `consume()`, and then polls the outputs: a close that has to wait for the last bytes comes out
@@ -15,23 +17,31 @@
 //! so no Echo-Request is sent before the first Outgoing-Call-Reply. We
 //! never send Set-Link-Info: there are NAT boxes that cut the connection after it.
 
-mod actions;
+mod call_messages;
+mod calls;
+mod connection;
 mod reaction;
+mod reasons;
 mod types;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-pub use types::{CloseReason, ControlConfig, ControlState, Event, Input, Misbehaviour, Output};
+pub use reasons::{CloseReason, ControlState, Misbehaviour};
+pub use types::{CallName, ControlConfig, Event, Input, Output};
 
 use self::reaction::{Reaction, reaction};
 use super::call::{Call, CallInput, Calls};
 use super::out_buffer::OutBuffer;
 use crate::clock::Timestamp;
-use crate::wire::pptp::{Framer, Malformed, Message, StartResult, StopReason};
+use crate::wire::pptp::{
+    Framed, Framer, GeneralError, Malformed, Message, StartControlConnectionRequest, StartResult,
+    StopReason,
+};
 
-/// How long Stop-Control-Connection-Reply, or a client that has to read the last bytes, may take.
+/// How long Stop-Control-Connection-Reply, a Call-Disconnect-Notify that is owed to us, or a peer that
+/// has to read the last bytes, may take.
 const CLOSING_TIMEOUT: Duration = Duration::from_secs(3);
 /// How long a client may take to close TCP after clearing its last call.
 const LINGER_TIMEOUT: Duration = Duration::from_secs(5);
@@ -46,15 +56,17 @@ enum Timer {
     NoCall,
     Linger,
     Echo,
+    Disconnect,
     Closing,
 }
 
 impl Timer {
-    const ALL: [Self; 5] = [
+    const ALL: [Self; 6] = [
         Self::Establish,
         Self::NoCall,
         Self::Linger,
         Self::Echo,
+        Self::Disconnect,
         Self::Closing,
     ];
 }
@@ -73,21 +85,38 @@ pub struct Control {
     timers: [Option<Timestamp>; Timer::ALL.len()],
     echo_identifier: u32,
     echo_outstanding: bool,
-    /// Whether the client has had an Outgoing-Call-Reply.
+    /// Whether the peer has had the reply to its first call, or needs none.
     replied: bool,
+    /// Whether nobody will place another call on this connection.
+    released: bool,
+    /// The request of the loser of a collision.
+    held_start: Option<Box<StartControlConnectionRequest>>,
     /// Why we are in `WaitStopReply` or `Draining`.
     closing_for: Option<CloseReason>,
     misbehaviours: [u32; Misbehaviour::COUNT],
     malformed: Option<Malformed>,
+    start_refusal: Option<(StartResult, GeneralError)>,
 }
 
 impl Control {
     /// A control connection whose TCP connection was accepted at `now`.
     #[must_use]
     pub fn new(config: impl Into<Arc<ControlConfig>>, now: Timestamp) -> Self {
-        let config = config.into();
+        Self::in_state(ControlState::Idle, config.into(), now)
+    }
+
+    /// A control connection whose TCP connection begins to be opened by us at `now`; what is
+    /// pending is to be written as soon as it is open.
+    #[must_use]
+    pub fn originate(config: impl Into<Arc<ControlConfig>>, now: Timestamp) -> Self {
+        let mut control = Self::in_state(ControlState::WaitStartReply, config.into(), now);
+        control.send_start_request();
+        control
+    }
+
+    fn in_state(state: ControlState, config: Arc<ControlConfig>, now: Timestamp) -> Self {
         let mut control = Self {
-            state: ControlState::Idle,
+            state,
             framer: Framer::new(),
             calls: Calls::new(config.calls_max),
             out: OutBuffer::new(config.out_buffer_bytes_max),
@@ -97,9 +126,12 @@ impl Control {
             echo_identifier: 0,
             echo_outstanding: false,
             replied: false,
+            released: false,
+            held_start: None,
             closing_for: None,
             misbehaviours: [0; Misbehaviour::COUNT],
             malformed: None,
+            start_refusal: None,
             config,
         };
         control.arm(Timer::Establish, now + control.config.establish_timeout);
@@ -110,36 +142,31 @@ impl Control {
     pub fn handle(&mut self, input: Input<'_>, now: Timestamp) {
         match input {
             Input::Bytes(bytes) => self.receive(bytes, now),
-            Input::PeerClosed => {
-                self.close(self.closing_for.unwrap_or(CloseReason::PeerClosed));
-            }
+            Input::PeerClosed => self.close(self.reason_of_peer_close()),
+            Input::ConnectFailed => self.close(CloseReason::PeerUnreachable),
             Input::CallAccepted {
                 peer_call_id,
                 local_call_id,
-                connect_speed_bps,
-            } => {
-                let accepted = CallInput::Accepted {
-                    local_call_id,
-                    connect_speed_bps,
-                };
-                self.decide_call(peer_call_id, accepted, now);
-            }
+            } => self.decide_call(peer_call_id, CallInput::Accepted(local_call_id), now),
             Input::CallRefused {
                 peer_call_id,
                 result,
                 error,
-            } => {
-                self.decide_call(peer_call_id, CallInput::Refused { result, error }, now);
-            }
+            } => self.decide_call(peer_call_id, CallInput::Refused { result, error }, now),
+            Input::PlaceCall {
+                local_call_id,
+                serial,
+                offer,
+            } => self.place_call(local_call_id, serial, offer, now),
             Input::Disconnect {
                 local_call_id,
-                result,
-                cause,
-            } => {
-                if let Some(peer_call_id) = self.calls.peer_of(local_call_id) {
-                    self.step_call(peer_call_id, CallInput::Disconnected { result, cause }, now);
-                }
-            }
+                disconnect,
+            } => self.disconnect_call(local_call_id, disconnect, now),
+            Input::CallHeard => self.forgive_echo(now),
+            Input::Release => self.release(now),
+            Input::CollisionWon => self.hold(),
+            Input::CollisionOver => self.stop_holding(now),
+            Input::GiveWay => self.give_way(),
             Input::Stop(reason) => self.stop(reason, CloseReason::Stopped, now),
         }
     }
@@ -163,7 +190,7 @@ impl Control {
     /// The next thing for the owner, oldest first.
     pub fn poll_output(&mut self) -> Option<Output> {
         let output = self.outputs.pop_front()?;
-        if let Output::Event(Event::LinkInfo { .. } | Event::WanError { .. }) = output {
+        if let Output::Event(Event::LinkInfo(_) | Event::WanError(_)) = output {
             self.information = self.information.saturating_sub(1);
         }
         // Most connections say nothing for hours, and there may be a million of them.
@@ -173,7 +200,7 @@ impl Control {
         Some(output)
     }
 
-    /// Bytes to write to the client, in one `write` call as far as it takes them.
+    /// Bytes to write to the peer, in one `write` call as far as it takes them.
     #[must_use]
     pub fn pending(&self) -> &[u8] {
         self.out.pending()
@@ -191,13 +218,19 @@ impl Control {
         self.state
     }
 
+    /// Whether the end of the control connection is due because an Echo-Request was not answered.
+    #[must_use]
+    pub fn is_echo_overdue(&self, now: Timestamp) -> bool {
+        self.echo_outstanding && self.timer(Timer::Echo).is_some_and(|at| at <= now)
+    }
+
     /// The calls that are not idle.
     #[must_use]
     pub fn calls(&self) -> &[Call] {
         self.calls.as_slice()
     }
 
-    /// How often the client did `misbehaviour`; stops at the type's maximum.
+    /// How often the peer did `misbehaviour`; stops at the type's maximum.
     #[must_use]
     pub fn misbehaved(&self, misbehaviour: Misbehaviour) -> u32 {
         self.misbehaviours
@@ -212,12 +245,19 @@ impl Control {
         self.malformed
     }
 
-    // ---- from the client ----
+    /// What the peer answered, when the reason to close is [`CloseReason::StartRefused`].
+    #[must_use]
+    pub const fn start_refusal(&self) -> Option<(StartResult, GeneralError)> {
+        self.start_refusal
+    }
+
+    // ---- from the peer ----
 
     fn receive(&mut self, mut stream: &[u8], now: Timestamp) {
         while !matches!(self.state, ControlState::Draining | ControlState::Closed) {
-            match self.framer.next_message(&mut stream) {
-                Ok(Some(message)) => self.receive_message(&message, now),
+            match self.framer.next(&mut stream) {
+                Ok(Some(Framed::Message(message))) => self.receive_message(&message, now),
+                Ok(Some(Framed::Skipped)) => self.count(Misbehaviour::LinkInfoMalformed),
                 Ok(None) => return,
                 Err(malformed) => {
                     self.malformed = Some(malformed);
@@ -235,19 +275,22 @@ impl Control {
     fn react(&mut self, reaction: Reaction<'_>, now: Timestamp) {
         match reaction {
             Reaction::Start(request) => self.start(request, now),
+            Reaction::HoldStart(request) => self.held_start = Some(Box::new(*request)),
             Reaction::RefuseStart => {
                 self.count(Misbehaviour::StartRepeated);
                 self.send_start_reply(StartResult::ALREADY_EXISTS);
             }
+            Reaction::TakeStartReply(reply) => self.take_start_reply(reply, now),
             Reaction::AnswerStop => self.answer_stop(now),
             Reaction::Stopped => self.close(self.closing_for.unwrap_or(CloseReason::Stopped)),
             Reaction::AnswerEcho(identifier) => self.send_echo_reply(identifier),
             Reaction::TakeEchoReply(identifier) => self.take_echo_reply(identifier),
-            Reaction::RequestCall(request) => self.request_call(request, now),
-            Reaction::ClearCall(peer_call_id) => {
-                self.step_call(peer_call_id, CallInput::Cleared, now);
-            }
-            Reaction::RefuseIncomingCall(peer_call_id) => self.refuse_incoming_call(peer_call_id),
+            Reaction::RequestOutgoing(request) => self.request_outgoing(request, now),
+            Reaction::AnswerOutgoing(reply) => self.answer_outgoing(reply, now),
+            Reaction::RequestIncoming(request) => self.request_incoming(request, now),
+            Reaction::AnswerIncoming(reply) => self.answer_incoming(reply, now),
+            Reaction::ConnectIncoming(connected) => self.connect_incoming(connected, now),
+            Reaction::EndCall(call_id, ending) => self.end_call(call_id, ending, now),
             Reaction::ReportWanError(notify) => self.report_wan_error(notify),
             Reaction::ReportLinkInfo(info) => self.report_link_info(info),
             Reaction::Ignore => {}
@@ -268,6 +311,7 @@ impl Control {
             Timer::Linger => self.close(CloseReason::PeerCleared),
             Timer::Echo if self.echo_outstanding => self.close(CloseReason::EchoTimeout),
             Timer::Echo => self.send_echo_request(now),
+            Timer::Disconnect => self.forget_overdue_calls(now),
             Timer::Closing => self.close(self.closing_for.unwrap_or(CloseReason::Stopped)),
         }
     }

@@ -44,7 +44,7 @@ const fn of_call_refusal(refusal: CallRefusal) -> Finding {
         CallRefusal::Limit(limit) => of_limit(limit),
         CallRefusal::Rate => Finding::CallsTooFast,
         CallRefusal::TableFull => Finding::CallsFull,
-        CallRefusal::LocalAddressUnknown => Finding::ServerFault,
+        CallRefusal::LocalAddressUnknown | CallRefusal::ConnectionGone => Finding::ServerFault,
         CallRefusal::CallId(refusal) => match refusal {
             CallIdRefusal::NoBucket => Finding::ServerFault,
             CallIdRefusal::Exhausted | CallIdRefusal::TooHot | CallIdRefusal::PeerTooHot => {
@@ -67,6 +67,9 @@ const fn of_control(reason: CloseReason) -> Finding {
         CloseReason::VersionUnsupported => Finding::VersionUnsupported,
         CloseReason::Malformed | CloseReason::MessageBeforeStart => Finding::NotPptp,
         CloseReason::PeerNotReading => Finding::NotReading,
+        CloseReason::PeerUnreachable => Finding::PeerUnreachable,
+        CloseReason::StartRefused => Finding::PeerRefusedStart,
+        CloseReason::CollisionLost | CloseReason::CollisionWon => Finding::Collision,
     }
 }
 
@@ -75,6 +78,9 @@ fn of_end(reason: EndReason, facts: &Facts) -> Finding {
         EndReason::Link(reason) => of_link(reason, facts),
         EndReason::Control(reason) => of_control_under_call(reason, facts),
         EndReason::ClearedByPeer => client_left(facts, Finding::ClientEndedCall),
+        EndReason::DisconnectedByPeer(_) => client_left(facts, Finding::LineEnded),
+        EndReason::RefusedByPeer(_) => Finding::PeerRefusedCall,
+        EndReason::NotConnected => Finding::NotConnected,
         EndReason::SetupTimeout | EndReason::OutboxFull => Finding::DataPathOverloaded,
         EndReason::NoAddress(LeaseRefusal::PoolExhausted) => Finding::PoolEmpty,
         EndReason::NoAddress(LeaseRefusal::PoolUnknown) => Finding::PoolMissing,
@@ -99,7 +105,11 @@ fn of_control_under_call(reason: CloseReason, facts: &Facts) -> Finding {
         | CloseReason::VersionUnsupported
         | CloseReason::Malformed
         | CloseReason::MessageBeforeStart
-        | CloseReason::PeerNotReading => of_control(reason),
+        | CloseReason::PeerNotReading
+        | CloseReason::PeerUnreachable
+        | CloseReason::StartRefused
+        | CloseReason::CollisionLost
+        | CloseReason::CollisionWon => of_control(reason),
     }
 }
 

@@ -1,6 +1,21 @@
 //! Cuts the TCP stream into messages: pipelined in one segment or one byte at a time.
 
-use super::{MESSAGE_BYTES_MAX, Malformed, Message, MessageType, checked_header};
+use super::{Header, MESSAGE_BYTES_MAX, Malformed, Message, checked_header};
+
+/// What the stream held next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+// It is taken apart at once and never kept.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "a message is passed by value here as everywhere"
+)]
+pub enum Framed {
+    /// A control message.
+    Message(Message),
+    /// Set-Link-Info whose Length is not the RFC's, taken off the stream by that Length. There are
+    /// clients that send such, and nothing in the message matters to GRE.
+    Skipped,
+}
 
 /// Collects one message at a time in a buffer of the longest message's size; never more.
 #[derive(Clone, Debug)]
@@ -23,34 +38,48 @@ impl Framer {
     }
 
     /// Takes bytes off the front of `stream` until they complete a message; `None` when `stream`
-    /// ran out first. Call it until it answers `None`: each message it gives has taken at least
-    /// one byte off `stream`.
+    /// ran out first. Call it until it answers `None`: each answer has taken at least one byte off
+    /// `stream`.
     ///
     /// # Errors
     /// Says how the stream broke the framing. The control connection has to be closed then
     /// (RFC 2637 §1.4): the bad bytes stay, so every later call gives the same answer.
-    pub fn next_message(&mut self, stream: &mut &[u8]) -> Result<Option<Message>, Malformed> {
-        let Some(message_type) = self.message_type(stream)? else {
+    pub fn next(&mut self, stream: &mut &[u8]) -> Result<Option<Framed>, Malformed> {
+        self.fill_to(Self::TYPE_END, stream);
+        let Some(header) = checked_header(self.held())? else {
             return Ok(None);
         };
-        self.fill_to(message_type.message_bytes(), stream);
-        if self.length < message_type.message_bytes() {
+        let length = header.message_bytes();
+        self.fill_to(length, stream);
+        if self.length < length {
             return Ok(None);
         }
-        let message = Message::parse(self.held())?;
+        let framed = match header {
+            Header::Message(_) => Framed::Message(Message::parse(self.held())?),
+            Header::Skipped { .. } => Framed::Skipped,
+        };
         self.length = 0;
-        Ok(Some(message))
+        Ok(Some(framed))
+    }
+
+    /// As [`Self::next`], for a reader to whom what is skipped is nothing.
+    ///
+    /// # Errors
+    /// As [`Self::next`].
+    pub fn next_message(&mut self, stream: &mut &[u8]) -> Result<Option<Message>, Malformed> {
+        loop {
+            match self.next(stream)? {
+                Some(Framed::Message(message)) => return Ok(Some(message)),
+                Some(Framed::Skipped) => {}
+                None => return Ok(None),
+            }
+        }
     }
 
     /// Bytes held of a message that is not complete.
     #[must_use]
     pub const fn held_bytes(&self) -> usize {
         self.length
-    }
-
-    fn message_type(&mut self, stream: &mut &[u8]) -> Result<Option<MessageType>, Malformed> {
-        self.fill_to(Self::TYPE_END, stream);
-        checked_header(self.held())
     }
 
     /// Moves bytes from `stream` until `length` are held or `stream` is empty.

@@ -3,8 +3,9 @@
 //! ```text
 //! | Length (2) | PPTP Message Type (2) | Magic Cookie (4) | Control Message Type (2) | 0 (2) | ...
 //! ```
-//! The Length must be the one the RFC gives for the type; nothing else is taken. A stream that
-//! breaks this is out of step for good, and the control connection has to be closed (§1.4).
+//! The Length must be the one the RFC gives for the type; only Set-Link-Info of another length is
+//! skipped. A stream that breaks this is out of step for good, and the control connection has to be
+//! closed (§1.4).
 
 mod codes;
 mod framer;
@@ -18,7 +19,7 @@ pub use codes::{
     Bearer, DisconnectResult, EchoResult, Framing, GeneralError, IncomingCallResult,
     OutgoingCallResult, StartResult, StopReason, StopResult,
 };
-pub use framer::Framer;
+pub use framer::{Framed, Framer};
 pub use messages::{
     CallClearRequest, CallDisconnectNotify, EchoReply, EchoRequest, IncomingCallConnected,
     IncomingCallReply, IncomingCallRequest, OutgoingCallReply, OutgoingCallRequest, SetLinkInfo,
@@ -163,8 +164,12 @@ impl Message {
     /// # Errors
     /// Says what is wrong with the header, or that `bytes` is not as long as the message.
     pub fn parse(bytes: &[u8]) -> Result<Self, Malformed> {
-        let message_type = checked_header(bytes)?.ok_or(Malformed::Truncated)?;
-        Self::read(message_type, bytes).ok_or(Malformed::Truncated)
+        match checked_header(bytes)?.ok_or(Malformed::Truncated)? {
+            Header::Message(message_type) => {
+                Self::read(message_type, bytes).ok_or(Malformed::Truncated)
+            }
+            Header::Skipped { .. } => Err(Malformed::LengthWrong),
+        }
     }
 
     /// Writes the message to the front of `buffer`; its length, or `None` if it does not fit.
@@ -180,9 +185,28 @@ impl Message {
     }
 }
 
+/// What a header announces.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Header {
+    /// A message of this type.
+    Message(MessageType),
+    /// Set-Link-Info of another length than the RFC's.
+    Skipped { bytes: usize },
+}
+
+impl Header {
+    /// Octets of what it announces, itself included.
+    const fn message_bytes(self) -> usize {
+        match self {
+            Self::Message(message_type) => message_type.message_bytes(),
+            Self::Skipped { bytes } => bytes,
+        }
+    }
+}
+
 /// Checks as much of a header as is there, so that a bad one is refused before more is awaited:
-/// its type, or `None` if there is not enough yet to know it.
-fn checked_header(bytes: &[u8]) -> Result<Option<MessageType>, Malformed> {
+/// what it announces, or `None` if there is not enough yet to know it.
+fn checked_header(bytes: &[u8]) -> Result<Option<Header>, Malformed> {
     if u16_at(bytes, 2).is_some_and(|pptp_type| pptp_type != CONTROL_MESSAGE) {
         return Err(Malformed::PptpMessageTypeUnknown);
     }
@@ -193,8 +217,13 @@ fn checked_header(bytes: &[u8]) -> Result<Option<MessageType>, Malformed> {
         return Ok(None);
     };
     let message_type = MessageType::from_code(code).ok_or(Malformed::ControlMessageTypeUnknown)?;
-    if usize::from(length) != message_type.message_bytes() {
-        return Err(Malformed::LengthWrong);
+    let length = usize::from(length);
+    if length == message_type.message_bytes() {
+        return Ok(Some(Header::Message(message_type)));
     }
-    Ok(Some(message_type))
+    let skippable = (HEADER_BYTES..=MESSAGE_BYTES_MAX).contains(&length);
+    if message_type == MessageType::SetLinkInfo && skippable {
+        return Ok(Some(Header::Skipped { bytes: length }));
+    }
+    Err(Malformed::LengthWrong)
 }

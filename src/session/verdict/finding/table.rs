@@ -127,6 +127,26 @@ findings! {
         [Server: "See `pns show workers`; add workers, or give them cores of their own \
           (workers.cores)."];
 
+    // Calls of the other kinds: a PAC offers one, or we place one.
+    PeerUnreachable => "peer_unreachable", [],
+        "No TCP connection could be opened to {peer}.",
+        [Server: "Check peer.address and peer.port.",
+         Path: "Look for a firewall between this server and {peer}."];
+    PeerRefusedStart => "peer_refused_start", [],
+        "{peer} refused the control connection that this server asked for.",
+        [Client: "Allow this server's address there; see the log of the peer."];
+    Collision => "collision", [],
+        "Both ends opened a control connection at once, and the other one is used.", [];
+    PeerRefusedCall => "peer_refused_call", [],
+        "{peer} did not take the call that this server placed.",
+        [Server: "Check peer.direction and peer.phone_number; `pns show peers` has the result.",
+         Client: "See the log of the peer."];
+    NotConnected => "not_connected", [],
+        "{peer} did not connect the call within server.setup_timeout_s.",
+        [Client: "See the log of the access concentrator: its line or its caller did not answer."];
+    LineEnded => "line_ended", [],
+        "The access concentrator at {peer} ended the call: its line or its caller went away.", [];
+
     // GRE and LCP.
     GreNeverHeard => "gre_never_heard", [NoResponse, GreBlocked, PortDisconnected],
         "TCP port 1723 works, but not one GRE packet of the client arrived.",

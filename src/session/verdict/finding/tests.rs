@@ -24,6 +24,7 @@ fn every_cause() -> Vec<Cause> {
         Cause::CallRefused(CallRefusal::Rate),
         Cause::CallRefused(CallRefusal::TableFull),
         Cause::CallRefused(CallRefusal::LocalAddressUnknown),
+        Cause::CallRefused(CallRefusal::ConnectionGone),
     ];
     let limits = AdmissionRefusal::ALL.iter();
     causes.extend(limits.clone().map(|it| Cause::NotAccepted((*it).into())));

@@ -1,0 +1,133 @@
+//! What control messages said of a call, and the peers that are called, as an operator sees them.
+
+use super::view::count;
+use crate::clock::Timestamp;
+use crate::operate::admin::{Action, AdminError, ErrorCode};
+use crate::operate::rows::{Counter, NegotiatedOption, PeerRow};
+use crate::pptp::CallOffer;
+use crate::session::{CallError, CallView, PeerView, Sessions};
+
+/// The rows of the layer `call`: who asked for it, numbers, line.
+pub(super) fn options(call: &CallView) -> Vec<NegotiatedOption> {
+    let facts = &call.facts;
+    let row = |option: &str, local: String, peer: String| NegotiatedOption {
+        layer: "call".to_owned(),
+        option: option.to_owned(),
+        local,
+        peer,
+    };
+    let told = |option, text: &Option<Box<str>>| {
+        let text = text.as_deref()?.to_owned();
+        Some(row(option, String::new(), text))
+    };
+    let placed_to = call.placed_to.clone().unwrap_or_default();
+    let mut rows = vec![
+        row("Origin", call.origin.name().to_owned(), placed_to),
+        row(
+            "Call Serial Number",
+            String::new(),
+            facts.serial.to_string(),
+        ),
+    ];
+    rows.extend(told("Called Number", &facts.called_number));
+    rows.extend(told("Calling Number", &facts.calling_number));
+    rows.extend(told("Subaddress", &facts.subaddress));
+    if let Some(line) = facts.line {
+        let speed = format!("{} bit/s", line.connect_speed_bps);
+        rows.push(row("Connect Speed", String::new(), speed));
+        let window = format!("{} packets", line.receive_window);
+        rows.push(row("Receive Window", String::new(), window));
+    }
+    if let Some((send, receive)) = facts.link_info {
+        let accms = format!("send {send:08x}, receive {receive:08x}");
+        rows.push(row("Set-Link-Info", String::new(), accms));
+    }
+    rows
+}
+
+/// The counters of the last WAN-Error-Notify (RFC 2637 §2.14).
+pub(super) fn wan_errors(call: &CallView) -> Vec<Counter> {
+    let Some(errors) = &call.facts.wan_errors else {
+        return Vec::new();
+    };
+    [
+        ("wan_crc_errors", errors.crc_errors),
+        ("wan_framing_errors", errors.framing_errors),
+        ("wan_hardware_overruns", errors.hardware_overruns),
+        ("wan_buffer_overruns", errors.buffer_overruns),
+        ("wan_time_out_errors", errors.time_out_errors),
+        ("wan_alignment_errors", errors.alignment_errors),
+    ]
+    .into_iter()
+    .map(|(name, value)| Counter {
+        name: name.to_owned(),
+        value: u64::from(value),
+    })
+    .collect()
+}
+
+/// One line of `pns show peers`.
+pub(super) fn peer_row(view: PeerView) -> PeerRow {
+    let peer = &view.peer;
+    PeerRow {
+        name: peer.name.clone(),
+        address: *peer.address.ip(),
+        port: peer.address.port(),
+        local_address: peer.local_address,
+        direction: match peer.offer {
+            CallOffer::Outgoing { .. } => "outgoing",
+            CallOffer::Incoming { .. } => "incoming",
+        }
+        .to_owned(),
+        connection: view.connection.map(|state| state.name().to_owned()),
+        calls: count(view.calls),
+        waiting: count(view.waiting),
+        attempts: view.attempts,
+        connected: view.connected,
+        last: view.last,
+    }
+}
+
+/// Does what an operator asks for.
+///
+/// # Errors
+/// Why it was not done.
+pub(super) fn act(
+    sessions: &mut Sessions,
+    action: &Action,
+    now: Timestamp,
+) -> Result<String, AdminError> {
+    let done = match action {
+        Action::Call { peer } => sessions
+            .call(peer, now)
+            .map(|()| format!("calling {peer}; see: pns show peers")),
+        Action::HangUp { peer } => sessions
+            .hang_up(peer, now)
+            .map(|calls| format!("hung up: {calls} call(s) to {peer}")),
+    };
+    let (Action::Call { peer } | Action::HangUp { peer }) = action;
+    done.map_err(|error| refusal(error, peer))
+}
+
+fn refusal(error: CallError, peer: &str) -> AdminError {
+    let (code, message) = match error {
+        CallError::PeerUnknown => (
+            ErrorCode::PeerUnknown,
+            format!("there is no [[peer]] {peer:?} in the configuration; see: pns show peers"),
+        ),
+        CallError::LocalAddressUnknown => (
+            ErrorCode::Refused,
+            format!("local_address of peer {peer:?} is not in server.listen"),
+        ),
+        CallError::Stopping => (ErrorCode::Refused, "the server is about to stop".to_owned()),
+        CallError::WaitingTooMany => (
+            ErrorCode::Refused,
+            format!("too many calls wait for the control connection to {peer}"),
+        ),
+        CallError::Limit(limit) => (
+            ErrorCode::Refused,
+            format!("a limit of the server is reached: {limit}"),
+        ),
+    };
+    AdminError { code, message }
+}
