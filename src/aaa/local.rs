@@ -197,7 +197,10 @@ impl LocalUsers {
         response: &[u8; 16],
     ) -> Result<Grant, Rejection> {
         let user = self.find(usable(name)?);
-        let password = user.and_then(|user| user.password.as_ref());
+        // RFC 1994 §2.3: a secret of no byte is none.
+        let password = user
+            .and_then(|user| user.password.as_ref())
+            .filter(|password| !password.expose().is_empty());
         let proven = chap_md5::verify_response(
             identifier,
             password.unwrap_or(&self.nobodys_password),

@@ -357,6 +357,10 @@ fn negotiated(call: &CallView) -> Vec<NegotiatedOption> {
             encryption(link.mppe.map(|agreed| agreed.upstream)),
         ),
     ];
+    if let Some(method) = link.authentication {
+        let (local, peer) = (String::new(), method.name().to_owned());
+        options.push(option("lcp", "Authentication-Protocol", local, peer));
+    }
     for identification in &call.identifications {
         let peer = identification.to_string();
         options.push(option("lcp", "Identification", String::new(), peer));

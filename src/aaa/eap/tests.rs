@@ -271,6 +271,39 @@ fn rfc_3748_section_5_4_md5_lets_in_without_keys() {
 }
 
 #[test]
+fn rfc_3748_section_5_1_the_method_says_who_it_is_and_not_the_identity() {
+    let alices = |challenge: &[u8; 16]| Answer::Response {
+        identifier: 1,
+        value: response("alice", challenge, "wonderland-7"),
+        name: b"alice",
+    };
+    for identity in ["anonymous@example.net", "gone", "old"] {
+        let (mut it, asked) = Conversation::new(&[EapMethod::MsChapV2], identity, 0);
+        let sent = challenge(&asked);
+        let asked = it.answer(&alices(&sent));
+        assert!(message(&asked).starts_with("S="), "{identity}");
+        assert!(matches!(
+            it.answer(&Answer::Success),
+            Asked::Accepted { .. }
+        ));
+    }
+    // And to claim to be alice beforehand is of no use.
+    let (mut it, asked) = Conversation::new(&[EapMethod::Md5], "alice", 0);
+    let Asked::Md5(data) = asked else {
+        panic!("{asked:?}")
+    };
+    let sent = Md5Data::parse(&data).unwrap();
+    let secret = Secret::from("wonderland-7".to_owned());
+    let value = &chap_md5::response(it.identifier, &secret, sent.value);
+    let name = b"nobody";
+    let end = it.say(kind::MD5_CHALLENGE, &Md5Data { value, name }.emit());
+    assert!(
+        matches!(end, Asked::Rejected(Rejection::UserUnknown)),
+        "{end:?}"
+    );
+}
+
+#[test]
 fn rfc_3748_section_5_3_1_a_nak_leads_to_a_later_method_or_to_the_end() {
     let both = [EapMethod::MsChapV2, EapMethod::Md5];
     let (mut it, asked) = Conversation::new(&both, "alice", 0);

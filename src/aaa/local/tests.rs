@@ -154,6 +154,22 @@ fn a_stored_hash_serves_every_method_but_chap_md5() {
 }
 
 #[test]
+fn rfc_1994_section_2_3_an_empty_secret_lets_nobody_in_by_chap_md5() {
+    let policy = FlowPolicy {
+        encryption: Encryption::Off,
+        client_to_client: false,
+        mss_max: 0,
+    };
+    let empty = LocalUser {
+        password: Some(Secret::new(Vec::new())),
+        ..LocalUser::new("alice", NtHash::from_password(""), "default")
+    };
+    let [_, chap_md5, ..] = credentials(b"alice", "");
+    let decision = LocalUsers::new([empty], policy).decide(&chap_md5);
+    assert_eq!(rejection(decision), Rejection::PasswordNotInClear);
+}
+
+#[test]
 fn a_password_that_is_no_text_is_nobodys() {
     let pap = Credentials::Pap {
         name: b"alice".to_vec(),
