@@ -10,6 +10,7 @@
     reason = "a case fails by these"
 )]
 
+mod authentication;
 mod call;
 mod config;
 mod encryption;
