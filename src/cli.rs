@@ -153,7 +153,7 @@ impl Explain {
 /// A call to a peer.
 #[derive(Debug, Args)]
 pub struct Call {
-    /// The name of a [[peer]]
+    /// The name of a `[[peer]]`
     #[arg(value_name = "PEER")]
     pub peer: String,
     /// End every call to it instead
