@@ -8,7 +8,7 @@ guest_modules() {
     case $1 in
         plain) ;;
         kernel) echo pppox pptp ;;
-        filter) echo iptable_filter xt_statistic ;;
+        filter) echo iptable_filter xt_statistic sch_netem ;;
         nat) echo xt_tcpudp iptable_raw iptable_nat xt_CT xt_MASQUERADE nf_conntrack_pptp nf_nat_pptp ;;
         *) die "no kind of guest: $1 (plain, kernel, filter or nat)" ;;
     esac

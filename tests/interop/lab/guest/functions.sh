@@ -58,12 +58,11 @@ hangup() {
     cat "$SHARE/$CALL.exit"
 }
 
-# lose PERCENT: so many GRE packets, either way, never arrive (a guest of kind `filter` or `nat`).
+# lose PERCENT: so many packets never leave, and so much GRE never arrives (a guest of kind `filter`).
+# What a filter drops on its way out would be an error to its sender; what the queue drops is not.
 lose() {
-    local chain
-    for chain in INPUT OUTPUT; do
-        iptables-legacy -A $chain -p gre -m statistic --mode random --probability "$(printf '0.%02d' "$1")" -j DROP
-    done
+    tc qdisc add dev vec0 root netem loss "$1%" limit 10000 &&
+        iptables-legacy -A INPUT -p gre -m statistic --mode random --probability "$(printf '0.%02d' "$1")" -j DROP
 }
 
 # masquerade: what comes in by vec1 leaves by vec0 with our address, PPTP with the kernel's helper.
