@@ -38,8 +38,12 @@ impl Link {
         self.timers.clear(Timer::Reauthentication);
         self.timers.clear(Timer::Encryption);
         self.timers.clear(Timer::Echo);
-        self.timers
-            .set(Timer::Setup, now + self.config.setup_timeout);
+        // A link that was not up yet keeps its deadline: a path on which the layers keep falling
+        // must not put the end off with each fall.
+        if !self.timers.is_set(Timer::Setup) {
+            self.timers
+                .set(Timer::Setup, now + self.config.setup_timeout);
+        }
     }
 
     /// Now and then is fine for as long as a call lasts; again and again is not.
