@@ -216,14 +216,14 @@ fn s4_compression_is_rejected() {
 fn s3_ipv6_ends_and_begins_again_while_ipv4_goes_on() {
     let (mut server, _) = open();
     let heard = server.packet(Protocol::IPV6CP, code::TERMINATE_REQUEST, 9, &[]);
-    assert_eq!(names(&heard), ["IPV6CP TerminateAck"]);
+    assert_eq!(names(&heard), ["EndIpv6", "IPV6CP TerminateAck"]);
     assert_eq!(server.link.negotiated().interface_identifiers, None);
     server.pass(Duration::from_secs(4));
     assert_eq!(server.link.negotiated().ipv6cp, State::Stopped);
     let heard = server.packet(Protocol::IPV6CP, 1, 10, &named(CLIENT));
     assert_eq!(
         names(&heard),
-        ["IPV6CP Request", "IPV6CP Ack"],
+        ["IPV6CP Request", "AgreeIpv6", "IPV6CP Ack"],
         "agreed as before"
     );
     assert_ipv4_lives(&mut server);

@@ -3,12 +3,14 @@
 
 mod eap;
 pub mod local;
+mod names;
 pub mod pool;
 
 use std::net::Ipv4Addr;
 
 pub use eap::EapMethod;
 pub use local::{LocalUser, LocalUsers, PasswordChange, Standing};
+pub use names::NameRules;
 pub use pool::{Lease, LeaseRefusal, PoolConfig, PoolUsage, Pools};
 
 use crate::counted_enum;

@@ -93,6 +93,7 @@ impl Sessions {
                     let command = FlowCommand::AgreeIpv6 { flow, local, peer };
                     self.order(id, command, now);
                 }
+                ppp::Output::EndIpv6 => self.order(id, FlowCommand::EndIpv6 { flow }, now),
                 ppp::Output::ForwardDownstream { peer_mru } => {
                     let command = FlowCommand::ForwardDownstream {
                         flow,

@@ -615,7 +615,7 @@ fn unreachable_peer(peer_address: Ipv4Addr) -> Lab {
     let call = OpenCall {
         local_address: LOCAL,
         peer_address,
-        peer_call_id: CallId::new(1),
+        peer_call_id: Some(CallId::new(1)),
         peer_receive: PeerReceive::default(),
     };
     lab.command(FlowCommand::Open { flow, call });

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use pns::dataplane::DropReason;
+
 use super::dialogue::Dialogue;
 use super::packets;
 use super::server::{HOST, Setup};
@@ -20,11 +22,7 @@ fn mac() -> Dialogue {
     let mut mac = Dialogue::open(Setup::default());
     mac.next_sequence = 1;
     mac.play(CONTROL);
-    mac.open_lcp();
-    mac.hear_challenge();
-    mac.log_in();
-    mac.open_ccp();
-    mac.open_ipcp();
+    mac.come_up();
     mac
 }
 
@@ -136,6 +134,22 @@ fn m8_a_silent_control_connection_lives_as_long_as_the_link_answers() {
     let mut mac = mac();
     // Five minutes: every LCP Echo-Request is answered, no Echo-Request of the control connection.
     mac.answer_lcp_echoes(Duration::from_secs(300));
+    mac.assert_data_moves();
+}
+
+#[test]
+fn m9_a_request_for_routes_is_dropped_quietly() {
+    let mut mac = mac();
+    // DHCPINFORM: op 1, hardware type 8 of length 6; then the cookie, message type 8, and in the
+    // parameter list classless static routes by both numbers, 121 and 249.
+    let mut inform = vec![1, 8, 6, 0, 0x5a, 0x5a, 0x5a, 0x5a];
+    inform.resize(236, 0);
+    inform.extend([0x63, 0x82, 0x53, 0x63, 53, 1, 8, 55, 2, 121, 249, 255]);
+    mac.broadcast(68, 67, &inform);
+    let dropped = mac.server.dropped(DropReason::InnerNotUnicast);
+    assert_eq!(dropped, 1);
+    assert!(mac.host.is_empty() && mac.take_data().is_empty());
+    mac.play("quiet");
     mac.assert_data_moves();
 }
 

@@ -4,7 +4,7 @@ use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use pns::aaa::{EapMethod, LocalUser, LocalUsers, NameServers, PoolConfig, Pools};
+use pns::aaa::{EapMethod, LocalUser, LocalUsers, NameRules, NameServers, PoolConfig, Pools};
 use pns::auth::{NtHash, Secret};
 use pns::dataplane::{GreConfig, GreSource, PortConfig, PuntLimits, Side, WorkerConfig};
 use pns::flow::{BucketTable, Encryption, FlowPolicy};
@@ -38,6 +38,8 @@ pub(crate) struct Setup {
     pub(crate) encryption: Encryption,
     /// Where GRE may come from.
     pub(crate) source: GreSource,
+    /// How the names of clients are looked for.
+    pub(crate) names: NameRules,
     /// What else is different, last of all.
     pub(crate) adjust: fn(&mut SessionConfig),
 }
@@ -50,6 +52,7 @@ impl Default for Setup {
             seed: 1,
             encryption: Encryption::Required,
             source: GreSource::Strict,
+            names: NameRules::default(),
             adjust: |_| {},
         }
     }
@@ -122,7 +125,9 @@ pub(crate) fn sessions(setup: Setup) -> (Sessions, LocalUsers) {
         Box::new(entropy),
     );
     let methods = [EapMethod::MsChapV2, EapMethod::Md5];
-    let users = LocalUsers::new(users, policy).with_eap(&methods, "pns", 0);
+    let users = LocalUsers::new(users, policy)
+        .with_names(setup.names)
+        .with_eap(&methods, "pns", 0);
     (sessions, users)
 }
 

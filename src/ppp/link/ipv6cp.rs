@@ -33,7 +33,7 @@ struct Negotiation {
     machine: Option<Automaton<Ipv6cp>>,
     held: Held,
     renegotiations: u8,
-    /// What the worker was told.
+    /// What the worker was told, and holds.
     said: Option<Identifiers>,
 }
 
@@ -55,7 +55,8 @@ impl Ipv6 {
 
     /// Whether the client may have sent IPv6.
     pub(super) fn was_agreed(&self) -> bool {
-        self.0.as_ref().is_some_and(|ipv6| ipv6.said.is_some())
+        let was_agreed = |ipv6: &Negotiation| ipv6.said.is_some() || ipv6.renegotiations > 0;
+        self.0.as_deref().is_some_and(was_agreed)
     }
 
     pub(super) fn poll_timeout(&self) -> Option<Timestamp> {
@@ -206,6 +207,9 @@ impl Link {
             return Ok(());
         };
         let ipv6 = network.ipv6.negotiation();
+        if ipv6.said.take().is_some() {
+            self.outbox.push(Output::EndIpv6);
+        }
         ipv6.renegotiations = ipv6.renegotiations.saturating_add(1);
         if ipv6.renegotiations > RENEGOTIATIONS_MAX {
             return self.give_up_ipv6();
