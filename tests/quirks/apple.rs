@@ -87,6 +87,27 @@ fn m5_a_sender_that_keeps_to_half_of_our_window_is_acknowledged_within_100_ms() 
 }
 
 #[test]
+fn m5_half_of_our_window_is_enough_for_the_full_rate() {
+    let mut mac = mac();
+    let (lease, began) = (mac.lease(), mac.now);
+    let mut acknowledged = mac.next_sequence - 1;
+    for number in 0..6400 {
+        // Never more than half of 64 on the way.
+        while mac.next_sequence - 1 - acknowledged >= 32 {
+            mac.pass(Duration::from_millis(1));
+            let heard = mac.gre.drain(..).filter_map(|gre| gre.acknowledgment);
+            acknowledged = heard.max().unwrap_or(acknowledged);
+        }
+        let frame = mac.frame(&packets::numbered(lease, HOST, number));
+        mac.send_gre(Some(mac.next_sequence), None, &frame);
+        mac.next_sequence += 1;
+    }
+    // 32 frames in each turn of a millisecond, as if there were no window.
+    let took = mac.now.since(began);
+    assert!(took <= Duration::from_millis(6400 / 32 + 10), "{took:?}");
+}
+
+#[test]
 fn m6_what_we_send_is_in_order_and_without_gaps() {
     let mut mac = mac();
     let lease = mac.lease();

@@ -39,6 +39,22 @@ fn p2_unknown_options_are_rejected_in_order_and_a_repeated_request_gets_the_same
 }
 
 #[test]
+fn p2_values_that_cannot_be_are_naked_behind_what_is_unknown() {
+    let mut client = Dialogue::placed(Setup::default());
+    client.hear_lcp_request();
+    client.play(
+        "
+        ppp > ff03 c021 01 09 0010 0104 0001 0506 00000000 2f02   # what is unknown comes first,
+        ppp < ff03 c021 04 09 0006 2f02
+        ppp > ff03 c021 01 0a 000e 0104 0001 0506 00000000        # then what cannot be:
+        ppp < ff03 c021 03 0a 000e 0104 05dc 0506 $offered/4      # an MRU of 1, a magic number of 0
+        ppp > ff03 c021 01 0b 000e 0104 05dc 0506 $offered
+        ppp < ff03 c021 02 0b 000e 0104 05dc 0506 $offered
+        ",
+    );
+}
+
+#[test]
 fn p3_requests_that_cross_with_the_same_identifier_are_both_answered() {
     let mut client = Dialogue::placed(Setup::default());
     client.hear_lcp_request();
@@ -89,6 +105,20 @@ fn p5_a_failure_permits_one_retry_and_then_none() {
     );
     client.pass(Duration::from_secs(10));
     assert_eq!(client.server.ends(), ["link.authentication_failed"]);
+}
+
+#[test]
+fn p5_who_is_locked_out_is_told_so_and_not_asked_again() {
+    let mut client = Dialogue::challenged(Setup::default());
+    client.answer_challenge("carol", PASSWORD);
+    client.play(
+        r#"
+        ppp > ff03 c223 02 $challenge_id 003b 31 $response "carol"
+        ppp < ff03 c223 04 $challenge_id 0047 "E=647 R=0 C=" $digits/32 " V=3 M=Account disabled"
+        wait 10s
+        "#,
+    );
+    assert_eq!(client.server.ends(), ["link.account_disabled"]);
 }
 
 #[test]
@@ -170,8 +200,12 @@ fn p8_names_with_a_domain_long_empty_and_in_utf_8() {
     ] {
         assert_eq!(user_of(name, names), alice, "{name:?}");
     }
-    let long = "x".repeat(253);
-    for name in ["", "zoë", "bob@example.net", "alicia", &long, "\\", "@"] {
+    let longest = "x".repeat(253);
+    for name in ["zoë", &longest] {
+        assert_eq!(user_of(name, names).as_deref(), Some(name));
+    }
+    let too_long = "x".repeat(254);
+    for name in ["", "bob@example.net", "alicia", "zoe", &too_long, "\\", "@"] {
         assert_eq!(user_of(name, names), None, "{name:?}");
     }
 }

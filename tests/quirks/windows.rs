@@ -75,6 +75,7 @@ fn w3_set_link_info_of_any_content_is_taken_without_a_word() {
         "
         tcp > 0018 0001 1a2b3c4d 000f 0000 0000 0000 00000000 ffffffff  # Call ID 0
         tcp > 0018 0001 1a2b3c4d 000f 0000 ffff 0000 ffffffff 00000000  # a Call ID of nobody
+        tcp > 0018 0001 1a2b3c4d 000f abcd $server_call_id ffff 12345678 9abcdef0  # reserved bits
         tcp > 0010 0001 1a2b3c4d 0005 0000 00000007
         tcp < 0014 0001 1a2b3c4d 0006 0000 00000007 01 00 0000
         ",

@@ -4,7 +4,9 @@ use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use pns::aaa::{EapMethod, LocalUser, LocalUsers, NameRules, NameServers, PoolConfig, Pools};
+use pns::aaa::{
+    EapMethod, LocalUser, LocalUsers, NameRules, NameServers, PoolConfig, Pools, Standing,
+};
 use pns::auth::{NtHash, Secret};
 use pns::dataplane::{GreConfig, GreSource, PortConfig, PuntLimits, Side, WorkerConfig};
 use pns::flow::{BucketTable, Encryption, FlowPolicy};
@@ -85,7 +87,17 @@ pub(crate) fn sessions(setup: Setup) -> (Sessions, LocalUsers) {
         password: Some(Secret::from(password.to_owned())),
         ..LocalUser::new(name, NtHash::from_password(password), "default")
     };
-    let users = [user("alice", "wonderland-7"), user("bob", "builder-3")];
+    let longest = "x".repeat(253);
+    let users = [
+        user("alice", "wonderland-7"),
+        user("bob", "builder-3"),
+        user("zoë", "wonderland-7"),
+        user(&longest, "wonderland-7"),
+        LocalUser {
+            standing: Standing::Disabled,
+            ..user("carol", "wonderland-7")
+        },
+    ];
     let pool = PoolConfig {
         name: "default".into(),
         ranges: vec![POOL_FIRST..=POOL_LAST],
