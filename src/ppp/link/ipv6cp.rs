@@ -12,7 +12,7 @@ use crate::clock::Timestamp;
 use crate::ppp::automaton::{Automaton, Effect, Effects};
 use crate::ppp::fsm::State;
 use crate::ppp::ipv6cp::Ipv6cp;
-use crate::wire::ipv6::InterfaceIdentifier;
+use crate::wire::ipv6::{InterfaceIdentifier, MTU_MIN};
 use crate::wire::ppp::{Frame, Packet, Protocol, code};
 
 /// How often IPv6CP may leave the Opened state before it is given up.
@@ -85,10 +85,11 @@ impl Ipv6 {
 
 impl Link {
     pub(super) fn ipv6cp_frame(&mut self, frame: &Frame<'_>, now: Timestamp) {
+        let takes_ipv6 = self.config.ipv6cp && self.is_wide_enough_for_ipv6();
         let Some(network) = &mut self.network else {
             return;
         };
-        if !self.config.ipv6cp || network.ipv6.negotiation().given_up {
+        if !takes_ipv6 || network.ipv6.negotiation().given_up {
             return self.reject_protocol(frame, now);
         }
         let packet = match Packet::parse(frame.payload) {
@@ -105,6 +106,12 @@ impl Link {
         } else {
             self.ipv6cp_packet(&packet, frame.payload, now);
         }
+    }
+
+    /// RFC 5072 §2: whatever carries IPv6 carries its shortest MTU, both ways.
+    fn is_wide_enough_for_ipv6(&self) -> bool {
+        let lcp = self.lcp.policy();
+        lcp.peer().mru.min(lcp.local_mru()) >= MTU_MIN
     }
 
     /// Encryption is settled. What the client has asked meanwhile is answered now.
