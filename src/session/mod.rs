@@ -29,6 +29,7 @@ mod placement;
 mod table;
 mod tally;
 mod teardown;
+mod terminate_cause;
 mod timeouts;
 mod timers;
 mod types;
@@ -47,6 +48,7 @@ pub use explain::{Account, Failures, Wait};
 pub use facts::{CallFacts, CallOrigin};
 pub use peers::{CallError, Client, NotPlaced, Peer, PeerView};
 pub use tally::Tally;
+pub use terminate_cause::TerminateCause;
 pub use types::{
     AcceptRefusal, CallRefusal, Capacity, Entropy, Event, LastHeard, Output, SessionConfig,
 };
