@@ -67,6 +67,7 @@ impl EndReason {
             Self::SetupTimeout | Self::NoAddress(_) | Self::Worker(_) | Self::OutboxFull => {
                 TerminateCause::NasError
             }
+            Self::AddressConflict => TerminateCause::UserError,
             Self::AdministrativeStop => TerminateCause::AdminReset,
         }
     }
@@ -105,6 +106,12 @@ const fn of_link(reason: ppp::EndReason) -> TerminateCause {
         | Reason::PasswordExpired
         | Reason::DialInNotPermitted
         | Reason::PasswordChangeFailed
+        | Reason::LoginMethodNotAllowed
+        | Reason::LoginRefused
+        | Reason::LoginPasswordExpired
+        | Reason::LoginNotPermitted
+        | Reason::LoginUnanswered
+        | Reason::PeerNotProven
         | Reason::MppeNoStrength
         | Reason::MppeStatefulOnly
         | Reason::MppeCompressionOnly
@@ -117,6 +124,8 @@ const fn of_link(reason: ppp::EndReason) -> TerminateCause {
         | Reason::IdentityChanged
         | Reason::RekeyNotPossible
         | Reason::AddressNotAgreed
+        | Reason::AddressNotAssigned
+        | Reason::AddressChanged
         | Reason::NetworkRefusedByPeer => TerminateCause::UserError,
     }
 }
