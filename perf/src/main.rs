@@ -14,6 +14,7 @@ use std::process::ExitCode;
 use clap::{Parser, ValueEnum};
 
 use measure::{Effort, Meter};
+use pipeline::{Ports, Way};
 use report::Report;
 
 /// What a scenario comes to: figures, or why there are none.
@@ -29,6 +30,9 @@ struct Arguments {
     /// A short run: the same cases, fewer samples; written to results/SCENARIO.quick.json.
     #[arg(long)]
     quick: bool,
+    /// Ports of memory for the pipeline, not of DPDK.
+    #[arg(long)]
+    memory: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -39,16 +43,25 @@ enum Scenario {
     Upstream,
     /// A worker's way from the network to a client, against forwarding the same frames as they are.
     Downstream,
+    /// A worker's way from a client to another client, against the same.
+    Turnaround,
 }
 
 impl Scenario {
-    fn run(self, effort: Effort) -> Outcome<Report> {
+    fn run(self, ports: &mut Option<Ports>, memory: bool, effort: Effort) -> Outcome<Report> {
         let mut meter = Meter::new();
-        match self {
-            Self::Mppe => mppe::run(effort, &mut meter),
-            Self::Upstream => pipeline::run(pipeline::Way::Upstream, effort, &mut meter),
-            Self::Downstream => pipeline::run(pipeline::Way::Downstream, effort, &mut meter),
-        }
+        let way = match self {
+            Self::Mppe => return mppe::run(effort, &mut meter),
+            Self::Upstream => Way::Upstream,
+            Self::Downstream => Way::Downstream,
+            Self::Turnaround => Way::Turnaround,
+        };
+        // DPDK starts once in a process.
+        let ports = match ports {
+            Some(ports) => ports,
+            None => ports.insert(Ports::open(memory)?),
+        };
+        pipeline::run(way, ports, effort, &mut meter)
     }
 }
 
@@ -59,10 +72,11 @@ fn main() -> ExitCode {
     } else {
         Effort::Normal
     };
+    let mut ports = None;
     let chosen = arguments.scenario.as_ref().map(std::slice::from_ref);
     for scenario in chosen.unwrap_or(Scenario::value_variants()) {
         let outcome = scenario
-            .run(effort)
+            .run(&mut ports, arguments.memory, effort)
             .and_then(|report| report.publish(effort));
         if let Err(error) = outcome {
             eprintln!("pns-perf: {error}");

@@ -39,6 +39,22 @@ impl Effort {
         }
     }
 
+    /// How many workers, one after the other, a case of the pipeline is measured on.
+    pub(crate) const fn rigs(self) -> usize {
+        match self {
+            Self::Quick => 1,
+            Self::Normal => 4,
+        }
+    }
+
+    /// Samples of a case on one of these.
+    pub(crate) const fn rig_rounds(self) -> usize {
+        match self {
+            Self::Quick => 40,
+            Self::Normal => 100,
+        }
+    }
+
     /// Samples of a case. At least a hundred, so that the first percentile is not the minimum.
     pub(crate) const fn samples(self) -> usize {
         self.passes() * self.rounds()

@@ -1,5 +1,6 @@
 //! What a scenario found: a table to read, and one line of JSON to keep.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::PathBuf;
 
@@ -26,7 +27,42 @@ pub(crate) struct Report {
     ratio_512: f64,
     ratio_1400: f64,
     ratio_imix: f64,
+    #[serde(flatten)]
+    pipeline: Option<Pipeline>,
     cases: Vec<Case>,
+}
+
+/// What only scenarios of the pipeline have.
+#[derive(Serialize)]
+struct Pipeline {
+    ports: &'static str,
+    #[serde(flatten)]
+    scale: Scale,
+}
+
+/// What many calls cost: in clear, 64 bytes.
+#[derive(Serialize)]
+pub(crate) struct Scale {
+    cycles_per_packet_p50_by_flows: BTreeMap<u32, f64>,
+    cost_of_most_flows_over_1k: f64,
+    octets_per_call: f64,
+}
+
+impl Scale {
+    /// From cycles per packet, and from memory per call, by the number of calls.
+    pub(crate) fn new(cycles: &BTreeMap<u32, f64>, octets: &BTreeMap<u32, f64>) -> Self {
+        let most = cycles.last_key_value().map_or(f64::NAN, |(_, most)| *most);
+        let few = cycles.get(&1000).copied().unwrap_or(f64::NAN);
+        let octets = octets.last_key_value().map_or(f64::NAN, |(_, most)| *most);
+        let cycles = cycles.iter();
+        Self {
+            cycles_per_packet_p50_by_flows: cycles
+                .map(|(flows, cycles)| (*flows, rounded(*cycles, 1)))
+                .collect(),
+            cost_of_most_flows_over_1k: rounded(most / few, 3),
+            octets_per_call: rounded(octets, 0),
+        }
+    }
 }
 
 /// One case of a scenario.
@@ -115,7 +151,22 @@ impl Report {
             ratio_512,
             ratio_1400,
             ratio_imix,
+            pipeline: None,
             cases,
+        }
+    }
+
+    /// The same of a scenario of the pipeline.
+    pub(crate) fn of_pipeline(
+        self,
+        ports: &'static str,
+        packets_verified: u64,
+        scale: Scale,
+    ) -> Self {
+        Self {
+            packets_verified,
+            pipeline: Some(Pipeline { ports, scale }),
+            ..self
         }
     }
 

@@ -1,0 +1,260 @@
+//! One case: samples of packets through a worker, and the same frames through the floor. Frames are
+//! made before a sample and compared after it, so that only the worker's turns are in the time.
+
+use pns::dataplane::batch::BURST;
+use pns::flow::Encryption;
+
+use super::client::{Ciphers, Client};
+use super::floor::{Floor, swap_addresses};
+use super::medium::{Medium, Wire};
+use super::packets;
+use super::rig::{Post, Rig};
+use crate::Outcome;
+use crate::load::Load;
+use crate::measure::{Meter, Pairs};
+
+/// Which way packets go.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Way {
+    /// From clients to the network.
+    Upstream,
+    /// From the network to clients.
+    Downstream,
+    /// From clients to others.
+    Turnaround,
+}
+
+/// What a case is made of.
+#[derive(Clone, Copy)]
+pub(super) struct Kind {
+    pub(super) way: Way,
+    pub(super) encryption: Encryption,
+    pub(super) flows: u32,
+    pub(super) load: Load,
+}
+
+impl Kind {
+    pub(super) const fn name(self) -> &'static str {
+        match self.encryption {
+            Encryption::Off => "clear",
+            Encryption::Optional | Encryption::Required => "mppe",
+        }
+    }
+
+    /// Packets of a sample: whole bursts, and whole rounds of the mix. Enough that neither the first
+    /// turn, which finds the harness's code and data in the caches, nor the clock weighs.
+    pub(super) const fn packets(self) -> u32 {
+        match self.encryption {
+            Encryption::Off => 63 * 64,
+            Encryption::Optional | Encryption::Required => 12 * 64,
+        }
+    }
+}
+
+/// A packet of a sample: the frame that goes in, and the inner packet that has to come out.
+struct Item {
+    receiver: u32,
+    frame: Vec<u8>,
+    forwarded: Vec<u8>,
+}
+
+pub(super) struct Bench<M: Medium> {
+    kind: Kind,
+    pub(super) rig: Rig<M>,
+    floor: Floor<M>,
+    clients: Vec<Client>,
+    ciphers: Ciphers,
+    draw: Draw,
+}
+
+impl<M: Medium> Bench<M> {
+    pub(super) fn new(medium: &mut M, kind: Kind) -> Outcome<Self> {
+        let encrypted = kind.encryption != Encryption::Off;
+        let clients: Vec<_> = (0..kind.flows)
+            .map(|flow| Client::new(flow, encrypted))
+            .collect();
+        Ok(Self {
+            kind,
+            rig: Rig::new(medium, 1, &clients, kind.encryption)?,
+            floor: Floor::new(medium)?,
+            clients,
+            ciphers: Ciphers::new(),
+            draw: Draw::new(kind.flows),
+        })
+    }
+
+    /// Adds so many samples.
+    pub(super) fn measure(
+        &mut self,
+        rounds: usize,
+        meter: &mut Meter,
+        pairs: &mut Pairs,
+    ) -> Outcome<()> {
+        for round in 0..rounds {
+            let items = self.items().ok_or("a packet could not be made")?;
+            let (mut ours, mut peer) = (0.0, 0.0);
+            // Who goes first changes, so that neither always finds what the other left in the caches.
+            for turn in [round % 2, 1 - round % 2] {
+                match turn {
+                    0 => ours = self.worker_sample(&items, meter)?,
+                    _ => peer = self.floor_sample(&items, meter)?,
+                }
+            }
+            pairs.add(self.kind.packets(), ours, peer);
+        }
+        self.rig.check()
+    }
+
+    /// The frames of a sample.
+    fn items(&mut self) -> Option<Vec<Item>> {
+        let places = 0..self.kind.packets() as usize;
+        places.map(|place| self.item(place)).collect()
+    }
+
+    fn item(&mut self, place: usize) -> Option<Item> {
+        let length = self.kind.load.length(place);
+        let number = self.draw.next();
+        let lease = packets::lease(number);
+        let (receiver, packet) = match self.kind.way {
+            Way::Upstream => (number, packets::udp(lease, packets::HOST, length)),
+            Way::Downstream => (number, packets::udp(packets::HOST, lease, length)),
+            Way::Turnaround => {
+                let other = self.draw.next();
+                (other, packets::udp(lease, packets::lease(other), length))
+            }
+        };
+        let frame = match self.kind.way {
+            Way::Upstream | Way::Turnaround => {
+                let client = self.clients.get_mut(number as usize)?;
+                client.send(&packet, &mut self.ciphers)?
+            }
+            Way::Downstream => packets::frame(packets::NETWORK_MAC, packets::HOST_MAC, &packet),
+        };
+        Some(Item {
+            receiver,
+            frame,
+            forwarded: packets::forwarded(&packet)?,
+        })
+    }
+
+    fn worker_sample(&mut self, items: &[Item], meter: &mut Meter) -> Outcome<f64> {
+        let way = self.kind.way;
+        let post = self.rig.posts.first_mut().ok_or("no worker")?;
+        match way {
+            Way::Upstream | Way::Turnaround => push(&mut post.access, items)?,
+            Way::Downstream => push(&mut post.network, items)?,
+        }
+        let cycles = meter.cycles(|| post.turns(items.len() / BURST));
+        self.verify(items)?;
+        Ok(cycles)
+    }
+
+    /// Compares all that came out with what must come out.
+    fn verify(&mut self, items: &[Item]) -> Outcome<()> {
+        let (clients, ciphers) = (&mut self.clients, &mut self.ciphers);
+        let Some(Post {
+            access, network, ..
+        }) = self.rig.posts.first_mut()
+        else {
+            return Err("no worker".into());
+        };
+        let mut sent = items.iter();
+        // On the clients' side there are acknowledgments, too, that nothing carried.
+        while let Some(right) = access.pop(|frame| {
+            if packets::is_acknowledgment(frame) {
+                return true;
+            }
+            self.kind.way != Way::Upstream
+                && sent.next().is_some_and(|item| {
+                    let client = clients.get_mut(item.receiver as usize);
+                    let packet = client.and_then(|client| client.receive(frame, ciphers));
+                    packet.as_ref() == Some(&item.forwarded)
+                })
+        }) {
+            check(right)?;
+        }
+        while let Some(right) = network.pop(|frame| {
+            self.kind.way == Way::Upstream
+                && sent.next().is_some_and(|item| {
+                    let (to, from) = (packets::HOST_MAC, packets::NETWORK_MAC);
+                    frame == packets::frame(to, from, &item.forwarded)
+                })
+        }) {
+            check(right)?;
+        }
+        match sent.next() {
+            Some(_) => Err("the worker lost a frame".into()),
+            None => Ok(()),
+        }
+    }
+
+    fn floor_sample(&mut self, items: &[Item], meter: &mut Meter) -> Outcome<f64> {
+        push(&mut self.floor.from, items)?;
+        let cycles = meter.cycles(|| self.floor.turns(items.len() / BURST));
+        for item in items {
+            let mut expected = item.frame.clone();
+            swap_addresses(&mut expected);
+            let right = self.floor.to.pop(|frame| frame == expected);
+            right.ok_or("the floor lost a frame").map(check)??;
+        }
+        Ok(cycles)
+    }
+}
+
+fn check(right: bool) -> Outcome<()> {
+    if right {
+        return Ok(());
+    }
+    Err("a wrong frame came out".into())
+}
+
+fn push(wire: &mut impl Wire, items: &[Item]) -> Outcome<()> {
+    let pushed = items.iter().all(|item| wire.push(&item.frame));
+    pushed.then_some(()).ok_or("there is no room for a sample".into())
+}
+
+/// All calls in turn, in an order that no prefetcher knows.
+struct Draw {
+    state: u32,
+    mask: u32,
+    flows: u32,
+}
+
+impl Draw {
+    fn new(flows: u32) -> Self {
+        let mask = flows.next_power_of_two() - 1;
+        Self {
+            state: 0,
+            mask,
+            flows,
+        }
+    }
+
+    /// A linear congruence of full period: every flow once before any comes again.
+    fn next(&mut self) -> u32 {
+        loop {
+            let next = self.state.wrapping_mul(0x0019_660d).wrapping_add(0x3c6e_f35f);
+            self.state = next & self.mask;
+            if self.state < self.flows {
+                return self.state;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_flow_is_drawn_once_a_round() {
+        for flows in [1, 2, 1000, 1024] {
+            let mut draw = Draw::new(flows);
+            for _ in 0..3 {
+                let mut drawn: Vec<_> = (0..flows).map(|_| draw.next()).collect();
+                drawn.sort_unstable();
+                assert_eq!(drawn, (0..flows).collect::<Vec<_>>());
+            }
+        }
+    }
+}
