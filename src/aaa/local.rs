@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::net::Ipv4Addr;
+use std::sync::Arc;
 
 use super::{Decision, EapMethod, Grant, NameRules, Rejection, eap};
 use crate::auth::mschapv2::{self, Exchange};
@@ -10,6 +11,7 @@ use crate::flow::{Authenticated, Encryption, FlowPolicy};
 use crate::mppe::keys::StartKeys;
 use crate::ppp::link::Credentials;
 use crate::wire::chap::{ChangePasswordV2, ChangePasswordV3};
+use crate::wire::prefix::Prefix;
 
 /// The longest name that can be anybody's, in bytes: what the file accepts.
 pub const NAME_BYTES_MAX: usize = 253;
@@ -39,6 +41,8 @@ pub struct LocalUser {
     pub address: Option<Ipv4Addr>,
     /// The pool to lease from.
     pub pool: Box<str>,
+    /// The networks behind the user.
+    pub networks: Arc<[Prefix]>,
 }
 
 impl LocalUser {
@@ -52,6 +56,7 @@ impl LocalUser {
             standing: Standing::Good,
             address: None,
             pool: pool.into(),
+            networks: Arc::default(),
         }
     }
 }
@@ -400,6 +405,7 @@ impl LocalUsers {
             authenticated: Authenticated::new(self.policy, keys),
             pool: user.pool.clone(),
             address: user.address,
+            networks: Arc::clone(&user.networks),
         }
     }
 }

@@ -58,6 +58,10 @@ impl<P: PortIo> Worker<P> {
                 flow.lease = lease;
                 flow.permissions.upstream = true;
             }),
+            FlowCommand::LeadTo { flow, local } => self.authorised(flow).map(|flow| {
+                flow.local_end = local;
+                flow.permissions.networks = true;
+            }),
             FlowCommand::AgreeIpv6 { flow, local, peer } => self.authorised(flow).map(|flow| {
                 flow.ipv6 = Ipv6Ends { local, peer };
                 if let Some(decrypt) = &mut flow.decrypt {

@@ -37,6 +37,8 @@ pub struct Permissions {
     pub upstream: bool,
     /// IP packets pass to the client.
     pub downstream: bool,
+    /// What the directory leads here is the client's, beside its lease.
+    pub networks: bool,
 }
 
 /// What IPv6CP agreed on.
@@ -105,6 +107,8 @@ pub struct Flow {
     pub peer: PeerSource,
     /// The address that the client leases.
     pub lease: Ipv4Addr,
+    /// Our address on the link, if the peer assigned it.
+    pub local_end: Ipv4Addr,
     /// The client's Call ID.
     pub peer_call_id: CallId,
     /// Longest PPP information field that the client takes, in bytes.
@@ -165,6 +169,7 @@ impl Flow {
             local_address: Ipv4Addr::UNSPECIFIED,
             peer: PeerSource::new(Ipv4Addr::UNSPECIFIED),
             lease: Ipv4Addr::UNSPECIFIED,
+            local_end: Ipv4Addr::UNSPECIFIED,
             peer_call_id: CallId::new(0),
             mtu: 0,
             next_sequence: 0,
@@ -217,6 +222,7 @@ impl Flow {
             ..Permissions::default()
         };
         self.policy = NO_POLICY;
+        self.local_end = Ipv4Addr::UNSPECIFIED;
         self.ipv6 = Ipv6Ends::default();
         self.implausible = 0;
         self.decrypt = None;
@@ -445,6 +451,7 @@ mod tests {
             authorised: true,
             upstream: true,
             downstream: true,
+            networks: true,
         };
         flow.policy.encryption = Encryption::Off;
         flow.upstream_key = Some(UpstreamKey::from_bytes([1; 16]));

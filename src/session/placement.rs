@@ -98,6 +98,9 @@ impl Sessions {
         let flow = self.reserve_call_id(local, peer_address, now)?;
         let mut seed = [0; 32];
         (self.entropy)(&mut seed);
+        let client = placed_to.as_ref().and_then(|peer| peer.client.as_ref());
+        let link = client.map_or(&self.config.link, |client| &client.link);
+        let link = Link::new(Arc::clone(link), seed, now);
         let call = Call::new(
             NewCall {
                 connection: id,
@@ -108,7 +111,7 @@ impl Sessions {
                 origin,
                 facts,
                 placed_to,
-                link: Link::new(Arc::clone(&self.config.link), seed, now),
+                link,
                 permit,
                 deadline: now + self.config.setup_timeout,
             },

@@ -153,6 +153,7 @@ impl Sessions {
             });
             self.pools.release(lease);
         }
+        self.lead_nowhere(id, &call.way);
         self.release_call_id(flow, now);
         if let (Some(peer), Some(reason)) = (&call.placed_to, call.end) {
             self.note_outcome(peer, reason.name());

@@ -64,9 +64,11 @@ impl EndReason {
             Self::ClearedByPeer | Self::DisconnectedByPeer(_) | Self::RefusedByPeer(_) => {
                 TerminateCause::UserRequest
             }
-            Self::SetupTimeout | Self::NoAddress(_) | Self::Worker(_) | Self::OutboxFull => {
-                TerminateCause::NasError
-            }
+            Self::SetupTimeout
+            | Self::NoAddress(_)
+            | Self::AddressConflict
+            | Self::Worker(_)
+            | Self::OutboxFull => TerminateCause::NasError,
             Self::AdministrativeStop => TerminateCause::AdminReset,
         }
     }
@@ -85,7 +87,8 @@ const fn of_link(reason: ppp::EndReason) -> TerminateCause {
         | Reason::NegotiationTimeoutLcp
         | Reason::NegotiationTimeoutCcp
         | Reason::NegotiationTimeoutIpcp
-        | Reason::AuthenticationTimeout => TerminateCause::LostCarrier,
+        | Reason::AuthenticationTimeout
+        | Reason::LoginUnanswered => TerminateCause::LostCarrier,
         Reason::IdleTimeout => TerminateCause::IdleTimeout,
         Reason::SessionTimeout => TerminateCause::SessionTimeout,
         Reason::AdministrativeStop => TerminateCause::AdminReset,
@@ -116,7 +119,14 @@ const fn of_link(reason: ppp::EndReason) -> TerminateCause {
         | Reason::MppeKeysMissing
         | Reason::IdentityChanged
         | Reason::RekeyNotPossible
+        | Reason::LoginMethodNotAllowed
+        | Reason::LoginRefused
+        | Reason::LoginPasswordExpired
+        | Reason::LoginNotPermitted
+        | Reason::PeerNotProven
         | Reason::AddressNotAgreed
+        | Reason::AddressNotAssigned
+        | Reason::AddressChanged
         | Reason::NetworkRefusedByPeer => TerminateCause::UserError,
     }
 }

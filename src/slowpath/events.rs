@@ -108,8 +108,9 @@ fn log_call(event: &Event) {
             setup,
         } => {
             let (call_id, setup_ms) = (flow.call_id.get(), setup.as_millis());
+            let lease = lease.map_or_else(|| "-".to_owned(), |lease| lease.to_string());
             let encryption = mppe.map_or_else(|| "none".to_owned(), |agreed| agreed.to_string());
-            tracing::info!(call_id, user, %lease, encryption, setup_ms, "network up");
+            tracing::info!(call_id, user, lease, encryption, setup_ms, "network up");
         }
         Event::DecryptionFailing { flow, peer_address } => {
             tracing::warn!(
