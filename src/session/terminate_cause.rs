@@ -64,11 +64,10 @@ impl EndReason {
             Self::ClearedByPeer | Self::DisconnectedByPeer(_) | Self::RefusedByPeer(_) => {
                 TerminateCause::UserRequest
             }
-            Self::SetupTimeout
-            | Self::NoAddress(_)
-            | Self::AddressConflict
-            | Self::Worker(_)
-            | Self::OutboxFull => TerminateCause::NasError,
+            Self::SetupTimeout | Self::NoAddress(_) | Self::Worker(_) | Self::OutboxFull => {
+                TerminateCause::NasError
+            }
+            Self::AddressConflict => TerminateCause::UserError,
             Self::AdministrativeStop => TerminateCause::AdminReset,
         }
     }
@@ -87,8 +86,7 @@ const fn of_link(reason: ppp::EndReason) -> TerminateCause {
         | Reason::NegotiationTimeoutLcp
         | Reason::NegotiationTimeoutCcp
         | Reason::NegotiationTimeoutIpcp
-        | Reason::AuthenticationTimeout
-        | Reason::LoginUnanswered => TerminateCause::LostCarrier,
+        | Reason::AuthenticationTimeout => TerminateCause::LostCarrier,
         Reason::IdleTimeout => TerminateCause::IdleTimeout,
         Reason::SessionTimeout => TerminateCause::SessionTimeout,
         Reason::AdministrativeStop => TerminateCause::AdminReset,
@@ -108,6 +106,12 @@ const fn of_link(reason: ppp::EndReason) -> TerminateCause {
         | Reason::PasswordExpired
         | Reason::DialInNotPermitted
         | Reason::PasswordChangeFailed
+        | Reason::LoginMethodNotAllowed
+        | Reason::LoginRefused
+        | Reason::LoginPasswordExpired
+        | Reason::LoginNotPermitted
+        | Reason::LoginUnanswered
+        | Reason::PeerNotProven
         | Reason::MppeNoStrength
         | Reason::MppeStatefulOnly
         | Reason::MppeCompressionOnly
@@ -119,11 +123,6 @@ const fn of_link(reason: ppp::EndReason) -> TerminateCause {
         | Reason::MppeKeysMissing
         | Reason::IdentityChanged
         | Reason::RekeyNotPossible
-        | Reason::LoginMethodNotAllowed
-        | Reason::LoginRefused
-        | Reason::LoginPasswordExpired
-        | Reason::LoginNotPermitted
-        | Reason::PeerNotProven
         | Reason::AddressNotAgreed
         | Reason::AddressNotAssigned
         | Reason::AddressChanged
