@@ -30,6 +30,13 @@ struct Arguments {
     /// A short run: the same cases, fewer samples; written to results/SCENARIO.quick.json.
     #[arg(long)]
     quick: bool,
+    /// Only whether every packet comes out right, in a few seconds; written nowhere.
+    #[arg(long, conflicts_with = "quick")]
+    smoke: bool,
+    /// Of the pipeline's cases only those whose name begins with this, such as "clear 64 1000": cipher,
+    /// bytes of a packet, calls.
+    #[arg(long, default_value = "")]
+    case: String,
     /// Ports of memory for the pipeline, not of DPDK.
     #[arg(long)]
     memory: bool,
@@ -45,38 +52,49 @@ enum Scenario {
     Downstream,
     /// A worker's way from a client to another client, against the same.
     Turnaround,
+    /// Two workers, each fed on its own, against one; and handing over what is the other's.
+    Workers,
 }
 
 impl Scenario {
-    fn run(self, ports: &mut Option<Ports>, memory: bool, effort: Effort) -> Outcome<Report> {
+    fn run(
+        self,
+        ports: &mut Option<Ports>,
+        arguments: &Arguments,
+        effort: Effort,
+    ) -> Outcome<Report> {
         let mut meter = Meter::new();
         let way = match self {
             Self::Mppe => return mppe::run(effort, &mut meter),
-            Self::Upstream => Way::Upstream,
-            Self::Downstream => Way::Downstream,
-            Self::Turnaround => Way::Turnaround,
+            Self::Upstream => Some(Way::Upstream),
+            Self::Downstream => Some(Way::Downstream),
+            Self::Turnaround => Some(Way::Turnaround),
+            Self::Workers => None,
         };
         // DPDK starts once in a process.
         let ports = match ports {
             Some(ports) => ports,
-            None => ports.insert(Ports::open(memory)?),
+            None => ports.insert(Ports::open(arguments.memory)?),
         };
-        pipeline::run(way, ports, effort, &mut meter)
+        match way {
+            Some(way) => pipeline::run(way, ports, &arguments.case, effort, &mut meter),
+            None => pipeline::run_workers(ports, effort, &mut meter),
+        }
     }
 }
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    let effort = if arguments.quick {
-        Effort::Quick
-    } else {
-        Effort::Normal
+    let effort = match (arguments.smoke, arguments.quick) {
+        (true, _) => Effort::Smoke,
+        (false, true) => Effort::Quick,
+        (false, false) => Effort::Normal,
     };
     let mut ports = None;
     let chosen = arguments.scenario.as_ref().map(std::slice::from_ref);
     for scenario in chosen.unwrap_or(Scenario::value_variants()) {
         let outcome = scenario
-            .run(&mut ports, arguments.memory, effort)
+            .run(&mut ports, &arguments, effort)
             .and_then(|report| report.publish(effort));
         if let Err(error) = outcome {
             eprintln!("pns-perf: {error}");

@@ -15,6 +15,8 @@ const CYCLES_PER_MULTIPLICATION: f64 = 3.0;
 /// How long a run may take.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Effort {
+    /// Every way of a packet, and nothing about time.
+    Smoke,
     /// Every case, few samples: seconds.
     Quick,
     /// Under two minutes for all scenarios.
@@ -26,6 +28,7 @@ impl Effort {
     /// for a second, or an unlucky place in memory, spoils a share of every case and no case wholly.
     const fn passes(self) -> usize {
         match self {
+            Self::Smoke => 1,
             Self::Quick => 4,
             Self::Normal => 16,
         }
@@ -34,6 +37,7 @@ impl Effort {
     /// Samples of a case in one pass.
     pub(crate) const fn rounds(self) -> usize {
         match self {
+            Self::Smoke => 2,
             Self::Quick => 26,
             Self::Normal => 50,
         }
@@ -42,7 +46,7 @@ impl Effort {
     /// How many workers, one after the other, a case of the pipeline is measured on.
     pub(crate) const fn rigs(self) -> usize {
         match self {
-            Self::Quick => 1,
+            Self::Smoke | Self::Quick => 1,
             Self::Normal => 4,
         }
     }
@@ -50,8 +54,17 @@ impl Effort {
     /// Samples of a case on one of these.
     pub(crate) const fn rig_rounds(self) -> usize {
         match self {
-            Self::Quick => 40,
-            Self::Normal => 100,
+            Self::Smoke => 2,
+            Self::Quick => 100,
+            Self::Normal => 200,
+        }
+    }
+
+    /// Most calls of a case.
+    pub(crate) const fn flows_max(self) -> u32 {
+        match self {
+            Self::Smoke => 10_000,
+            Self::Quick | Self::Normal => u32::MAX,
         }
     }
 

@@ -10,6 +10,7 @@ pub(crate) mod packets;
 mod rig;
 #[cfg(feature = "dpdk")]
 mod rings;
+mod workers;
 
 use std::collections::BTreeMap;
 
@@ -53,17 +54,27 @@ impl Ports {
     }
 }
 
+/// One worker and two, and one that hands over what is the other's.
+pub(crate) fn run_workers(ports: &mut Ports, effort: Effort, meter: &mut Meter) -> Outcome<Report> {
+    match ports {
+        Ports::Memory(memory) => workers::run(memory, effort, meter),
+        #[cfg(feature = "dpdk")]
+        Ports::Rings(rings) => workers::run(rings, effort, meter),
+    }
+}
+
 /// One way, with MPPE and without, and in clear with few calls and with many.
 pub(crate) fn run(
     way: Way,
     ports: &mut Ports,
+    case: &str,
     effort: Effort,
     meter: &mut Meter,
 ) -> Outcome<Report> {
     match ports {
-        Ports::Memory(memory) => run_on(memory, way, effort, meter),
+        Ports::Memory(memory) => run_on(memory, way, case, effort, meter),
         #[cfg(feature = "dpdk")]
-        Ports::Rings(rings) => run_on(rings, way, effort, meter),
+        Ports::Rings(rings) => run_on(rings, way, case, effort, meter),
     }
 }
 
@@ -86,10 +97,12 @@ fn kinds(way: Way) -> Vec<Kind> {
 fn run_on<M: Medium>(
     medium: &mut M,
     way: Way,
+    case: &str,
     effort: Effort,
     meter: &mut Meter,
 ) -> Outcome<Report> {
-    let kinds = kinds(way);
+    let mut kinds = kinds(way);
+    kinds.retain(|kind| kind.full_name().starts_with(case) && kind.flows <= effort.flows_max());
     let mut found: Vec<_> = kinds.iter().map(|_| Pairs::default()).collect();
     let mut octets = BTreeMap::new();
     for pass in 0..effort.rigs() {
@@ -99,7 +112,7 @@ fn run_on<M: Medium>(
                 continue;
             }
             let mut bench = Bench::new(medium, *kind)?;
-            octets.insert(kind.flows, bench.rig.octets_per_call);
+            octets.insert(kind.flows, bench.octets_per_call);
             bench.measure(effort.rig_rounds(), meter, pairs)?;
         }
     }
@@ -122,7 +135,12 @@ fn run_on<M: Medium>(
         Way::Turnaround => "turnaround",
     };
     let verified = kinds.iter().zip(&found);
-    let verified = verified.map(|(kind, pairs)| pairs.ours().len() as u64 * u64::from(kind.packets()));
+    let verified =
+        verified.map(|(kind, pairs)| pairs.ours().len() as u64 * u64::from(kind.packets()));
     let report = Report::new(scenario, PEER, effort, meter, headline, cases);
-    Ok(report.of_pipeline(medium.name(), verified.sum(), Scale::new(&by_flows, &octets)))
+    Ok(report.of_pipeline(
+        medium.name(),
+        verified.sum(),
+        Scale::new(&by_flows, &octets),
+    ))
 }

@@ -29,6 +29,8 @@ pub(crate) struct Report {
     ratio_imix: f64,
     #[serde(flatten)]
     pipeline: Option<Pipeline>,
+    #[serde(flatten)]
+    workers: Option<Workers>,
     cases: Vec<Case>,
 }
 
@@ -38,6 +40,18 @@ struct Pipeline {
     ports: &'static str,
     #[serde(flatten)]
     scale: Scale,
+}
+
+/// What only the scenario of several workers has.
+#[derive(Serialize)]
+pub(crate) struct Workers {
+    pub(crate) ports: &'static str,
+    /// What two workers do in the time in which one does one.
+    pub(crate) two_over_one: f64,
+    pub(crate) two_over_one_p1: f64,
+    /// What a packet costs the worker that it is not for.
+    pub(crate) handoff_cycles_p50: f64,
+    pub(crate) handoff_cycles_p1: f64,
 }
 
 /// What many calls cost: in clear, 64 bytes.
@@ -142,7 +156,7 @@ impl Report {
         Self {
             scenario,
             peer,
-            quick: effort == Effort::Quick,
+            quick: effort != Effort::Normal,
             samples_per_case: effort.samples(),
             packets_per_sample: PACKETS,
             packets_verified: samples as u64 * u64::from(PACKETS),
@@ -152,7 +166,25 @@ impl Report {
             ratio_1400,
             ratio_imix,
             pipeline: None,
+            workers: None,
             cases,
+        }
+    }
+
+    /// The same of the scenario of several workers.
+    pub(crate) fn of_workers(self, packets_verified: u64, workers: Workers) -> Self {
+        let Workers { ports, .. } = workers;
+        let workers = Workers {
+            ports,
+            two_over_one: rounded(workers.two_over_one, 3),
+            two_over_one_p1: rounded(workers.two_over_one_p1, 3),
+            handoff_cycles_p50: rounded(workers.handoff_cycles_p50, 1),
+            handoff_cycles_p1: rounded(workers.handoff_cycles_p1, 1),
+        };
+        Self {
+            packets_verified,
+            workers: Some(workers),
+            ..self
         }
     }
 
@@ -181,6 +213,10 @@ impl Report {
         }
         let line = serde_json::to_string(self)?;
         let suffix = match effort {
+            Effort::Smoke => {
+                println!("{line}");
+                return Ok(());
+            }
             Effort::Quick => ".quick.json",
             Effort::Normal => ".json",
         };

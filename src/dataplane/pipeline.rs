@@ -24,8 +24,11 @@
 //!
 //! Whatever does not reach the next node ends in `exits`, which counts it.
 
-use super::batch::{BURST, Verdict};
+use std::hint::black_box;
+
+use super::batch::{BURST, Cipher, Packet, Verdict};
 use super::drop_reason::DropReason;
+use super::flow_table::FlowTable;
 use super::node::downstream_input::Moment;
 use super::node::{
     answer, classify, downstream_input, fragment, gre_input, gre_output, icmpv6_echo, inner_input,
@@ -34,6 +37,21 @@ use super::node::{
 use super::port::PortIo;
 use super::worker::Worker;
 use crate::flow::FlowReport;
+
+/// Brings the flows of a burst into the caches, all at once instead of one after the other.
+fn warm<F>(packets: &[Packet<F>], flows: &FlowTable) {
+    let touched = packets
+        .iter()
+        .fold(0, |sum, packet| sum ^ flows.touch(packet.meta.flow));
+    black_box(touched);
+}
+
+/// Whether any packet of a burst is to be decrypted or encrypted.
+fn is_sealed<F>(packets: &[Packet<F>]) -> bool {
+    packets
+        .iter()
+        .any(|packet| packet.meta.cipher != Cipher::Clear)
+}
 
 impl<P: PortIo> Worker<P> {
     /// What a port has received: to the entries.
@@ -102,6 +120,11 @@ impl<P: PortIo> Worker<P> {
         let now = exits.now;
         if !exits.entries.upstream.is_empty() {
             std::mem::swap(batch, &mut exits.entries.upstream);
+            let packets = batch.packets();
+            packets
+                .iter_mut()
+                .for_each(|packet| gre_input::locate(packet, flows));
+            warm(packets, flows);
             batch.stage(
                 |packet| gre_input::run(packet, flows, view, now),
                 |packet, verdict| exits.take(packet, verdict),
@@ -141,7 +164,9 @@ impl<P: PortIo> Worker<P> {
             |packet| ppp_input::run(packet, flows, *control_rate, now),
             |packet, verdict| exits.take(packet, verdict),
         );
-        mppe_decrypt::run(batch, flows, decrypt, exits, view);
+        if is_sealed(batch.packets()) {
+            mppe_decrypt::run(batch, flows, decrypt, exits, view);
+        }
         batch.stage(
             |packet| inner_input::run(packet, flows, view, directory, routes, limit),
             |packet, verdict| exits.take(packet, verdict),
@@ -176,6 +201,14 @@ impl<P: PortIo> Worker<P> {
             now: exits.now,
         };
         std::mem::swap(batch, &mut exits.entries.downstream);
+        let packets = batch.packets();
+        packets
+            .iter_mut()
+            .for_each(|packet| downstream_input::locate(packet, directory));
+        packets
+            .iter_mut()
+            .for_each(|packet| downstream_input::find(packet, flows));
+        warm(packets, flows);
         batch.stage(
             |packet| downstream_input::run(packet, flows, view, directory, routes, moment),
             |packet, verdict| match verdict {
@@ -213,7 +246,9 @@ impl<P: PortIo> Worker<P> {
             stamp,
             ..
         } = self;
-        mppe_encrypt::run(batch, flows, encrypt, exits);
+        if is_sealed(batch.packets()) {
+            mppe_encrypt::run(batch, flows, encrypt, exits);
+        }
         for packet in batch.packets().drain(..) {
             gre_output::run(packet, flows, view, ports, exits, stamp);
         }

@@ -41,45 +41,51 @@ impl Kind {
         }
     }
 
+    pub(super) fn full_name(self) -> String {
+        format!("{} {} {}", self.name(), self.load.name(), self.flows)
+    }
+
     /// Packets of a sample: whole bursts, and whole rounds of the mix. Enough that neither the first
     /// turn, which finds the harness's code and data in the caches, nor the clock weighs.
     pub(super) const fn packets(self) -> u32 {
         match self.encryption {
-            Encryption::Off => 63 * 64,
+            Encryption::Off => 24 * 64,
             Encryption::Optional | Encryption::Required => 12 * 64,
         }
     }
 }
 
 /// A packet of a sample: the frame that goes in, and the inner packet that has to come out.
-struct Item {
+#[derive(Clone)]
+pub(super) struct Item {
     receiver: u32,
     frame: Vec<u8>,
     forwarded: Vec<u8>,
 }
 
-pub(super) struct Bench<M: Medium> {
+/// A worker with the clients of its calls.
+pub(super) struct Lane<M: Medium> {
     kind: Kind,
-    pub(super) rig: Rig<M>,
-    floor: Floor<M>,
+    pub(super) post: Post<M>,
     clients: Vec<Client>,
     ciphers: Ciphers,
     draw: Draw,
 }
 
+/// A worker beside the floor.
+pub(super) struct Bench<M: Medium> {
+    lane: Lane<M>,
+    floor: Floor<M>,
+    pub(super) octets_per_call: f64,
+}
+
 impl<M: Medium> Bench<M> {
     pub(super) fn new(medium: &mut M, kind: Kind) -> Outcome<Self> {
-        let encrypted = kind.encryption != Encryption::Off;
-        let clients: Vec<_> = (0..kind.flows)
-            .map(|flow| Client::new(flow, encrypted))
-            .collect();
+        let (mut lanes, octets_per_call) = lanes(medium, 1, kind)?;
         Ok(Self {
-            kind,
-            rig: Rig::new(medium, 1, &clients, kind.encryption)?,
+            lane: lanes.pop().ok_or("no worker")?,
             floor: Floor::new(medium)?,
-            clients,
-            ciphers: Ciphers::new(),
-            draw: Draw::new(kind.flows),
+            octets_per_call,
         })
     }
 
@@ -90,37 +96,77 @@ impl<M: Medium> Bench<M> {
         meter: &mut Meter,
         pairs: &mut Pairs,
     ) -> Outcome<()> {
+        let lane = &mut self.lane;
         for round in 0..rounds {
-            let items = self.items().ok_or("a packet could not be made")?;
+            let items = lane.items()?;
             let (mut ours, mut peer) = (0.0, 0.0);
             // Who goes first changes, so that neither always finds what the other left in the caches.
             for turn in [round % 2, 1 - round % 2] {
                 match turn {
-                    0 => ours = self.worker_sample(&items, meter)?,
-                    _ => peer = self.floor_sample(&items, meter)?,
+                    0 => {
+                        lane.feed(&items)?;
+                        ours = lane.sample(meter);
+                        lane.verify(&items)?;
+                    }
+                    _ => peer = floor_sample(&mut self.floor, &items, meter)?,
                 }
             }
-            pairs.add(self.kind.packets(), ours, peer);
+            pairs.add(lane.kind.packets(), ours, peer);
         }
-        self.rig.check()
+        lane.post.check()
     }
+}
 
+/// So many workers, each with the clients of its calls, and what a call took in memory.
+pub(super) fn lanes<M: Medium>(
+    medium: &mut M,
+    workers: u8,
+    kind: Kind,
+) -> Outcome<(Vec<Lane<M>>, f64)> {
+    let encrypted = kind.encryption != Encryption::Off;
+    let clients: Vec<_> = (0..kind.flows)
+        .map(|flow| Client::new(flow, encrypted))
+        .collect();
+    let rig = Rig::new(medium, workers, &clients, kind.encryption)?;
+    let octets_per_call = rig.octets_per_call;
+    let mut groups: Vec<_> = rig.posts.iter().map(|_| Vec::new()).collect();
+    for client in clients {
+        let group = groups.get_mut(rig.owner(&client));
+        group.ok_or("no such worker")?.push(client);
+    }
+    let mut lanes = Vec::new();
+    for (post, clients) in rig.posts.into_iter().zip(groups) {
+        lanes.push(Lane {
+            kind,
+            post,
+            draw: Draw::new(u32::try_from(clients.len())?),
+            clients,
+            ciphers: Ciphers::new(),
+        });
+    }
+    Ok((lanes, octets_per_call))
+}
+
+impl<M: Medium> Lane<M> {
     /// The frames of a sample.
-    fn items(&mut self) -> Option<Vec<Item>> {
+    pub(super) fn items(&mut self) -> Outcome<Vec<Item>> {
         let places = 0..self.kind.packets() as usize;
-        places.map(|place| self.item(place)).collect()
+        let items: Option<_> = places.map(|place| self.item(place)).collect();
+        items.ok_or("a packet could not be made".into())
     }
 
     fn item(&mut self, place: usize) -> Option<Item> {
         let length = self.kind.load.length(place);
         let number = self.draw.next();
-        let lease = packets::lease(number);
+        let client = self.clients.get(number as usize)?;
+        let lease = packets::lease(client.flow);
         let (receiver, packet) = match self.kind.way {
             Way::Upstream => (number, packets::udp(lease, packets::HOST, length)),
             Way::Downstream => (number, packets::udp(packets::HOST, lease, length)),
             Way::Turnaround => {
                 let other = self.draw.next();
-                (other, packets::udp(lease, packets::lease(other), length))
+                let to = packets::lease(self.clients.get(other as usize)?.flow);
+                (other, packets::udp(lease, to, length))
             }
         };
         let frame = match self.kind.way {
@@ -137,30 +183,26 @@ impl<M: Medium> Bench<M> {
         })
     }
 
-    fn worker_sample(&mut self, items: &[Item], meter: &mut Meter) -> Outcome<f64> {
-        let way = self.kind.way;
-        let post = self.rig.posts.first_mut().ok_or("no worker")?;
-        match way {
-            Way::Upstream | Way::Turnaround => push(&mut post.access, items)?,
-            Way::Downstream => push(&mut post.network, items)?,
+    /// Puts the frames of a sample on the cable.
+    pub(super) fn feed(&mut self, items: &[Item]) -> Outcome<()> {
+        match self.kind.way {
+            Way::Upstream | Way::Turnaround => push(&mut self.post.access, items),
+            Way::Downstream => push(&mut self.post.network, items),
         }
-        let cycles = meter.cycles(|| post.turns(items.len() / BURST));
-        self.verify(items)?;
-        Ok(cycles)
+    }
+
+    /// What the worker takes for the frames on the cable, in cycles.
+    pub(super) fn sample(&mut self, meter: &mut Meter) -> f64 {
+        let turns = self.kind.packets() as usize / BURST;
+        meter.cycles(|| self.post.turns(turns))
     }
 
     /// Compares all that came out with what must come out.
-    fn verify(&mut self, items: &[Item]) -> Outcome<()> {
+    pub(super) fn verify(&mut self, items: &[Item]) -> Outcome<()> {
         let (clients, ciphers) = (&mut self.clients, &mut self.ciphers);
-        let Some(Post {
-            access, network, ..
-        }) = self.rig.posts.first_mut()
-        else {
-            return Err("no worker".into());
-        };
         let mut sent = items.iter();
         // On the clients' side there are acknowledgments, too, that nothing carried.
-        while let Some(right) = access.pop(|frame| {
+        while let Some(right) = self.post.access.pop(|frame| {
             if packets::is_acknowledgment(frame) {
                 return true;
             }
@@ -173,7 +215,7 @@ impl<M: Medium> Bench<M> {
         }) {
             check(right)?;
         }
-        while let Some(right) = network.pop(|frame| {
+        while let Some(right) = self.post.network.pop(|frame| {
             self.kind.way == Way::Upstream
                 && sent.next().is_some_and(|item| {
                     let (to, from) = (packets::HOST_MAC, packets::NETWORK_MAC);
@@ -187,18 +229,22 @@ impl<M: Medium> Bench<M> {
             None => Ok(()),
         }
     }
+}
 
-    fn floor_sample(&mut self, items: &[Item], meter: &mut Meter) -> Outcome<f64> {
-        push(&mut self.floor.from, items)?;
-        let cycles = meter.cycles(|| self.floor.turns(items.len() / BURST));
-        for item in items {
-            let mut expected = item.frame.clone();
-            swap_addresses(&mut expected);
-            let right = self.floor.to.pop(|frame| frame == expected);
-            right.ok_or("the floor lost a frame").map(check)??;
-        }
-        Ok(cycles)
+fn floor_sample<M: Medium>(
+    floor: &mut Floor<M>,
+    items: &[Item],
+    meter: &mut Meter,
+) -> Outcome<f64> {
+    push(&mut floor.from, items)?;
+    let cycles = meter.cycles(|| floor.turns(items.len() / BURST));
+    for item in items {
+        let mut expected = item.frame.clone();
+        swap_addresses(&mut expected);
+        let right = floor.to.pop(|frame| frame == expected);
+        right.ok_or("the floor lost a frame").map(check)??;
     }
+    Ok(cycles)
 }
 
 fn check(right: bool) -> Outcome<()> {
@@ -210,7 +256,9 @@ fn check(right: bool) -> Outcome<()> {
 
 fn push(wire: &mut impl Wire, items: &[Item]) -> Outcome<()> {
     let pushed = items.iter().all(|item| wire.push(&item.frame));
-    pushed.then_some(()).ok_or("there is no room for a sample".into())
+    pushed
+        .then_some(())
+        .ok_or("there is no room for a sample".into())
 }
 
 /// All calls in turn, in an order that no prefetcher knows.
@@ -233,7 +281,10 @@ impl Draw {
     /// A linear congruence of full period: every flow once before any comes again.
     fn next(&mut self) -> u32 {
         loop {
-            let next = self.state.wrapping_mul(0x0019_660d).wrapping_add(0x3c6e_f35f);
+            let next = self
+                .state
+                .wrapping_mul(0x0019_660d)
+                .wrapping_add(0x3c6e_f35f);
             self.state = next & self.mask;
             if self.state < self.flows {
                 return self.state;

@@ -114,8 +114,8 @@ impl<M: Medium> Rig<M> {
         };
         let keys = (encryption != Encryption::Off).then(|| start_keys(client.flow));
         self.directory.set(lease, flow);
-        let owner = self.posts.get_mut(usize::from(self.buckets.worker(flow.call_id)));
-        let post = owner.ok_or("no such worker")?;
+        let owner = self.owner(client);
+        let post = self.posts.get_mut(owner).ok_or("no such worker")?;
         let call = client.call();
         post.command(FlowCommand::Open { flow, call })?;
         let authenticated = Authenticated::without_login(policy, keys);
@@ -138,9 +138,9 @@ impl<M: Medium> Rig<M> {
         }
     }
 
-    /// That every frame so far is accounted for and none was dropped.
-    pub(super) fn check(&self) -> Outcome<()> {
-        self.posts.iter().try_for_each(Post::check)
+    /// The worker of a client's call.
+    pub(super) fn owner(&self, client: &Client) -> usize {
+        usize::from(self.buckets.worker(client.key().call_id))
     }
 }
 
@@ -164,7 +164,13 @@ impl<M: Medium> Post<M> {
         }
     }
 
-    fn check(&self) -> Outcome<()> {
+    /// One turn at the time that the last of [`Self::turns`] had.
+    pub(super) fn turn(&mut self) {
+        self.worker.turn(self.now);
+    }
+
+    /// That every frame so far is accounted for and none was dropped.
+    pub(super) fn check(&self) -> Outcome<()> {
         let (entered, gone) = self.stats.balance();
         let dropped: Vec<_> = DropReason::ALL
             .iter()

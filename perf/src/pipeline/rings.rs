@@ -2,8 +2,8 @@
 //! bytes is what it costs with hardware, less the descriptors.
 
 use dpdk::{
-    Burst, Eal, EalConfig, LogLevel, Memory, Mempool, Port, PortConfig, RxQueue, TxQueue,
-    huge_pages_available, ring_pair,
+    Burst, Eal, EalConfig, LogLevel, Memory, Mempool, Port, PortConfig, RxQueue,
+    ThreadRegistration, TxQueue, huge_pages_available, ring_pair,
 };
 use pns::dataplane::DpdkPort;
 
@@ -61,6 +61,7 @@ impl Rings {
 impl Medium for Rings {
     type Port = DpdkPort;
     type Wire = RingEnd;
+    type Entered = ThreadRegistration;
 
     fn cable(&mut self) -> Outcome<(DpdkPort, RingEnd)> {
         self.cables += 1;
@@ -76,6 +77,10 @@ impl Medium for Rings {
             sending: Burst::new(),
         };
         Ok((port, end))
+    }
+
+    fn enter(&self) -> Outcome<ThreadRegistration> {
+        Ok(ThreadRegistration::new(&self.eal)?)
     }
 
     fn name(&self) -> &'static str {

@@ -3,7 +3,7 @@
 //! when the frame has proved right further on.
 
 use crate::clock::Timestamp;
-use crate::dataplane::batch::{Entry, Packet, Verdict};
+use crate::dataplane::batch::{Entry, NO_FLOW, Packet, Verdict};
 use crate::dataplane::config::View;
 use crate::dataplane::drop_reason::DropReason;
 use crate::dataplane::flow::Flow;
@@ -13,9 +13,24 @@ use crate::dataplane::source::Sender;
 use crate::dataplane::stats::FrameCount;
 use crate::dataplane::window::{Standing, WindowRefusal};
 use crate::flow::FlowKey;
+use crate::wire::call_id::CallId;
+use crate::wire::field::u16_at;
 use crate::wire::gre;
 
-/// A GRE packet to us, from its outer IPv4 header on. Leaves the PPP frame.
+/// Where the Call ID is in a header (RFC 2637 §4.1).
+const CALL_ID: usize = 6;
+
+/// Notes the slot of the flow that a GRE packet to us names. That alone, for a whole burst, so that
+/// the processor waits for many flows' memory at once.
+#[inline]
+pub(in crate::dataplane) fn locate<F: Frame>(packet: &mut Packet<F>, flows: &FlowTable) {
+    let ip_length = usize::from(packet.meta.ip.header_length);
+    let call_id = u16_at(packet.frame.bytes(), ip_length + CALL_ID).map(CallId::new);
+    let slot = call_id.and_then(|call_id| flows.find(FlowKey::new(packet.meta.key.local, call_id)));
+    packet.meta.flow = slot.unwrap_or(NO_FLOW);
+}
+
+/// A GRE packet to us, from its outer IPv4 header on, that was located. Leaves the PPP frame.
 #[inline]
 pub(in crate::dataplane) fn run<F: Frame>(
     packet: &mut Packet<F>,
@@ -23,6 +38,8 @@ pub(in crate::dataplane) fn run<F: Frame>(
     view: &View,
     now: Timestamp,
 ) -> Verdict {
+    // Nothing is charged to a flow before the packet is known to be its client's.
+    let slot = std::mem::replace(&mut packet.meta.flow, NO_FLOW);
     let ip_length = usize::from(packet.meta.ip.header_length);
     let bytes = packet.frame.bytes().get(ip_length..).unwrap_or_default();
     let header = match gre::Header::parse(bytes) {
@@ -35,8 +52,7 @@ pub(in crate::dataplane) fn run<F: Frame>(
         return Verdict::Steer { worker, entry };
     }
     let key = FlowKey::new(packet.meta.key.local, header.call_id);
-    let slot = flows.find(key);
-    let Some((slot, flow)) = slot.and_then(|slot| Some((slot, flows.get_mut(slot)?))) else {
+    let Some(flow) = flows.get_mut(slot) else {
         return Verdict::Drop(DropReason::GreCallIdUnknown);
     };
     let sender = flow.peer.sender(packet.meta.ip.source, view.gre_source);
