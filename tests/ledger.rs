@@ -20,7 +20,7 @@ const OPEN: &str = "open: ";
 /// A reason is a sentence, not a word.
 const REASON_LENGTH_MIN: usize = 15;
 /// Rows that are not yet proved or not yet built. This number may only shrink.
-const OPEN_MAX: usize = 6;
+const OPEN_MAX: usize = 2;
 
 /// One line of a table of the page.
 struct Row {

@@ -111,6 +111,11 @@ impl World {
             link: Arc::new(LinkConfig {
                 retries_max: 0,
                 address: policy_of_address,
+                mppe: MppePolicy {
+                    stateful: Stateful::Allowed,
+                    compression: true,
+                    ..MppePolicy::REQUIRED
+                },
                 ..LinkConfig::default()
             }),
             limits: AdmissionLimits {
@@ -122,6 +127,7 @@ impl World {
             },
             setup_timeout: Duration::from_secs(30),
             mtu_max: 1500,
+            mppc_calls_max: 0,
             name_servers: NameServers::default(),
         };
         let mut counter = 0u8;
@@ -485,6 +491,31 @@ fn a_client_without_encryption_is_told_and_named() {
         world.end_reason()
     );
     world.assert_all_given_back();
+}
+
+#[test]
+fn a_client_that_insists_on_a_history_where_there_is_no_place_is_told_and_named() {
+    let mut world = World::new();
+    let mut client = PppClient::new("alice", "wonderland-7");
+    // Stateful, 128 bits, compressed.
+    client.mppe_bits = [0, 0, 0, 0x41];
+    world.dial(&mut client);
+    world.pass(Duration::from_secs(10));
+    assert!(client.terminated, "LCP says goodbye");
+    assert_eq!(world.end_reason(), "link.mppc_calls_full");
+    assert!(
+        world
+            .commands
+            .iter()
+            .all(|(word, _)| *word != "arm_upstream")
+    );
+    world.assert_all_given_back();
+    // Stateless frames build upon nothing.
+    let mut world = World::new();
+    let mut client = PppClient::new("alice", "wonderland-7");
+    client.mppe_bits = [1, 0, 0, 0x41];
+    world.dial(&mut client);
+    assert!(client.network_up());
 }
 
 #[test]

@@ -41,6 +41,8 @@ pub struct Ppp {
     pub authentication: Authentication,
     /// Encryption (RFC 3078).
     pub mppe: MppePolicy,
+    /// How many calls may keep a history of MPPC (RFC 2118 §4), if it is allowed at all.
+    pub mppc_calls_max: usize,
     /// What clients are told about the network.
     pub ipcp: Ipcp,
     /// IPv6 on the link.
@@ -140,6 +142,8 @@ const STRENGTHS_OR_AUTO: &[(&str, Strengths)] = &[
     ("128", Strengths::only(Strength::Bits128)),
 ];
 
+const COMPRESSIONS: &[(&str, bool)] = &[("off", false), ("allow", true)];
+
 const ADDRESS_POLICIES: &[(&str, AddressPolicy)] = &[
     ("assign", AddressPolicy::Assign),
     ("keep", AddressPolicy::Keep),
@@ -149,7 +153,23 @@ const ADDRESS_POLICIES: &[(&str, AddressPolicy)] = &[
 const IPV6CP_POLICIES: &[(&str, Ipv6cpPolicy)] =
     &[("on", Ipv6cpPolicy::On), ("off", Ipv6cpPolicy::Off)];
 
+impl Ppp {
+    /// How many calls may keep a history of MPPC: none if there is no MPPC.
+    #[must_use]
+    pub const fn mppc_calls_max(&self) -> usize {
+        if self.mppe.compression {
+            self.mppc_calls_max
+        } else {
+            0
+        }
+    }
+}
+
 pub(super) fn read(table: &mut Table<'_, '_>) -> Ppp {
+    let (mppe, mppc_calls_max) = table.section("mppe", |table| {
+        let calls_max = table.number("mppc_calls_max", 64, 1..=16_384);
+        (read_mppe(table), calls_max)
+    });
     Ppp {
         mru: table.number("mru", 1400, 128..=1_960),
         mtu_max: table.number("mtu_max", 1400, 128..=1_960),
@@ -167,7 +187,8 @@ pub(super) fn read(table: &mut Table<'_, '_>) -> Ppp {
         terminate_max: table.number("terminate_max", 2, 1..=20),
         failure_max: table.number("failure_max", 5, 1..=50),
         authentication: table.section("authentication", read_authentication),
-        mppe: table.section("mppe", read_mppe),
+        mppe,
+        mppc_calls_max,
         ipcp: table.section("ipcp", read_ipcp),
         ipv6cp: table.section("ipv6cp", read_ipv6cp),
     }
@@ -211,7 +232,9 @@ fn read_mppe(table: &mut Table<'_, '_>) -> MppePolicy {
         requirement: requirement.unwrap_or(MppeRequirement::Required),
         strengths: read_strengths(table).unwrap_or(MppePolicy::REQUIRED.strengths),
         stateful: read_stateful(table),
-        compression: table.parsed("mppc", mppc).unwrap_or(false),
+        compression: table
+            .parsed("mppc", one_of("a word for compression", COMPRESSIONS))
+            .unwrap_or(false),
     };
     if policy.requirement != MppeRequirement::Off {
         warn_of_weakness(policy, table);
@@ -264,14 +287,12 @@ fn warn_of_weakness(policy: MppePolicy, table: &mut Table<'_, '_>) {
         let cure = "write false, unless a client can do nothing else";
         table.warn("stateful", Fault::new(problem, cure));
     }
-}
-
-fn mppc(text: &str) -> Result<bool, Fault> {
-    if text == "allow" {
-        let problem = "MPPC compression on calls is not built yet";
-        return Err(Fault::new(problem, "write \"off\""));
+    if policy.compression {
+        let problem =
+            "lets clients compress before they encrypt, so that lengths tell what repeats";
+        let cure = "write \"off\", unless a client can do nothing else";
+        table.warn("mppc", Fault::new(problem, cure));
     }
-    one_of("a word for compression", &[("off", false)])(text)
 }
 
 fn read_ipcp(table: &mut Table<'_, '_>) -> Ipcp {

@@ -346,11 +346,6 @@ fn users_may_be_disabled_or_have_to_change_their_password() {
 fn what_is_not_built_yet_is_refused_and_not_ignored() {
     let ppp = |keys: &str| format!("{MINIMAL}[ppp.{keys}\n");
     assert_one_error(
-        &ppp("mppe]\nmppc = \"allow\""),
-        ALICE,
-        "MPPC compression on calls is not built yet; write \"off\"",
-    );
-    assert_one_error(
         &ppp("ipcp]\npool = \"gold\""),
         ALICE,
         "there is no pool \"gold\"",
@@ -402,7 +397,11 @@ fn encryption_in_the_words_of_the_field() {
         assert_eq!(config.ppp.mppe.requirement, requirement);
         assert_eq!(config.ppp.mppe.stateful, Stateful::Refused);
         assert!(!config.ppp.mppe.compression);
+        assert_eq!(config.ppp.mppc_calls_max(), 0);
     }
+    let config = mppe("mppc = \"allow\"");
+    assert!(config.ppp.mppe.compression);
+    assert_eq!(config.ppp.mppc_calls_max(), 64);
     for (word, stateful) in [
         ("false", Stateful::Refused),
         ("true", Stateful::Allowed),

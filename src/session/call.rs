@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::admission::CallPermit;
 use super::facts::{CallFacts, CallOrigin};
+use super::mppc::MppcPlace;
 use super::verdict::{Attempt, Step};
 use super::{EndReason, Event, Peer};
 use crate::aaa::Lease;
@@ -130,6 +131,8 @@ pub struct Call {
     /// The entry of this call in the timer heap.
     pub(super) armed: Option<Timestamp>,
     pub(super) keys: UsedKeys,
+    /// The worker's place for histories of MPPC, if this call needs one.
+    pub(super) mppc: Option<MppcPlace>,
     outbox: VecDeque<Order>,
 }
 
@@ -173,6 +176,7 @@ impl Call {
             deadline: Some(new.deadline),
             armed: None,
             keys: UsedKeys::default(),
+            mppc: None,
             outbox: VecDeque::new(),
         }
     }

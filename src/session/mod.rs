@@ -23,6 +23,7 @@ mod drive;
 mod end;
 mod explain;
 mod facts;
+mod mppc;
 mod orders;
 mod peers;
 mod placement;
@@ -90,6 +91,7 @@ pub struct Sessions {
     /// Call Serial Number of the last call that we placed.
     call_serial: u16,
     pools: Pools,
+    mppc: mppc::MppcPlaces,
     timers: Timers<TimerKey>,
     outputs: VecDeque<Output>,
     /// For each worker, the calls that have orders waiting, each at most once.
@@ -136,6 +138,7 @@ impl Sessions {
             history: History::default(),
             failures: Failures::default(),
             stopping: false,
+            mppc: mppc::MppcPlaces::new(config.mppc_calls_max),
             config,
             buckets,
             pools,

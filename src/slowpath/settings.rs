@@ -44,6 +44,7 @@ pub(super) fn session_config(config: &Config) -> SessionConfig {
         limits: limits(config),
         setup_timeout: server.setup_timeout,
         mtu_max: config.ppp.mtu_max,
+        mppc_calls_max: config.ppp.mppc_calls_max(),
         name_servers: name_servers(config),
     }
 }
@@ -203,6 +204,8 @@ pub(super) fn worker_config(config: &Config, index: u8, macs: &[[u8; 6]]) -> Wor
             ppp_frames_per_call_per_s: punt.ppp_frames_per_call_per_s,
         },
         gre: gre_config(config),
+        mppc_calls_max: config.ppp.mppc_calls_max(),
+        mru: config.ppp.mru,
         idle_sleep_max: config.workers.idle_sleep_max,
         ..WorkerConfig::default()
     }

@@ -102,6 +102,7 @@ pub(crate) fn sessions(setup: Setup) -> (Sessions, LocalUsers) {
         },
         setup_timeout: Duration::from_secs(30),
         mtu_max: 1500,
+        mppc_calls_max: 1,
         name_servers: NameServers::default(),
     };
     (setup.adjust)(&mut config);

@@ -293,6 +293,11 @@ findings! {
         [Client: "Turn encryption on.",
          Server: "Or set ppp.mppe.policy to \"optional\": its data then crosses the network in \
           clear."];
+    CompressionFull => "compression_full", [LcpTerminated],
+        "The client insists on compression (MPPC), and as many calls as may keep a history of it do \
+         already.",
+        [Server: "Raise ppp.mppe.mppc_calls_max.",
+         Client: "Or turn software compression off."];
     EncryptionTimeout => "encryption_timeout", [PppTimeout, LcpTerminated],
         "{user} was let in, but the client did not finish negotiating encryption.",
         [Client: "Turn on MPPE; see the client's log.",
