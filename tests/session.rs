@@ -26,7 +26,7 @@ use pns::flow::{
     FlowTotals, OpenRefusal,
 };
 use pns::mppe::keys::{DownstreamKey, StartKeys, UpstreamKey};
-use pns::ppp::link::{AddressPolicy, LinkConfig};
+use pns::ppp::link::{AddressPolicy, LinkConfig, MppePolicy, Stateful};
 use pns::pptp::ControlConfig;
 use pns::session::admission::AdmissionLimits;
 use pns::session::{Capacity, ConnectionId, Event, Output, SessionConfig, Sessions};
@@ -50,6 +50,7 @@ fn word(command: &FlowCommand) -> &'static str {
         FlowCommand::FlushDownstream { .. } => "flush_downstream",
         FlowCommand::ForwardUpstream { .. } => "forward_upstream",
         FlowCommand::AgreeIpv6 { .. } => "agree_ipv6",
+        FlowCommand::EndIpv6 { .. } => "end_ipv6",
         FlowCommand::ForwardDownstream { .. } => "forward_downstream",
         FlowCommand::Suspend { .. } => "suspend",
         FlowCommand::PeerReceive { .. } => "peer-receive",

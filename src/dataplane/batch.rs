@@ -284,21 +284,70 @@ impl<F> Batch<F> {
     #[inline]
     pub fn stage(
         &mut self,
-        mut node: impl FnMut(&mut Packet<F>) -> Verdict,
-        mut exit: impl FnMut(Packet<F>, Verdict),
+        node: impl FnMut(&mut Packet<F>) -> Verdict,
+        exit: impl FnMut(Packet<F>, Verdict),
     ) {
-        for mut packet in self.live.drain(..) {
-            match node(&mut packet) {
+        let verdicts = self.judge(node);
+        if !verdicts.all(Verdict::Next) {
+            self.part(&verdicts, exit);
+        }
+    }
+
+    /// What a node says about each packet. Mostly it says the same of all, and then none has to move.
+    #[inline]
+    pub fn judge(&mut self, mut node: impl FnMut(&mut Packet<F>) -> Verdict) -> Verdicts {
+        let mut verdicts = Verdicts {
+            each: [Verdict::Next; BURST],
+            count: self.live.len(),
+        };
+        for (packet, verdict) in self.live.iter_mut().zip(&mut verdicts.each) {
+            *verdict = node(packet);
+        }
+        verdicts
+    }
+
+    /// Keeps the packets that pass, in order; the rest goes to `exit`.
+    pub fn part(&mut self, verdicts: &Verdicts, mut exit: impl FnMut(Packet<F>, Verdict)) {
+        for (packet, verdict) in self.live.drain(..).zip(verdicts.each) {
+            match verdict {
                 // As many places as in `live`, so one is always free.
                 Verdict::Next => drop(self.spare.try_push(packet)),
-                verdict @ (Verdict::Steer { .. }
+                Verdict::Steer { .. }
                 | Verdict::Fragment { .. }
                 | Verdict::Punt(_)
                 | Verdict::Consume(_)
-                | Verdict::Drop(_)) => exit(packet, verdict),
+                | Verdict::Drop(_) => exit(packet, verdict),
             }
         }
         std::mem::swap(&mut self.live, &mut self.spare);
+    }
+}
+
+/// What a node said about each packet of a burst.
+pub struct Verdicts {
+    each: [Verdict; BURST],
+    count: usize,
+}
+
+impl Verdicts {
+    /// Whether `verdict` holds for all.
+    #[inline]
+    #[must_use]
+    pub fn all(&self, verdict: Verdict) -> bool {
+        let each = self.each.get(..self.count).unwrap_or_default();
+        each.iter().all(|one| *one == verdict)
+    }
+
+    /// Where all packets go, if that is one place.
+    #[inline]
+    #[must_use]
+    pub fn all_steered(&self) -> Option<(u8, Entry)> {
+        match self.each.first() {
+            Some(&verdict @ Verdict::Steer { worker, entry }) if self.all(verdict) => {
+                Some((worker, entry))
+            }
+            Some(_) | None => None,
+        }
     }
 }
 

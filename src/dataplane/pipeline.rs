@@ -50,10 +50,15 @@ impl<P: PortIo> Worker<P> {
             ..
         } = self;
         let routes = routes.load();
-        received.stage(
-            |packet| classify::run(packet, view, directory, routes),
-            |packet, verdict| exits.take(packet, verdict),
-        );
+        let verdicts = received.judge(|packet| classify::run(packet, view, directory, routes));
+        match verdicts.all_steered() {
+            Some((worker, entry)) if worker == view.index && exits.entries.at(entry).is_empty() => {
+                std::mem::swap(received, exits.entries.at(entry));
+            }
+            Some(_) | None => {
+                received.part(&verdicts, |packet, verdict| exits.take(packet, verdict))
+            }
+        }
     }
 
     /// Everything that has entered, until nothing is left. Only an answer enters anything again, and

@@ -1,5 +1,6 @@
 //! What a link says to its owner, and the bounded queue in which it waits.
 
+use super::authenticatee::Keying;
 use super::credentials::Credentials;
 use super::end_reason::EndReason;
 use crate::wire::ccp::Agreement;
@@ -43,6 +44,9 @@ pub enum Output {
     /// Decide on these; the answer is `Input::Granted`, `Input::Refused` or, for EAP alone,
     /// `Input::Challenge`. Only the answer to the latest question counts.
     Authenticate(Credentials),
+    /// The peer that we called has let us in, and this is what its keys are made from. Precedes
+    /// everything that needs a proof of log-in.
+    LoggedIn(Keying),
     /// This was agreed on for what the client sends: install its keys, or decompress it.
     ArmUpstream(Agreement),
     /// This was agreed on for what is sent to the client.
@@ -62,6 +66,8 @@ pub enum Output {
         /// The client's.
         peer: InterfaceIdentifier,
     },
+    /// IPv6CP has left Opened: nothing of IPv6 passes until it is agreed on again.
+    EndIpv6,
     /// Forward what is for the lease.
     ForwardDownstream {
         /// The largest information field that the client receives, in bytes.

@@ -3,12 +3,14 @@
 use std::collections::VecDeque;
 use std::net::Ipv4Addr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::admission::CallPermit;
 use super::facts::{CallFacts, CallOrigin};
 use super::mppc::MppcPlace;
 use super::verdict::{Attempt, Step};
-use super::{EndReason, Event, Peer};
+use super::ways::Way;
+use super::{Client, EndReason, Event, Peer};
 use crate::aaa::Lease;
 use crate::clock::Timestamp;
 use crate::flow::{FlowCommand, FlowKey, FrameBytes};
@@ -133,6 +135,8 @@ pub struct Call {
     pub(super) keys: UsedKeys,
     /// The worker's place for histories of MPPC, if this call needs one.
     pub(super) mppc: Option<MppcPlace>,
+    /// The networks that it leads to.
+    pub(super) way: Way,
     outbox: VecDeque<Order>,
 }
 
@@ -153,6 +157,17 @@ pub(super) struct NewCall {
 
 impl Call {
     pub(super) fn new(new: NewCall, now: Timestamp) -> Self {
+        let placed_to = new.placed_to;
+        let client = placed_to.as_ref().and_then(|peer| peer.client.as_ref());
+        let way = Way::to(
+            client
+                .map(|it| Arc::clone(&it.networks))
+                .unwrap_or_default(),
+        );
+        let mut attempt = Attempt::new();
+        if let Some(user) = client.and_then(Client::user) {
+            attempt.named(user.as_bytes(), Duration::ZERO);
+        }
         Self {
             connection: new.connection,
             flow: new.flow,
@@ -161,7 +176,7 @@ impl Call {
             peer_call_id: new.peer_call_id,
             origin: new.origin,
             facts: new.facts,
-            placed_to: new.placed_to,
+            placed_to,
             early: Vec::new(),
             link: new.link,
             _permit: new.permit,
@@ -169,7 +184,7 @@ impl Call {
             end: None,
             lease: None,
             user: None,
-            attempt: Attempt::new(),
+            attempt,
             counter_slot: None,
             created: now,
             network_since: None,
@@ -177,6 +192,7 @@ impl Call {
             armed: None,
             keys: UsedKeys::default(),
             mppc: None,
+            way,
             outbox: VecDeque::new(),
         }
     }
