@@ -52,6 +52,7 @@ fn word(command: &FlowCommand) -> &'static str {
         FlowCommand::AgreeIpv6 { .. } => "agree_ipv6",
         FlowCommand::EndIpv6 { .. } => "end_ipv6",
         FlowCommand::ForwardDownstream { .. } => "forward_downstream",
+        FlowCommand::LeadTo { .. } => "lead_to",
         FlowCommand::Suspend { .. } => "suspend",
         FlowCommand::PeerReceive { .. } => "peer-receive",
         FlowCommand::Close { .. } => "close",
@@ -233,6 +234,13 @@ impl World {
             Output::LeaseSet { lease, .. } => self.leases.push(lease),
             Output::LeaseCleared { lease } => self.leases.retain(|other| *other != lease),
             Output::Event(event) => self.events.push(event),
+            // Of calls that are no client's.
+            Output::NetworkSet { .. }
+            | Output::NetworkCleared { .. }
+            | Output::RouteSet { .. }
+            | Output::RouteCleared { .. }
+            | Output::OwnAddressSet { .. }
+            | Output::OwnAddressCleared { .. } => panic!("nobody was called"),
         }
     }
 

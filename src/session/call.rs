@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::admission::CallPermit;
+use super::ccp::MppcPlace;
 use super::facts::{CallFacts, CallOrigin};
-use super::mppc::MppcPlace;
 use super::verdict::{Attempt, Step};
 use super::ways::Way;
 use super::{Client, EndReason, Event, Peer};

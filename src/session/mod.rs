@@ -16,6 +16,7 @@ mod address;
 pub mod admission;
 mod call;
 pub mod call_ids;
+mod ccp;
 mod connection;
 mod control_events;
 mod decide;
@@ -23,7 +24,6 @@ mod drive;
 mod end;
 mod explain;
 mod facts;
-mod mppc;
 mod orders;
 mod peers;
 mod placement;
@@ -95,7 +95,7 @@ pub struct Sessions {
     /// Call Serial Number of the last call that we placed.
     call_serial: u16,
     pools: Pools,
-    mppc: mppc::MppcPlaces,
+    mppc: ccp::MppcPlaces,
     ways: Ways,
     timers: Timers<TimerKey>,
     outputs: VecDeque<Output>,
@@ -144,7 +144,7 @@ impl Sessions {
             history: History::default(),
             failures: Failures::default(),
             stopping: false,
-            mppc: mppc::MppcPlaces::new(config.mppc_calls_max),
+            mppc: ccp::MppcPlaces::new(config.mppc_calls_max),
             config,
             buckets,
             pools,
@@ -294,24 +294,6 @@ impl Sessions {
             FlowReport::CommandRefused { flow } => self.event(Event::CommandRefused { flow }),
         }
         self.settle(now);
-    }
-
-    /// The worker has lost step with a client's stateful encryption.
-    fn reset_wanted(&mut self, flow: FlowKey, now: Timestamp) {
-        let id = self.call_of(flow);
-        if let Some((id, call)) = id.and_then(|id| Some((id, self.calls.get_mut(id)?))) {
-            match call.state {
-                CallState::Negotiating | CallState::Network => {
-                    call.link.handle(crate::ppp::link::Input::ResetWanted, now);
-                    self.touched_calls.push_back(id);
-                }
-                // Nothing more is decrypted for a call that is being taken down.
-                CallState::Opening
-                | CallState::Connecting
-                | CallState::Terminating
-                | CallState::Closing => {}
-            }
-        }
     }
 
     /// A PPP control frame of a call, from its protocol field on.

@@ -561,7 +561,7 @@ fn every_pair_of_policies_has_one_outcome_at_both_ends() {
             encrypted += usize::from(possible);
             let refused = |it: &MppePolicy| it.stateful == Stateful::Refused;
             if let Some(agreed) = mppe.filter(|_| both.iter().any(refused)) {
-                let modes = [agreed.upstream, agreed.downstream].map(|it| it.suite.mode);
+                let modes = [agreed.upstream, agreed.downstream].map(|it| it.suite.unwrap().mode);
                 assert_eq!(modes, [pns::wire::mppe::Mode::Stateless; 2], "{what}");
             }
         }
