@@ -1,4 +1,4 @@
-//! What CCP comes to for the worker: arming, resets, and which calls keep a history of MPPC (RFC 2118),
+//! What CCP comes to for the worker: arming, and which calls keep a history of MPPC (RFC 2118),
 //! which are as many as every worker has places for.
 //!
 //! A client gets compression only if it insists, so one that finds no place is not asked to do
@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use super::{CallRef, CallState, FlowCommand, FlowKey, Sessions};
+use super::{CallRef, FlowCommand, Sessions};
 use crate::clock::Timestamp;
 use crate::ppp::link as ppp;
 use crate::wire::ccp::Agreement;
@@ -59,24 +59,6 @@ impl Sessions {
             }
         }
         self.order(id, command, now);
-    }
-
-    /// The worker has lost step with a client's stateful encryption.
-    pub(super) fn reset_wanted(&mut self, flow: FlowKey, now: Timestamp) {
-        let id = self.call_of(flow);
-        if let Some((id, call)) = id.and_then(|id| Some((id, self.calls.get_mut(id)?))) {
-            match call.state {
-                CallState::Negotiating | CallState::Network => {
-                    call.link.handle(ppp::Input::ResetWanted, now);
-                    self.touched_calls.push_back(id);
-                }
-                // Nothing more is decrypted for a call that is being taken down.
-                CallState::Opening
-                | CallState::Connecting
-                | CallState::Terminating
-                | CallState::Closing => {}
-            }
-        }
     }
 }
 

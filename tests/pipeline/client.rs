@@ -222,7 +222,7 @@ impl Client {
             Some(u16::from_be_bytes(header.unwrap().to_bytes()) | bits)
         } else if let Some(mppc) = &mut self.mppc {
             mppc.next_sent = (mppc.next_sent + 1) % 4096;
-            Some((mppc.next_sent + 4095) % 4096 | bits)
+            Some(((mppc.next_sent + 4095) % 4096) | bits)
         } else {
             None
         };

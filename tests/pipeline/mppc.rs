@@ -442,7 +442,7 @@ fn a_history_is_one_calls_own_and_goes_back_with_it() {
         let command = FlowCommand::ArmUpstream { flow, agreement };
         world.lab.command(command);
         world.lab.settle();
-        assert_eq!(world.lab.reports(), [refused.clone()], "{agreement}");
+        assert_eq!(world.lab.reports(), [refused], "{agreement}");
     }
     world.lab.close(&world.client);
     let mut next = World::of(world.lab, STATEFUL);

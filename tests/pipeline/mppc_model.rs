@@ -117,8 +117,7 @@ impl Model {
             bits = rest;
             usize::from_str_radix(number, 2).ok()
         };
-        loop {
-            let Some(first) = take(1) else { break };
+        while let Some(first) = take(1) {
             if first == 0 {
                 let Some(literal) = take(7) else { break };
                 self.history.push(u8::try_from(literal).unwrap());

@@ -24,6 +24,12 @@ pub struct Recovery {
     lost: bool,
 }
 
+impl Default for Recovery {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl Recovery {
     /// In step.
     #[must_use]
