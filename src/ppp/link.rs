@@ -29,7 +29,7 @@ mod teardown;
 pub use super::auth::Method;
 pub use super::ccp::{Directions, ResetCounts};
 pub use super::config::{
-    AddressPolicy, LinkConfig, MppePolicy, MppeRequirement, NetworkGrant, Stateful,
+    AddressPolicy, LinkConfig, MppeChange, MppePolicy, MppeRequirement, NetworkGrant, Stateful,
 };
 pub use super::credentials::Credentials;
 pub use super::end_reason::EndReason;

@@ -49,6 +49,8 @@ pub struct CallView {
     pub state: CallState,
     /// Who it is, once known.
     pub user: Option<String>,
+    /// Whose policy holds for it: a group, or nobody's in particular.
+    pub group: Option<String>,
     /// The leased address.
     pub lease: Option<Ipv4Addr>,
     /// What was negotiated.
@@ -145,6 +147,7 @@ impl Sessions {
             facts: call.facts.clone(),
             state: call.state,
             user: call.user.as_deref().map(str::to_owned),
+            group: call.terms.group().map(str::to_owned),
             lease: call.lease.as_ref().map(crate::aaa::Lease::address),
             negotiated: call.link.negotiated(),
             identifications: call.link.remarks().identifications().to_vec(),

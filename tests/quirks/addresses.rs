@@ -47,9 +47,7 @@ fn with_dns(config: &mut SessionConfig) {
 }
 
 fn change_link(config: &mut SessionConfig, change: impl FnOnce(&mut LinkConfig)) {
-    let mut link = LinkConfig::clone(&config.link);
-    change(&mut link);
-    config.link = Arc::new(link);
+    change(Arc::make_mut(&mut config.listeners[0].link));
 }
 
 /// An Echo-Request from the client's link-local address to `destination`.

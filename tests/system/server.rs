@@ -218,9 +218,12 @@ impl Server {
                     self.sessions.forget(id);
                 }
                 Output::Ask {
-                    call, credentials, ..
+                    call,
+                    credentials,
+                    access,
+                    ..
                 } => {
-                    let decision = self.users.decide(&credentials);
+                    let decision = self.users.decide(&credentials, &access);
                     self.sessions.decide(call, decision, now);
                 }
                 Output::LeaseSet { lease, flow } => self.directory.set(lease, flow),

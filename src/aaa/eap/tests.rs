@@ -15,6 +15,7 @@ const PEER_CHALLENGE: [u8; 16] = [0x21; 16];
 /// The client's side of a conversation, and what the server asked last.
 struct Conversation {
     users: LocalUsers,
+    access: Arc<Access>,
     name: &'static str,
     identifier: u8,
     state: Vec<u8>,
@@ -33,7 +34,11 @@ enum Asked {
 impl Conversation {
     fn new(methods: &[EapMethod], name: &'static str, retries_max: u8) -> (Self, Asked) {
         let mut it = Self {
-            users: users().with_eap(methods, "pns", retries_max),
+            users: users().with_eap("pns", retries_max),
+            access: Arc::new(Access {
+                eap_methods: methods.to_vec(),
+                ..Access::default()
+            }),
             name,
             identifier: 7,
             state: Vec::new(),
@@ -56,7 +61,7 @@ impl Conversation {
             state: self.state.clone(),
             nonce: [self.turns; 16],
         };
-        match self.users.decide(&credentials) {
+        match self.users.decide(&credentials, &self.access) {
             Decision::Accept(grant) => {
                 let (_, keys) = grant.authenticated.into_parts();
                 let keys = keys.map(|it| [*it.upstream.expose(), *it.downstream.expose()]);

@@ -87,8 +87,8 @@ impl Link {
     }
 
     /// What the keys of this log-in can be used for, and whether that leaves any.
-    pub(super) fn keyed_policy(&self, keys: bool) -> (MppePolicy, bool) {
-        let policy = self.config.mppe;
+    pub(super) fn keyed_policy(&self, grant: &NetworkGrant, keys: bool) -> (MppePolicy, bool) {
+        let policy = grant.mppe.unwrap_or(self.config.mppe);
         let short_too = self
             .authenticator
             .method()

@@ -47,7 +47,7 @@ pub(super) enum Encryption {
 impl Link {
     pub(super) fn start_network(&mut self, grant: NetworkGrant, keys: bool, now: Timestamp) {
         let limits = self.config.limits(self.config.configure_max);
-        let (policy, keys) = self.keyed_policy(keys);
+        let (policy, keys) = self.keyed_policy(&grant, keys);
         let ccp = || {
             let configure_max = match policy.requirement {
                 MppeRequirement::Required => limits.configure_max,
