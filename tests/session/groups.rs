@@ -3,6 +3,7 @@
 
 use std::net::Ipv4Addr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use pns::aaa::{Access, LocalUser, LocalUsers};
 use pns::auth::NtHash;
@@ -60,10 +61,24 @@ fn verdict(world: &World) -> Verdict {
     }
 }
 
+/// What an operator reads; every key in it exists.
 fn words(verdict: &Verdict) -> String {
     let changes = verdict.changes().into_iter().map(|change| change.text);
     let mut words = verdict.conclusion();
     words.extend(changes.map(|change| format!(" {change}")));
+    let known = pns::config::accepted_keys();
+    for word in words.split(|c: char| !(c.is_ascii_alphanumeric() || "._".contains(c))) {
+        let word = word.trim_end_matches('.');
+        if ["ppp.", "group.", "user."]
+            .iter()
+            .any(|table| word.starts_with(table))
+        {
+            let key = word
+                .replace(".office.", ".NAME.")
+                .replace(".legacy.", ".NAME.");
+            assert!(known.contains(&key), "{key} in {words}");
+        }
+    }
     words
 }
 
@@ -85,7 +100,7 @@ fn each_address_offers_what_its_group_permits() {
         let reached = (client.network_up(), client.encrypted());
         assert_eq!(reached, (up, encrypted), "{login:?} at {local}");
         if !up {
-            world.pass(std::time::Duration::from_secs(40));
+            world.pass(Duration::from_secs(40));
             let verdict = verdict(&world);
             assert_eq!(verdict.cause.name(), "link.authentication_not_agreed");
             let key = if local == SERVER {
@@ -203,6 +218,14 @@ fn the_encryption_of_a_call_is_that_of_its_user() {
         client.mppe = bits.is_some();
         client.mppe_bits = bits.unwrap_or(client.mppe_bits);
         world.dial(&mut client);
+        // A client that asked for encryption in vain is asked for its address once more.
+        world.pass_with(Duration::from_secs(4), |world, frames| {
+            let answers = frames
+                .iter()
+                .flat_map(|frame| client.handle(frame))
+                .collect();
+            world.talk(&mut client, answers);
+        });
         let enforced = match terms.requirement {
             MppeRequirement::Required => Encryption::Required,
             MppeRequirement::Optional | MppeRequirement::Passive => Encryption::Optional,
@@ -216,7 +239,7 @@ fn the_encryption_of_a_call_is_that_of_its_user() {
                 assert_eq!(reached, (true, encrypted), "row {row}");
             }
             Ends(expected) => {
-                world.pass(std::time::Duration::from_secs(40));
+                world.pass(Duration::from_secs(40));
                 let found = words(&verdict(&world));
                 for words in expected {
                     assert!(
@@ -250,7 +273,7 @@ fn a_user_whose_group_does_not_permit_the_method_is_not_let_in() {
         assert_eq!(world.policies.len(), usize::from(up));
         if !up {
             assert_eq!(world.sessions.refusals().get("method_not_permitted"), 1);
-            world.pass(std::time::Duration::from_secs(40));
+            world.pass(Duration::from_secs(40));
             let verdict = verdict(&world);
             assert_eq!(verdict.cause.name(), "link.dial_in_not_permitted");
             assert_eq!(verdict.finding.name(), "method_not_permitted");

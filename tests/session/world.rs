@@ -303,7 +303,17 @@ impl World {
         self.run()
     }
 
+    /// Time passes, and nobody hears what the server says.
     pub(crate) fn pass(&mut self, time: Duration) {
+        self.pass_with(time, |_, _| {});
+    }
+
+    /// Time passes; `hear` gets what the server says.
+    pub(crate) fn pass_with(
+        &mut self,
+        time: Duration,
+        mut hear: impl FnMut(&mut Self, Vec<Vec<u8>>),
+    ) {
         let end = self.now + time;
         while let Some(deadline) = self
             .sessions
@@ -312,7 +322,8 @@ impl World {
         {
             self.now = self.now.max(deadline);
             self.sessions.handle_timeout(self.now);
-            self.run();
+            let frames = self.run();
+            hear(self, frames);
         }
         self.now = end;
     }
