@@ -292,3 +292,91 @@ pub(super) fn capacity(config: &Config) -> Capacity {
         calls: config.server.calls_max as usize,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::flow::Encryption;
+    use crate::ppp::link::{Method, MppePolicy, Stateful};
+    use zeroize::Zeroizing;
+
+    const CONFIG: &str = r#"
+[server]
+listen = ["198.51.100.1"]
+[[listener]]
+address = "198.51.100.3"
+group = "legacy"
+[[port]]
+name = "both"
+device = "net_af_xdp0,iface=wan_s"
+addresses = ["198.51.100.1/24", "198.51.100.3/24"]
+[[pool]]
+name = "default"
+ranges = ["10.77.0.100-10.77.0.199"]
+gateway = "10.77.0.1"
+[group.legacy]
+authentication = ["pap"]
+mppe = { policy = "optional" }
+[users]
+file = "users.toml"
+"#;
+    const USERS: &str = r#"
+[[user]]
+name = "alice"
+password = "wonderland-7"
+[[user]]
+name = "bob"
+password = "builder-3"
+group = "legacy"
+mppe = { policy = "off", stateful = true }
+"#;
+
+    #[test]
+    fn an_address_has_the_settings_of_its_group_and_a_user_those_of_its_own() {
+        let users = |_: &std::path::Path| Ok(Zeroizing::new(USERS.to_owned()));
+        let config = Config::parse(CONFIG, "pns.toml", users).unwrap_or_else(|it| panic!("{it}"));
+        let session = session_config(&config);
+        let [first, second] = session.listeners.as_slice() else {
+            panic!("{} listeners", session.listeners.len())
+        };
+        assert_eq!(first.link.methods, [Method::MsChapV2, Method::Eap]);
+        assert_eq!(second.link.methods, [Method::Pap]);
+        for (listener, group, mppe) in [
+            (first, None, MppePolicy::REQUIRED),
+            (second, Some("legacy"), MppePolicy::OPTIONAL),
+        ] {
+            assert_eq!(listener.access.methods, listener.link.methods);
+            assert_eq!(listener.access.group.as_deref(), group);
+            assert_eq!((listener.link.mppe, listener.access.mppe), (mppe, mppe));
+        }
+        let mut users = local_users(&config);
+        let mut log_in = |name: &[u8], password: &[u8]| {
+            let credentials = crate::ppp::link::Credentials::Pap {
+                name: name.to_vec(),
+                password: password.to_vec(),
+            };
+            users.decide(&credentials, &second.access)
+        };
+        for (name, password, mppe, encryption) in [
+            ("alice", "wonderland-7", MppePolicy::OPTIONAL, Encryption::Optional),
+            (
+                "bob",
+                "builder-3",
+                MppePolicy {
+                    stateful: Stateful::Allowed,
+                    ..MppePolicy::OFF
+                },
+                Encryption::Off,
+            ),
+        ] {
+            let decision = log_in(name.as_bytes(), password.as_bytes());
+            let crate::aaa::Decision::Accept(grant) = decision else {
+                panic!("{name} is not let in")
+            };
+            assert_eq!(grant.terms.group(), Some("legacy"));
+            assert_eq!(grant.terms.mppe(), mppe);
+            let policy = grant.authenticated.policy();
+            assert_eq!((policy.encryption, policy.mss_max), (encryption, 1360));
+        }
+    }
+}

@@ -215,6 +215,9 @@ impl Server {
     }
 
     pub(crate) fn input(&mut self, input: Input<'_>) -> Vec<Heard> {
+        if let Input::Granted { network, .. } = input {
+            self.mppe = network.mppe.unwrap_or(self.mppe);
+        }
         self.link.handle(input, self.now);
         self.hear()
     }
