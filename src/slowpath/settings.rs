@@ -358,7 +358,12 @@ mppe = { policy = "off", stateful = true }
             users.decide(&credentials, &second.access)
         };
         for (name, password, mppe, encryption) in [
-            ("alice", "wonderland-7", MppePolicy::OPTIONAL, Encryption::Optional),
+            (
+                "alice",
+                "wonderland-7",
+                MppePolicy::OPTIONAL,
+                Encryption::Optional,
+            ),
             (
                 "bob",
                 "builder-3",

@@ -46,13 +46,11 @@ fn log_in(server: &mut Server, challenge: u8, mppe: Option<MppePolicy>, keys: bo
 fn agree(server: &mut Server, options: &[u8], heard: &mut Vec<Heard>) {
     heard.extend(server.packet(Protocol::IPCP, 1, 60, &address(LEASE.octets())));
     heard.extend(server.packet(Protocol::CCP, 1, 61, options));
-    let mut answered = 0;
-    for round in 0..30 {
+    for round in 0..30_u8 {
         let sent = packets(heard);
-        let Some(packet) = sent.get(answered) else {
+        let Some(packet) = sent.get(usize::from(round)) else {
             break;
         };
-        answered += 1;
         if !matches!(packet.protocol, Protocol::CCP | Protocol::IPCP) {
             continue;
         }
@@ -90,7 +88,7 @@ fn trail(own: MppePolicy, granted: Option<MppePolicy>, options: &[u8], keys: boo
     }
     let sent = packets(&heard);
     let challenge = sent.iter().find(|packet| packet.is(Protocol::CHAP, 1));
-    let challenge = challenge.expect("it asks anew").identifier;
+    let challenge = challenge.unwrap().identifier;
     all.append(&mut heard);
     let mut heard = log_in(&mut server, challenge, granted, keys);
     agree(&mut server, options, &mut heard);

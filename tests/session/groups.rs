@@ -136,121 +136,146 @@ enum Outcome {
     Ends(&'static [&'static str]),
 }
 
+/// The policy of the address, the user's group if it has one, what the user has of its own, what the
+/// client offers, and what becomes of that.
+type Row = (
+    MppePolicy,
+    Option<MppePolicy>,
+    MppeChange,
+    Option<[u8; 4]>,
+    Outcome,
+);
+
+fn assert_outcomes(table: impl IntoIterator<Item = Row>) {
+    for (place, row) in table.into_iter().enumerate() {
+        assert_outcome(place, row);
+    }
+}
+
+fn assert_outcome(row: usize, (address, group, own, bits, outcome): Row) {
+    let methods = [Method::MsChapV2];
+    let address = access(None, &methods, address);
+    let group = group.map(|mppe| access(Some("office"), &methods, mppe));
+    let mut world = world([&address, &address]);
+    let requirement = group
+        .as_ref()
+        .unwrap_or(&address)
+        .mppe
+        .changed(own)
+        .requirement;
+    alice(&mut world, group, own);
+    let mut client = PppClient::new("alice", "wonderland-7");
+    client.mppe = bits.is_some();
+    client.mppe_bits = bits.unwrap_or(client.mppe_bits);
+    world.dial(&mut client);
+    // A client that asked for encryption in vain is asked for its address once more.
+    world.pass_with(Duration::from_secs(4), |world, frames| {
+        let answers = frames
+            .iter()
+            .flat_map(|frame| client.handle(frame))
+            .collect();
+        world.talk(&mut client, answers);
+    });
+    let enforced = match requirement {
+        MppeRequirement::Required => Encryption::Required,
+        MppeRequirement::Optional | MppeRequirement::Passive => Encryption::Optional,
+        MppeRequirement::Off => Encryption::Off,
+    };
+    let told: Vec<_> = world.policies.iter().map(|it| it.encryption).collect();
+    assert_eq!(told, [enforced], "row {row}: the worker knows");
+    match outcome {
+        Outcome::Up { encrypted } => {
+            let reached = (client.network_up(), client.encrypted());
+            assert_eq!(reached, (true, encrypted), "row {row}");
+        }
+        Outcome::Ends(expected) => {
+            world.pass(Duration::from_secs(40));
+            let found = words(&verdict(&world));
+            for words in expected {
+                assert!(
+                    found.contains(words),
+                    "row {row}: {words:?} is not in {found}"
+                );
+            }
+            world.assert_all_given_back();
+        }
+    }
+}
+
+const ENCRYPTED: Outcome = Outcome::Up { encrypted: true };
+const IN_CLEAR: Outcome = Outcome::Up { encrypted: false };
+const DEMANDED: MppePolicy = MppePolicy::REQUIRED;
+const WISHED: MppePolicy = MppePolicy::OPTIONAL;
+const REFUSED: MppePolicy = MppePolicy::OFF;
+const NONE: MppeChange = MppeChange::NONE;
+
 #[test]
-fn the_encryption_of_a_call_is_that_of_its_user() {
-    use Outcome::{Ends, Up};
-    let [required, optional, off] = [MppePolicy::REQUIRED, MppePolicy::OPTIONAL, MppePolicy::OFF];
-    let encrypted = Up { encrypted: true };
-    let clear = || Up { encrypted: false };
-    let table = [
-        // Of the address alone.
-        (optional, None, MppeChange::NONE, CLEAR, clear()),
-        (required, None, MppeChange::NONE, BITS_128, encrypted),
+fn without_a_group_the_encryption_is_that_of_the_address() {
+    let table: [Row; 3] = [
+        (WISHED, None, NONE, CLEAR, IN_CLEAR),
+        (DEMANDED, None, NONE, BITS_128, ENCRYPTED),
         (
-            required,
+            DEMANDED,
             None,
-            MppeChange::NONE,
+            NONE,
             CLEAR,
-            Ends(&["demands encryption (it asked", "ppp.mppe.policy"]),
+            Outcome::Ends(&["demands encryption (it asked", "ppp.mppe.policy"]),
         ),
-        // The group goes before the address, both ways.
-        (required, Some(optional), MppeChange::NONE, CLEAR, clear()),
-        (required, Some(off), MppeChange::NONE, BITS_128, clear()),
+    ];
+    assert_outcomes(table);
+}
+
+#[test]
+fn the_encryption_of_the_users_group_goes_before_that_of_the_address() {
+    let table: [Row; 5] = [
+        (DEMANDED, Some(WISHED), NONE, CLEAR, IN_CLEAR),
+        (DEMANDED, Some(REFUSED), NONE, BITS_128, IN_CLEAR),
+        (REFUSED, Some(DEMANDED), NONE, BITS_128, ENCRYPTED),
         (
-            off,
-            Some(required),
-            MppeChange::NONE,
-            BITS_128,
-            Up { encrypted: true },
-        ),
-        (
-            off,
-            Some(required),
-            MppeChange::NONE,
+            REFUSED,
+            Some(DEMANDED),
+            NONE,
             CLEAR,
-            Ends(&[
+            Outcome::Ends(&[
                 "demands encryption of group office",
                 "group.office.mppe.policy",
             ]),
         ),
         (
-            optional,
-            Some(required),
-            MppeChange::NONE,
+            WISHED,
+            Some(DEMANDED),
+            NONE,
             BITS_40,
-            Ends(&[
+            Outcome::Ends(&[
                 "128-bit stateless MPPE of group office (group.office.mppe.strength)",
                 "shorter keys in group.office.mppe.strength",
             ]),
         ),
-        // The user goes before both.
-        (optional, None, REQUIRED, BITS_128, Up { encrypted: true }),
+    ];
+    assert_outcomes(table);
+}
+
+#[test]
+fn what_a_user_has_of_its_own_goes_before_both() {
+    let table: [Row; 4] = [
+        (WISHED, None, REQUIRED, BITS_128, ENCRYPTED),
         (
-            optional,
-            Some(optional),
+            WISHED,
+            Some(WISHED),
             REQUIRED,
             CLEAR,
-            Ends(&["demands encryption of this user", "user.mppe.policy"]),
+            Outcome::Ends(&["demands encryption of this user", "user.mppe.policy"]),
         ),
+        (DEMANDED, Some(DEMANDED), SHORT, BITS_40, ENCRYPTED),
         (
-            required,
-            Some(required),
-            SHORT,
-            BITS_40,
-            Up { encrypted: true },
-        ),
-        (
-            required,
+            DEMANDED,
             None,
             SHORT,
-            Some([1, 0, 0, 0x40]),
-            Ends(&["40-bit stateless MPPE of this user", "user.mppe.strength"]),
+            BITS_128,
+            Outcome::Ends(&["40-bit stateless MPPE of this user", "user.mppe.strength"]),
         ),
     ];
-    for (row, (address, group, own, bits, outcome)) in table.into_iter().enumerate() {
-        let methods = [Method::MsChapV2];
-        let address = access(None, &methods, address);
-        let group = group.map(|mppe| access(Some("office"), &methods, mppe));
-        let mut world = world([&address, &address]);
-        let terms = group.as_ref().unwrap_or(&address).mppe.changed(own);
-        alice(&mut world, group, own);
-        let mut client = PppClient::new("alice", "wonderland-7");
-        client.mppe = bits.is_some();
-        client.mppe_bits = bits.unwrap_or(client.mppe_bits);
-        world.dial(&mut client);
-        // A client that asked for encryption in vain is asked for its address once more.
-        world.pass_with(Duration::from_secs(4), |world, frames| {
-            let answers = frames
-                .iter()
-                .flat_map(|frame| client.handle(frame))
-                .collect();
-            world.talk(&mut client, answers);
-        });
-        let enforced = match terms.requirement {
-            MppeRequirement::Required => Encryption::Required,
-            MppeRequirement::Optional | MppeRequirement::Passive => Encryption::Optional,
-            MppeRequirement::Off => Encryption::Off,
-        };
-        let told: Vec<_> = world.policies.iter().map(|it| it.encryption).collect();
-        assert_eq!(told, [enforced], "row {row}: the worker knows");
-        match outcome {
-            Up { encrypted } => {
-                let reached = (client.network_up(), client.encrypted());
-                assert_eq!(reached, (true, encrypted), "row {row}");
-            }
-            Ends(expected) => {
-                world.pass(Duration::from_secs(40));
-                let found = words(&verdict(&world));
-                for words in expected {
-                    assert!(
-                        found.contains(words),
-                        "row {row}: {words:?} is not in {found}"
-                    );
-                }
-                world.assert_all_given_back();
-            }
-        }
-    }
+    assert_outcomes(table);
 }
 
 #[test]
