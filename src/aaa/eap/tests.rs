@@ -5,10 +5,12 @@
 )]
 
 use super::*;
-use crate::aaa::local::tests::users;
+use crate::aaa::Standing;
+use crate::aaa::local::tests::{in_group, users};
 use crate::auth::mschapv2::{Exchange, check_authenticator_response, generate_nt_response};
 use crate::auth::{NtHash, Secret, change_password, chap_md5};
 use crate::mppe::keys::StartKeys;
+use crate::ppp::link::Method;
 
 const PEER_CHALLENGE: [u8; 16] = [0x21; 16];
 
@@ -218,6 +220,48 @@ fn who_is_refused_is_told_before_the_end_and_the_reason_is_kept() {
         assert!(text.starts_with(&format!("E={code} R=0 ")), "{text}");
         match it.answer(&Answer::Failure) {
             Asked::Rejected(found) => assert_eq!(found, rejection),
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+#[test]
+fn a_group_that_does_not_permit_the_method_inside_eap_is_told_and_named() {
+    for (methods, offered, good) in [
+        (Method::Eap, EapMethod::MsChapV2, true),
+        (Method::MsChapV2, EapMethod::MsChapV2, false),
+        (Method::Eap, EapMethod::Md5, false),
+    ] {
+        let (mut it, asked) = Conversation::new(&[offered], "alice", 0);
+        it.users = in_group(&[methods], "alice", Standing::Good).with_eap("pns", 0);
+        let end = match &asked {
+            Asked::Md5(data) => {
+                let data = Md5Data::parse(data).unwrap();
+                let secret = Secret::from("wonderland-6".to_owned());
+                let digest = chap_md5::response(it.identifier, &secret, data.value);
+                let answer = Md5Data {
+                    value: &digest,
+                    name: b"alice",
+                };
+                it.say(kind::MD5_CHALLENGE, &answer.emit())
+            }
+            _ => {
+                let asked = it.respond(&challenge(&asked), "wonderland-6");
+                let text = message(&asked);
+                assert!(good || text.starts_with("E=649 R=0 "), "{text}");
+                it.answer(if good {
+                    &Answer::Success
+                } else {
+                    &Answer::Failure
+                })
+            }
+        };
+        match end {
+            Asked::Accepted { keys } => assert!(good && keys.is_some()),
+            Asked::Rejected(found) => {
+                assert!(!good);
+                assert_eq!(found, Rejection::MethodNotPermitted);
+            }
             other => panic!("{other:?}"),
         }
     }

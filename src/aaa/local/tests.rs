@@ -307,8 +307,8 @@ fn a_new_password_that_does_not_fit_changes_nothing() {
     }
 }
 
-/// As [`users`], each in a group that permits these.
-fn in_group(methods: &[Method], name: &str, standing: Standing) -> LocalUsers {
+/// One user, in a group that permits these, and inside EAP what is usual.
+pub(in crate::aaa) fn in_group(methods: &[Method], name: &str, standing: Standing) -> LocalUsers {
     let group = Access {
         group: Some("office".into()),
         methods: methods.to_vec(),
