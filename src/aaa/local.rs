@@ -4,13 +4,14 @@ use std::collections::HashMap;
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 
-use super::{Access, Decision, Grant, LoginMethod, Rejection, Terms, eap};
+use super::{Access, Decision, Grant, LoginMethod, NameRules, Rejection, Terms, eap};
 use crate::auth::mschapv2::{self, Exchange};
 use crate::auth::{NtHash, Secret, change_password, chap_md5, mschapv1};
 use crate::flow::{Authenticated, Encryption};
 use crate::mppe::keys::StartKeys;
 use crate::ppp::link::{Credentials, Method, MppeChange};
 use crate::wire::chap::{ChangePasswordV2, ChangePasswordV3};
+use crate::wire::prefix::Prefix;
 
 /// The longest name that can be anybody's, in bytes: what the file accepts.
 pub const NAME_BYTES_MAX: usize = 253;
@@ -44,6 +45,8 @@ pub struct LocalUser {
     pub group: Option<Arc<Access>>,
     /// What the user's encryption has of its own.
     pub mppe: MppeChange,
+    /// The networks behind the user.
+    pub networks: Arc<[Prefix]>,
 }
 
 impl LocalUser {
@@ -59,13 +62,16 @@ impl LocalUser {
             pool: pool.into(),
             group: None,
             mppe: MppeChange::NONE,
+            networks: Arc::default(),
         }
     }
 }
 
 /// All local users by name.
 pub struct LocalUsers {
+    /// By the key that `names` makes of their names.
     users: HashMap<Box<str>, LocalUser>,
+    names: NameRules,
     /// Checked when the name is unknown, so that the time taken does not tell which names exist.
     nobody: NtHash,
     /// The same for CHAP with MD5.
@@ -122,11 +128,22 @@ impl LocalUsers {
             .collect();
         Self {
             users,
+            names: NameRules::default(),
             nobody: NtHash::from_bytes([0; 16]),
             nobodys_password: Secret::new(vec![0; 12]),
             eap: eap::Settings::default(),
             changes: Vec::new(),
         }
+    }
+
+    /// How the names that clients send are looked for. Of users whom `names` takes for one, one stays.
+    #[must_use]
+    pub fn with_names(mut self, names: NameRules) -> Self {
+        let users = self.users.into_values();
+        self.users = users
+            .map(|user| (names.key(&user.name).into(), user))
+            .collect();
+        Self { names, ..self }
     }
 
     /// What we call ourselves inside EAP, and how many further passwords a client may try.
@@ -357,7 +374,8 @@ impl LocalUsers {
             .find(usable(name)?)
             .map(|user| user.name.clone())
             .ok_or(refused)?;
-        let user = self.users.get_mut(&name).ok_or(refused)?;
+        let key = self.names.key(&name);
+        let user = self.users.get_mut(&*key).ok_or(refused)?;
         let permitted = entry.of(user).permits(entry.method);
         if user.standing != Standing::PasswordExpired || !permitted {
             return Err(refused);
@@ -383,15 +401,9 @@ impl LocalUsers {
         Ok(())
     }
 
-    /// The name as typed, or without the domain that Windows puts before it, or without the realm
-    /// behind it.
+    /// Who sends this name.
     fn find(&self, name: &str) -> Option<&LocalUser> {
-        let without_domain = name.rsplit_once('\\').map(|(_, bare)| bare);
-        let without_realm = name.rsplit_once('@').map(|(bare, _)| bare);
-        [Some(name), without_domain, without_realm]
-            .into_iter()
-            .flatten()
-            .find_map(|name| self.users.get(name))
+        self.names.keys(name).find_map(|key| self.users.get(&*key))
     }
 
     pub(super) const fn eap(&self) -> &eap::Settings {
@@ -452,6 +464,7 @@ fn grant(user: &LocalUser, access: &Arc<Access>, proof: &Proof<'_>) -> Grant {
         authenticated: Authenticated::new(policy, keys),
         pool: user.pool.clone(),
         address: user.address,
+        networks: Arc::clone(&user.networks),
     }
 }
 

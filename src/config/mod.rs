@@ -163,7 +163,9 @@ pub fn accepted_keys() -> BTreeSet<String> {
     let mut keys = report.finish().asked;
     let text = "[[user]]\n";
     let mut report = Report::new("", text);
-    users::read_file(&mut report, text, "".into(), false, |_| Ok(()));
+    users::read_file(&mut report, text, users::Section::default(), false, |_| {
+        Ok(())
+    });
     keys.append(&mut report.finish().asked);
     keys
 }
@@ -179,7 +181,7 @@ struct Draft {
     peers: checks::Indexed<Peer>,
     ppp: Ppp,
     groups: Vec<Group>,
-    users_file: Option<std::path::PathBuf>,
+    users: Option<users::Section>,
     forwarding: Forwarding,
     gre: Gre,
     admin: Admin,
@@ -213,7 +215,7 @@ impl Draft {
             peers: indexed(table.sections("peer", peer::read)),
             ppp,
             groups: groups.into_iter().flatten().collect(),
-            users_file: table.section("users", |users| users::read_section(users, Path::new(file))),
+            users: table.section("users", |users| users::read_section(users, Path::new(file))),
             forwarding: table.section("forwarding", forwarding::read),
             gre: table.section("gre", gre::read),
             admin: table.section("admin", admin::read),
@@ -246,24 +248,24 @@ impl Draft {
             warnings: Vec::new(),
             asked: BTreeSet::new(),
         };
-        let Some(file) = &self.users_file else {
+        let Some(section) = &self.users else {
             return (None, nothing);
         };
-        let text = match read(file) {
+        let text = match read(&section.file) {
             Ok(text) => text,
             Err(fault) => {
                 report.error("users.file", fault);
                 return (None, nothing);
             }
         };
-        let mut of_users = Report::new(file.display().to_string(), &text);
+        let mut of_users = Report::new(section.file.display().to_string(), &text);
         let known = checks::Known {
             pools: !report.is_wrong("pool"),
             groups: !report.is_wrong("group"),
         };
         let tables = self.tables();
         let clear = tables.need_clear_passwords();
-        let users = users::read_file(&mut of_users, &text, file.clone(), clear, |user| {
+        let users = users::read_file(&mut of_users, &text, section.clone(), clear, |user| {
             tables.check_user(user, known)
         });
         if users.is_empty() {

@@ -1,6 +1,7 @@
 //! What becomes of a call when `aaa` has decided about its client.
 
 use super::verdict::Step;
+use super::ways::Way;
 use super::{CallRef, CallState, EndReason, Event, FlowCommand, Sessions};
 use crate::aaa::{Decision, Grant, Rejection};
 use crate::clock::Timestamp;
@@ -61,6 +62,7 @@ impl Sessions {
         call.user = Some(grant.user);
         let mppe = grant.terms.mppe();
         call.terms = grant.terms;
+        call.way = Way::to(grant.networks);
         let keys = grant.authenticated.has_keys();
         let authorise = FlowCommand::Authorise {
             flow,

@@ -204,6 +204,7 @@ pub(super) fn local_users(config: &Config) -> LocalUsers {
     };
     let authentication = &config.ppp.authentication;
     LocalUsers::new(config.users.iter().map(user))
+        .with_names(config.users.names)
         .with_eap(config.challenge_name(), authentication.retries_max)
 }
 

@@ -38,6 +38,8 @@ pub(crate) fn word(command: &FlowCommand) -> &'static str {
         FlowCommand::FlushDownstream { .. } => "flush_downstream",
         FlowCommand::ForwardUpstream { .. } => "forward_upstream",
         FlowCommand::AgreeIpv6 { .. } => "agree_ipv6",
+        FlowCommand::LeadTo { .. } => "lead_to",
+        FlowCommand::EndIpv6 { .. } => "end_ipv6",
         FlowCommand::ForwardDownstream { .. } => "forward_downstream",
         FlowCommand::Suspend { .. } => "suspend",
         FlowCommand::PeerReceive { .. } => "peer-receive",
@@ -225,6 +227,12 @@ impl World {
             }
             Output::LeaseSet { lease, .. } => self.leases.push(lease),
             Output::LeaseCleared { lease } => self.leases.retain(|other| *other != lease),
+            Output::NetworkSet { .. }
+            | Output::NetworkCleared { .. }
+            | Output::RouteSet { .. }
+            | Output::RouteCleared { .. }
+            | Output::OwnAddressSet { .. }
+            | Output::OwnAddressCleared { .. } => {}
             Output::Event(event) => self.events.push(event),
         }
     }

@@ -4,7 +4,9 @@ use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use pns::aaa::{Access, EapMethod, LocalUser, LocalUsers, NameServers, PoolConfig, Pools};
+use pns::aaa::{
+    Access, EapMethod, LocalUser, LocalUsers, NameRules, NameServers, PoolConfig, Pools, Standing,
+};
 use pns::auth::{NtHash, Secret};
 use pns::dataplane::{GreConfig, GreSource, PortConfig, PuntLimits, Side, WorkerConfig};
 use pns::flow::BucketTable;
@@ -36,6 +38,8 @@ pub(crate) struct Setup {
     pub(crate) seed: u64,
     /// Where GRE may come from.
     pub(crate) source: GreSource,
+    /// How the names of clients are looked for.
+    pub(crate) names: NameRules,
     /// What else is different, last of all.
     pub(crate) adjust: fn(&mut SessionConfig),
 }
@@ -47,6 +51,7 @@ impl Default for Setup {
             flows: 64,
             seed: 1,
             source: GreSource::Strict,
+            names: NameRules::default(),
             adjust: |_| {},
         }
     }
@@ -74,7 +79,17 @@ pub(crate) fn sessions(setup: Setup) -> (Sessions, LocalUsers) {
         password: Some(Secret::from(password.to_owned())),
         ..LocalUser::new(name, NtHash::from_password(password), "default")
     };
-    let users = [user("alice", "wonderland-7"), user("bob", "builder-3")];
+    let longest = "x".repeat(253);
+    let users = [
+        user("alice", "wonderland-7"),
+        user("bob", "builder-3"),
+        user("zoë", "wonderland-7"),
+        user(&longest, "wonderland-7"),
+        LocalUser {
+            standing: Standing::Disabled,
+            ..user("carol", "wonderland-7")
+        },
+    ];
     let pool = PoolConfig {
         name: "default".into(),
         ranges: vec![POOL_FIRST..=POOL_LAST],
@@ -127,7 +142,7 @@ pub(crate) fn sessions(setup: Setup) -> (Sessions, LocalUsers) {
         },
         Box::new(entropy),
     );
-    (sessions, LocalUsers::new(users))
+    (sessions, LocalUsers::new(users).with_names(setup.names))
 }
 
 /// The settings of the links of a server with one address.
