@@ -86,8 +86,7 @@ const fn of_link(reason: ppp::EndReason) -> TerminateCause {
         | Reason::NegotiationTimeoutLcp
         | Reason::NegotiationTimeoutCcp
         | Reason::NegotiationTimeoutIpcp
-        | Reason::AuthenticationTimeout
-        | Reason::LoginUnanswered => TerminateCause::LostCarrier,
+        | Reason::AuthenticationTimeout => TerminateCause::LostCarrier,
         Reason::IdleTimeout => TerminateCause::IdleTimeout,
         Reason::SessionTimeout => TerminateCause::SessionTimeout,
         Reason::AdministrativeStop => TerminateCause::AdminReset,
@@ -107,6 +106,12 @@ const fn of_link(reason: ppp::EndReason) -> TerminateCause {
         | Reason::PasswordExpired
         | Reason::DialInNotPermitted
         | Reason::PasswordChangeFailed
+        | Reason::LoginMethodNotAllowed
+        | Reason::LoginRefused
+        | Reason::LoginPasswordExpired
+        | Reason::LoginNotPermitted
+        | Reason::LoginUnanswered
+        | Reason::PeerNotProven
         | Reason::MppeNoStrength
         | Reason::MppeStatefulOnly
         | Reason::MppeCompressionOnly
@@ -119,14 +124,9 @@ const fn of_link(reason: ppp::EndReason) -> TerminateCause {
         | Reason::IdentityChanged
         | Reason::RekeyNotPossible
         | Reason::AddressNotAgreed
-        | Reason::NetworkRefusedByPeer
-        | Reason::LoginMethodNotAllowed
-        | Reason::LoginRefused
-        | Reason::LoginPasswordExpired
-        | Reason::LoginNotPermitted
-        | Reason::PeerNotProven
         | Reason::AddressNotAssigned
-        | Reason::AddressChanged => TerminateCause::UserError,
+        | Reason::AddressChanged
+        | Reason::NetworkRefusedByPeer => TerminateCause::UserError,
     }
 }
 
