@@ -8,7 +8,7 @@ use super::error::Fault;
 use super::table::Table;
 use super::words::{name, one_of, printable};
 use crate::aaa::EapMethod;
-use crate::ppp::link::{Method, MppePolicy, MppeRequirement, Stateful};
+use crate::ppp::link::{Method, MppeChange, MppePolicy, MppeRequirement, Stateful};
 use crate::wire::ccp::Strengths;
 use crate::wire::mppe::Strength;
 
@@ -41,7 +41,7 @@ pub struct Ppp {
     pub authentication: Authentication,
     /// Encryption (RFC 3078).
     pub mppe: MppePolicy,
-    /// How many calls may keep a history of MPPC (RFC 2118 §4), if it is allowed at all.
+    /// How many calls may keep a history of MPPC (RFC 2118 §4), if anybody may.
     pub mppc_calls_max: usize,
     /// What clients are told about the network.
     pub ipcp: Ipcp,
@@ -62,15 +62,6 @@ pub struct Authentication {
     pub retries_max: u8,
     /// Name field of our Challenge (RFC 2759 §3); `None`: `server.host_name`.
     pub challenge_name: Option<String>,
-}
-
-impl Authentication {
-    /// Whether a way to log in is allowed that needs the password in clear on the server.
-    #[must_use]
-    pub fn needs_clear_passwords(&self) -> bool {
-        self.methods.contains(&Method::ChapMd5)
-            || self.methods.contains(&Method::Eap) && self.eap_methods.contains(&EapMethod::Md5)
-    }
 }
 
 /// What clients are told about the network (RFC 1332, RFC 1877).
@@ -153,22 +144,10 @@ const ADDRESS_POLICIES: &[(&str, AddressPolicy)] = &[
 const IPV6CP_POLICIES: &[(&str, Ipv6cpPolicy)] =
     &[("on", Ipv6cpPolicy::On), ("off", Ipv6cpPolicy::Off)];
 
-impl Ppp {
-    /// How many calls may keep a history of MPPC: none if there is no MPPC.
-    #[must_use]
-    pub const fn mppc_calls_max(&self) -> usize {
-        if self.mppe.compression {
-            self.mppc_calls_max
-        } else {
-            0
-        }
-    }
-}
-
 pub(super) fn read(table: &mut Table<'_, '_>) -> Ppp {
     let (mppe, mppc_calls_max) = table.section("mppe", |table| {
         let calls_max = table.number("mppc_calls_max", 64, 1..=16_384);
-        (read_mppe(table), calls_max)
+        (MppePolicy::REQUIRED.changed(read_mppe(table)), calls_max)
     });
     Ppp {
         mru: table.number("mru", 1400, 128..=1_960),
@@ -195,8 +174,8 @@ pub(super) fn read(table: &mut Table<'_, '_>) -> Ppp {
 }
 
 fn read_authentication(table: &mut Table<'_, '_>) -> Authentication {
-    let methods = read_methods(table, "methods", "a method", METHODS);
-    let eap_methods = read_methods(table, "eap_methods", "a method of EAP", EAP_METHODS);
+    let methods = read_methods(table, "methods");
+    let eap_methods = read_eap_methods(table);
     Authentication {
         methods: methods.unwrap_or_else(|| vec![Method::MsChapV2, Method::Eap]),
         eap_methods: eap_methods.unwrap_or_else(|| vec![EapMethod::MsChapV2]),
@@ -206,8 +185,18 @@ fn read_authentication(table: &mut Table<'_, '_>) -> Authentication {
     }
 }
 
+/// Ways to log in, best first.
+pub(super) fn read_methods(table: &mut Table<'_, '_>, key: &'static str) -> Option<Vec<Method>> {
+    read_preferences(table, key, "a method", METHODS)
+}
+
+/// Ways to log in inside EAP, best first.
+pub(super) fn read_eap_methods(table: &mut Table<'_, '_>) -> Option<Vec<EapMethod>> {
+    read_preferences(table, "eap_methods", "a method of EAP", EAP_METHODS)
+}
+
 /// A list of different words, in order of preference.
-fn read_methods<T: Copy + PartialEq>(
+fn read_preferences<T: Copy + PartialEq>(
     table: &mut Table<'_, '_>,
     key: &'static str,
     what: &'static str,
@@ -226,20 +215,18 @@ fn read_methods<T: Copy + PartialEq>(
     Some(methods)
 }
 
-fn read_mppe(table: &mut Table<'_, '_>) -> MppePolicy {
-    let requirement = table.parsed("policy", one_of("a policy", REQUIREMENTS));
-    let policy = MppePolicy {
-        requirement: requirement.unwrap_or(MppeRequirement::Required),
-        strengths: read_strengths(table).unwrap_or(MppePolicy::REQUIRED.strengths),
+/// What a table says of encryption: of the server's, of a group's, of a user's.
+pub(super) fn read_mppe(table: &mut Table<'_, '_>) -> MppeChange {
+    let change = MppeChange {
+        requirement: table.parsed("policy", one_of("a policy", REQUIREMENTS)),
+        strengths: read_strengths(table),
         stateful: read_stateful(table),
-        compression: table
-            .parsed("mppc", one_of("a word for compression", COMPRESSIONS))
-            .unwrap_or(false),
+        compression: table.parsed("mppc", one_of("a word for compression", COMPRESSIONS)),
     };
-    if policy.requirement != MppeRequirement::Off {
-        warn_of_weakness(policy, table);
+    if change.requirement != Some(MppeRequirement::Off) {
+        warn_of_weakness(change, table);
     }
-    policy
+    change
 }
 
 /// One key length, `auto`, or a list of key lengths.
@@ -258,36 +245,43 @@ fn read_strengths(table: &mut Table<'_, '_>) -> Option<Strengths> {
 }
 
 /// `true`, `false`, or `prefer`.
-fn read_stateful(table: &mut Table<'_, '_>) -> Stateful {
+fn read_stateful(table: &mut Table<'_, '_>) -> Option<Stateful> {
     if table.is_text("stateful") {
         let word = one_of(
             "a word for stateful mode",
             &[("prefer", Stateful::Preferred)],
         );
-        return table.parsed("stateful", word).unwrap_or(Stateful::Refused);
+        return table.parsed("stateful", word);
     }
-    if table.flag("stateful", false) {
+    let given = table.has("stateful");
+    let allowed = if table.flag("stateful", false) {
         Stateful::Allowed
     } else {
         Stateful::Refused
-    }
+    };
+    given.then_some(allowed)
 }
 
-fn warn_of_weakness(policy: MppePolicy, table: &mut Table<'_, '_>) {
-    let weak = [Strength::Bits40, Strength::Bits56].map(|bits| policy.strengths.contains(bits));
-    if weak.contains(&true) {
+fn warn_of_weakness(change: MppeChange, table: &mut Table<'_, '_>) {
+    let is_weak = |strengths: Strengths| {
+        strengths.contains(Strength::Bits40) || strengths.contains(Strength::Bits56)
+    };
+    if change.strengths.is_some_and(is_weak) {
         let problem = "lets clients use keys of 40 or 56 bits, which are found by trying them all";
         table.warn(
             "strength",
             Fault::new(problem, "write \"128\", if clients can"),
         );
     }
-    if policy.stateful != Stateful::Refused {
+    if change
+        .stateful
+        .is_some_and(|mode| mode != Stateful::Refused)
+    {
         let problem = "lets clients use stateful MPPE, whose keystream may come again after a loss";
         let cure = "write false, unless a client can do nothing else";
         table.warn("stateful", Fault::new(problem, cure));
     }
-    if policy.compression {
+    if change.compression == Some(true) {
         let problem =
             "lets clients compress before they encrypt, so that lengths tell what repeats";
         let cure = "write \"off\", unless a client can do nothing else";

@@ -1,5 +1,7 @@
 //! What a whole configuration is refused for, and with which words.
 
+mod groups;
+
 use std::time::Duration;
 
 use proptest::prelude::*;
@@ -397,11 +399,19 @@ fn encryption_in_the_words_of_the_field() {
         assert_eq!(config.ppp.mppe.requirement, requirement);
         assert_eq!(config.ppp.mppe.stateful, Stateful::Refused);
         assert!(!config.ppp.mppe.compression);
-        assert_eq!(config.ppp.mppc_calls_max(), 0);
+        assert_eq!(config.mppc_calls_max(), 0);
     }
     let config = mppe("mppc = \"allow\"");
     assert!(config.ppp.mppe.compression);
-    assert_eq!(config.ppp.mppc_calls_max(), 64);
+    assert_eq!(config.mppc_calls_max(), 64);
+    // Or one group, or one user.
+    let group =
+        format!("{MINIMAL}[ppp.mppe]\nmppc_calls_max = 7\n[group.old.mppe]\nmppc = \"allow\"\n");
+    let config = parse(&group, ALICE).unwrap();
+    assert!(!config.ppp.mppe.compression);
+    assert_eq!(config.mppc_calls_max(), 7);
+    let user = format!("{ALICE}mppe = {{ mppc = \"allow\" }}\n");
+    assert_eq!(parse(MINIMAL, &user).unwrap().mppc_calls_max(), 64);
     for (word, stateful) in [
         ("false", Stateful::Refused),
         ("true", Stateful::Allowed),

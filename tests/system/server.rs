@@ -222,9 +222,12 @@ impl Server {
                 }
                 Output::Ask { .. } if self.nobody_decides => {}
                 Output::Ask {
-                    call, credentials, ..
+                    call,
+                    credentials,
+                    access,
+                    ..
                 } => {
-                    let decision = self.users.decide(&credentials);
+                    let decision = self.users.decide(&credentials, &access);
                     self.sessions.decide(call, decision, now);
                 }
                 Output::LeaseSet { lease, flow } => self.directory.set(lease, flow),
