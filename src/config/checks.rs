@@ -7,6 +7,7 @@ use super::address::{Ipv4Prefix, Ipv4Range};
 use super::dpdk::{Dpdk, MBUF_SIZE_BYTES};
 use super::error::{Fault, Report};
 use super::peer::Peer;
+use super::peer_login::PeerLogin;
 use super::pool::Pool;
 use super::port::Port;
 use super::ppp::{Authentication, Ppp};
@@ -15,6 +16,7 @@ use super::users::{User, Users};
 use super::workers::Workers;
 use crate::aaa::EapMethod;
 use crate::ppp::link::{Method, MppeRequirement};
+use crate::wire::prefix::Prefix;
 
 /// Octets that a call adds around the client's IP packet: outer IPv4 20, GRE with sequence and
 /// acknowledgement 16, PPP address, control and protocol 4, MPPE header and inner protocol 4.
@@ -309,6 +311,9 @@ fn check_peers(tables: &Tables<'_>, report: &mut Report<'_>) {
             let cure = format!("write one of {}", known.join(", "));
             report.error(&path("local_address"), Fault::new(problem, cure));
         }
+        if let Some(login) = &peer.login {
+            check_login(tables, *index, peer, login, report);
+        }
     }
 }
 
@@ -383,6 +388,69 @@ pub(super) fn check_clear_passwords(
             format!("chap-md5 and md5 are closed to {hashed} users with an nt_hash alone");
         let cure = "give them a password in the users file, or leave these methods out";
         report.warn("ppp.authentication", Fault::new(problem, cure));
+    }
+}
+
+/// Networks behind a user or a peer, which must not take anything from this machine or from clients.
+pub(super) fn check_networks(
+    networks: &[Prefix],
+    tables: &Tables<'_>,
+) -> Result<(), (&'static str, Fault)> {
+    for network in networks {
+        let taken = taken_addresses(tables);
+        let inside = taken.iter().find(|(own, _)| network.contains(*own));
+        if let Some((own, whose)) = inside {
+            let problem = format!("{network} contains {own}, {whose}");
+            let cure = "write only the networks that lie behind the call";
+            return Err(("routes", Fault::new(problem, cure)));
+        }
+        let overlaps =
+            |range: &Ipv4Range| range.first <= network.last() && network.first() <= range.last;
+        let mut pools = tables.pools.iter();
+        if let Some((_, pool)) = pools.find(|(_, pool)| pool.ranges.iter().any(overlaps)) {
+            let problem = format!("{network} overlaps the ranges of pool {:?}", pool.name);
+            return Err(("routes", Fault::new(problem, "take one of the two out")));
+        }
+    }
+    Ok(())
+}
+
+/// What a peer that we log in to may not be.
+fn check_login(
+    tables: &Tables<'_>,
+    index: usize,
+    peer: &Peer,
+    login: &PeerLogin,
+    report: &mut Report<'_>,
+) {
+    let path = |key: &str| format!("peer[{index}].{key}");
+    if let Err((key, fault)) = check_networks(&login.routes, tables) {
+        report.error(&path(key), fault);
+    }
+    if let Some(network) = login.routes.iter().find(|it| it.contains(peer.address)) {
+        let problem = format!("{network} contains the address of the peer itself");
+        let cure = "write smaller networks: the call cannot run inside itself";
+        report.error(&path("routes"), Fault::new(problem, cure));
+    }
+    let earlier = tables.peers.iter().take_while(|(other, _)| *other < index);
+    let theirs = earlier.filter_map(|(_, other)| Some((&other.name, other.login.as_ref()?)));
+    for (name, other) in theirs {
+        if let Some(network) = other.routes.iter().find(|it| login.routes.contains(it)) {
+            let problem = format!("{network} already lies behind peer {name:?}");
+            report.error(
+                &path("routes"),
+                Fault::new(problem, "take one of the two out"),
+            );
+        }
+    }
+    let wanted = login.inner_address.into_iter();
+    let clients = |address: &Ipv4Addr| {
+        let mut ranges = tables.pools.iter().flat_map(|(_, pool)| &pool.ranges);
+        ranges.any(|range| range.contains(*address))
+    };
+    for address in wanted.filter(clients) {
+        let problem = format!("{address} is in a pool of ours");
+        report.error(&path("inner_address"), Fault::new(problem, "write another"));
     }
 }
 

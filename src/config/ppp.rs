@@ -174,15 +174,24 @@ pub(super) fn read(table: &mut Table<'_, '_>) -> Ppp {
 }
 
 fn read_authentication(table: &mut Table<'_, '_>) -> Authentication {
-    let methods = read_methods(table, "methods", "a method", METHODS);
-    let eap_methods = read_methods(table, "eap_methods", "a method of EAP", EAP_METHODS);
+    let (methods, eap_methods) = read_log_in_methods(table);
     Authentication {
-        methods: methods.unwrap_or_else(|| vec![Method::MsChapV2, Method::Eap]),
-        eap_methods: eap_methods.unwrap_or_else(|| vec![EapMethod::MsChapV2]),
+        methods,
+        eap_methods,
         retries_max: table.number("retries_max", 0, 0..=3),
         reauthentication_interval: table.seconds("reauthentication_interval_s", 0, 0..=86_400),
         challenge_name: table.parsed("challenge_name", printable(64)),
     }
+}
+
+/// `methods` and `eap_methods`, of either side of a log-in.
+pub(super) fn read_log_in_methods(table: &mut Table<'_, '_>) -> (Vec<Method>, Vec<EapMethod>) {
+    let methods = read_methods(table, "methods", "a method", METHODS);
+    let eap_methods = read_methods(table, "eap_methods", "a method of EAP", EAP_METHODS);
+    (
+        methods.unwrap_or_else(|| vec![Method::MsChapV2, Method::Eap]),
+        eap_methods.unwrap_or_else(|| vec![EapMethod::MsChapV2]),
+    )
 }
 
 /// A list of different words, in order of preference.
@@ -205,7 +214,7 @@ fn read_methods<T: Copy + PartialEq>(
     Some(methods)
 }
 
-fn read_mppe(table: &mut Table<'_, '_>) -> MppePolicy {
+pub(super) fn read_mppe(table: &mut Table<'_, '_>) -> MppePolicy {
     let requirement = table.parsed("policy", one_of("a policy", REQUIREMENTS));
     let policy = MppePolicy {
         requirement: requirement.unwrap_or(MppeRequirement::Required),

@@ -9,17 +9,18 @@ use std::fmt;
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 
-use super::address::host_address;
+use super::address::{host_address, network_behind};
 use super::error::{Fault, Report};
 use super::table::{Table, read_document};
-use super::words::name;
+use super::words::{beside, name, path};
 use crate::aaa::Standing;
 use crate::auth::secret::{NtHash, Secret};
+use crate::wire::prefix::Prefix;
 
 /// Longest user name, in bytes: what fits a RADIUS User-Name too (RFC 2865 §5.1).
 const USER_NAME_LENGTH_MAX: usize = 253;
 /// Longest password, in characters (RFC 2759 §8.1).
-const PASSWORD_LENGTH_MAX: usize = 256;
+pub(super) const PASSWORD_LENGTH_MAX: usize = 256;
 /// Passwords shorter than this are warned about: MS-CHAPv2 lets a listener guess offline.
 const PASSWORD_LENGTH_ADVISED: usize = 8;
 
@@ -45,6 +46,8 @@ pub struct User {
     /// The pool to lease from, or to take the gateway from beside [`Self::address`], instead of
     /// `ppp.ipcp.pool`; it exists.
     pub pool: Option<String>,
+    /// The networks behind the user.
+    pub routes: Vec<Prefix>,
 }
 
 impl Users {
@@ -85,21 +88,8 @@ impl fmt::Debug for Users {
 
 /// `users.file`, relative to the directory of the configuration file.
 pub(super) fn read_section(table: &mut Table<'_, '_>, config_file: &Path) -> Option<PathBuf> {
-    let file = table.required("file", "file = \"users.toml\"", |text| {
-        if text.is_empty() || text.contains('\0') {
-            return Err(Fault::new(
-                "is not a path",
-                "write for example \"users.toml\"",
-            ));
-        }
-        Ok(PathBuf::from(text))
-    })?;
-    Some(
-        config_file
-            .parent()
-            .unwrap_or_else(|| Path::new(""))
-            .join(file),
-    )
+    let file = table.required("file", "file = \"users.toml\"", path("users.toml"))?;
+    Some(beside(config_file, &file))
 }
 
 /// Reads the users file. Errors go to `report`, which stands for that file. Passwords are kept in clear
@@ -153,6 +143,7 @@ fn read_user(table: &mut Table<'_, '_>) -> Option<User> {
     let standing = read_standing(table);
     let address = table.parsed("address", host_address);
     let pool = table.parsed("pool", name(32));
+    let routes = table.list("routes", network_behind).unwrap_or_default();
     let (nt_hash, password) = secret?;
     Some(User {
         name: user_name?,
@@ -161,6 +152,7 @@ fn read_user(table: &mut Table<'_, '_>) -> Option<User> {
         standing,
         address,
         pool,
+        routes,
     })
 }
 
@@ -227,7 +219,7 @@ fn nt_hash(text: &str) -> Result<NtHash, Fault> {
     Ok(NtHash::from_bytes(bytes))
 }
 
-fn user_name(text: &str) -> Result<String, Fault> {
+pub(super) fn user_name(text: &str) -> Result<String, Fault> {
     if text.is_empty() || text.len() > USER_NAME_LENGTH_MAX || text.chars().any(char::is_control) {
         let cure = format!("write 1 to {USER_NAME_LENGTH_MAX} bytes without control characters");
         return Err(Fault::new(format!("{text:?} cannot be a user name"), cure));
@@ -235,7 +227,7 @@ fn user_name(text: &str) -> Result<String, Fault> {
     Ok(text.to_owned())
 }
 
-/// Why the users file is refused with this mode, and the command that helps.
+/// Why a file with passwords is refused with this mode, and the command that helps.
 pub(super) fn mode_fault(file: &Path, mode: u32) -> Option<Fault> {
     (mode & 0o007 != 0).then(|| {
         Fault::new(

@@ -5,13 +5,13 @@ use std::sync::Arc;
 
 use crate::aaa::{LocalUser, LocalUsers, NameServers, PoolConfig, Pools};
 use crate::auth::Secret;
-use crate::config::{self, Config, Direction, Ipv6cpPolicy, MssClamp, SendWindow};
+use crate::config::{self, Config, Direction, Ipv6cpPolicy, MssClamp, PeerLogin, SendWindow};
 use crate::dataplane::{self, GreConfig, PuntLimits, WorkerConfig};
 use crate::flow::{Encryption, FlowPolicy};
-use crate::ppp::link::{AddressPolicy, LinkConfig, MppeRequirement};
+use crate::ppp::link::{AddressPolicy, ClientRole, LinkConfig, MppeRequirement};
 use crate::pptp::{CallOffer, ControlConfig};
 use crate::session::admission::AdmissionLimits;
-use crate::session::{Capacity, Peer, SessionConfig};
+use crate::session::{Capacity, Client, Peer, SessionConfig};
 use crate::wire::pptp::{Bearer, Framing, Text};
 
 /// IPv4 and TCP headers without options: an MSS is the MTU less these.
@@ -57,6 +57,7 @@ fn peer(config: &Config, peer: &config::Peer) -> Option<Peer> {
         name: peer.name.clone(),
         address: SocketAddrV4::new(peer.address, peer.port),
         local_address: peer.local_address.or(default)?,
+        client: peer.login.as_ref().and_then(|login| client(config, login)),
         offer: match peer.direction {
             Direction::Outgoing => CallOffer::Outgoing {
                 minimum_bps: peer.minimum_bps,
@@ -73,6 +74,27 @@ fn peer(config: &Config, peer: &config::Peer) -> Option<Peer> {
                 subaddress,
             },
         },
+    })
+}
+
+/// What we are on calls to a peer that we log in to; `None` only without a password, which no
+/// configuration has.
+fn client(config: &Config, login: &PeerLogin) -> Option<Client> {
+    let role = ClientRole {
+        login: login.secret()?,
+        wish: login.inner_address,
+    };
+    Some(Client {
+        link: Arc::new(LinkConfig {
+            mppe: login.mppe,
+            client: Some(role),
+            ..link_config(config)
+        }),
+        policy: FlowPolicy {
+            encryption: encryption(login.mppe.requirement),
+            ..flow_policy(config)
+        },
+        networks: login.routes.as_slice().into(),
     })
 }
 
@@ -113,6 +135,7 @@ fn link_config(config: &Config) -> LinkConfig {
             config::AddressPolicy::Override => AddressPolicy::Override,
         },
         ipv6cp: ppp.ipv6cp.policy == Ipv6cpPolicy::On,
+        client: None,
     }
 }
 
@@ -124,14 +147,18 @@ fn name_servers(config: &Config) -> NameServers {
     }
 }
 
+const fn encryption(requirement: MppeRequirement) -> Encryption {
+    match requirement {
+        MppeRequirement::Required => Encryption::Required,
+        MppeRequirement::Optional | MppeRequirement::Passive => Encryption::Optional,
+        MppeRequirement::Off => Encryption::Off,
+    }
+}
+
 /// What the data plane enforces for every call.
 pub(super) fn flow_policy(config: &Config) -> FlowPolicy {
     FlowPolicy {
-        encryption: match config.ppp.mppe.requirement {
-            MppeRequirement::Required => Encryption::Required,
-            MppeRequirement::Optional | MppeRequirement::Passive => Encryption::Optional,
-            MppeRequirement::Off => Encryption::Off,
-        },
+        encryption: encryption(config.ppp.mppe.requirement),
         client_to_client: config.forwarding.client_to_client,
         mss_max: match config.forwarding.mss_clamp {
             MssClamp::Auto => config.ppp.mtu_max.min(config.ppp.mru) - IPV4_AND_TCP_HEADER_BYTES,
@@ -149,6 +176,7 @@ pub(super) fn local_users(config: &Config) -> LocalUsers {
             address: user.address,
             password: user.password.as_ref().map(Secret::duplicate),
             standing: user.standing,
+            networks: user.routes.as_slice().into(),
             ..LocalUser::new(&user.name, user.nt_hash.duplicate(), pool)
         }
     };
