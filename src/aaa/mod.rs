@@ -3,6 +3,7 @@
 
 mod eap;
 pub mod local;
+mod names;
 pub mod own_login;
 pub mod pool;
 
@@ -11,6 +12,7 @@ use std::sync::Arc;
 
 pub use eap::EapMethod;
 pub use local::{LocalUser, LocalUsers, PasswordChange, Standing};
+pub use names::NameRules;
 pub use pool::{Lease, LeaseRefusal, PoolConfig, PoolUsage, Pools};
 
 use crate::counted_enum;

@@ -13,7 +13,7 @@ use super::address::{host_address, network_behind};
 use super::error::{Fault, Report};
 use super::table::{Table, read_document};
 use super::words::{beside, name, path};
-use crate::aaa::Standing;
+use crate::aaa::{NameRules, Standing};
 use crate::auth::secret::{NtHash, Secret};
 use crate::wire::prefix::Prefix;
 
@@ -28,6 +28,8 @@ const PASSWORD_LENGTH_ADVISED: usize = 8;
 pub struct Users {
     /// The file they were read from.
     pub file: PathBuf,
+    /// How the names that clients send are looked for.
+    pub names: NameRules,
     by_name: BTreeMap<String, User>,
 }
 
@@ -51,10 +53,10 @@ pub struct User {
 }
 
 impl Users {
-    /// The user with exactly this name.
+    /// The user with exactly this name, but for capitals if they do not count.
     #[must_use]
     pub fn find(&self, name: &str) -> Option<&User> {
-        self.by_name.get(name)
+        self.by_name.get(&*self.names.key(name))
     }
 
     /// Every user, by name.
@@ -86,10 +88,23 @@ impl fmt::Debug for Users {
     }
 }
 
-/// `users.file`, relative to the directory of the configuration file.
-pub(super) fn read_section(table: &mut Table<'_, '_>, config_file: &Path) -> Option<PathBuf> {
+/// What `[users]` says.
+#[derive(Clone, Default)]
+pub(super) struct Section {
+    /// `users.file`, relative to the directory of the configuration file.
+    pub(super) file: PathBuf,
+    pub(super) names: NameRules,
+}
+
+pub(super) fn read_section(table: &mut Table<'_, '_>, config_file: &Path) -> Option<Section> {
+    let names = NameRules {
+        strip_domain: table.flag("strip_domain", NameRules::default().strip_domain),
+        strip_realm: table.flag("strip_realm", NameRules::default().strip_realm),
+        ignore_case: table.flag("ignore_case", NameRules::default().ignore_case),
+    };
     let file = table.required("file", "file = \"users.toml\"", path("users.toml"))?;
-    Some(beside(config_file, &file))
+    let file = beside(config_file, &file);
+    Some(Section { file, names })
 }
 
 /// Reads the users file. Errors go to `report`, which stands for that file. Passwords are kept in clear
@@ -97,7 +112,7 @@ pub(super) fn read_section(table: &mut Table<'_, '_>, config_file: &Path) -> Opt
 pub(super) fn read_file<'t>(
     report: &mut Report<'t>,
     text: &'t str,
-    file: PathBuf,
+    Section { file, names }: Section,
     clear: bool,
     check: impl Fn(&User) -> Result<(), (&'static str, Fault)>,
 ) -> Users {
@@ -117,24 +132,37 @@ pub(super) fn read_file<'t>(
             let fault = Fault::new(format!("{address} already is the address of {other:?}"), "");
             report.error(&path("address"), fault);
         }
-        if let Some((earlier, _)) = by_name.get(&user.name) {
+        let key = names.key(&user.name).into_owned();
+        if let Some((earlier, _)) = by_name.get(&key) {
             let line = report
                 .line_of(&format!("user[{earlier}].name"))
                 .unwrap_or(0);
-            let problem = format!("{:?} is already a user, on line {line}", user.name);
+            let capitals = if names.ignore_case {
+                " but for capitals"
+            } else {
+                ""
+            };
+            let problem = format!(
+                "{:?} is already a user{capitals}, on line {line}",
+                user.name
+            );
             report.error(
                 &path("name"),
                 Fault::new(problem, "take one of the two out"),
             );
             continue;
         }
-        by_name.insert(user.name.clone(), (index, user));
+        by_name.insert(key, (index, user));
     }
     let by_name = by_name
         .into_iter()
         .map(|(name, (_, user))| (name, user))
         .collect();
-    Users { file, by_name }
+    Users {
+        file,
+        names,
+        by_name,
+    }
 }
 
 fn read_user(table: &mut Table<'_, '_>) -> Option<User> {

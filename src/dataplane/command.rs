@@ -68,6 +68,7 @@ impl<P: PortIo> Worker<P> {
                     decrypt.agree(flow.ipv6.plausible());
                 }
             }),
+            FlowCommand::EndIpv6 { flow } => self.end_ipv6(flow),
             FlowCommand::ForwardDownstream { flow, mtu } => self.authorised(flow).map(|flow| {
                 flow.mtu = mtu;
                 flow.permissions.downstream = true;
@@ -95,7 +96,14 @@ impl<P: PortIo> Worker<P> {
 
     fn connect(&mut self, flow: FlowKey, peer_call_id: CallId) -> Result<(), Refused> {
         let slot = self.flows.find(flow).ok_or(Refused)?;
-        self.flows.get_mut(slot).ok_or(Refused)?.peer_call_id = peer_call_id;
+        let known = self.flows.connect(slot, peer_call_id);
+        known.then_some(()).ok_or(Refused)
+    }
+
+    fn end_ipv6(&mut self, flow: FlowKey) -> Result<(), Refused> {
+        let slot = self.flows.find(flow).ok_or(Refused)?;
+        // What is on its way is still believed when it decrypts, and dropped.
+        self.flows.get_mut(slot).ok_or(Refused)?.ipv6 = Ipv6Ends::default();
         Ok(())
     }
 

@@ -98,6 +98,11 @@ pub enum FlowCommand {
         /// The client's.
         peer: InterfaceIdentifier,
     },
+    /// IPv6CP has left Opened: IPv6 of the client is dropped until it is agreed on anew.
+    EndIpv6 {
+        /// The call.
+        flow: FlowKey,
+    },
     /// IPCP has reached Opened: forward to the client what is addressed to its lease.
     ForwardDownstream {
         /// The call.
@@ -142,6 +147,7 @@ impl FlowCommand {
             | Self::ForwardUpstream { flow, .. }
             | Self::LeadTo { flow, .. }
             | Self::AgreeIpv6 { flow, .. }
+            | Self::EndIpv6 { flow }
             | Self::ForwardDownstream { flow, .. }
             | Self::PeerReceive { flow, .. }
             | Self::Suspend { flow }

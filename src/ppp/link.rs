@@ -10,10 +10,10 @@
 //! worker is ready when the peer opens on them; `ArmDownstream` and `ForwardDownstream` come when
 //! our own side opens, so that nothing is sent that the peer cannot read.
 //!
-//! All but `AgreeIpv6` are said once for each login, since a start key may be used only once. CCP
-//! may be negotiated anew until the first Configure-Ack of an address, because until then no frame
-//! can have been encrypted. After that, and whenever LCP is negotiated anew, `Suspend` comes first
-//! and the client authenticates again (`renegotiation`).
+//! All but `AgreeIpv6` and `EndIpv6` are said once for each login, since a start key may be used
+//! only once. CCP may be negotiated anew until the first Configure-Ack of an address, because until
+//! then no frame can have been encrypted. After that, and whenever LCP is negotiated anew, `Suspend`
+//! comes first and the client authenticates again (`renegotiation`).
 
 mod authenticate;
 mod dispatch;

@@ -66,6 +66,8 @@ pub enum Output {
         /// The client's.
         peer: InterfaceIdentifier,
     },
+    /// IPv6CP has left Opened: nothing of IPv6 passes until it is agreed on again.
+    EndIpv6,
     /// Forward what is for the lease.
     ForwardDownstream {
         /// The largest information field that the client receives, in bytes.

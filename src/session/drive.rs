@@ -90,6 +90,7 @@ impl Sessions {
                     let command = FlowCommand::AgreeIpv6 { flow, local, peer };
                     self.order(id, command, now);
                 }
+                ppp::Output::EndIpv6 => self.order(id, FlowCommand::EndIpv6 { flow }, now),
                 ppp::Output::ForwardDownstream { peer_mru } => {
                     let mtu = peer_mru.min(self.config.mtu_max);
                     self.forward_downstream(id, mtu, now);

@@ -18,9 +18,6 @@ use crate::pptp::{self, Line};
 use crate::wire::call_id::CallId;
 use crate::wire::pptp::{IncomingCallRequest, OutgoingCallRequest};
 
-/// What goes into GRE while the peer has not told its Call ID. Nothing is sent before it has.
-const CALL_ID_UNKNOWN: CallId = CallId::new(0);
-
 impl Sessions {
     /// Outgoing-Call-Request: a client dials in.
     pub(super) fn dialled(
@@ -131,7 +128,7 @@ impl Sessions {
         let ends = OpenCall {
             local_address,
             peer_address,
-            peer_call_id: peer_call_id.unwrap_or(CALL_ID_UNKNOWN),
+            peer_call_id,
             peer_receive,
         };
         self.order(call_ref, FlowCommand::Open { flow, call: ends }, now);

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::admission::{AdmissionLimits, AdmissionRefusal};
 use super::call_ids::CallIdRefusal;
+use super::verdict::{Finding, Stage};
 use super::{CallOrigin, CallRef, ConnectionId, EndReason, NotPlaced, Peer};
 use crate::aaa::NameServers;
 use crate::clock::Timestamp;
@@ -209,6 +210,10 @@ pub enum Event {
         user: Option<String>,
         /// Why.
         reason: EndReason,
+        /// How far it came.
+        stage: Stage,
+        /// What the end means, with everything that was seen of the call.
+        finding: Finding,
         /// From Outgoing-Call-Request until now.
         duration: Duration,
         /// The bill.

@@ -55,6 +55,8 @@ pub(crate) struct Server {
     pub(crate) tap: usize,
     /// While set, nobody hears the workers and nobody gives them orders.
     pub(crate) slow_path_stalls: bool,
+    /// While set, nobody decides about a log-in, as when RADIUS does not answer.
+    pub(crate) nobody_decides: bool,
 }
 
 impl Server {
@@ -121,6 +123,7 @@ impl Server {
             routes,
             kernel_routes: BTreeMap::new(),
             own_addresses: Vec::new(),
+            nobody_decides: false,
         }
     }
 
@@ -231,6 +234,7 @@ impl Server {
                     }
                     self.sessions.forget(id);
                 }
+                Output::Ask { .. } if self.nobody_decides => {}
                 Output::Ask {
                     call, credentials, ..
                 } => {

@@ -4,7 +4,9 @@ use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use pns::aaa::{EapMethod, LocalUser, LocalUsers, NameServers, PoolConfig, Pools};
+use pns::aaa::{
+    EapMethod, LocalUser, LocalUsers, NameRules, NameServers, PoolConfig, Pools, Standing,
+};
 use pns::auth::{NtHash, Secret};
 use pns::dataplane::{GreConfig, GreSource, PortConfig, PuntLimits, Side, WorkerConfig};
 use pns::flow::{BucketTable, Encryption, FlowPolicy};
@@ -77,6 +79,8 @@ pub(crate) struct Setup {
     pub(crate) encryption: Encryption,
     /// Where GRE may come from.
     pub(crate) source: GreSource,
+    /// How the names of clients are looked for.
+    pub(crate) names: NameRules,
     /// What else is different, last of all.
     pub(crate) adjust: fn(&mut SessionConfig),
 }
@@ -90,6 +94,7 @@ impl Default for Setup {
             seed: 1,
             encryption: Encryption::Required,
             source: GreSource::Strict,
+            names: NameRules::default(),
             adjust: |_| {},
         }
     }
@@ -132,9 +137,16 @@ pub(crate) fn sessions(setup: Setup) -> (Sessions, LocalUsers) {
         networks: Arc::new([Site::FIRST.network()]),
         ..user(name, password)
     };
+    let longest = "x".repeat(253);
     let users = [
         user("alice", "wonderland-7"),
         user("bob", "builder-3"),
+        user("zoë", "wonderland-7"),
+        user(&longest, "wonderland-7"),
+        LocalUser {
+            standing: Standing::Disabled,
+            ..user("carol", "wonderland-7")
+        },
         first_site,
     ];
     let pool = PoolConfig {
@@ -176,7 +188,9 @@ pub(crate) fn sessions(setup: Setup) -> (Sessions, LocalUsers) {
         Box::new(entropy),
     );
     let methods = [EapMethod::MsChapV2, EapMethod::Md5];
-    let users = LocalUsers::new(users, policy).with_eap(&methods, "pns", 0);
+    let users = LocalUsers::new(users, policy)
+        .with_names(setup.names)
+        .with_eap(&methods, "pns", 0);
     (sessions, users)
 }
 

@@ -230,7 +230,8 @@ findings! {
          Server: "Or correct the user's password in users.file."];
     UserUnknown => "user_unknown", [AccessDenied],
         "There is no user {user}.",
-        [Client: "Correct the name; capitals count.", Server: "Or add the user to users.file."];
+        [Client: "Correct the name; capitals count, unless users.ignore_case is set.",
+         Server: "Or add the user to users.file."];
     NameUnusable => "name_unusable", [AccessDenied],
         "The name {user} cannot be anybody's: it is empty, too long, or not UTF-8.",
         [Client: "Correct the name."];
