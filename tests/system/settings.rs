@@ -48,15 +48,6 @@ impl Site {
         gateway: Ipv4Addr::new(10, 77, 0, 1),
         pool: [POOL_FIRST, POOL_LAST],
     };
-    /// Another one, which shares nothing with the first.
-    pub(crate) const SECOND: Self = Self {
-        server: Ipv4Addr::new(198, 51, 100, 200),
-        network_address: Ipv4Addr::new(192, 0, 3, 1),
-        host: Ipv4Addr::new(192, 0, 3, 10),
-        gateway: Ipv4Addr::new(10, 78, 0, 1),
-        pool: [Ipv4Addr::new(10, 78, 0, 100), Ipv4Addr::new(10, 78, 0, 199)],
-    };
-
     /// The network that the host is on.
     pub(crate) fn network(&self) -> Prefix {
         Prefix::new(self.network_address, 24).unwrap()

@@ -20,10 +20,19 @@ use super::server::{
     ACCESS, CLIENT_MAC, FIRST_SITE, HOST_MAC, NETWORK, PORT_MACS, Server, Setup, Site,
 };
 
+/// The other site, which shares nothing with the first.
+const SECOND: Site = Site {
+    server: Ipv4Addr::new(198, 51, 100, 200),
+    network_address: Ipv4Addr::new(192, 0, 3, 1),
+    host: Ipv4Addr::new(192, 0, 3, 10),
+    gateway: Ipv4Addr::new(10, 78, 0, 1),
+    pool: [Ipv4Addr::new(10, 78, 0, 100), Ipv4Addr::new(10, 78, 0, 199)],
+};
+
 /// The site that calls, and the one that is called.
 const CALLER: usize = 0;
 const CALLED: usize = 1;
-const SITES: [Site; 2] = [Site::FIRST, Site::SECOND];
+const SITES: [Site; 2] = [Site::FIRST, SECOND];
 
 const OUTGOING: CallOffer = CallOffer::Outgoing {
     minimum_bps: 300,
@@ -55,7 +64,7 @@ fn client(password: &str) -> Client {
             client_to_client: false,
             mss_max: 1360,
         },
-        networks: Arc::new([Site::SECOND.network()]),
+        networks: Arc::new([SECOND.network()]),
     }
 }
 
@@ -63,7 +72,7 @@ fn with_peers(config: &mut SessionConfig) {
     let peer = |name: &str, offer, password| {
         Arc::new(Peer {
             name: name.to_owned(),
-            address: SocketAddrV4::new(Site::SECOND.server, 1723),
+            address: SocketAddrV4::new(SECOND.server, 1723),
             local_address: Site::FIRST.server,
             offer,
             client: Some(client(password)),
@@ -97,7 +106,7 @@ impl Sites {
             ..Setup::default()
         };
         let second = Setup {
-            site: Site::SECOND,
+            site: SECOND,
             seed: 2,
             ..Setup::default()
         };
@@ -142,7 +151,7 @@ impl Sites {
 
     fn carry_tcp(&mut self) {
         for (id, to) in std::mem::take(&mut self.servers[CALLER].connects) {
-            assert_eq!(to, SocketAddrV4::new(Site::SECOND.server, 1723));
+            assert_eq!(to, SocketAddrV4::new(SECOND.server, 1723));
             let accepted = self.servers[CALLED].accept(Site::FIRST.server, self.now);
             self.connections.push([id, accepted]);
         }
@@ -329,7 +338,7 @@ fn an_address_of_our_own_pools_ends_the_call() {
         site: Site {
             gateway: Site::FIRST.gateway,
             pool: Site::FIRST.pool,
-            ..Site::SECOND
+            ..SECOND
         },
         seed: 2,
         ..Setup::default()
