@@ -18,6 +18,7 @@ mod load;
 mod log;
 mod machine;
 mod peer;
+mod peer_login;
 mod pool;
 mod port;
 mod ppp;
@@ -49,6 +50,7 @@ pub use load::UsersFileMode;
 pub use log::{Log, LogFormat, LogLevel};
 pub use machine::{Finding, Severity, machine_check};
 pub use peer::{Bearer, Direction, Peer};
+pub use peer_login::PeerLogin;
 pub use pool::Pool;
 pub use port::{Device, Port, Route, Side};
 pub use ppp::{AddressPolicy, Authentication, Ipcp, Ipv6cp, Ipv6cpPolicy, Ppp};
@@ -97,22 +99,24 @@ pub struct Config {
 }
 
 impl Config {
-    /// Understands `text`, called `file` in messages; `read_users` supplies the text of the users
-    /// file. Pure but for what `read_users` does.
+    /// Understands `text`, called `file` in messages; `read_secret` supplies the text of the users file
+    /// and of files with a password. Pure but for what `read_secret` does.
     ///
     /// # Errors
     /// Everything wrong with either text.
     pub fn parse(
         text: &str,
         file: &str,
-        read_users: impl FnOnce(&Path) -> Result<Zeroizing<String>, Fault>,
+        mut read_secret: impl FnMut(&Path) -> Result<Zeroizing<String>, Fault>,
     ) -> Result<Self, ConfigErrors> {
         let mut report = Report::new(file, text);
-        let Some(draft) = read_document(&mut report, text, |table| Draft::read(table, file)) else {
+        let Some(mut draft) = read_document(&mut report, text, |table| Draft::read(table, file))
+        else {
             return Err(ConfigErrors(report.finish().errors));
         };
         checks::check(&draft.tables(), &mut report);
-        let (users, of_users) = draft.read_users(&mut report, read_users);
+        draft.read_passwords(&mut report, &mut read_secret);
+        let (users, of_users) = draft.read_users(&mut report, read_secret);
         let Findings {
             mut errors,
             mut warnings,
@@ -225,7 +229,7 @@ impl Draft {
             ports: indexed(table.sections("port", port::read)),
             workers: table.section("workers", workers::read),
             pools: indexed(table.sections("pool", pool::read)),
-            peers: indexed(table.sections("peer", peer::read)),
+            peers: indexed(table.sections("peer", |it| peer::read(it, Path::new(file)))),
             ppp,
             groups: groups.into_iter().flatten().collect(),
             users: table.section("users", |users| users::read_section(users, Path::new(file))),
@@ -248,6 +252,22 @@ impl Draft {
             peers: &self.peers,
             ppp: &self.ppp,
             groups: &self.groups,
+        }
+    }
+
+    /// Our passwords at the peers that we call.
+    fn read_passwords(
+        &mut self,
+        report: &mut Report<'_>,
+        read: &mut impl FnMut(&Path) -> Result<Zeroizing<String>, Fault>,
+    ) {
+        for (index, peer) in &mut self.peers {
+            let Some(login) = &mut peer.login else {
+                continue;
+            };
+            if let Err(fault) = login.read_password(&mut *read) {
+                report.error(&format!("peer[{index}].password_file"), fault);
+            }
         }
     }
 

@@ -174,15 +174,24 @@ pub(super) fn read(table: &mut Table<'_, '_>) -> Ppp {
 }
 
 fn read_authentication(table: &mut Table<'_, '_>) -> Authentication {
-    let methods = read_methods(table, "methods");
-    let eap_methods = read_eap_methods(table);
+    let (methods, eap_methods) = read_log_in_methods(table);
     Authentication {
-        methods: methods.unwrap_or_else(|| vec![Method::MsChapV2, Method::Eap]),
-        eap_methods: eap_methods.unwrap_or_else(|| vec![EapMethod::MsChapV2]),
+        methods,
+        eap_methods,
         retries_max: table.number("retries_max", 0, 0..=3),
         reauthentication_interval: table.seconds("reauthentication_interval_s", 0, 0..=86_400),
         challenge_name: table.parsed("challenge_name", printable(64)),
     }
+}
+
+/// `methods` and `eap_methods`, of either side of a log-in.
+pub(super) fn read_log_in_methods(table: &mut Table<'_, '_>) -> (Vec<Method>, Vec<EapMethod>) {
+    let methods = read_methods(table, "methods");
+    let eap_methods = read_eap_methods(table);
+    (
+        methods.unwrap_or_else(|| vec![Method::MsChapV2, Method::Eap]),
+        eap_methods.unwrap_or_else(|| vec![EapMethod::MsChapV2]),
+    )
 }
 
 /// Ways to log in, best first.

@@ -198,7 +198,7 @@ end_reasons! {
          the user that address.";
     /// The peer that we called assigned us no address.
     AddressNotAssigned => "address_not_assigned",
-        "The peer gave us no address on the link; let it assign one to our user, or take `wish` \
+        "The peer gave us no address on the link; let it assign one to our user, or take `inner_address` \
          out of this [[peer]] if it will not have that one.";
     /// The peer that we called changed the addresses of a live link.
     AddressChanged => "address_changed",

@@ -3,14 +3,14 @@
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::sync::Arc;
 
-use crate::aaa::{Access, LocalUser, LocalUsers, NameServers, PoolConfig, Pools};
+use crate::aaa::{Access, LocalUser, LocalUsers, NameServers, PoolConfig, Pools, Terms};
 use crate::auth::Secret;
-use crate::config::{self, Config, Direction, Ipv6cpPolicy, MssClamp, SendWindow};
+use crate::config::{self, Config, Direction, Ipv6cpPolicy, MssClamp, PeerLogin, SendWindow};
 use crate::dataplane::{self, GreConfig, PuntLimits, WorkerConfig};
-use crate::ppp::link::{AddressPolicy, LinkConfig};
+use crate::ppp::link::{AddressPolicy, ClientRole, LinkConfig, MppeChange};
 use crate::pptp::{CallOffer, ControlConfig};
 use crate::session::admission::AdmissionLimits;
-use crate::session::{Capacity, Listener, Peer, SessionConfig};
+use crate::session::{Capacity, Client, Listener, Peer, SessionConfig};
 use crate::wire::pptp::{Bearer, Framing, Text};
 
 /// IPv4 and TCP headers without options: an MSS is the MTU less these.
@@ -56,6 +56,7 @@ fn peer(config: &Config, peer: &config::Peer) -> Option<Peer> {
         name: peer.name.clone(),
         address: SocketAddrV4::new(peer.address, peer.port),
         local_address: peer.local_address.or(default)?,
+        client: peer.login.as_ref().and_then(|login| client(config, login)),
         offer: match peer.direction {
             Direction::Outgoing => CallOffer::Outgoing {
                 minimum_bps: peer.minimum_bps,
@@ -72,6 +73,27 @@ fn peer(config: &Config, peer: &config::Peer) -> Option<Peer> {
                 subaddress,
             },
         },
+    })
+}
+
+/// What we are on calls to a peer that we log in to; `None` only without a password, which no
+/// configuration has.
+fn client(config: &Config, login: &PeerLogin) -> Option<Client> {
+    let role = ClientRole {
+        login: login.secret()?,
+        wish: login.inner_address,
+    };
+    let access = Access {
+        mppe: login.mppe,
+        ..(*Accesses::new(config).without_group).clone()
+    };
+    Some(Client {
+        link: Arc::new(LinkConfig {
+            client: Some(role),
+            ..link_config(config, &access)
+        }),
+        policy: Terms::new(Arc::new(access), MppeChange::NONE).flow_policy(),
+        networks: login.routes.as_slice().into(),
     })
 }
 
@@ -178,6 +200,7 @@ fn link_config(config: &Config, access: &Access) -> LinkConfig {
             config::AddressPolicy::Override => AddressPolicy::Override,
         },
         ipv6cp: ppp.ipv6cp.policy == Ipv6cpPolicy::On,
+        client: None,
     }
 }
 
@@ -200,6 +223,7 @@ pub(super) fn local_users(config: &Config) -> LocalUsers {
             standing: user.standing,
             group: user.group.as_deref().and_then(|group| accesses.find(group)),
             mppe: user.mppe,
+            networks: user.routes.as_slice().into(),
             ..LocalUser::new(&user.name, user.nt_hash.duplicate(), pool)
         }
     };

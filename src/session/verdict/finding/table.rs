@@ -174,7 +174,7 @@ findings! {
     AddressNotAssigned => "address_not_assigned", [],
         "{peer} assigned us no address on the link.",
         [Client: "Let it assign one to {user}; see its pools.",
-         Server: "Take peer.wish out if it will not have that one."];
+         Server: "Take peer.inner_address out if it will not have that one."];
     AddressChanged => "address_changed", [],
         "{peer} changed the addresses of the live link.",
         [Server: "Call it again: `pns call`."];
