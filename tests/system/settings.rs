@@ -110,7 +110,8 @@ pub(crate) fn routes(site: Site, own: &[Ipv4Addr]) -> Snapshot {
     builder.build()
 }
 
-pub(crate) fn sessions(setup: Setup) -> (Sessions, LocalUsers) {
+/// Who may log in.
+fn users() -> Vec<LocalUser> {
     let user = |name: &str, password: &str| LocalUser {
         password: Some(Secret::from(password.to_owned())),
         ..LocalUser::new(name, NtHash::from_password(password), "default")
@@ -121,7 +122,7 @@ pub(crate) fn sessions(setup: Setup) -> (Sessions, LocalUsers) {
         ..user(name, password)
     };
     let longest = "x".repeat(253);
-    let users = [
+    vec![
         user("alice", "wonderland-7"),
         user("bob", "builder-3"),
         user("zoë", "wonderland-7"),
@@ -131,7 +132,10 @@ pub(crate) fn sessions(setup: Setup) -> (Sessions, LocalUsers) {
             ..user("carol", "wonderland-7")
         },
         first_site,
-    ];
+    ]
+}
+
+pub(crate) fn sessions(setup: Setup) -> (Sessions, LocalUsers) {
     let pool = PoolConfig {
         name: "default".into(),
         ranges: vec![setup.site.pool[0]..=setup.site.pool[1]],
@@ -185,7 +189,7 @@ pub(crate) fn sessions(setup: Setup) -> (Sessions, LocalUsers) {
         },
         Box::new(entropy),
     );
-    (sessions, LocalUsers::new(users).with_names(setup.names))
+    (sessions, LocalUsers::new(users()).with_names(setup.names))
 }
 
 /// The settings of the links of a server with one address.
