@@ -3,7 +3,7 @@
 //! sample, and its speed is the unit of the sample.
 
 use std::hint::black_box;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::Outcome;
 
@@ -55,8 +55,8 @@ impl Effort {
     pub(crate) const fn rig_rounds(self) -> usize {
         match self {
             Self::Smoke => 2,
-            Self::Quick => 100,
-            Self::Normal => 200,
+            Self::Quick => 8,
+            Self::Normal => 16,
         }
     }
 
@@ -117,6 +117,26 @@ impl Meter {
         let cycle_ns = before.min(cycle_ns());
         self.cycles_per_ns.push(1.0 / cycle_ns);
         elapsed_ns / cycle_ns
+    }
+
+    /// What each of `turns` turns of `work` takes, in core cycles; each is told how much time has
+    /// passed since the first began, as the loop of a worker is.
+    pub(crate) fn laps(&mut self, turns: usize, mut work: impl FnMut(Duration)) -> Vec<f64> {
+        let mut ends = Vec::with_capacity(turns + 1);
+        let before = cycle_ns();
+        let start = Instant::now();
+        for _ in 0..turns {
+            let passed = start.elapsed();
+            ends.push(passed);
+            work(passed);
+        }
+        ends.push(start.elapsed());
+        let cycle_ns = before.min(cycle_ns());
+        self.cycles_per_ns.push(1.0 / cycle_ns);
+        let starts = ends.iter();
+        let laps = starts.zip(ends.iter().skip(1));
+        laps.map(|(start, end)| (*end - *start).as_nanos() as f64 / cycle_ns)
+            .collect()
     }
 
     /// The clock of the core in the samples so far, in GHz.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::PathBuf;
 
+use pns::dataplane::batch::BURST;
 use serde::Serialize;
 
 use crate::Outcome;
@@ -19,7 +20,6 @@ pub(crate) struct Report {
     scenario: &'static str,
     peer: &'static str,
     quick: bool,
-    samples_per_case: usize,
     packets_per_sample: u32,
     packets_verified: u64,
     core_clock_ghz: f64,
@@ -83,11 +83,13 @@ impl Scale {
 #[derive(Serialize)]
 pub(crate) struct Case {
     case: &'static str,
+    samples: usize,
     packet_octets: Load,
     flows: u32,
     cycles_per_packet_p50: f64,
     cycles_per_packet_p1: f64,
     cycles_per_packet_min: f64,
+    cycles_per_packet_p99: f64,
     peer_cycles_per_packet_p50: f64,
     peer_cycles_per_packet_p1: f64,
     peer_cycles_per_packet_min: f64,
@@ -106,11 +108,13 @@ impl Case {
         let bits = f64::from(load.sample_bits()) / f64::from(PACKETS);
         Self {
             case,
+            samples: pairs.ours().len(),
             packet_octets: load,
             flows,
             cycles_per_packet_p50: rounded(median, 1),
             cycles_per_packet_p1: rounded(quiet, 1),
             cycles_per_packet_min: rounded(percentile(pairs.ours(), 0), 1),
+            cycles_per_packet_p99: rounded(percentile(pairs.ours(), 99), 1),
             peer_cycles_per_packet_p50: rounded(percentile(pairs.peer(), 50), 1),
             peer_cycles_per_packet_p1: rounded(peer_quiet, 1),
             peer_cycles_per_packet_min: rounded(percentile(pairs.peer(), 0), 1),
@@ -157,7 +161,6 @@ impl Report {
             scenario,
             peer,
             quick: effort != Effort::Normal,
-            samples_per_case: effort.samples(),
             packets_per_sample: PACKETS,
             packets_verified: samples as u64 * u64::from(PACKETS),
             core_clock_ghz: rounded(meter.core_ghz(), 3),
@@ -183,12 +186,13 @@ impl Report {
         };
         Self {
             packets_verified,
+            packets_per_sample: BURST as u32,
             workers: Some(workers),
             ..self
         }
     }
 
-    /// The same of a scenario of the pipeline.
+    /// The same of a scenario whose samples are bursts of the pipeline.
     pub(crate) fn of_pipeline(
         self,
         ports: &'static str,
@@ -197,6 +201,7 @@ impl Report {
     ) -> Self {
         Self {
             packets_verified,
+            packets_per_sample: BURST as u32,
             pipeline: Some(Pipeline { ports, scale }),
             ..self
         }

@@ -22,11 +22,15 @@
 //!                                 port tx                  port tx
 //! ```
 //!
+//! Frames of calls that agreed on compression (RFC 2118) go through `mppc_input` inside `mppe_decrypt`,
+//! and through `mppc_output` inside `mppe_encrypt`.
+//!
 //! Whatever does not reach the next node ends in `exits`, which counts it.
 
 use std::hint::black_box;
 
 use super::batch::{BURST, Cipher, Packet, Verdict};
+use super::compression::Packing;
 use super::drop_reason::DropReason;
 use super::flow_table::FlowTable;
 use super::node::downstream_input::Moment;
@@ -46,11 +50,11 @@ fn warm<F>(packets: &[Packet<F>], flows: &FlowTable) {
     black_box(touched);
 }
 
-/// Whether any packet of a burst is to be decrypted or encrypted.
+/// Whether any packet of a burst is encrypted or compressed, or is to be.
 fn is_sealed<F>(packets: &[Packet<F>]) -> bool {
     packets
         .iter()
-        .any(|packet| packet.meta.cipher != Cipher::Clear)
+        .any(|packet| packet.meta.cipher != Cipher::Clear || packet.meta.packing != Packing::Off)
 }
 
 impl<P: PortIo> Worker<P> {
@@ -155,6 +159,7 @@ impl<P: PortIo> Worker<P> {
             routes,
             ports,
             decrypt,
+            compression,
             control_rate,
             ..
         } = self;
@@ -165,7 +170,7 @@ impl<P: PortIo> Worker<P> {
             |packet, verdict| exits.take(packet, verdict),
         );
         if is_sealed(batch.packets()) {
-            mppe_decrypt::run(batch, flows, decrypt, exits, view);
+            mppe_decrypt::run(batch, flows, decrypt, compression, exits, view);
         }
         batch.stage(
             |packet| inner_input::run(packet, flows, view, directory, routes, limit),
@@ -243,11 +248,12 @@ impl<P: PortIo> Worker<P> {
             view,
             ports,
             encrypt,
+            compression,
             stamp,
             ..
         } = self;
         if is_sealed(batch.packets()) {
-            mppe_encrypt::run(batch, flows, encrypt, exits);
+            mppe_encrypt::run(batch, flows, encrypt, compression, exits);
         }
         for packet in batch.packets().drain(..) {
             gre_output::run(packet, flows, view, ports, exits, stamp);

@@ -16,6 +16,7 @@ mod address;
 pub mod admission;
 mod call;
 pub mod call_ids;
+mod ccp;
 mod connection;
 mod control_events;
 mod decide;
@@ -51,7 +52,8 @@ pub use peers::{CallError, Client, NotPlaced, Peer, PeerView};
 pub use tally::Tally;
 pub use terminate_cause::TerminateCause;
 pub use types::{
-    AcceptRefusal, CallRefusal, Capacity, Entropy, Event, LastHeard, Output, SessionConfig,
+    AcceptRefusal, CallRefusal, Capacity, Entropy, Event, LastHeard, Listener, Output,
+    SessionConfig,
 };
 pub use view::{CallView, ConnectionView};
 
@@ -95,6 +97,7 @@ pub struct Sessions {
     /// Call Serial Number of the last call that we placed.
     call_serial: u16,
     pools: Pools,
+    mppc: ccp::MppcPlaces,
     ways: Ways,
     timers: Timers<TimerKey>,
     outputs: VecDeque<Output>,
@@ -122,7 +125,7 @@ impl Sessions {
         capacity: Capacity,
         entropy: Entropy,
     ) -> Self {
-        let locals = config.listen.len();
+        let locals = config.listeners.len();
         Self {
             connections: Table::new(capacity.connections),
             calls: Table::new(capacity.calls),
@@ -143,6 +146,7 @@ impl Sessions {
             history: History::default(),
             failures: Failures::default(),
             stopping: false,
+            mppc: ccp::MppcPlaces::new(config.mppc_calls_max),
             config,
             buckets,
             pools,
@@ -202,7 +206,8 @@ impl Sessions {
 
     /// Position of an address of ours.
     fn local_of(&self, address: Ipv4Addr) -> Option<u16> {
-        let position = self.config.listen.iter().position(|own| *own == address)?;
+        let mut listeners = self.config.listeners.iter();
+        let position = listeners.position(|own| own.address == address)?;
         u16::try_from(position).ok()
     }
 

@@ -45,12 +45,12 @@ impl Kind {
         format!("{} {} {}", self.name(), self.load.name(), self.flows)
     }
 
-    /// Packets of a sample: whole bursts, and whole rounds of the mix. Enough that neither the first
-    /// turn, which finds the harness's code and data in the caches, nor the clock weighs.
+    /// Packets that are prepared at once: whole bursts, and whole rounds of the mix. So many that most
+    /// turns find in the caches what other turns left there, and nothing of the harness.
     pub(super) const fn packets(self) -> u32 {
         match self.encryption {
-            Encryption::Off => 24 * 64,
-            Encryption::Optional | Encryption::Required => 12 * 64,
+            Encryption::Off => 126 * 64,
+            Encryption::Optional | Encryption::Required => 36 * 64,
         }
     }
 }
@@ -99,7 +99,7 @@ impl<M: Medium> Bench<M> {
         let lane = &mut self.lane;
         for round in 0..rounds {
             let items = lane.items()?;
-            let (mut ours, mut peer) = (0.0, 0.0);
+            let (mut ours, mut peer) = (Vec::new(), Vec::new());
             // Who goes first changes, so that neither always finds what the other left in the caches.
             for turn in [round % 2, 1 - round % 2] {
                 match turn {
@@ -111,7 +111,9 @@ impl<M: Medium> Bench<M> {
                     _ => peer = floor_sample(&mut self.floor, &items, meter)?,
                 }
             }
-            pairs.add(lane.kind.packets(), ours, peer);
+            for (ours, peer) in ours.into_iter().zip(peer) {
+                pairs.add(BURST as u32, ours, peer);
+            }
         }
         lane.post.check()
     }
@@ -191,10 +193,10 @@ impl<M: Medium> Lane<M> {
         }
     }
 
-    /// What the worker takes for the frames on the cable, in cycles.
-    pub(super) fn sample(&mut self, meter: &mut Meter) -> f64 {
+    /// What the worker takes for each burst of the frames on the cable, in cycles.
+    pub(super) fn sample(&mut self, meter: &mut Meter) -> Vec<f64> {
         let turns = self.kind.packets() as usize / BURST;
-        meter.cycles(|| self.post.turns(turns))
+        self.post.turns(turns, meter)
     }
 
     /// Compares all that came out with what must come out.
@@ -235,9 +237,9 @@ fn floor_sample<M: Medium>(
     floor: &mut Floor<M>,
     items: &[Item],
     meter: &mut Meter,
-) -> Outcome<f64> {
+) -> Outcome<Vec<f64>> {
     push(&mut floor.from, items)?;
-    let cycles = meter.cycles(|| floor.turns(items.len() / BURST));
+    let cycles = floor.turns(items.len() / BURST, meter);
     for item in items {
         let mut expected = item.frame.clone();
         swap_addresses(&mut expected);

@@ -5,6 +5,7 @@ use pns::dataplane::{Burst, Frame, PortIo};
 
 use super::medium::Medium;
 use crate::Outcome;
+use crate::measure::Meter;
 
 const MAC: usize = 6;
 
@@ -30,15 +31,15 @@ impl<M: Medium> Floor<M> {
         })
     }
 
-    /// So many bursts, one way.
-    pub(super) fn turns(&mut self, turns: usize) {
-        for _ in 0..turns {
+    /// So many bursts, one way, and what each took, in cycles.
+    pub(super) fn turns(&mut self, turns: usize, meter: &mut Meter) -> Vec<f64> {
+        meter.laps(turns, |_passed| {
             self.input.receive(&mut self.burst);
             for frame in &mut self.burst {
                 swap_addresses(frame.bytes_mut());
             }
             self.output.send(&mut self.burst);
-        }
+        })
     }
 }
 

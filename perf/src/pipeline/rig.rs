@@ -4,7 +4,6 @@
 use std::fs;
 use std::net::Ipv4Addr;
 use std::sync::Arc;
-use std::time::Instant;
 
 use pns::clock::Timestamp;
 use pns::dataplane::{
@@ -21,6 +20,7 @@ use super::client::{Client, start_keys};
 use super::medium::Medium;
 use super::packets;
 use crate::Outcome;
+use crate::measure::Meter;
 
 const ACCESS: u8 = 0;
 const NETWORK: u8 = 1;
@@ -124,9 +124,9 @@ impl<M: Medium> Rig<M> {
             authenticated,
         })?;
         if encryption != Encryption::Off {
-            let suite = Suite::STATELESS_128;
-            post.command(FlowCommand::ArmUpstream { flow, suite })?;
-            post.command(FlowCommand::ArmDownstream { flow, suite })?;
+            let agreement = Suite::STATELESS_128.into();
+            post.command(FlowCommand::ArmUpstream { flow, agreement })?;
+            post.command(FlowCommand::ArmDownstream { flow, agreement })?;
         }
         post.command(FlowCommand::ForwardUpstream { flow, lease })?;
         let mtu = CALL_MTU;
@@ -153,15 +153,14 @@ impl<M: Medium> Post<M> {
         Ok(())
     }
 
-    /// So many turns as the worker's loop makes them, which reads the clock before each. Only the
-    /// time that is spent here passes for the worker.
-    pub(super) fn turns(&mut self, turns: usize) {
-        let start = Instant::now();
+    /// So many turns as the worker's loop makes them, and what each took, in cycles. Only the time
+    /// that is spent here passes for the worker.
+    pub(super) fn turns(&mut self, turns: usize, meter: &mut Meter) -> Vec<f64> {
         let began = self.now;
-        for _ in 0..turns {
-            self.now = began + start.elapsed();
+        meter.laps(turns, |passed| {
+            self.now = began + passed;
             self.worker.turn(self.now);
-        }
+        })
     }
 
     /// One turn at the time that the last of [`Self::turns`] had.

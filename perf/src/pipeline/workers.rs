@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Barrier, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
+use pns::dataplane::batch::BURST;
 use pns::flow::Encryption;
 
 use super::FLOWS;
@@ -72,7 +73,7 @@ pub(super) fn run<M: Medium + Sync>(
     let [first, second] = lanes.as_mut_slice() else {
         return Err("there are not two workers".into());
     };
-    let rounds = effort.samples();
+    let rounds = effort.rigs() * effort.rig_rounds();
     let (mut two, mut handoff) = (Pairs::default(), Pairs::default());
     let mut both = Vec::new();
     let meeting = Meeting::new();
@@ -91,10 +92,18 @@ pub(super) fn run<M: Medium + Sync>(
     let packets = KIND.packets();
     let mut ratios = Vec::new();
     for (ours, theirs) in both.into_iter().zip(theirs) {
-        let ours = ours?;
-        two.add(packets, f64::midpoint(ours.together, theirs), ours.alone);
-        handoff.add(packets, ours.handed, ours.alone);
-        ratios.push(ours.alone / ours.together + ours.alone / theirs);
+        let Cycles {
+            together,
+            alone,
+            handed,
+        } = ours?;
+        for (((together, alone), handed), theirs) in
+            together.into_iter().zip(alone).zip(handed).zip(theirs)
+        {
+            two.add(BURST as u32, f64::midpoint(together, theirs), alone);
+            handoff.add(BURST as u32, handed, alone);
+            ratios.push(alone / together + alone / theirs);
+        }
     }
     for lane in &lanes {
         lane.post.check()?;
@@ -117,11 +126,11 @@ pub(super) fn run<M: Medium + Sync>(
     Ok(report.of_workers(verified, workers))
 }
 
-/// What the first worker took for a sample, in cycles.
+/// What the first worker took for each burst, in cycles.
 struct Cycles {
-    together: f64,
-    alone: f64,
-    handed: f64,
+    together: Vec<f64>,
+    alone: Vec<f64>,
+    handed: Vec<f64>,
 }
 
 /// A round of the first worker: together with the second, alone, and with the second's frames. After a
@@ -149,8 +158,12 @@ fn lead<M: Medium>(lane: &mut Lane<M>, meeting: &Meeting, meter: &mut Meter) -> 
     })
 }
 
-/// The same round of the second worker: what it took together with the first, in cycles.
-fn follow<M: Medium>(lane: &mut Lane<M>, meeting: &Meeting, meter: &mut Meter) -> Outcome<f64> {
+/// The same round of the second worker: what its bursts took together with the first, in cycles.
+fn follow<M: Medium>(
+    lane: &mut Lane<M>,
+    meeting: &Meeting,
+    meter: &mut Meter,
+) -> Outcome<Vec<f64>> {
     let items = prepare(lane);
     meeting.start();
     let together = lane.sample(meter);

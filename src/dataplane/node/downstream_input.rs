@@ -127,6 +127,7 @@ pub(super) fn seal<F: Frame>(
     flow: &Flow,
     next_hop: NextHop,
 ) -> Result<u16, DropReason> {
+    packet.meta.packing = flow.packing.downstream;
     packet.meta.cipher = match (flow.permissions.encrypts, flow.policy.encryption) {
         (true, _) => Cipher::Encrypted,
         (false, Encryption::Required) => return Err(DropReason::EncryptionNotReady),
