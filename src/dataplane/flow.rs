@@ -495,6 +495,8 @@ mod tests {
             upstream: true,
             downstream: true,
             networks: true,
+            decrypts: true,
+            encrypts: true,
         };
         flow.policy.encryption = Encryption::Off;
         flow.upstream_key = Some(UpstreamKey::from_bytes([1; 16]));

@@ -27,35 +27,16 @@
 //!
 //! Whatever does not reach the next node ends in `exits`, which counts it.
 
-use std::hint::black_box;
-
-use super::batch::{BURST, Cipher, Packet, Verdict};
-use super::compression::Packing;
+use super::batch::{BURST, Verdict};
 use super::drop_reason::DropReason;
-use super::flow_table::FlowTable;
 use super::node::downstream_input::Moment;
 use super::node::{
     answer, classify, downstream_input, fragment, gre_input, gre_output, icmpv6_echo, inner_input,
-    ip_output, mppe_decrypt, mppe_encrypt, mtu_exceeded, ppp_input, reassemble,
+    ip_output, locate, mppe_decrypt, mppe_encrypt, mtu_exceeded, ppp_input, reassemble,
 };
 use super::port::PortIo;
 use super::worker::Worker;
 use crate::flow::FlowReport;
-
-/// Brings the flows of a burst into the caches, all at once instead of one after the other.
-fn warm<F>(packets: &[Packet<F>], flows: &FlowTable) {
-    let touched = packets
-        .iter()
-        .fold(0, |sum, packet| sum ^ flows.touch(packet.meta.flow));
-    black_box(touched);
-}
-
-/// Whether any packet of a burst is encrypted or compressed, or is to be.
-fn is_sealed<F>(packets: &[Packet<F>]) -> bool {
-    packets
-        .iter()
-        .any(|packet| packet.meta.cipher != Cipher::Clear || packet.meta.packing != Packing::Off)
-}
 
 impl<P: PortIo> Worker<P> {
     /// What a port has received: to the entries.
@@ -124,11 +105,7 @@ impl<P: PortIo> Worker<P> {
         let now = exits.now;
         if !exits.entries.upstream.is_empty() {
             std::mem::swap(batch, &mut exits.entries.upstream);
-            let packets = batch.packets();
-            packets
-                .iter_mut()
-                .for_each(|packet| gre_input::locate(packet, flows));
-            warm(packets, flows);
+            locate::upstream(batch.packets(), flows);
             batch.stage(
                 |packet| gre_input::run(packet, flows, view, now),
                 |packet, verdict| exits.take(packet, verdict),
@@ -169,7 +146,7 @@ impl<P: PortIo> Worker<P> {
             |packet| ppp_input::run(packet, flows, *control_rate, now),
             |packet, verdict| exits.take(packet, verdict),
         );
-        if is_sealed(batch.packets()) {
+        if locate::is_sealed(batch.packets()) {
             mppe_decrypt::run(batch, flows, decrypt, compression, exits, view);
         }
         batch.stage(
@@ -206,14 +183,7 @@ impl<P: PortIo> Worker<P> {
             now: exits.now,
         };
         std::mem::swap(batch, &mut exits.entries.downstream);
-        let packets = batch.packets();
-        packets
-            .iter_mut()
-            .for_each(|packet| downstream_input::locate(packet, directory));
-        packets
-            .iter_mut()
-            .for_each(|packet| downstream_input::find(packet, flows));
-        warm(packets, flows);
+        locate::downstream(batch.packets(), directory, flows);
         batch.stage(
             |packet| downstream_input::run(packet, flows, view, directory, routes, moment),
             |packet, verdict| match verdict {
@@ -252,7 +222,7 @@ impl<P: PortIo> Worker<P> {
             stamp,
             ..
         } = self;
-        if is_sealed(batch.packets()) {
+        if locate::is_sealed(batch.packets()) {
             mppe_encrypt::run(batch, flows, encrypt, compression, exits);
         }
         for packet in batch.packets().drain(..) {

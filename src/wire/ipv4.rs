@@ -130,7 +130,7 @@ impl Header {
             return Err(Malformed::Truncated);
         }
         let sum = if header.len() == HEADER_LENGTH {
-            checksum::sum(&fixed)
+            checksum::sum_of(&fixed)
         } else {
             checksum::sum(header)
         };
@@ -232,7 +232,10 @@ impl Header {
             d3,
         ];
         let (place, options) = header.split_first_chunk_mut::<HEADER_LENGTH>()?;
-        let sum = checksum::add(checksum::sum(&fixed), checksum::sum(options));
+        let mut sum = checksum::sum_of(&fixed);
+        if !options.is_empty() {
+            sum = checksum::add(sum, checksum::sum(options));
+        }
         [fixed[CHECKSUM_OFFSET], fixed[CHECKSUM_OFFSET + 1]] = (!sum).to_be_bytes();
         *place = fixed;
         Some(length)

@@ -9,17 +9,14 @@ use crate::dataplane::flow::Flow;
 use crate::dataplane::flow_table::FlowTable;
 use crate::dataplane::frame::Frame;
 use crate::dataplane::node::inner_input::clamp;
-use crate::flow::{Encryption, FlowKey};
+use crate::dataplane::node::locate::NOBODY;
+use crate::flow::Encryption;
 use crate::routing::{Directory, NextHop, Snapshot};
-use crate::wire::call_id::CallId;
 use crate::wire::ipv4;
 
 /// Longest headers that are prepended: Ethernet with a tag, IPv4, GRE with both numbers, PPP, MPPE
 /// and the protocol field inside.
 const HEADERS_MAX: usize = 18 + 20 + 16 + 4 + 2 + 2;
-
-/// The name of no call: a Call ID of ours is never zero.
-const NOBODY: FlowKey = FlowKey::new(0, CallId::new(0));
 
 /// Which burst this is, and when.
 #[derive(Clone, Copy)]
@@ -28,20 +25,6 @@ pub(in crate::dataplane) struct Moment {
     pub(in crate::dataplane) burst: u32,
     /// When.
     pub(in crate::dataplane) now: Timestamp,
-}
-
-/// Notes the flow that an IPv4 packet to a client belongs to. That alone, for a whole burst, as for
-/// the other direction.
-#[inline]
-pub(in crate::dataplane) fn locate<F: Frame>(packet: &mut Packet<F>, directory: &mut Directory) {
-    let owner = directory.owner(packet.meta.ip.destination);
-    packet.meta.key = owner.unwrap_or(NOBODY);
-}
-
-/// Its slot, if the flow is this worker's.
-#[inline]
-pub(in crate::dataplane) fn find<F: Frame>(packet: &mut Packet<F>, flows: &FlowTable) {
-    packet.meta.flow = flows.find(packet.meta.key).unwrap_or(NO_FLOW);
 }
 
 /// An IPv4 packet to a client, that was located. Leaves it with a next hop for the outer packet.

@@ -13,22 +13,7 @@ use crate::dataplane::source::Sender;
 use crate::dataplane::stats::FrameCount;
 use crate::dataplane::window::{Standing, WindowRefusal};
 use crate::flow::FlowKey;
-use crate::wire::call_id::CallId;
-use crate::wire::field::u16_at;
 use crate::wire::gre;
-
-/// Where the Call ID is in a header (RFC 2637 §4.1).
-const CALL_ID: usize = 6;
-
-/// Notes the slot of the flow that a GRE packet to us names. That alone, for a whole burst, so that
-/// the processor waits for many flows' memory at once.
-#[inline]
-pub(in crate::dataplane) fn locate<F: Frame>(packet: &mut Packet<F>, flows: &FlowTable) {
-    let ip_length = usize::from(packet.meta.ip.header_length);
-    let call_id = u16_at(packet.frame.bytes(), ip_length + CALL_ID).map(CallId::new);
-    let slot = call_id.and_then(|call_id| flows.find(FlowKey::new(packet.meta.key.local, call_id)));
-    packet.meta.flow = slot.unwrap_or(NO_FLOW);
-}
 
 /// A GRE packet to us, from its outer IPv4 header on, that was located. Leaves the PPP frame.
 #[inline]
