@@ -226,9 +226,13 @@ impl<M: Medium> Lane<M> {
         }) {
             check(right)?;
         }
-        match sent.next() {
-            Some(_) => Err("the worker lost a frame".into()),
-            None => Ok(()),
+        match sent.count() {
+            0 => Ok(()),
+            lost => {
+                // Why, if the worker knows.
+                self.post.check()?;
+                Err(format!("the worker kept {lost} frames").into())
+            }
         }
     }
 }

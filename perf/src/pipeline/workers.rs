@@ -83,12 +83,13 @@ pub(super) fn run<M: Medium + Sync>(
             let _entered = medium.enter().map_err(|error| error.to_string());
             let mut meter = Meter::new();
             let round = |_| follow(second, &meeting, &mut meter).map_err(|error| error.to_string());
-            (0..rounds).map(round).collect::<Result<Vec<_>, _>>()
+            // All of them, whatever fails: the first worker waits for each.
+            (0..rounds).map(round).collect::<Vec<_>>()
         });
         both.extend((0..rounds).map(|_| lead(first, &meeting, meter)));
         other.join()
     });
-    let theirs = theirs.map_err(|_panicked| "the second worker has failed")??;
+    let theirs = theirs.map_err(|_panicked| "the second worker has failed")?;
     let packets = KIND.packets();
     let mut ratios = Vec::new();
     for (ours, theirs) in both.into_iter().zip(theirs) {
@@ -97,6 +98,7 @@ pub(super) fn run<M: Medium + Sync>(
             alone,
             handed,
         } = ours?;
+        let theirs = theirs?;
         for (((together, alone), handed), theirs) in
             together.into_iter().zip(alone).zip(handed).zip(theirs)
         {
