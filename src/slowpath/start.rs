@@ -5,12 +5,13 @@ use std::io;
 use std::net::Ipv4Addr;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
+use std::time::Duration;
 
 use mio::{Poll, Waker};
 
 use super::admin_socket::AdminSocket;
+use super::control_plane::ControlPlane;
 use super::event_loop::EventLoop;
-use super::events::EventLog;
 use super::exception::ExceptionPath;
 use super::kernel::Kernel;
 use super::ports::{self, OpenPorts};
@@ -21,7 +22,7 @@ use super::start_error::during;
 use super::supervisor::Supervisor;
 use super::view::{PortFigures, PortInfo, ServerFacts};
 use super::workers::{self, Shared};
-use super::{notify, settings, token, worker_link, worker_threads};
+use super::{notify, settings, token, worker_threads};
 use crate::clock::MonotonicClock;
 use crate::config::{Config, Device, Side};
 use crate::flow::BucketTable;
@@ -81,24 +82,19 @@ fn start(config: &Config) -> Result<EventLoop, StartError> {
         Box::new(fill_with_entropy),
     );
     sessions.set_history_max(config.explain.history_max);
-    sessions.hear_by(worker_link::last_heard(&links));
     Ok(EventLoop {
         supervisor: Supervisor::new(buckets.workers(), clock.now()),
         facts: facts(config, ports.huge_pages),
         ports: port_infos(config, ports, &macs),
         exception: ExceptionPath::new(kernel.taps, kernel.tun, buckets, owners),
         kernel: kernel.mirror,
-        workers: links,
-        directory: writer,
+        plane: ControlPlane::new(sessions, users, links, writer),
         stopping_since: None,
+        stop_time_max: Duration::ZERO,
         slow_turns: 0,
-        events: EventLog::default(),
-        commands_wait: false,
         poll,
         clock,
         doorbell,
-        sessions,
-        users,
         threads,
         sockets,
         admin,
