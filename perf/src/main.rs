@@ -7,6 +7,7 @@ mod mppe;
 mod pipeline;
 mod report;
 mod rustcrypto;
+mod setup;
 
 use std::error::Error;
 use std::process::ExitCode;
@@ -14,7 +15,6 @@ use std::process::ExitCode;
 use clap::{Parser, ValueEnum};
 
 use measure::{Effort, Meter};
-use report::Report;
 
 /// What a scenario comes to: figures, or why there are none.
 type Outcome<T> = Result<T, Box<dyn Error>>;
@@ -39,16 +39,23 @@ enum Scenario {
     Upstream,
     /// A worker's way from the network to a client, against forwarding the same frames as they are.
     Downstream,
+    /// Calls that the slow path sets up in a second of its CPU time, and how long clients wait.
+    Setup,
+    /// What a call takes of memory.
+    Scale,
 }
 
 impl Scenario {
-    fn run(self, effort: Effort) -> Outcome<Report> {
+    fn run(self, effort: Effort) -> Outcome<()> {
         let mut meter = Meter::new();
-        match self {
-            Self::Mppe => mppe::run(effort, &mut meter),
-            Self::Upstream => pipeline::run(pipeline::Way::Upstream, effort, &mut meter),
-            Self::Downstream => pipeline::run(pipeline::Way::Downstream, effort, &mut meter),
-        }
+        let report = match self {
+            Self::Mppe => mppe::run(effort, &mut meter)?,
+            Self::Upstream => pipeline::run(pipeline::Way::Upstream, effort, &mut meter)?,
+            Self::Downstream => pipeline::run(pipeline::Way::Downstream, effort, &mut meter)?,
+            Self::Setup => return report::publish("setup", &setup::run(effort)?, effort),
+            Self::Scale => return report::publish("scale", &setup::scale(effort)?, effort),
+        };
+        report.publish(effort)
     }
 }
 
@@ -61,10 +68,7 @@ fn main() -> ExitCode {
     };
     let chosen = arguments.scenario.as_ref().map(std::slice::from_ref);
     for scenario in chosen.unwrap_or(Scenario::value_variants()) {
-        let outcome = scenario
-            .run(effort)
-            .and_then(|report| report.publish(effort));
-        if let Err(error) = outcome {
+        if let Err(error) = scenario.run(effort) {
             eprintln!("pns-perf: {error}");
             return ExitCode::FAILURE;
         }

@@ -109,6 +109,13 @@ impl Sessions {
         self.call_ids.iter().map(CallIds::live).sum()
     }
 
+    /// The control connection of a call, and its client's outer address.
+    #[must_use]
+    pub fn ends_of(&self, flow: FlowKey) -> Option<(ConnectionId, Ipv4Addr)> {
+        let call = self.calls.get(self.call_of(flow)?)?;
+        Some((call.connection, call.peer_address))
+    }
+
     /// What is admitted at the moment.
     #[must_use]
     pub fn admitted(&self) -> AdmissionCounts {

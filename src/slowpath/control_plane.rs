@@ -16,6 +16,13 @@ const REPORT_BUDGET: usize = 512;
 /// Punted frames heard from one worker in one turn.
 const PUNT_BUDGET: usize = 256;
 
+/// Connections that are read in one turn; the others keep their place in the queue.
+pub const READ_BUDGET: usize = 64;
+/// Connections accepted in one turn on one address.
+pub const ACCEPT_BUDGET: usize = 64;
+/// The same while clients that are in wait for us: nobody can keep others out altogether.
+pub const ACCEPT_BUDGET_BUSY: usize = 2;
+
 /// Sockets and devices, as far as the machines need them.
 pub trait Outside {
     /// Writes what [`Sessions::pending`] has for a connection, as far as its socket takes it.

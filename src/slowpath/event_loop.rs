@@ -195,7 +195,9 @@ impl EventLoop {
             return false;
         };
         let expired = self.clock.now().since(since) > self.stop_time_max;
-        (self.plane.sessions.is_empty() && self.sockets.is_quiet()) || expired || self.stop.count() > 1
+        (self.plane.sessions.is_empty() && self.sockets.is_quiet())
+            || expired
+            || self.stop.count() > 1
     }
 }
 

@@ -9,6 +9,7 @@
 
 pub mod control_plane;
 pub mod device;
+pub mod entropy;
 pub mod jobs;
 pub mod netlink;
 pub mod notify;

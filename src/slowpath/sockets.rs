@@ -10,20 +10,15 @@ use mio::net::{TcpListener, TcpStream};
 use mio::{Interest, Registry};
 use rustix::net;
 
+use super::control_plane::{ACCEPT_BUDGET, ACCEPT_BUDGET_BUSY, READ_BUDGET};
 use super::token;
 use crate::clock::Timestamp;
 use crate::session::{ConnectionId, Sessions};
 
 /// Bytes read from one socket in one turn of the loop, so that none starves the others.
 const READ_BUDGET_BYTES: usize = 16 * 1024;
-/// Sockets read in one turn; the others keep their place in the queue.
-const READ_SOCKETS_BUDGET: usize = 64;
 /// How soon accepting is tried again after it failed.
 const ACCEPT_RETRY_TIME: Duration = Duration::from_secs(1);
-/// Connections accepted in one turn on one address.
-const ACCEPT_BUDGET: usize = 64;
-/// The same while clients that are in wait for us: nobody can keep others out altogether.
-const ACCEPT_BUDGET_BUSY: usize = 2;
 /// How long a socket whose last words are written stays open: closing at once while the client's
 /// own last words are unread would reset the connection and could destroy ours on their way.
 const LINGER_TIME: Duration = Duration::from_secs(1);
@@ -176,7 +171,7 @@ impl Sockets {
                 .iter_mut()
                 .for_each(|listener| listener.ready = true);
         }
-        for _ in 0..self.runnable.len().min(READ_SOCKETS_BUDGET) {
+        for _ in 0..self.runnable.len().min(READ_BUDGET) {
             if let Some(id) = self.runnable.pop_front() {
                 self.read(id, sessions, now);
             }

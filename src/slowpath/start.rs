@@ -11,6 +11,7 @@ use mio::{Poll, Waker};
 
 use super::admin_socket::AdminSocket;
 use super::control_plane::ControlPlane;
+use super::entropy::Entropy;
 use super::event_loop::EventLoop;
 use super::exception::ExceptionPath;
 use super::kernel::Kernel;
@@ -79,7 +80,7 @@ fn start(config: &Config) -> Result<EventLoop, StartError> {
         Arc::clone(&buckets),
         settings::pools(config, &users),
         settings::capacity(config),
-        Box::new(fill_with_entropy),
+        Box::new(Entropy::new().into_fill()),
     );
     sessions.set_history_max(config.explain.history_max);
     Ok(EventLoop {
@@ -181,12 +182,4 @@ fn admin_group(config: &Config) -> Result<Option<u32>, StartError> {
         .ok_or_else(missing)
         .map_err(during("admin.group"))
         .map(Some)
-}
-
-/// The system's randomness. Without it no challenge is safe, so there is nothing to fall back on.
-#[expect(clippy::panic, reason = "a server without randomness must not go on")]
-fn fill_with_entropy(buffer: &mut [u8]) {
-    if let Err(error) = getrandom::fill(buffer) {
-        panic!("the system gives no random bytes: {error}");
-    }
 }
