@@ -225,6 +225,8 @@ pub enum CallRefusal {
     LocalAddressUnknown,
     /// The control connection ended while the call was asked for.
     ConnectionGone,
+    /// The server is about to stop.
+    Stopping,
 }
 
 impl CallRefusal {
@@ -238,6 +240,7 @@ impl CallRefusal {
             Self::TableFull => "table_full",
             Self::LocalAddressUnknown => "local_address_unknown",
             Self::ConnectionGone => "connection_gone",
+            Self::Stopping => "stopping",
         }
     }
 }

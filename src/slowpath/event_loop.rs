@@ -175,7 +175,7 @@ impl EventLoop {
             sessions: &mut self.plane.sessions,
             workers: &self.plane.workers,
             ports: &self.ports,
-            exception: &self.exception,
+            kernel: &self.exception,
             now,
         };
         self.admin.turn(self.poll.registry(), &mut view);

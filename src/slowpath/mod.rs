@@ -16,9 +16,11 @@ pub mod notify;
 pub mod sysctl;
 pub mod tap;
 pub mod tun;
+pub mod view;
 pub mod watchdog;
 pub mod worker_link;
 
+mod call_view;
 mod events;
 
 #[cfg(feature = "dpdk")]
@@ -26,8 +28,6 @@ pub mod start;
 
 #[cfg(feature = "dpdk")]
 mod admin_socket;
-#[cfg(feature = "dpdk")]
-mod call_view;
 #[cfg(feature = "dpdk")]
 mod event_loop;
 #[cfg(feature = "dpdk")]
@@ -50,8 +50,6 @@ mod start_error;
 mod supervisor;
 #[cfg(feature = "dpdk")]
 mod token;
-#[cfg(feature = "dpdk")]
-mod view;
 #[cfg(feature = "dpdk")]
 mod worker_threads;
 #[cfg(feature = "dpdk")]

@@ -68,7 +68,6 @@ pub(crate) struct Client {
     lcp: Half,
     ccp: Half,
     ipcp: Half,
-    answered: Option<Vec<u8>>,
     is_in: bool,
     identifier: u8,
 }
@@ -86,7 +85,6 @@ impl Client {
             lcp: Half::default(),
             ccp: Half::default(),
             ipcp: Half::default(),
-            answered: None,
             is_in: false,
             identifier: 0,
         }
@@ -186,22 +184,6 @@ impl Client {
         }
     }
 
-    /// What a restart timer sends again: whatever is not answered.
-    pub(crate) fn repeat(&mut self, say: &mut Vec<Say>) {
-        if self.peer_call_id.is_none() || self.is_up() || self.is_refused {
-            return;
-        }
-        if !self.lcp.local {
-            self.ask_lcp(say);
-        } else if !self.is_in {
-            say.extend(self.answered.clone().map(Say::Ppp));
-        } else if !self.ccp.local {
-            self.ask_ccp(say);
-        } else if self.ccp.is_open() && !self.ipcp.local {
-            self.ask_ipcp(say);
-        }
-    }
-
     fn hear_lcp(&mut self, packet: &Packet<'_>, say: &mut Vec<Say>) {
         match packet.code {
             code::CONFIGURE_REQUEST => {
@@ -249,12 +231,10 @@ impl Client {
                     name: user.name.as_bytes(),
                 }
                 .to_frame();
-                self.answered = Some(frame.clone());
                 say.push(Say::Ppp(frame));
             }
             Ok(Chap::Success { .. }) if !self.is_in => {
                 self.is_in = true;
-                self.answered = None;
                 self.ask_ccp(say);
             }
             Ok(Chap::Failure { .. }) => self.is_refused = true,
