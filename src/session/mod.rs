@@ -30,11 +30,13 @@ mod sweep;
 mod table;
 mod tally;
 mod teardown;
+mod terminate_cause;
 mod timeouts;
 mod timers;
 mod types;
 pub mod verdict;
 mod view;
+mod ways;
 
 use std::collections::VecDeque;
 use std::net::{Ipv4Addr, SocketAddrV4};
@@ -45,8 +47,9 @@ pub use call::CallState;
 pub use end::EndReason;
 pub use explain::{Account, Failures, Wait};
 pub use facts::{CallFacts, CallOrigin};
-pub use peers::{CallError, NotPlaced, Peer, PeerView};
+pub use peers::{CallError, Client, NotPlaced, Peer, PeerView};
 pub use tally::Tally;
+pub use terminate_cause::TerminateCause;
 pub use types::{
     AcceptRefusal, CallRefusal, Capacity, Entropy, Event, LastHeard, Output, SessionConfig,
 };
@@ -65,6 +68,7 @@ use sweep::Sweep;
 use table::{Id, Table};
 use timers::Timers;
 use verdict::{History, Step};
+use ways::Ways;
 
 /// Machines whose time has come, in one turn.
 const TIMER_BUDGET: usize = 256;
@@ -94,6 +98,7 @@ pub struct Sessions {
     /// Call Serial Number of the last call that we placed.
     call_serial: u16,
     pools: Pools,
+    ways: Ways,
     timers: Timers<TimerKey>,
     outputs: VecDeque<Output>,
     /// For each worker, the calls that have orders waiting, each at most once.
@@ -137,6 +142,7 @@ impl Sessions {
             call_serial: 0,
             ready: (0..buckets.workers()).map(|_| VecDeque::new()).collect(),
             worker_calls: vec![0; usize::from(buckets.workers())],
+            ways: Ways::default(),
             timers: Timers::new(),
             outputs: VecDeque::new(),
             touched_connections: VecDeque::new(),

@@ -10,6 +10,7 @@ use crate::clock::Timestamp;
 use crate::flow::ring::Punted;
 use crate::routing::directory::DirectoryWriter;
 use crate::session::{ConnectionId, Output, Sessions};
+use crate::wire::prefix::Prefix;
 
 /// Reports heard from one worker in one turn.
 const REPORT_BUDGET: usize = 512;
@@ -42,6 +43,35 @@ pub trait Outside {
     fn ethernet(&mut self, port: u8, frame: &[u8]);
     /// An IP packet of a call that is for the kernel.
     fn inner(&mut self, packet: &[u8]);
+    /// What the kernel has to know of a call that leads to networks.
+    fn route(&mut self, change: RouteChange);
+}
+
+/// A route or an address of ours that comes and goes with a call that we placed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RouteChange {
+    /// The network is reached by the call; what the kernel sends there comes from `source`.
+    Set {
+        /// The network.
+        network: Prefix,
+        /// Our address on the call.
+        source: Option<Ipv4Addr>,
+    },
+    /// It is not, any more.
+    Cleared {
+        /// The network.
+        network: Prefix,
+    },
+    /// The address is ours.
+    AddressSet {
+        /// Our address on the call.
+        address: Ipv4Addr,
+    },
+    /// It is not, any more.
+    AddressCleared {
+        /// The address.
+        address: Ipv4Addr,
+    },
 }
 
 /// Everything that decides, and nothing that waits.
@@ -131,6 +161,20 @@ impl ControlPlane {
                 }
                 Output::LeaseSet { lease, flow } => self.directory.set(lease, flow),
                 Output::LeaseCleared { lease } => self.directory.clear(lease),
+                Output::NetworkSet { network, flow } => self.directory.set_network(network, flow),
+                Output::NetworkCleared { network } => self.directory.clear_network(network),
+                Output::RouteSet { network, source } => {
+                    outside.route(RouteChange::Set { network, source });
+                }
+                Output::RouteCleared { network } => {
+                    outside.route(RouteChange::Cleared { network });
+                }
+                Output::OwnAddressSet { address } => {
+                    outside.route(RouteChange::AddressSet { address });
+                }
+                Output::OwnAddressCleared { address } => {
+                    outside.route(RouteChange::AddressCleared { address });
+                }
                 Output::Event(event) => self.events.write(&event, now),
             }
         }

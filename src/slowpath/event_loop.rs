@@ -9,7 +9,8 @@ use std::time::Duration;
 use mio::{Events, Poll, Registry};
 
 use super::admin_socket::AdminSocket;
-use super::control_plane::{ControlPlane, Outside};
+use super::call_routes::CallRoutes;
+use super::control_plane::{ControlPlane, Outside, RouteChange};
 use super::exception::ExceptionPath;
 use super::kernel_mirror::KernelMirror;
 use super::notify;
@@ -43,6 +44,7 @@ pub(super) struct EventLoop {
     pub(super) threads: WorkerThreads,
     pub(super) exception: ExceptionPath,
     pub(super) kernel: KernelMirror,
+    pub(super) call_routes: CallRoutes,
     pub(super) admin: AdminSocket,
     pub(super) supervisor: Supervisor,
     pub(super) ports: Vec<PortInfo>,
@@ -77,6 +79,7 @@ impl EventLoop {
             registry: self.poll.registry(),
             sockets: &mut self.sockets,
             exception: &mut self.exception,
+            call_routes: &mut self.call_routes,
         };
         self.plane.hear_workers(&mut outside, now);
         // Calls that exist come first: what is accepted now would only wait with them.
@@ -98,6 +101,7 @@ impl EventLoop {
             registry: self.poll.registry(),
             sockets: &mut self.sockets,
             exception: &mut self.exception,
+            call_routes: &mut self.call_routes,
         };
         self.plane.carry_out(&mut outside, now);
         self.supervisor.turn(&self.plane.workers, now);
@@ -206,6 +210,7 @@ struct KernelSide<'a> {
     registry: &'a Registry,
     sockets: &'a mut Sockets,
     exception: &'a mut ExceptionPath,
+    call_routes: &'a mut CallRoutes,
 }
 
 impl Outside for KernelSide<'_> {
@@ -235,6 +240,15 @@ impl Outside for KernelSide<'_> {
 
     fn inner(&mut self, packet: &[u8]) {
         self.exception.write_tun(packet);
+    }
+
+    fn route(&mut self, change: RouteChange) {
+        match change {
+            RouteChange::Set { network, source } => self.call_routes.add(network, source),
+            RouteChange::Cleared { network } => self.call_routes.remove(network),
+            RouteChange::AddressSet { address } => self.call_routes.add_address(address),
+            RouteChange::AddressCleared { address } => self.call_routes.remove_address(address),
+        }
     }
 }
 

@@ -8,6 +8,7 @@
 //! - `view` is what `pns show` sees, `events` what the log says, `supervisor` watches the workers.
 
 pub mod control_plane;
+pub mod descriptors;
 pub mod device;
 pub mod entropy;
 pub mod jobs;
@@ -28,6 +29,8 @@ pub mod start;
 
 #[cfg(feature = "dpdk")]
 mod admin_socket;
+#[cfg(feature = "dpdk")]
+mod call_routes;
 #[cfg(feature = "dpdk")]
 mod event_loop;
 #[cfg(feature = "dpdk")]

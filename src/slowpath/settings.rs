@@ -73,6 +73,7 @@ fn peer(config: &Config, peer: &config::Peer) -> Option<Peer> {
                 subaddress,
             },
         },
+        client: None,
     })
 }
 
@@ -113,6 +114,7 @@ fn link_config(config: &Config) -> LinkConfig {
             config::AddressPolicy::Override => AddressPolicy::Override,
         },
         ipv6cp: ppp.ipv6cp.policy == Ipv6cpPolicy::On,
+        client: None,
     }
 }
 
@@ -153,11 +155,13 @@ pub(super) fn local_users(config: &Config) -> LocalUsers {
         }
     };
     let authentication = &config.ppp.authentication;
-    LocalUsers::new(config.users.iter().map(user), flow_policy(config)).with_eap(
-        &authentication.eap_methods,
-        config.challenge_name(),
-        authentication.retries_max,
-    )
+    LocalUsers::new(config.users.iter().map(user), flow_policy(config))
+        .with_names(config.users.names)
+        .with_eap(
+            &authentication.eap_methods,
+            config.challenge_name(),
+            authentication.retries_max,
+        )
 }
 
 /// The pools, without the addresses that belong to users.

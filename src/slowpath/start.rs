@@ -11,6 +11,7 @@ use mio::{Poll, Waker};
 
 use super::admin_socket::AdminSocket;
 use super::control_plane::ControlPlane;
+use super::descriptors::raise_limit;
 use super::entropy::Entropy;
 use super::event_loop::EventLoop;
 use super::exception::ExceptionPath;
@@ -46,6 +47,7 @@ pub fn serve(config: &Config) -> Result<(), StartError> {
 }
 
 fn start(config: &Config) -> Result<EventLoop, StartError> {
+    raise_limit(config)?;
     let buckets = BucketTable::new(u8::try_from(config.workers.count()).unwrap_or(u8::MAX));
     let clock = MonotonicClock::new();
     let mut ports = ports::open(config, u16::from(buckets.workers()))?;
@@ -90,6 +92,7 @@ fn start(config: &Config) -> Result<EventLoop, StartError> {
         exception: ExceptionPath::new(kernel.taps, kernel.tun, buckets, owners),
         kernel: kernel.mirror,
         plane: ControlPlane::new(sessions, users, links, writer),
+        call_routes: kernel.calls,
         stopping_since: None,
         stop_time_max: Duration::ZERO,
         slow_turns: 0,

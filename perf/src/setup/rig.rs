@@ -11,7 +11,7 @@ use pns::flow::ring::{Punted, WorkerEnds};
 use pns::flow::{BucketTable, FlowCommand, FlowKey, FlowReport, FlowTotals, FrameBytes};
 use pns::session::{ConnectionId, Sessions};
 use pns::slowpath::control_plane::{
-    ACCEPT_BUDGET, ACCEPT_BUDGET_BUSY, ControlPlane, Outside, READ_BUDGET,
+    ACCEPT_BUDGET, ACCEPT_BUDGET_BUSY, ControlPlane, Outside, READ_BUDGET, RouteChange,
 };
 use rustix::time::{ClockId, clock_gettime};
 
@@ -63,6 +63,8 @@ impl Outside for Memory {
     fn ethernet(&mut self, _port: u8, _frame: &[u8]) {}
 
     fn inner(&mut self, _packet: &[u8]) {}
+
+    fn route(&mut self, _change: RouteChange) {}
 }
 
 /// One client, its user, and how long it took.
