@@ -10,6 +10,7 @@ mod rustcrypto;
 mod setup;
 
 use std::error::Error;
+use std::net::SocketAddrV4;
 use std::process::ExitCode;
 
 use clap::{Parser, ValueEnum};
@@ -29,6 +30,17 @@ struct Arguments {
     /// A short run: the same cases, fewer samples; written to results/SCENARIO.quick.json.
     #[arg(long)]
     quick: bool,
+    /// Measure nothing, but dial this PPTP server over the sockets of this machine (as root), hold
+    /// the calls for a moment, and say how it went. Users are user0000000 with the password
+    /// \"secret of 0\", and so on.
+    #[arg(long, value_name = "ADDRESS:PORT", conflicts_with = "scenario")]
+    dial: Option<SocketAddrV4>,
+    /// Clients that dial.
+    #[arg(long, default_value_t = 100, requires = "dial")]
+    clients: usize,
+    /// Clients that may be on their way at once.
+    #[arg(long, default_value_t = 100, requires = "dial")]
+    at_once: usize,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -61,6 +73,18 @@ impl Scenario {
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
+    if let Some(server) = arguments.dial {
+        let (clients, at_once) = (arguments.clients, arguments.at_once);
+        let plan = setup::Plan {
+            server,
+            clients,
+            at_once,
+        };
+        return answer(setup::dial(plan).and_then(|(dialled, _calls)| {
+            println!("{}", serde_json::to_string(&dialled)?);
+            Ok(())
+        }));
+    }
     let effort = if arguments.quick {
         Effort::Quick
     } else {
@@ -68,10 +92,20 @@ fn main() -> ExitCode {
     };
     let chosen = arguments.scenario.as_ref().map(std::slice::from_ref);
     for scenario in chosen.unwrap_or(Scenario::value_variants()) {
-        if let Err(error) = scenario.run(effort) {
-            eprintln!("pns-perf: {error}");
-            return ExitCode::FAILURE;
+        let outcome = scenario.run(effort);
+        if outcome.is_err() {
+            return answer(outcome);
         }
     }
     ExitCode::SUCCESS
+}
+
+fn answer(outcome: Outcome<()>) -> ExitCode {
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("pns-perf: {error}");
+            ExitCode::FAILURE
+        }
+    }
 }

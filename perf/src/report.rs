@@ -149,7 +149,7 @@ pub(crate) fn publish(name: &str, figures: &impl Serialize, effort: Effort) -> O
 }
 
 /// Where this package is: cargo says so, and without cargo we are in the root of the tree.
-fn package() -> PathBuf {
+pub(crate) fn package() -> PathBuf {
     std::env::var_os("CARGO_MANIFEST_DIR").map_or_else(|| PathBuf::from("perf"), PathBuf::from)
 }
 

@@ -2,8 +2,10 @@
 //! time, how long a client waits, and what a call takes of memory.
 
 mod client;
+mod dial;
 mod rig;
 mod settings;
+mod wire;
 
 use serde::Serialize;
 
@@ -11,6 +13,9 @@ use crate::Outcome;
 use crate::measure::{Effort, percentile};
 use crate::report::rounded;
 use rig::Rig;
+use wire::OnWire;
+
+pub(crate) use dial::{Plan, dial};
 
 /// Storms on memory: clients that dial at one moment.
 const STORMS: [usize; 2] = [20_000, 100_000];
@@ -25,6 +30,8 @@ struct Storm {
     setup_p99_ms: f64,
     turn_p99_us: f64,
     turn_max_us: f64,
+    list_turn_p99_us: f64,
+    stop_turn_p99_us: f64,
     allocations_per_call: f64,
 }
 
@@ -33,8 +40,12 @@ struct Storm {
 pub(crate) struct Setup {
     scenario: &'static str,
     quick: bool,
+    /// With TCP, GRE, the DPDK port and the TAP, in a second of the slow-path thread's CPU time; none
+    /// where there is no lab.
+    calls_per_s: Option<f64>,
     /// Without sockets: user-space work alone, the slowest storm.
     memory_calls_per_s: f64,
+    wire: Vec<OnWire>,
     storms: Vec<Storm>,
 }
 
@@ -45,10 +56,19 @@ pub(crate) fn run(effort: Effort) -> Outcome<Setup> {
         Effort::Normal => STORMS,
     };
     let storms = sizes.map(storm).into_iter().collect::<Outcome<Vec<_>>>()?;
+    let wire = match wire::obstacle() {
+        Some(obstacle) => {
+            println!("not measured: calls through the TAP; {obstacle}");
+            Vec::new()
+        }
+        None => wire::run(effort)?,
+    };
     let rates: Vec<_> = storms.iter().map(|storm| storm.calls_per_cpu_s).collect();
     Ok(Setup {
         scenario: "setup",
         quick: effort == Effort::Quick,
+        calls_per_s: wire.first().map(|paced| paced.calls_per_cpu_s),
+        wire,
         memory_calls_per_s: percentile(&rates, 0),
         storms,
     })
@@ -58,27 +78,34 @@ fn storm(calls: usize) -> Outcome<Storm> {
     let mut rig = Rig::new(calls);
     let counted = allocation_counter::measure(|| rig.run_until_up());
     rig.verify()?;
-    let turns: Vec<_> = rig.turns.iter().map(|turn| turn.as_secs_f64()).collect();
-    let cpu_s: f64 = turns.iter().sum();
     let setup_ms = rig.setup_ms();
+    let turns = rig.take_turns_us();
+    rig.list()?;
+    let list_turns = rig.take_turns_us();
+    rig.stop()?;
+    let stop_turns = rig.take_turns_us();
+    let cpu_s = turns.iter().sum::<f64>() / 1e6;
     let storm = Storm {
         calls,
         calls_per_cpu_s: rounded(calls as f64 / cpu_s, 0),
         setup_p50_ms: rounded(percentile(&setup_ms, 50), 2),
         setup_p99_ms: rounded(percentile(&setup_ms, 99), 2),
-        turn_p99_us: rounded(percentile(&turns, 99) * 1e6, 1),
-        turn_max_us: rounded(percentile(&turns, 100) * 1e6, 1),
+        turn_p99_us: rounded(percentile(&turns, 99), 1),
+        turn_max_us: rounded(percentile(&turns, 100), 1),
+        list_turn_p99_us: rounded(percentile(&list_turns, 99), 1),
+        stop_turn_p99_us: rounded(percentile(&stop_turns, 99), 1),
         allocations_per_call: rounded(counted.count_total as f64 / calls as f64, 1),
     };
     println!(
         "{:>8} calls on memory: {:>7.0} calls per CPU second, set-up {:.1} ms p50, {:.1} ms p99, \
-         turns {:.0} us p99, {:.0} us at most, {:.0} allocations a call",
+         turns {:.0} us p99, {:.0} while listing, {:.0} while stopping; {:.0} allocations a call",
         calls,
         storm.calls_per_cpu_s,
         storm.setup_p50_ms,
         storm.setup_p99_ms,
         storm.turn_p99_us,
-        storm.turn_max_us,
+        storm.list_turn_p99_us,
+        storm.stop_turn_p99_us,
         storm.allocations_per_call,
     );
     Ok(storm)

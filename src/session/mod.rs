@@ -143,7 +143,7 @@ impl Sessions {
             ready: (0..buckets.workers()).map(|_| VecDeque::new()).collect(),
             worker_calls: vec![0; usize::from(buckets.workers())],
             ways: Ways::default(),
-            timers: Timers::new(),
+            timers: Timers::new(capacity.connections + capacity.calls),
             outputs: VecDeque::new(),
             touched_connections: VecDeque::new(),
             touched_calls: VecDeque::new(),

@@ -39,7 +39,11 @@ pub fn raise_limit(config: &Config) -> Result<(), TooFew> {
     raise_to(descriptors_wanted(config))
 }
 
-fn raise_to(wanted: u64) -> Result<(), TooFew> {
+/// Raises this process's soft limit on open files to `wanted`, if it is lower.
+///
+/// # Errors
+/// The hard limit is lower than that.
+pub fn raise_to(wanted: u64) -> Result<(), TooFew> {
     let limit = getrlimit(Resource::Nofile);
     // `None` is no limit at all.
     if limit.current.is_none_or(|soft| soft >= wanted) {

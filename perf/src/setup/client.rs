@@ -11,7 +11,8 @@ use pns::wire::chap::{Chap, MsChapV2Response};
 use pns::wire::ppp::{Frame, Packet, Protocol, code};
 use pns::wire::pptp::{
     Bearer, EchoReply, EchoResult, Framer, Framing, GeneralError, Message, OutgoingCallRequest,
-    OutgoingCallResult, PROTOCOL_VERSION, StartControlConnectionRequest, Text,
+    OutgoingCallResult, PROTOCOL_VERSION, StartControlConnectionRequest,
+    StopControlConnectionReply, StopResult, Text,
 };
 
 /// MPPE 128 bit, stateless (RFC 3078 §2).
@@ -34,11 +35,17 @@ pub(crate) struct User {
 impl User {
     /// The user with this number; server and clients agree on it without a list.
     pub(crate) fn numbered(number: usize) -> Self {
+        let (name, password) = name_and_password(number);
         Self {
-            name: format!("user{number:07}"),
-            nt_hash: NtHash::from_password(&format!("secret of {number}")),
+            name,
+            nt_hash: NtHash::from_password(&password),
         }
     }
+}
+
+/// What the user with this number types.
+pub(crate) fn name_and_password(number: usize) -> (String, String) {
+    (format!("user{number:07}"), format!("secret of {number}"))
 }
 
 /// Whether each side has agreed.
@@ -68,6 +75,8 @@ pub(crate) struct Client {
     lcp: Half,
     ccp: Half,
     ipcp: Half,
+    /// The answer to the challenge, until the server has judged it.
+    answered: Option<Vec<u8>>,
     is_in: bool,
     identifier: u8,
 }
@@ -85,6 +94,7 @@ impl Client {
             lcp: Half::default(),
             ccp: Half::default(),
             ipcp: Half::default(),
+            answered: None,
             is_in: false,
             identifier: 0,
         }
@@ -142,8 +152,14 @@ impl Client {
                 },
                 say,
             ),
-            Message::CallDisconnectNotify(_) | Message::StopControlConnectionRequest(_) => {
+            Message::CallDisconnectNotify(_) => self.is_refused = true,
+            Message::StopControlConnectionRequest(_) => {
                 self.is_refused = true;
+                let stopped = StopControlConnectionReply {
+                    result_code: StopResult::OK,
+                    error_code: GeneralError::NONE,
+                };
+                control(stopped, say);
             }
             _ => {}
         }
@@ -181,6 +197,22 @@ impl Client {
             Protocol::CCP => self.hear_ccp(&packet, say),
             Protocol::IPCP => self.hear_ipcp(&packet, say),
             _ => {}
+        }
+    }
+
+    /// What a restart timer sends again: whatever is not answered.
+    pub(crate) fn repeat(&mut self, say: &mut Vec<Say>) {
+        if self.peer_call_id.is_none() || self.is_up() || self.is_refused {
+            return;
+        }
+        if !self.lcp.local {
+            self.ask_lcp(say);
+        } else if !self.is_in {
+            say.extend(self.answered.clone().map(Say::Ppp));
+        } else if !self.ccp.local {
+            self.ask_ccp(say);
+        } else if self.ccp.is_open() && !self.ipcp.local {
+            self.ask_ipcp(say);
         }
     }
 
@@ -231,10 +263,12 @@ impl Client {
                     name: user.name.as_bytes(),
                 }
                 .to_frame();
+                self.answered = Some(frame.clone());
                 say.push(Say::Ppp(frame));
             }
             Ok(Chap::Success { .. }) if !self.is_in => {
                 self.is_in = true;
+                self.answered = None;
                 self.ask_ccp(say);
             }
             Ok(Chap::Failure { .. }) => self.is_refused = true,

@@ -2,17 +2,20 @@
 //! stand-in for each worker that opens and closes flows and carries frames, and clients around it.
 //! Only the slow path is timed, by the CPU clock of its thread, and its clock advances by just that.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::time::Duration;
 
 use pns::clock::Timestamp;
 use pns::flow::ring::{Punted, WorkerEnds};
 use pns::flow::{BucketTable, FlowCommand, FlowKey, FlowReport, FlowTotals, FrameBytes};
+use pns::operate::admin::{Request, Response};
+use pns::operate::answer::Answer;
 use pns::session::{ConnectionId, Sessions};
 use pns::slowpath::control_plane::{
     ACCEPT_BUDGET, ACCEPT_BUDGET_BUSY, ControlPlane, Outside, READ_BUDGET, RouteChange,
 };
+use pns::slowpath::view::{KernelFigures, ServerFacts, ServerView};
 use rustix::time::{ClockId, clock_gettime};
 
 use crate::Outcome;
@@ -77,10 +80,9 @@ struct Dialled {
 
 /// The whole of it.
 pub(crate) struct Rig {
-    pub(crate) plane: ControlPlane,
-    pub(crate) now: Timestamp,
-    /// CPU time of every turn of the slow path so far.
-    pub(crate) turns: Vec<Duration>,
+    plane: ControlPlane,
+    now: Timestamp,
+    turns: Vec<Duration>,
     buckets: BucketTable,
     workers: Vec<StandIn>,
     memory: Memory,
@@ -168,6 +170,12 @@ impl Rig {
         .into())
     }
 
+    /// CPU time of every turn since the last look, in microseconds.
+    pub(crate) fn take_turns_us(&mut self) -> Vec<f64> {
+        let turns = std::mem::take(&mut self.turns).into_iter();
+        turns.map(|turn| turn.as_secs_f64() * 1e6).collect()
+    }
+
     /// From TCP accept to the network phase, of each client that is up, in milliseconds.
     pub(crate) fn setup_ms(&self) -> Vec<f64> {
         let took = |dialled: &Dialled| Some(dialled.up?.since(dialled.accepted));
@@ -184,10 +192,64 @@ impl Rig {
             || self.workers.iter().any(waits)
     }
 
+    /// Lists every session as for `pns show sessions --json`, while the server does its other work.
+    pub(crate) fn list(&mut self) -> Outcome<()> {
+        let mut answer = Answer::new(Request::Sessions {});
+        let (mut line, mut is_last) = (Vec::new(), false);
+        while !is_last {
+            self.turn_and(|plane, now| {
+                let mut view = ServerView {
+                    facts: &FACTS,
+                    sessions: &mut plane.sessions,
+                    workers: &plane.workers,
+                    ports: &[],
+                    kernel: &NoKernel,
+                    slow_turns: 0,
+                    now,
+                };
+                let (bytes, last) = answer.advance(&mut view);
+                line.extend(bytes);
+                is_last = last;
+            });
+        }
+        let Response::Sessions(rows) = serde_json::from_slice(&line)? else {
+            return Err("the list of sessions is none".into());
+        };
+        let listed: BTreeSet<_> = rows.iter().filter_map(|row| row.address).collect();
+        let leased: BTreeSet<_> = self.clients.iter().map(|it| it.client.lease).collect();
+        if rows.len() == self.clients.len() && listed == leased {
+            return Ok(());
+        }
+        Err(format!("{} rows for {} sessions", rows.len(), self.clients.len()).into())
+    }
+
+    /// Stops the server in an orderly way, until nothing is left.
+    pub(crate) fn stop(&mut self) -> Outcome<()> {
+        let deadline = self.now + Duration::from_secs(120);
+        self.turn_and(|plane, now| plane.sessions.stop(now));
+        while !self.plane.sessions.is_empty() {
+            self.turn();
+            if self.now > deadline {
+                let left = self.plane.sessions.call_count();
+                return Err(format!("{left} calls are left of an orderly stop").into());
+            }
+            let next = self.plane.sessions.poll_timeout();
+            if let Some(next) = next.filter(|_| !self.is_busy()) {
+                self.now = self.now.max(next);
+            }
+        }
+        Ok(())
+    }
+
     /// One turn of the slow path, timed, and then one of all the others.
-    pub(crate) fn turn(&mut self) {
+    fn turn(&mut self) {
+        self.turn_and(|_, _| {});
+    }
+
+    /// A turn in which the slow path does something else as well.
+    fn turn_and(&mut self, also: impl FnOnce(&mut ControlPlane, Timestamp)) {
         let before = thread_time();
-        self.slow_path_turn();
+        self.slow_path_turn(also);
         let took = thread_time().saturating_sub(before);
         self.now = self.now + took;
         allocation_counter::opt_out(|| {
@@ -199,7 +261,7 @@ impl Rig {
     }
 
     /// What the event loop does, in its order.
-    fn slow_path_turn(&mut self) {
+    fn slow_path_turn(&mut self, also: impl FnOnce(&mut ControlPlane, Timestamp)) {
         let now = self.now;
         self.plane.hear_workers(&mut self.memory, now);
         let unhurried = !self.plane.has_news();
@@ -222,6 +284,7 @@ impl Rig {
             self.accept(number, now);
         }
         self.plane.sessions.handle_timeout(now);
+        also(&mut self.plane, now);
         self.plane.carry_out(&mut self.memory, now);
     }
 
@@ -312,32 +375,20 @@ impl Rig {
         let Some(worker) = self.workers.get_mut(index) else {
             return;
         };
-        match command {
-            FlowCommand::Open { flow, .. } => {
-                let slot = worker.next_slot;
-                worker.next_slot += 1;
-                let opened = FlowReport::Opened { flow: *flow, slot };
-                let _fits = worker.ends.reports.push(opened);
-            }
-            FlowCommand::Close { flow } => {
-                let totals = FlowTotals::default();
-                let closed = FlowReport::Closed {
-                    flow: *flow,
-                    totals,
-                };
-                let _fits = worker.ends.reports.push(closed);
-            }
-            FlowCommand::Frame { flow, frame } => self.deliver(*flow, frame.as_slice()),
-            FlowCommand::Connect { .. }
-            | FlowCommand::Authorise { .. }
-            | FlowCommand::ArmUpstream { .. }
-            | FlowCommand::ArmDownstream { .. }
-            | FlowCommand::FlushDownstream { .. }
-            | FlowCommand::ForwardUpstream { .. }
-            | FlowCommand::AgreeIpv6 { .. }
-            | FlowCommand::ForwardDownstream { .. }
-            | FlowCommand::PeerReceive { .. }
-            | FlowCommand::Suspend { .. } => {}
+        // The rest is between the worker and its packets.
+        if let FlowCommand::Open { flow, .. } = command {
+            let slot = worker.next_slot;
+            worker.next_slot += 1;
+            let opened = FlowReport::Opened { flow: *flow, slot };
+            let _fits = worker.ends.reports.push(opened);
+        } else if let FlowCommand::Close { flow } = command {
+            let (flow, totals) = (*flow, FlowTotals::default());
+            let _fits = worker
+                .ends
+                .reports
+                .push(FlowReport::Closed { flow, totals });
+        } else if let FlowCommand::Frame { flow, frame } = command {
+            self.deliver(*flow, frame.as_slice());
         }
     }
 
@@ -359,6 +410,27 @@ impl Rig {
         self.spread(connection, Some(flow));
     }
 }
+
+/// There is no kernel here, and nothing passes between it and us.
+struct NoKernel;
+
+impl KernelFigures for NoKernel {
+    fn tap_frames(&self, _port: usize) -> (u64, u64) {
+        (0, 0)
+    }
+
+    fn drops(&self) -> Vec<(&'static str, u64)> {
+        Vec::new()
+    }
+}
+
+/// No list of sessions says any of it.
+const FACTS: ServerFacts = ServerFacts {
+    host_name: String::new(),
+    memory: "",
+    connections_max: 0,
+    calls_max: 0,
+};
 
 /// The CPU time of this thread, kernel time included.
 fn thread_time() -> Duration {
