@@ -151,9 +151,12 @@ impl ControlPlane {
                 } => outside.connect(connection, local_address, peer, &mut self.sessions, now),
                 Output::Close(id) => outside.close(id, &mut self.sessions, now),
                 Output::Ask {
-                    call, credentials, ..
+                    call,
+                    credentials,
+                    access,
+                    ..
                 } => {
-                    let decision = self.users.decide(&credentials);
+                    let decision = self.users.decide(&credentials, &access);
                     for change in self.users.take_password_changes() {
                         events::password_changed(&change.user);
                     }

@@ -3,7 +3,7 @@
 
 use crate::lossy::{Network, Path, STEP};
 use crate::server::{GRANT, Heard, LEASE, LOCAL, Server};
-use pns::aaa::{Decision, EapMethod, LocalUser, LocalUsers, own_login};
+use pns::aaa::{Access, Decision, EapMethod, LocalUser, LocalUsers, own_login};
 use pns::auth::{NtHash, Secret};
 use pns::clock::Timestamp;
 use pns::flow::{Encryption, FlowPolicy};
@@ -93,6 +93,7 @@ struct Pair {
     server: Server,
     client: Link,
     users: LocalUsers,
+    access: Arc<Access>,
     network: Network,
     /// What the client told its owner, and the keys of both ends.
     told: Vec<Output>,
@@ -118,12 +119,19 @@ impl Pair {
             password: Some(Secret::from("wonderland-7".to_owned())),
             ..LocalUser::new("alice", NtHash::from_password("wonderland-7"), "default")
         };
+        let access = Access {
+            methods: setup.offers.clone(),
+            eap_methods: setup.eap.clone(),
+            mppe: MppePolicy::OPTIONAL,
+            ..Access::default()
+        };
         let server = server(setup, byte);
         let client = Link::new(Arc::new(client), [byte ^ 0xff; 32], server.now);
         let mut pair = Self {
             server,
             client,
-            users: LocalUsers::new([alice], POLICY).with_eap(&setup.eap, "pns", 0),
+            users: LocalUsers::new([alice]),
+            access: Arc::new(access),
             network: Network::new(path, seed),
             told: Vec::new(),
             server_keys: None,
@@ -155,7 +163,7 @@ impl Pair {
                     self.network.send(false, &frame, now);
                 }
                 Heard::Told(Output::Authenticate(credentials)) => {
-                    let decision = self.users.decide(&credentials);
+                    let decision = self.users.decide(&credentials, &self.access);
                     self.decide(decision);
                 }
                 Heard::Told(_) => {}
@@ -355,7 +363,7 @@ fn a_wrong_password_is_refused_whatever_the_method() {
 /// RFC 2759 §8.8: a Success that does not prove that the peer knows the password is none.
 #[test]
 fn s8_8_a_forged_authenticator_response_ends_the_link() {
-    fn spoil(frame: &mut Vec<u8>) {
+    fn spoil(frame: &mut [u8]) {
         let found = frame.windows(2).position(|pair| pair == b"S=");
         if let Some(digit) = found.and_then(|at| frame.get_mut(at + 7)) {
             *digit = if *digit == b'0' { b'1' } else { b'0' };
@@ -367,10 +375,11 @@ fn s8_8_a_forged_authenticator_response_ends_the_link() {
             frame[6..8].copy_from_slice(&[0, 4]);
         }
     }
-    let forgeries: [(Method, fn(&mut Vec<u8>)); 3] = [
-        (Method::MsChapV2, spoil),
+    type Forgery = fn(&mut Vec<u8>);
+    let forgeries: [(Method, Forgery); 3] = [
+        (Method::MsChapV2, |frame| spoil(frame)),
         (Method::MsChapV2, leave_out),
-        (Method::Eap, spoil),
+        (Method::Eap, |frame| spoil(frame)),
     ];
     for (method, forge) in forgeries {
         let mut pair = Pair::new(&Setup::by(method), PERFECT, 1);

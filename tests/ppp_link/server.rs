@@ -1,5 +1,4 @@
 //! A link under test with a virtual clock, and the promises that hold whatever happens to it.
-#![allow(dead_code, reason = "each test uses what it needs")]
 
 use pns::clock::Timestamp;
 use pns::ppp::link::{
@@ -19,6 +18,7 @@ pub(crate) const GRANT: NetworkGrant = NetworkGrant {
     peer_address: LEASE,
     dns: [Some(DNS), None],
     nbns: [None, None],
+    mppe: None,
 };
 pub(crate) const PROOF: &str = "S=0123456789ABCDEF0123456789ABCDEF01234567";
 
@@ -216,6 +216,9 @@ impl Server {
     }
 
     pub(crate) fn input(&mut self, input: Input<'_>) -> Vec<Heard> {
+        if let Input::Granted { network, .. } = input {
+            self.mppe = network.mppe.unwrap_or(self.mppe);
+        }
         self.link.handle(input, self.now);
         self.hear()
     }

@@ -1,7 +1,6 @@
 //! The parts of a dialogue that are the same for most clients, so that a quirk stands out.
 
 use std::net::Ipv4Addr;
-use std::sync::Arc;
 use std::time::Duration;
 
 use pns::mppe::keys::{Mode, Strength, Suite};
@@ -11,7 +10,7 @@ use pns::wire::ipv4::{Header, protocol};
 
 use super::dialogue::{Dialogue, NAME, PASSWORD};
 use super::packets;
-use super::server::Setup;
+use super::server::{Setup, link_of};
 
 /// RC4 that goes on from frame to frame.
 const STATEFUL_128: Suite = Suite {
@@ -28,9 +27,7 @@ pub(crate) fn setup(adjust: fn(&mut SessionConfig)) -> Setup {
 }
 
 pub(crate) fn change_link(config: &mut SessionConfig, change: impl FnOnce(&mut LinkConfig)) {
-    let mut link = LinkConfig::clone(&config.link);
-    change(&mut link);
-    config.link = Arc::new(link);
+    change(link_of(config));
 }
 
 impl Dialogue {
@@ -112,6 +109,28 @@ impl Dialogue {
         let frame = self.frame(&packets::packet(header, &[], &datagram));
         self.send_ppp(&frame);
         self.pass(Duration::from_millis(5));
+    }
+
+    /// The client sends a request again and again, with `$id` counting, whatever it hears.
+    pub(crate) fn insist(&mut self, request: &str) {
+        for identifier in 5..25u8 {
+            self.name("id", [identifier]);
+            self.play(request);
+            self.pass(Duration::from_millis(10));
+        }
+    }
+
+    /// Answers the challenge with a wrong password: one more attempt is permitted, with a challenge
+    /// of its own.
+    pub(crate) fn fail_to_log_in(&mut self) {
+        self.answer_challenge(NAME, "wrong");
+        self.play(
+            r#"
+            ppp > ff03 c223 02 $challenge_id 003b 31 $response "alice"
+            ppp < ff03 c223 04 $challenge_id 0044 "E=691 R=1 C=" $digits/32 " V=3 M=Access denied"
+            "#,
+        );
+        self.name("challenge", self.digits("digits"));
     }
 
     /// The bytes behind `$digits`, which are hexadecimal text of the server.

@@ -4,16 +4,16 @@ use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use pns::aaa::{LocalUser, LocalUsers, NameServers, PoolConfig, Pools};
+use pns::aaa::{Access, LocalUser, LocalUsers, NameServers, PoolConfig, Pools};
 use pns::dataplane::WorkerStats;
+use pns::flow::BucketTable;
 use pns::flow::counters::counter_arena;
 use pns::flow::ring::{RingCapacities, WorkerEnds, rings};
-use pns::flow::{BucketTable, Encryption, FlowPolicy};
 use pns::ppp::link::LinkConfig;
 use pns::pptp::ControlConfig;
 use pns::routing::directory::directory;
 use pns::session::admission::AdmissionLimits;
-use pns::session::{Capacity, SessionConfig, Sessions};
+use pns::session::{Capacity, Listener, SessionConfig, Sessions};
 use pns::slowpath::control_plane::ControlPlane;
 use pns::slowpath::entropy::Entropy;
 use pns::slowpath::worker_link::WorkerLink;
@@ -95,23 +95,17 @@ fn local_users(count: usize) -> LocalUsers {
         let user = User::numbered(number);
         LocalUser::new(&user.name, user.nt_hash, "default")
     };
-    let policy = FlowPolicy {
-        encryption: Encryption::Required,
-        client_to_client: false,
-        mss_max: 1360,
-    };
-    LocalUsers::new((0..count).map(user), policy)
+    LocalUsers::new((0..count).map(user))
 }
 
 fn session_config(calls: usize) -> SessionConfig {
     SessionConfig {
-        listen: (0..calls)
+        listeners: (0..calls)
             .step_by(CLIENTS_PER_ADDRESS)
-            .map(listen_address)
+            .map(listener)
             .collect(),
         control: Arc::new(ControlConfig::default()),
         peers: Vec::new(),
-        link: Arc::new(LinkConfig::default()),
         limits: AdmissionLimits {
             control_connections_max: calls,
             control_connections_per_source_max: 64,
@@ -122,6 +116,22 @@ fn session_config(calls: usize) -> SessionConfig {
         setup_timeout: Duration::from_secs(30),
         mtu_max: 1500,
         name_servers: NameServers::default(),
+    }
+}
+
+/// Encryption is required, which is the default.
+fn listener(client: usize) -> Listener {
+    let link = LinkConfig::default();
+    let access = Access {
+        methods: link.methods.clone(),
+        mppe: link.mppe,
+        mss_max: 1360,
+        ..Access::default()
+    };
+    Listener {
+        address: listen_address(client),
+        link: Arc::new(link),
+        access: Arc::new(access),
     }
 }
 
