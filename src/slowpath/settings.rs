@@ -78,7 +78,6 @@ fn peer(config: &Config, peer: &config::Peer) -> Option<Peer> {
                 subaddress,
             },
         },
-        client: None,
     })
 }
 
