@@ -115,6 +115,7 @@ fn session_config(calls: usize) -> SessionConfig {
         },
         setup_timeout: Duration::from_secs(30),
         mtu_max: 1500,
+        mppc_calls_max: 0,
         name_servers: NameServers::default(),
     }
 }
