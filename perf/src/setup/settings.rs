@@ -100,6 +100,7 @@ fn local_users(count: usize) -> LocalUsers {
 
 fn session_config(calls: usize) -> SessionConfig {
     SessionConfig {
+        mppc_calls_max: 0,
         listeners: (0..calls)
             .step_by(CLIENTS_PER_ADDRESS)
             .map(listener)
@@ -115,7 +116,6 @@ fn session_config(calls: usize) -> SessionConfig {
         },
         setup_timeout: Duration::from_secs(30),
         mtu_max: 1500,
-        mppc_calls_max: 0,
         name_servers: NameServers::default(),
     }
 }
