@@ -7,15 +7,16 @@ mod mppe;
 mod pipeline;
 mod report;
 mod rustcrypto;
+mod setup;
 
 use std::error::Error;
+use std::net::SocketAddrV4;
 use std::process::ExitCode;
 
 use clap::{Parser, ValueEnum};
 
 use measure::{Effort, Meter};
 use pipeline::{Ports, Way};
-use report::Report;
 
 /// What a scenario comes to: figures, or why there are none.
 type Outcome<T> = Result<T, Box<dyn Error>>;
@@ -40,6 +41,17 @@ struct Arguments {
     /// Ports of memory for the pipeline, not of DPDK.
     #[arg(long)]
     memory: bool,
+    /// Measure nothing, but dial this PPTP server over the sockets of this machine (as root), hold
+    /// the calls for a moment, and say how it went. Users are user0000000 with the password
+    /// \"secret of 0\", and so on.
+    #[arg(long, value_name = "ADDRESS:PORT", conflicts_with = "scenario")]
+    dial: Option<SocketAddrV4>,
+    /// Clients that dial.
+    #[arg(long, default_value_t = 100, requires = "dial")]
+    clients: usize,
+    /// Clients that may be on their way at once.
+    #[arg(long, default_value_t = 100, requires = "dial")]
+    at_once: usize,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -54,18 +66,18 @@ enum Scenario {
     Turnaround,
     /// Two workers, each fed on its own, against one; and handing over what is the other's.
     Workers,
+    /// Calls that the slow path sets up in a second of its CPU time, and how long clients wait.
+    Setup,
+    /// What a call takes of memory.
+    Scale,
 }
 
 impl Scenario {
-    fn run(
-        self,
-        ports: &mut Option<Ports>,
-        arguments: &Arguments,
-        effort: Effort,
-    ) -> Outcome<Report> {
-        let mut meter = Meter::new();
+    fn run(self, ports: &mut Option<Ports>, arguments: &Arguments, effort: Effort) -> Outcome<()> {
         let way = match self {
-            Self::Mppe => return mppe::run(effort, &mut meter),
+            Self::Mppe => return mppe::run(effort, &mut Meter::new())?.publish(effort),
+            Self::Setup => return report::publish("setup", &setup::run(effort)?, effort),
+            Self::Scale => return report::publish("scale", &setup::scale(effort)?, effort),
             Self::Upstream => Some(Way::Upstream),
             Self::Downstream => Some(Way::Downstream),
             Self::Turnaround => Some(Way::Turnaround),
@@ -76,15 +88,29 @@ impl Scenario {
             Some(ports) => ports,
             None => ports.insert(Ports::open(arguments.memory)?),
         };
-        match way {
-            Some(way) => pipeline::run(way, ports, &arguments.case, effort, &mut meter),
-            None => pipeline::run_workers(ports, effort, &mut meter),
-        }
+        let mut meter = Meter::new();
+        let report = match way {
+            Some(way) => pipeline::run(way, ports, &arguments.case, effort, &mut meter)?,
+            None => pipeline::run_workers(ports, effort, &mut meter)?,
+        };
+        report.publish(effort)
     }
 }
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
+    if let Some(server) = arguments.dial {
+        let (clients, at_once) = (arguments.clients, arguments.at_once);
+        let plan = setup::Plan {
+            server,
+            clients,
+            at_once,
+        };
+        return answer(setup::dial(plan).and_then(|(dialled, _calls)| {
+            println!("{}", serde_json::to_string(&dialled)?);
+            Ok(())
+        }));
+    }
     let effort = match (arguments.smoke, arguments.quick) {
         (true, _) => Effort::Smoke,
         (false, true) => Effort::Quick,
@@ -93,13 +119,20 @@ fn main() -> ExitCode {
     let mut ports = None;
     let chosen = arguments.scenario.as_ref().map(std::slice::from_ref);
     for scenario in chosen.unwrap_or(Scenario::value_variants()) {
-        let outcome = scenario
-            .run(&mut ports, &arguments, effort)
-            .and_then(|report| report.publish(effort));
-        if let Err(error) = outcome {
-            eprintln!("pns-perf: {error}");
-            return ExitCode::FAILURE;
+        let outcome = scenario.run(&mut ports, &arguments, effort);
+        if outcome.is_err() {
+            return answer(outcome);
         }
     }
     ExitCode::SUCCESS
+}
+
+fn answer(outcome: Outcome<()>) -> ExitCode {
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("pns-perf: {error}");
+            ExitCode::FAILURE
+        }
+    }
 }

@@ -278,6 +278,8 @@ pub enum CallRefusal {
     LocalAddressUnknown,
     /// The control connection ended while the call was asked for.
     ConnectionGone,
+    /// The server is about to stop.
+    Stopping,
 }
 
 impl CallRefusal {
@@ -291,6 +293,7 @@ impl CallRefusal {
             Self::TableFull => "table_full",
             Self::LocalAddressUnknown => "local_address_unknown",
             Self::ConnectionGone => "connection_gone",
+            Self::Stopping => "stopping",
         }
     }
 }
