@@ -4,6 +4,7 @@
 use sha1::{Digest, Sha1};
 use zeroize::Zeroize;
 
+use crate::mppe::batch::Tasks;
 use crate::mppe::keys::{Mode, PAD_1, PAD_2, Strength, first_sixteen};
 use crate::mppe::rc4::Rc4;
 use crate::wire::mppe::CoherencyCount;
@@ -129,6 +130,12 @@ impl Chain {
         reduce(&mut link.session_key, self.strength);
     }
 
+    /// Adds the frame after the committed place to a burst of stateless frames.
+    pub(crate) fn start(&self, tasks: &mut Tasks, length: usize) -> Option<usize> {
+        let session_key = &self.committed.session_key;
+        tasks.start(&self.start_key, session_key, self.strength, length)
+    }
+
     /// Keys `rc4` for the frame whose session key is given.
     pub(crate) fn key(&self, rc4: &mut Rc4, session_key: &[u8; 16]) {
         schedule(rc4, session_key, self.strength);
@@ -189,8 +196,9 @@ fn new_key_from_sha(start_key: &[u8; 16], session_key: &[u8; 16], strength: Stre
     key
 }
 
-/// Fixes the bytes of a session key that are not secret (RFC 3079 §3.5).
-const fn reduce(session_key: &mut [u8; 16], strength: Strength) {
+/// Fixes the bytes of a session key that are not secret (RFC 3079 §3.5), and clears those that a key of
+/// eight bytes does not have.
+pub(crate) const fn reduce(session_key: &mut [u8; 16], strength: Strength) {
     match strength {
         Strength::Bits40 => {
             let [a, b, c, ..] = session_key;
@@ -200,7 +208,21 @@ const fn reduce(session_key: &mut [u8; 16], strength: Strength) {
             let [a, ..] = session_key;
             *a = 0xd1;
         }
-        Strength::Bits128 => {}
+        Strength::Bits128 => return,
+    }
+    let (_, unused) = session_key.split_at_mut(8);
+    unused.copy_from_slice(&[0; 8]);
+}
+
+/// The RC4 key of a session key. One of eight bytes is written twice: RC4 goes round its key, so that
+/// is the same key, and all keys are equally long.
+pub(crate) const fn rc4_key(session_key: &[u8; 16], strength: Strength) -> [u8; 16] {
+    match strength {
+        Strength::Bits128 => *session_key,
+        Strength::Bits40 | Strength::Bits56 => {
+            let [a, b, c, d, e, f, g, h, ..] = *session_key;
+            [a, b, c, d, e, f, g, h, a, b, c, d, e, f, g, h]
+        }
     }
 }
 

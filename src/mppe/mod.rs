@@ -13,13 +13,17 @@
 //! Bursts go in whole ([`decrypt::decrypt_batch`], [`encrypt::encrypt_batch`]), so that frames of
 //! different flows can be worked on side by side.
 
+mod batch;
 pub mod catch_up;
 pub mod chain;
 pub mod decrypt;
 pub mod encrypt;
+pub mod kernel;
 pub mod keys;
 pub mod plausible;
 pub mod rc4;
+#[cfg(target_arch = "x86_64")]
+mod simd;
 pub mod skipped;
 mod streams;
 mod trail;

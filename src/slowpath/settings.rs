@@ -1,13 +1,15 @@
 //! From the configuration, which speaks to operators, to what each machine wants to know.
 
 use std::net::SocketAddrV4;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
+use std::time::Instant;
 
 use crate::aaa::{LocalUser, LocalUsers, NameServers, PoolConfig, Pools};
 use crate::auth::Secret;
 use crate::config::{self, Config, Direction, Ipv6cpPolicy, MssClamp, SendWindow};
 use crate::dataplane::{self, GreConfig, PuntLimits, WorkerConfig};
 use crate::flow::{Encryption, FlowPolicy};
+use crate::mppe::kernel::KernelKind;
 use crate::ppp::link::{AddressPolicy, LinkConfig, MppeRequirement};
 use crate::pptp::{CallOffer, ControlConfig};
 use crate::session::admission::AdmissionLimits;
@@ -206,8 +208,18 @@ pub(super) fn worker_config(config: &Config, index: u8, macs: &[[u8; 6]]) -> Wor
         },
         gre: gre_config(config),
         idle_sleep_max: config.workers.idle_sleep_max,
+        kernel: mppe_kernel(),
         ..WorkerConfig::default()
     }
+}
+
+/// How keystreams are made on this machine: measured once, in a few milliseconds.
+pub(super) fn mppe_kernel() -> KernelKind {
+    static KERNEL: OnceLock<KernelKind> = OnceLock::new();
+    *KERNEL.get_or_init(|| {
+        let epoch = Instant::now();
+        KernelKind::fastest(|| epoch.elapsed())
+    })
 }
 
 fn gre_config(config: &Config) -> GreConfig {
