@@ -49,6 +49,7 @@ fn word(command: &FlowCommand) -> &'static str {
         FlowCommand::ArmDownstream { .. } => "arm_downstream",
         FlowCommand::FlushDownstream { .. } => "flush_downstream",
         FlowCommand::ForwardUpstream { .. } => "forward_upstream",
+        FlowCommand::LeadTo { .. } => "lead_to",
         FlowCommand::AgreeIpv6 { .. } => "agree_ipv6",
         FlowCommand::EndIpv6 { .. } => "end_ipv6",
         FlowCommand::ForwardDownstream { .. } => "forward_downstream",
@@ -226,6 +227,12 @@ impl World {
             }
             Output::LeaseSet { lease, .. } => self.leases.push(lease),
             Output::LeaseCleared { lease } => self.leases.retain(|other| *other != lease),
+            Output::NetworkSet { .. }
+            | Output::NetworkCleared { .. }
+            | Output::RouteSet { .. }
+            | Output::RouteCleared { .. }
+            | Output::OwnAddressSet { .. }
+            | Output::OwnAddressCleared { .. } => {}
             Output::Event(event) => self.events.push(event),
         }
     }

@@ -26,6 +26,7 @@ mod facts;
 mod orders;
 mod peers;
 mod placement;
+mod reports;
 mod table;
 mod tally;
 mod teardown;
@@ -56,7 +57,7 @@ pub use view::{CallView, ConnectionView};
 
 use crate::aaa::Pools;
 use crate::clock::Timestamp;
-use crate::flow::{BucketTable, FlowCommand, FlowKey, FlowReport};
+use crate::flow::{BucketTable, FlowCommand, FlowKey};
 use crate::pptp::{Control, ControlConfig};
 use crate::wire::pptp::StopReason;
 use admission::Admission;
@@ -66,7 +67,7 @@ use connection::Connection;
 use peers::PeerRecord;
 use table::{Id, Table};
 use timers::Timers;
-use verdict::{History, Step};
+use verdict::History;
 use ways::Ways;
 
 /// Names a control connection.
@@ -258,56 +259,6 @@ impl Sessions {
     pub fn forget(&mut self, id: ConnectionId) {
         if let Some(connection) = self.connections.remove(id) {
             self.tally.add_connection(&connection);
-        }
-    }
-
-    /// A worker reports.
-    pub fn report(&mut self, report: FlowReport, now: Timestamp) {
-        match report {
-            FlowReport::Opened { flow, slot } => self.flow_opened(flow, slot, now),
-            FlowReport::OpenRefused { flow, refusal } => {
-                self.flow_refused(flow, EndReason::Worker(refusal), now);
-            }
-            FlowReport::Closed { flow, totals } => self.flow_closed(flow, totals, now),
-            FlowReport::DecryptionFailing { flow } => {
-                let id = self.call_of(flow);
-                if let Some(call) = id.and_then(|id| self.calls.get_mut(id)) {
-                    let (peer_address, after) = (call.peer_address, now.since(call.created));
-                    call.attempt.steps.note(Step::DecryptionFailing, after);
-                    self.event(Event::DecryptionFailing { flow, peer_address });
-                }
-            }
-            FlowReport::SourceMoved { flow, address } => {
-                if let Some(call) = self.call_of(flow).and_then(|id| self.calls.get(id)) {
-                    let peer_address = call.peer_address;
-                    self.event(Event::SourceMoved {
-                        flow,
-                        peer_address,
-                        address,
-                    });
-                }
-            }
-            FlowReport::ResetWanted { flow } => self.reset_wanted(flow, now),
-            FlowReport::CommandRefused { flow } => self.event(Event::CommandRefused { flow }),
-        }
-        self.settle(now);
-    }
-
-    /// The worker has lost step with a client's stateful encryption.
-    fn reset_wanted(&mut self, flow: FlowKey, now: Timestamp) {
-        let id = self.call_of(flow);
-        if let Some((id, call)) = id.and_then(|id| Some((id, self.calls.get_mut(id)?))) {
-            match call.state {
-                CallState::Negotiating | CallState::Network => {
-                    call.link.handle(crate::ppp::link::Input::ResetWanted, now);
-                    self.touched_calls.push_back(id);
-                }
-                // Nothing more is decrypted for a call that is being taken down.
-                CallState::Opening
-                | CallState::Connecting
-                | CallState::Terminating
-                | CallState::Closing => {}
-            }
         }
     }
 
