@@ -6,14 +6,15 @@ mod measure;
 mod mppe;
 mod pipeline;
 mod report;
-mod rustcrypto;
 
 use std::error::Error;
 use std::process::ExitCode;
+use std::time::Instant;
 
 use clap::{Parser, ValueEnum};
 
 use measure::{Effort, Meter};
+use pns::mppe::kernel::{Kernel, KernelKind};
 use report::Report;
 
 /// What a scenario comes to: figures, or why there are none.
@@ -29,12 +30,29 @@ struct Arguments {
     /// A short run: the same cases, fewer samples; written to results/SCENARIO.quick.json.
     #[arg(long)]
     quick: bool,
+    /// How MPPE makes keystreams; the quickest on this machine unless given.
+    #[arg(long, value_parser = kernel_named)]
+    kernel: Option<KernelKind>,
+}
+
+fn kernel_named(name: &str) -> Result<KernelKind, String> {
+    KernelKind::named(name)
+        .filter(|kind| Kernel::of(*kind).is_some())
+        .ok_or_else(|| {
+            let known = KernelKind::ALL.map(KernelKind::name);
+            format!(
+                "this machine has none of that name; known are {}",
+                known.join(", ")
+            )
+        })
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Scenario {
-    /// MPPE-128 stateless, both directions, against the RustCrypto crates rc4 and sha1.
-    Mppe,
+    /// MPPE-128 with a key for each packet, both directions, against OpenSSL and the kernel's way.
+    MppeStateless,
+    /// MPPE-128 with RC4 running on, both directions, against OpenSSL and the kernel's way.
+    MppeStateful,
     /// A worker's way from a client to the network, against forwarding the same frames as they are.
     Upstream,
     /// A worker's way from the network to a client, against forwarding the same frames as they are.
@@ -42,10 +60,11 @@ enum Scenario {
 }
 
 impl Scenario {
-    fn run(self, effort: Effort) -> Outcome<Report> {
+    fn run(self, kernel: KernelKind, effort: Effort) -> Outcome<Report> {
         let mut meter = Meter::new();
         match self {
-            Self::Mppe => mppe::run(effort, &mut meter),
+            Self::MppeStateless => mppe::run(mppe::STATELESS, kernel, effort, &mut meter),
+            Self::MppeStateful => mppe::run(mppe::STATEFUL, kernel, effort, &mut meter),
             Self::Upstream => pipeline::run(pipeline::Way::Upstream, effort, &mut meter),
             Self::Downstream => pipeline::run(pipeline::Way::Downstream, effort, &mut meter),
         }
@@ -59,10 +78,14 @@ fn main() -> ExitCode {
     } else {
         Effort::Normal
     };
+    let epoch = Instant::now();
+    let kernel = arguments
+        .kernel
+        .unwrap_or_else(|| KernelKind::fastest(|| epoch.elapsed()));
     let chosen = arguments.scenario.as_ref().map(std::slice::from_ref);
     for scenario in chosen.unwrap_or(Scenario::value_variants()) {
         let outcome = scenario
-            .run(effort)
+            .run(kernel, effort)
             .and_then(|report| report.publish(effort));
         if let Err(error) = outcome {
             eprintln!("pns-perf: {error}");

@@ -17,6 +17,8 @@ const DERIVED_AT_GHZ: f64 = 3.0;
 pub(crate) struct Report {
     scenario: &'static str,
     peer: &'static str,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    kernel: &'static str,
     quick: bool,
     samples_per_case: usize,
     packets_per_sample: u32,
@@ -73,7 +75,7 @@ impl Case {
 
     fn print(&self) {
         println!(
-            "{:>8} {:>5} B {:>5} flows {:>8.0} p50 {:>8.0} p1, peer {:>8.0} p50 {:>8.0} p1, \
+            "{:>18} {:>5} B {:>5} flows {:>8.0} p50 {:>8.0} p1, peer {:>8.0} p50 {:>8.0} p1, \
              ratio {:.3}, of p1 {:.3}",
             self.case,
             self.packet_octets.name(),
@@ -106,6 +108,7 @@ impl Report {
         Self {
             scenario,
             peer,
+            kernel: "",
             quick: effort == Effort::Quick,
             samples_per_case: effort.samples(),
             packets_per_sample: PACKETS,
@@ -119,11 +122,16 @@ impl Report {
         }
     }
 
+    /// Says how keystreams were made.
+    pub(crate) fn with_kernel(self, kernel: &'static str) -> Self {
+        Self { kernel, ..self }
+    }
+
     /// Prints the table and the line of JSON, and keeps the line in a file.
     pub(crate) fn publish(&self, effort: Effort) -> Outcome<()> {
         println!(
-            "\n{}, cycles per packet; peer: {}",
-            self.scenario, self.peer
+            "\n{}, cycles per packet; kernel: {}; peer: {}",
+            self.scenario, self.kernel, self.peer
         );
         for case in &self.cases {
             case.print();

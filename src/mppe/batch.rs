@@ -5,7 +5,7 @@
 //! which the burst has most frames go first: otherwise they would be what is left, alone.
 
 use arrayvec::ArrayVec;
-use zeroize::Zeroize;
+use zeroize::optimization_barrier;
 
 use crate::mppe::chain::rc4_key;
 use crate::mppe::kernel::{Kernel, LANES_MAX, Rekey, StagingChunk};
@@ -93,14 +93,18 @@ impl Tasks {
                 task.following = following;
             }
         }
+        let chained = follows.contains(&true);
         let heads = follows.iter().take(self.0.len()).enumerate();
         let mut ready: ArrayVec<usize, BATCH> = heads
             .filter_map(|(place, follows)| (!follows).then_some(place))
             .collect();
         while !ready.is_empty() {
             let group = ready.len().min(kernel.lanes());
-            if ready.len() > group {
-                ready.sort_by_key(|task| self.0.get(*task).map_or(0, |task| task.following));
+            // Without chains of several frames any order will do.
+            if chained && ready.len() > group {
+                ready.sort_unstable_by_key(|task| {
+                    self.0.get(*task).map_or(0, |task| task.following)
+                });
             }
             let taken: ArrayVec<usize, LANES_MAX> = ready.drain(ready.len() - group..).collect();
             self.make_group(&taken, kernel);
@@ -147,14 +151,15 @@ impl Tasks {
                 *length = task.length;
             }
         }
-        let (keys_now, _) = keys.split_at(order.len());
+        let (keys_now, _) = keys.split_at_mut(order.len());
         let (lengths_now, _) = lengths.split_at(order.len());
         kernel.each_keystream(keys_now, lengths_now, |lane, done, chunk| {
             if let Some(task) = order.get(lane) {
                 sink(*task, done, chunk);
             }
         });
-        keys.zeroize();
+        keys_now.fill([0; 16]);
+        optimization_barrier(keys_now);
     }
 }
 

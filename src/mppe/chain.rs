@@ -2,7 +2,7 @@
 //! (RFC 3078 §7.3, RFC 3079 §3), never from data, so it can be walked without any frame.
 
 use sha1::{Digest, Sha1};
-use zeroize::Zeroize;
+use zeroize::{Zeroize, optimization_barrier};
 
 use crate::mppe::batch::Tasks;
 use crate::mppe::keys::{Mode, PAD_1, PAD_2, Strength, first_sixteen};
@@ -56,8 +56,8 @@ impl Link {
 
 impl Zeroize for Link {
     fn zeroize(&mut self) {
-        self.session_key.zeroize();
-        self.position.zeroize();
+        (self.session_key, self.position) = ([0; 16], 0);
+        optimization_barrier(self);
     }
 }
 
@@ -170,7 +170,11 @@ pub fn initial_session_key(start_key: &[u8; 16], strength: Strength) -> [u8; 16]
 }
 
 /// GetNewKeyFromSHA (RFC 3079 §3.4, RFC 3078 §7.3).
-fn new_key_from_sha(start_key: &[u8; 16], session_key: &[u8; 16], strength: Strength) -> [u8; 16] {
+pub(crate) fn new_key_from_sha(
+    start_key: &[u8; 16],
+    session_key: &[u8; 16],
+    strength: Strength,
+) -> [u8; 16] {
     let mut hash = Sha1::new();
     match strength {
         Strength::Bits128 => {

@@ -3,8 +3,9 @@
 //! Each lane has a table of bytes of its own. Six lanes are where a step of one lane no longer waits
 //! for the stores of its last, and where the indices still fit the registers of most cores.
 
-use zeroize::{Zeroize, ZeroizeOnDrop};
+use zeroize::{Zeroize, ZeroizeOnDrop, optimization_barrier};
 
+use super::ORDER;
 use super::lockstep::{BLOCK, Lockstep, Staging, StagingChunk};
 use crate::mppe::rc4::StoredRc4;
 
@@ -39,51 +40,25 @@ impl Lockstep for Interleaved {
         for (lane_key, key) in lane_keys.iter_mut().zip(keys) {
             *lane_key = *key;
         }
-        for table in &mut self.tables {
-            for (entry, value) in table.iter_mut().zip(0u8..=255) {
-                *entry = value;
-            }
-        }
-        let mut j = [0u8; LANES];
-        for row in 0..16u8 {
-            for column in 0..16u8 {
-                let i = usize::from(row * 16 + column);
-                for lane in 0..LANES {
-                    let table = &mut self.tables[lane];
-                    let entry = table[i];
-                    let key_byte = lane_keys[lane][usize::from(column)];
-                    j[lane] = j[lane].wrapping_add(entry).wrapping_add(key_byte);
-                    let other = table[usize::from(j[lane])];
-                    table[i] = other;
-                    table[usize::from(j[lane])] = entry;
-                }
-            }
-        }
+        self.tables = [ORDER; LANES];
+        key(&mut self.tables, &lane_keys);
         self.j = [0; LANES];
         self.i = 0;
-        lane_keys.zeroize();
+        lane_keys = [[0; 16]; LANES];
+        optimization_barrier(&lane_keys);
     }
 
     fn run(&mut self, _active: usize, blocks: usize) {
-        let mut j = self.j;
-        for block in 0..blocks.min(size_of::<StagingChunk>() / BLOCK) {
-            for column in 0..BLOCK {
-                let place = block * BLOCK + column;
-                self.i = self.i.wrapping_add(1);
-                let i = usize::from(self.i);
-                for lane in 0..LANES {
-                    let table = &mut self.tables[lane];
-                    let entry = table[i];
-                    j[lane] = j[lane].wrapping_add(entry);
-                    let other = table[usize::from(j[lane])];
-                    table[i] = other;
-                    table[usize::from(j[lane])] = entry;
-                    let sum = entry.wrapping_add(other);
-                    self.staging[lane][place % size_of::<StagingChunk>()] = table[usize::from(sum)];
-                }
-            }
-        }
-        self.j = j;
+        let length = blocks.min(CHUNK / BLOCK) * BLOCK;
+        run(
+            &mut self.tables,
+            &mut self.j,
+            self.i,
+            &mut self.staging,
+            length,
+        );
+        let [low, ..] = length.to_le_bytes();
+        self.i = self.i.wrapping_add(low);
     }
 
     fn staged(&self) -> &[StagingChunk] {
@@ -108,4 +83,60 @@ impl Lockstep for Interleaved {
             *stored = *table;
         }
     }
+}
+
+const CHUNK: usize = size_of::<StagingChunk>();
+
+/// The key schedule of all lanes, from tables in order.
+#[inline(never)]
+#[expect(
+    clippy::needless_range_loop,
+    reason = "columns index the keys of all lanes"
+)]
+fn key(tables: &mut [[u8; 256]; LANES], keys: &[[u8; 16]; LANES]) {
+    let mut j = [0u8; LANES];
+    for row in (0..256).step_by(16) {
+        for column in 0..16 {
+            let i = low_byte(row + column);
+            for lane in 0..LANES {
+                let entry = tables[lane][i];
+                j[lane] = j[lane].wrapping_add(entry).wrapping_add(keys[lane][column]);
+                let other = tables[lane][usize::from(j[lane])];
+                tables[lane][i] = other;
+                tables[lane][usize::from(j[lane])] = entry;
+            }
+        }
+    }
+}
+
+/// `length` bytes of each lane, where `i` was the index of the byte before.
+#[inline(never)]
+fn run(
+    tables: &mut [[u8; 256]; LANES],
+    indices: &mut [u8; LANES],
+    i: u8,
+    out: &mut Staging<LANES>,
+    length: usize,
+) {
+    let mut j = *indices;
+    for row in (0..length).step_by(BLOCK) {
+        for column in 0..BLOCK {
+            let i = low_byte(usize::from(i) + row + column + 1);
+            for lane in 0..LANES {
+                let entry = tables[lane][i];
+                j[lane] = j[lane].wrapping_add(entry);
+                let other = tables[lane][usize::from(j[lane])];
+                tables[lane][i] = other;
+                tables[lane][usize::from(j[lane])] = entry;
+                let sum = entry.wrapping_add(other);
+                out[lane][(row + column) % CHUNK] = tables[lane][usize::from(sum)];
+            }
+        }
+    }
+    *indices = j;
+}
+
+#[inline(always)]
+const fn low_byte(value: usize) -> usize {
+    value & 0xff
 }

@@ -7,20 +7,19 @@
 //!
 //! - `interleaved`: anywhere, in safe Rust.
 //! - [`crate::mppe::simd`]: what needs machine instructions.
-//! - `hash`: SHA-1 of the change of keys, and `rekey` that change itself.
+//! - `rekey`: the change of keys of many chains.
 
 mod choice;
-mod hash;
 mod interleaved;
 mod lockstep;
 mod rekey;
 
 pub use choice::KernelKind;
 #[cfg(target_arch = "x86_64")]
-pub(crate) use hash::{Message, Words, digests as hash_digests};
-#[cfg(target_arch = "x86_64")]
 pub(crate) use lockstep::{BLOCK, Lockstep, Staging};
 pub(crate) use lockstep::{StagingChunk, xor_chunk};
+#[cfg(target_arch = "x86_64")]
+pub(crate) use rekey::Message;
 pub(crate) use rekey::Rekey;
 
 use crate::mppe::rc4::{Rc4, StoredRc4};
@@ -28,6 +27,17 @@ use crate::mppe::rc4::{Rc4, StoredRc4};
 use crate::mppe::simd;
 use interleaved::Interleaved;
 use lockstep::{key_and_run, resume_and_run, run_single, write_chunk};
+
+/// Values in order: what RC4's key schedule starts from.
+pub(crate) const ORDER: [u8; 256] = {
+    let mut values = [0; 256];
+    let mut value = 0u8;
+    while value < u8::MAX {
+        value += 1;
+        values[value as usize] = value;
+    }
+    values
+};
 
 /// The most lanes that any kernel works on together.
 pub const LANES_MAX: usize = 32;

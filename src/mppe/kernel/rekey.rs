@@ -1,11 +1,13 @@
 //! The change of session keys of several chains at once (RFC 3078 §7.3, RFC 3079 §3.4).
 
-use zeroize::Zeroize;
+use zeroize::optimization_barrier;
 
-use super::hash::{Message, Words};
-use super::{Kernel, LANES_MAX};
-use crate::mppe::chain::{rc4_key, reduce};
+use super::{Kernel, LANES_MAX, xor_chunk};
+use crate::mppe::chain::{new_key_from_sha, rc4_key, reduce};
 use crate::mppe::keys::Strength;
+
+/// Two blocks of SHA-1, padding included.
+pub(crate) type Message = [u32; 32];
 
 /// A chain whose key is to be changed. Wiped when dropped.
 pub(crate) struct Rekey {
@@ -30,63 +32,100 @@ impl Rekey {
 
 impl Drop for Rekey {
     fn drop(&mut self) {
-        self.start_key.zeroize();
-        self.session_key.zeroize();
+        wipe(&mut [&mut self.start_key, &mut self.session_key]);
     }
 }
 
-/// Lanes hashed together.
-const HASHED: usize = 16;
+/// Overwrites keys, at the speed of plain stores.
+fn wipe(keys: &mut [&mut [u8; 16]]) {
+    for key in keys {
+        **key = [0; 16];
+        optimization_barrier(*key);
+    }
+}
 
 /// Changes the keys of no more chains than the kernel has lanes.
 pub(super) fn change_keys(kernel: &mut Kernel, chains: &mut [Rekey]) {
     let mut interim = [[0u8; 16]; LANES_MAX];
-    for (chains, interim) in chains.chunks(HASHED).zip(interim.chunks_mut(HASHED)) {
-        interim_keys(chains, interim);
-    }
-    let mut masks = [[0u8; 16]; LANES_MAX];
-    let mut spans = masks.each_mut().map(<[u8; 16]>::as_mut_slice);
-    let count = chains.len().min(LANES_MAX);
-    let (interim_now, _) = interim.split_at(count);
-    let (spans_now, _) = spans.split_at_mut(count);
-    kernel.keystreams(interim_now, spans_now);
-    for ((chain, key), mask) in chains.iter_mut().zip(&interim).zip(&masks) {
+    all_interim_keys(chains, &mut interim);
+    for (chain, key) in chains.iter_mut().zip(&interim) {
         chain.session_key = *key;
-        for (byte, mask) in chain.session_key.iter_mut().zip(mask) {
-            *byte ^= mask;
+    }
+    let lengths = [size_of::<[u8; 16]>(); LANES_MAX];
+    let count = chains.len().min(LANES_MAX);
+    let (keys, _) = interim.split_at_mut(count);
+    kernel.each_keystream(keys, lengths.split_at(count).0, |lane, done, chunk| {
+        if let Some(chain) = chains.get_mut(lane) {
+            xor_chunk(&mut chain.session_key, done, chunk);
         }
+    });
+    for chain in chains {
         reduce(&mut chain.session_key, chain.strength);
     }
-    interim.zeroize();
-    masks.zeroize();
+    keys.fill([0; 16]);
+    optimization_barrier(keys);
 }
 
-/// GetNewKeyFromSHA (RFC 3079 §3.4) as keys of RC4.
-fn interim_keys(chains: &[Rekey], interim: &mut [[u8; 16]]) {
-    let mut message = LONG.map(|word| Words([word; HASHED]));
-    for (lane, chain) in chains.iter().enumerate() {
-        write_message(&mut message, lane, chain);
-    }
+/// As many at once as there are.
+fn all_interim_keys(chains: &[Rekey], interim: &mut [[u8; 16]; LANES_MAX]) {
     #[cfg(target_arch = "x86_64")]
-    let digests = crate::mppe::simd::digests(&message);
-    #[cfg(not(target_arch = "x86_64"))]
-    let digests = super::hash::digests(&message);
-    for ((lane, key), chain) in interim.iter_mut().enumerate().zip(chains) {
-        let (words, _) = key.as_chunks_mut::<4>();
-        for (place, digest) in words.iter_mut().zip(&digests) {
-            *place = digest.0.get(lane).copied().unwrap_or(0).to_be_bytes();
-        }
+    let (chains, interim) = together::interim_keys(chains, interim);
+    for (chain, key) in chains.iter().zip(interim) {
+        *key = new_key_from_sha(&chain.start_key, &chain.session_key, chain.strength);
         *key = rc4_key(key, chain.strength);
     }
 }
 
+#[cfg(target_arch = "x86_64")]
+mod together {
+    use zeroize::optimization_barrier;
+
+    use super::{LONG, Rekey, write_message};
+    use crate::mppe::chain::rc4_key;
+    use crate::mppe::simd::digests;
+
+    /// GetNewKeyFromSHA (RFC 3079 §3.4) as keys of RC4, four at once; answers those that are left, which
+    /// are one or all.
+    pub(super) fn interim_keys<'a>(
+        chains: &'a [Rekey],
+        interim: &'a mut [[u8; 16]],
+    ) -> (&'a [Rekey], &'a mut [[u8; 16]]) {
+        let (mut chains, mut interim) = (chains, interim);
+        while chains.len() > 1 {
+            let count = chains.len().min(4);
+            let (now, later) = chains.split_at(count);
+            let mut messages = [LONG; 4];
+            for (message, chain) in messages.iter_mut().zip(now) {
+                write_message(message, chain);
+            }
+            let Some(mut digests) = digests(&messages) else {
+                break;
+            };
+            let (keys, rest) = std::mem::take(&mut interim).split_at_mut(count);
+            for ((key, digest), chain) in keys.iter_mut().zip(&digests).zip(now) {
+                let (words, _) = key.as_chunks_mut::<4>();
+                for (place, word) in words.iter_mut().zip(digest) {
+                    *place = word.to_be_bytes();
+                }
+                *key = rc4_key(key, chain.strength);
+            }
+            messages = [[0; 32]; 4];
+            digests = [[0; 4]; 4];
+            optimization_barrier(&messages);
+            optimization_barrier(&digests);
+            (chains, interim) = (later, rest);
+        }
+        (chains, interim)
+    }
+}
+
 /// What is the same in all messages with keys of 16 bytes: SHSpad1, SHSpad2 and the padding of SHA-1.
-const LONG: [u32; 32] = frame(4);
+const LONG: Message = frame(4);
 /// The same with keys of 8 bytes.
-const SHORT: [u32; 32] = frame(2);
+const SHORT: Message = frame(2);
 
 /// A message with room for two keys of so many words.
-const fn frame(key_words: usize) -> [u32; 32] {
+const fn frame(key_words: usize) -> Message {
     const SHS_PAD_WORDS: usize = 10;
     let mut words = [0; 32];
     let mut place = 2 * key_words + SHS_PAD_WORDS;
@@ -102,30 +141,25 @@ const fn frame(key_words: usize) -> [u32; 32] {
     words
 }
 
-/// Puts the start key and the session key of a chain into its lane.
+/// Makes of [`LONG`] what GetNewKeyFromSHA hashes for a chain.
 #[inline]
-fn write_message(message: &mut Message<HASHED>, lane: usize, chain: &Rekey) {
-    let mut write = |place: usize, word: u32| {
-        if let Some(out) = message
-            .get_mut(place)
-            .and_then(|words| words.0.get_mut(lane))
-        {
-            *out = word;
+fn write_message(message: &mut Message, chain: &Rekey) {
+    match chain.strength {
+        Strength::Bits128 => {
+            message[..4].copy_from_slice(&words(&chain.start_key));
+            message[14..18].copy_from_slice(&words(&chain.session_key));
         }
-    };
-    let key_words = match chain.strength {
-        Strength::Bits128 => 4,
         Strength::Bits40 | Strength::Bits56 => {
-            for (place, word) in SHORT.iter().enumerate() {
-                write(place, *word);
-            }
-            2
-        }
-    };
-    for (at, key) in [(0, &chain.start_key), (key_words + 10, &chain.session_key)] {
-        let (words, _) = key.as_chunks::<4>();
-        for (place, word) in words.iter().enumerate().take(key_words) {
-            write(at + place, u32::from_be_bytes(*word));
+            *message = SHORT;
+            let [a, b, ..] = words(&chain.start_key);
+            let [c, d, ..] = words(&chain.session_key);
+            message[..2].copy_from_slice(&[a, b]);
+            message[12..14].copy_from_slice(&[c, d]);
         }
     }
+}
+
+fn words(key: &[u8; 16]) -> [u32; 4] {
+    let (words, _) = key.as_chunks::<4>();
+    std::array::from_fn(|place| u32::from_be_bytes(words[place]))
 }

@@ -10,7 +10,7 @@
 use std::arch::asm;
 use std::arch::x86_64::{__m128i, _mm_storeu_si128};
 
-use zeroize::{Zeroize, ZeroizeOnDrop};
+use zeroize::{Zeroize, ZeroizeOnDrop, optimization_barrier};
 
 use crate::mppe::kernel::{BLOCK, Lockstep, Staging, StagingChunk};
 use crate::mppe::rc4::StoredRc4;
@@ -354,13 +354,19 @@ impl Rows {
 
 impl Lockstep for Rows {
     fn schedule(&mut self, keys: &[[u8; 16]]) {
-        for (lane, key) in keys.iter().enumerate().take(LANES) {
-            for (row, byte) in self.keys.iter_mut().zip(key) {
-                row[lane] = *byte;
-            }
+        let mut lane_keys = [[0u8; 16]; LANES];
+        for (lane_key, key) in lane_keys.iter_mut().zip(keys) {
+            *lane_key = *key;
         }
-        for (row, value) in self.table.iter_mut().zip(0u8..=255) {
-            *row = [value; LANES];
+        for (column, row) in self.keys.iter_mut().enumerate() {
+            *row = lane_keys.map(|key| key[column]);
+        }
+        lane_keys = [[0; 16]; LANES];
+        optimization_barrier(&lane_keys);
+        let mut value = 0u64;
+        for row in &mut self.table {
+            *row = value.to_le_bytes();
+            value = value.wrapping_add(u64::from_le_bytes([1; LANES]));
         }
         if keys.len() <= HALF {
             self.key_low_half();

@@ -18,7 +18,7 @@ use std::arch::x86_64::{
     _mm512_unpacklo_epi32, _mm512_unpacklo_epi64,
 };
 
-use zeroize::{Zeroize, ZeroizeOnDrop};
+use zeroize::{Zeroize, ZeroizeOnDrop, optimization_barrier};
 
 use crate::mppe::kernel::{BLOCK, LANES_MAX, Lockstep, Staging, StagingChunk};
 use crate::mppe::rc4::StoredRc4;
@@ -157,7 +157,8 @@ impl Wide {
             for (quad, word) in quads.iter_mut().zip(&words) {
                 spread(word.load(), quad);
             }
-            words.zeroize();
+            words = [Row::ZERO; 4];
+            optimization_barrier(&words);
         }
     }
 
