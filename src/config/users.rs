@@ -9,17 +9,20 @@ use std::fmt;
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 
-use super::address::host_address;
+use super::address::{host_address, network_behind};
 use super::error::{Fault, Report};
+use super::ppp;
 use super::table::{Table, read_document};
-use super::words::name;
+use super::words::{beside, name, path};
 use crate::aaa::{NameRules, Standing};
 use crate::auth::secret::{NtHash, Secret};
+use crate::ppp::link::MppeChange;
+use crate::wire::prefix::Prefix;
 
 /// Longest user name, in bytes: what fits a RADIUS User-Name too (RFC 2865 §5.1).
 const USER_NAME_LENGTH_MAX: usize = 253;
 /// Longest password, in characters (RFC 2759 §8.1).
-const PASSWORD_LENGTH_MAX: usize = 256;
+pub(super) const PASSWORD_LENGTH_MAX: usize = 256;
 /// Passwords shorter than this are warned about: MS-CHAPv2 lets a listener guess offline.
 const PASSWORD_LENGTH_ADVISED: usize = 8;
 
@@ -47,6 +50,12 @@ pub struct User {
     /// The pool to lease from, or to take the gateway from beside [`Self::address`], instead of
     /// `ppp.ipcp.pool`; it exists.
     pub pool: Option<String>,
+    /// The group whose policy holds, instead of that of the address that the user dials; it exists.
+    pub group: Option<String>,
+    /// What the user's encryption has of its own.
+    pub mppe: MppeChange,
+    /// The networks behind the user.
+    pub routes: Vec<Prefix>,
 }
 
 impl Users {
@@ -99,17 +108,8 @@ pub(super) fn read_section(table: &mut Table<'_, '_>, config_file: &Path) -> Opt
         strip_realm: table.flag("strip_realm", NameRules::default().strip_realm),
         ignore_case: table.flag("ignore_case", NameRules::default().ignore_case),
     };
-    let file = table.required("file", "file = \"users.toml\"", |text| {
-        if text.is_empty() || text.contains('\0') {
-            return Err(Fault::new(
-                "is not a path",
-                "write for example \"users.toml\"",
-            ));
-        }
-        Ok(PathBuf::from(text))
-    })?;
-    let folder = config_file.parent().unwrap_or_else(|| Path::new(""));
-    let file = folder.join(file);
+    let file = table.required("file", "file = \"users.toml\"", path("users.toml"))?;
+    let file = beside(config_file, &file);
     Some(Section { file, names })
 }
 
@@ -177,6 +177,9 @@ fn read_user(table: &mut Table<'_, '_>) -> Option<User> {
     let standing = read_standing(table);
     let address = table.parsed("address", host_address);
     let pool = table.parsed("pool", name(32));
+    let group = table.parsed("group", name(32));
+    let mppe = table.section("mppe", ppp::read_mppe);
+    let routes = table.list("routes", network_behind).unwrap_or_default();
     let (nt_hash, password) = secret?;
     Some(User {
         name: user_name?,
@@ -185,6 +188,9 @@ fn read_user(table: &mut Table<'_, '_>) -> Option<User> {
         standing,
         address,
         pool,
+        group,
+        mppe,
+        routes,
     })
 }
 
@@ -251,7 +257,7 @@ fn nt_hash(text: &str) -> Result<NtHash, Fault> {
     Ok(NtHash::from_bytes(bytes))
 }
 
-fn user_name(text: &str) -> Result<String, Fault> {
+pub(super) fn user_name(text: &str) -> Result<String, Fault> {
     if text.is_empty() || text.len() > USER_NAME_LENGTH_MAX || text.chars().any(char::is_control) {
         let cure = format!("write 1 to {USER_NAME_LENGTH_MAX} bytes without control characters");
         return Err(Fault::new(format!("{text:?} cannot be a user name"), cure));
@@ -259,7 +265,7 @@ fn user_name(text: &str) -> Result<String, Fault> {
     Ok(text.to_owned())
 }
 
-/// Why the users file is refused with this mode, and the command that helps.
+/// Why a file with passwords is refused with this mode, and the command that helps.
 pub(super) fn mode_fault(file: &Path, mode: u32) -> Option<Fault> {
     (mode & 0o007 != 0).then(|| {
         Fault::new(

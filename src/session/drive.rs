@@ -1,5 +1,6 @@
 //! Moves what one machine says to the machine that must hear it.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::call::Order;
@@ -66,19 +67,23 @@ impl Sessions {
                 ppp::Output::Authenticate(credentials) => {
                     let after = now.since(call.created);
                     call.attempt.named(credentials.name(), after);
-                    self.outputs.push_back(Output::Ask {
-                        call: id,
-                        credentials,
-                        peer_address,
-                    });
+                    let listeners = &self.config.listeners;
+                    if let Some(listener) = listeners.get(usize::from(flow.local)) {
+                        self.outputs.push_back(Output::Ask {
+                            call: id,
+                            credentials,
+                            peer_address,
+                            access: Arc::clone(&listener.access),
+                        });
+                    }
                 }
-                ppp::Output::ArmUpstream(suite) => {
-                    call.keys.arm();
-                    self.order(id, FlowCommand::ArmUpstream { flow, suite }, now);
+                ppp::Output::ArmUpstream(agreement) => {
+                    let command = FlowCommand::ArmUpstream { flow, agreement };
+                    self.arm(id, agreement, command, now);
                 }
-                ppp::Output::ArmDownstream(suite) => {
-                    call.keys.arm();
-                    self.order(id, FlowCommand::ArmDownstream { flow, suite }, now);
+                ppp::Output::ArmDownstream(agreement) => {
+                    let command = FlowCommand::ArmDownstream { flow, agreement };
+                    self.arm(id, agreement, command, now);
                 }
                 ppp::Output::FlushDownstream => {
                     self.order(id, FlowCommand::FlushDownstream { flow }, now);

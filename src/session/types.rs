@@ -8,29 +8,40 @@ use super::admission::{AdmissionLimits, AdmissionRefusal};
 use super::call_ids::CallIdRefusal;
 use super::verdict::{Finding, Stage};
 use super::{CallOrigin, CallRef, ConnectionId, EndReason, NotPlaced, Peer};
-use crate::aaa::NameServers;
+use crate::aaa::{Access, NameServers};
 use crate::clock::Timestamp;
 use crate::flow::{FlowKey, FlowTotals};
 use crate::ppp::link::{Credentials, LinkConfig};
 use crate::pptp::ControlConfig;
 use crate::wire::prefix::Prefix;
 
+/// An address that clients dial, and what holds for who comes in by it.
+#[derive(Clone)]
+pub struct Listener {
+    /// The address.
+    pub address: Ipv4Addr,
+    /// Settings of every PPP link there: the ways to log in that are offered, among others.
+    pub link: Arc<LinkConfig>,
+    /// What clients are permitted until they are known, and afterwards if they have no group.
+    pub access: Arc<Access>,
+}
+
 /// What all sessions share; replaced whole when the configuration changes.
 pub struct SessionConfig {
-    /// The addresses that clients dial; a position here is the `local` of a [`FlowKey`].
-    pub listen: Vec<Ipv4Addr>,
+    /// Where clients come in; a position here is the `local` of a [`FlowKey`].
+    pub listeners: Vec<Listener>,
     /// Settings of every control connection.
     pub control: Arc<ControlConfig>,
     /// Whom operators may call.
     pub peers: Vec<Arc<Peer>>,
-    /// Settings of every PPP link.
-    pub link: Arc<LinkConfig>,
     /// Whom to admit before any work is done.
     pub limits: AdmissionLimits,
     /// From Outgoing-Call-Request to the network phase.
     pub setup_timeout: Duration,
     /// The longest packet to a client, in bytes, whatever it says that it receives.
     pub mtu_max: u16,
+    /// How many calls may keep a history of MPPC: as many as each worker has places for.
+    pub mppc_calls_max: usize,
     /// What clients are told in IPCP.
     pub name_servers: NameServers,
 }
@@ -59,6 +70,8 @@ pub enum Output {
         credentials: Credentials,
         /// Where it calls from.
         peer_address: Ipv4Addr,
+        /// What is permitted where it came in.
+        access: Arc<Access>,
     },
     /// Packets to `lease` are for `flow` from now on: enter it in the address directory before any
     /// later command of that flow is delivered.
@@ -265,6 +278,8 @@ pub enum CallRefusal {
     LocalAddressUnknown,
     /// The control connection ended while the call was asked for.
     ConnectionGone,
+    /// The server is about to stop.
+    Stopping,
 }
 
 impl CallRefusal {
@@ -278,6 +293,7 @@ impl CallRefusal {
             Self::TableFull => "table_full",
             Self::LocalAddressUnknown => "local_address_unknown",
             Self::ConnectionGone => "connection_gone",
+            Self::Stopping => "stopping",
         }
     }
 }

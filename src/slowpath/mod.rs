@@ -4,16 +4,26 @@
 //!   `workers`, sockets, sessions.
 //! - `event_loop` is the one loop; each of its sources is a file: `sockets` (TCP/1723), `exception`
 //!   (TAP and TUN), `kernel_mirror` (routes and neighbours), `admin_socket`, `signals`, `worker_link`.
+//! - `control_plane` is the loop without its IO: what the harness and tests run on memory.
 //! - `view` is what `pns show` sees, `events` what the log says, `supervisor` watches the workers.
 
+pub mod control_plane;
+pub mod descriptors;
 pub mod device;
+pub mod entropy;
 pub mod jobs;
+mod mppe_kernel;
 pub mod netlink;
 pub mod notify;
 pub mod sysctl;
 pub mod tap;
 pub mod tun;
+pub mod view;
 pub mod watchdog;
+pub mod worker_link;
+
+mod call_view;
+mod events;
 
 #[cfg(feature = "dpdk")]
 pub mod start;
@@ -23,11 +33,7 @@ mod admin_socket;
 #[cfg(feature = "dpdk")]
 mod call_routes;
 #[cfg(feature = "dpdk")]
-mod call_view;
-#[cfg(feature = "dpdk")]
 mod event_loop;
-#[cfg(feature = "dpdk")]
-mod events;
 #[cfg(feature = "dpdk")]
 mod exception;
 #[cfg(feature = "dpdk")]
@@ -48,10 +54,6 @@ mod start_error;
 mod supervisor;
 #[cfg(feature = "dpdk")]
 mod token;
-#[cfg(feature = "dpdk")]
-mod view;
-#[cfg(feature = "dpdk")]
-mod worker_link;
 #[cfg(feature = "dpdk")]
 mod worker_threads;
 #[cfg(feature = "dpdk")]

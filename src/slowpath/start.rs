@@ -5,12 +5,15 @@ use std::io;
 use std::net::Ipv4Addr;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
+use std::time::Duration;
 
 use mio::{Poll, Waker};
 
 use super::admin_socket::AdminSocket;
+use super::control_plane::ControlPlane;
+use super::descriptors::raise_limit;
+use super::entropy::Entropy;
 use super::event_loop::EventLoop;
-use super::events::EventLog;
 use super::exception::ExceptionPath;
 use super::kernel::Kernel;
 use super::ports::{self, OpenPorts};
@@ -21,7 +24,7 @@ use super::start_error::during;
 use super::supervisor::Supervisor;
 use super::view::{PortFigures, PortInfo, ServerFacts};
 use super::workers::{self, Shared};
-use super::{notify, settings, token, worker_link, worker_threads};
+use super::{notify, settings, token, worker_threads};
 use crate::clock::MonotonicClock;
 use crate::config::{Config, Device, Side};
 use crate::flow::BucketTable;
@@ -44,6 +47,7 @@ pub fn serve(config: &Config) -> Result<(), StartError> {
 }
 
 fn start(config: &Config) -> Result<EventLoop, StartError> {
+    raise_limit(config)?;
     let buckets = BucketTable::new(u8::try_from(config.workers.count()).unwrap_or(u8::MAX));
     let clock = MonotonicClock::new();
     let mut ports = ports::open(config, u16::from(buckets.workers()))?;
@@ -78,28 +82,23 @@ fn start(config: &Config) -> Result<EventLoop, StartError> {
         Arc::clone(&buckets),
         settings::pools(config, &users),
         settings::capacity(config),
-        Box::new(fill_with_entropy),
+        Box::new(Entropy::new().into_fill()),
     );
     sessions.set_history_max(config.explain.history_max);
-    sessions.hear_by(worker_link::last_heard(&links));
     Ok(EventLoop {
         supervisor: Supervisor::new(buckets.workers(), clock.now()),
         facts: facts(config, ports.huge_pages),
         ports: port_infos(config, ports, &macs),
         exception: ExceptionPath::new(kernel.taps, kernel.tun, buckets, owners),
         kernel: kernel.mirror,
+        plane: ControlPlane::new(sessions, users, links, writer),
         call_routes: kernel.calls,
-        workers: links,
-        directory: writer,
         stopping_since: None,
+        stop_time_max: Duration::ZERO,
         slow_turns: 0,
-        events: EventLog::default(),
-        commands_wait: false,
         poll,
         clock,
         doorbell,
-        sessions,
-        users,
         threads,
         sockets,
         admin,
@@ -186,12 +185,4 @@ fn admin_group(config: &Config) -> Result<Option<u32>, StartError> {
         .ok_or_else(missing)
         .map_err(during("admin.group"))
         .map(Some)
-}
-
-/// The system's randomness. Without it no challenge is safe, so there is nothing to fall back on.
-#[expect(clippy::panic, reason = "a server without randomness must not go on")]
-fn fill_with_entropy(buffer: &mut [u8]) {
-    if let Err(error) = getrandom::fill(buffer) {
-        panic!("the system gives no random bytes: {error}");
-    }
 }

@@ -18,6 +18,7 @@ pub(crate) const GRANT: NetworkGrant = NetworkGrant {
     peer_address: LEASE,
     dns: [Some(DNS), None],
     nbns: [None, None],
+    mppe: None,
 };
 pub(crate) const PROOF: &str = "S=0123456789ABCDEF0123456789ABCDEF01234567";
 
@@ -107,8 +108,10 @@ impl Promises {
             let bits = packet.data.strip_prefix(&[18, 6]).unwrap();
             let bits = SupportedBits(u32::from_be_bytes(bits.try_into().unwrap()));
             let Agreement { suite, compression } = Agreement::from_bits(bits).unwrap();
-            assert!(mppe.strengths.contains(suite.strength), "{bits:?}");
-            assert!(mppe.allows_mode(suite.mode), "{bits:?}");
+            if let Some(suite) = suite {
+                assert!(mppe.strengths.contains(suite.strength), "{bits:?}");
+                assert!(mppe.allows_mode(suite.mode), "{bits:?}");
+            }
             assert!(mppe.compression || !compression, "{bits:?}");
         }
         if packet.is(Protocol::IPCP, code::CONFIGURE_ACK) {
@@ -215,6 +218,9 @@ impl Server {
     }
 
     pub(crate) fn input(&mut self, input: Input<'_>) -> Vec<Heard> {
+        if let Input::Granted { network, .. } = input {
+            self.mppe = network.mppe.unwrap_or(self.mppe);
+        }
         self.link.handle(input, self.now);
         self.hear()
     }

@@ -6,13 +6,15 @@
 use arrayvec::ArrayVec;
 use zeroize::Zeroize;
 
-use super::{DecryptJob, DecryptRefusal, DecryptState, DecryptStates, DecryptWorker, distance};
+use super::{
+    DecryptJob, DecryptRefusal, DecryptState, DecryptStates, DecryptWorker, Origin, distance,
+};
 use crate::clock::Timestamp;
 use crate::mppe::batch::{BATCH, Latest, Tasks};
 use crate::mppe::chain::{Link, rc4_key};
 use crate::mppe::kernel::{StagingChunk, xor_chunk};
 use crate::mppe::keys::{Mode, Strength};
-use crate::mppe::plausible::{Agreed, PREFIX_LENGTH, plausible_ppp};
+use crate::mppe::plausible::{Agreed, Looks, PREFIX_LENGTH};
 use crate::mppe::rc4::Rc4;
 use crate::mppe::skipped::KeyId;
 use crate::wire::mppe::{CoherencyCount, HEADER_LENGTH, Header};
@@ -130,7 +132,6 @@ impl Plan {
         now: Timestamp,
     ) {
         let mut due = self.due.iter().enumerate().peekable();
-        let mut broken: ArrayVec<u32, BATCH> = ArrayVec::new();
         for (place, job) in jobs.iter_mut().enumerate() {
             let due = due.next_if(|(_, due)| due.job == place);
             let Some(state) = states.decrypt_state(job.flow) else {
@@ -138,8 +139,7 @@ impl Plan {
                 continue;
             };
             if let Some((task, due)) = due {
-                let is_broken = broken.contains(&job.flow);
-                if due.opened && !is_broken {
+                if due.opened && state.is_due(due.position, job.sequence) {
                     let session_key = self.tasks.session_key(task);
                     let link = Link {
                         session_key,
@@ -152,12 +152,13 @@ impl Plan {
                 if due.opened {
                     self.undo(task, due.strength, job);
                 }
-                if !is_broken {
-                    broken.push(job.flow);
-                }
             }
+            let from = Origin {
+                source: job.source,
+                history: job.history,
+            };
             job.outcome = state
-                .decrypt_from(job.source, job.payload, job.sequence, worker, now)
+                .decrypt_from(from, job.payload, job.sequence, worker, now)
                 .map(|_frame| ());
         }
     }
@@ -200,6 +201,12 @@ impl Standing {
 }
 
 impl DecryptState {
+    /// Whether a frame is still the next one.
+    fn is_due(&self, position: u64, sequence: u32) -> bool {
+        let ahead = sequence.wrapping_sub(self.sequence);
+        self.chain.committed.position + 1 == position && (1..=0x7fff_ffff).contains(&ahead)
+    }
+
     /// The count of a frame that has a key of its own and might be decrypted.
     fn stateless_count(&self, payload: &[u8]) -> Option<CoherencyCount> {
         if self.id == KeyId::default() || self.chain.mode() != Mode::Stateless {
@@ -217,7 +224,11 @@ fn opens(frame: &[u8], keystream: &StagingChunk, agreed: Agreed) -> bool {
         *out = byte ^ mask;
     }
     let (prefix, _) = prefix.split_at(frame.len().min(PREFIX_LENGTH));
-    plausible_ppp(prefix, frame.len(), agreed)
+    let looks = Looks {
+        agreed,
+        compressed: None,
+    };
+    looks.packet(prefix, frame.len())
 }
 
 #[cfg(test)]

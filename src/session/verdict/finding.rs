@@ -45,6 +45,7 @@ const fn of_call_refusal(refusal: CallRefusal) -> Finding {
         CallRefusal::Rate => Finding::CallsTooFast,
         CallRefusal::TableFull => Finding::CallsFull,
         CallRefusal::LocalAddressUnknown | CallRefusal::ConnectionGone => Finding::ServerFault,
+        CallRefusal::Stopping => Finding::ServerStopping,
         CallRefusal::CallId(refusal) => match refusal {
             CallIdRefusal::NoBucket => Finding::ServerFault,
             CallIdRefusal::Exhausted | CallIdRefusal::TooHot | CallIdRefusal::PeerTooHot => {
@@ -144,11 +145,14 @@ fn of_link(reason: ppp::EndReason, facts: &Facts) -> Finding {
         ppp::EndReason::LogonHoursRestricted => Finding::LogonHoursRestricted,
         ppp::EndReason::AccountDisabled => Finding::AccountDisabled,
         ppp::EndReason::PasswordExpired => Finding::PasswordExpired,
-        ppp::EndReason::DialInNotPermitted => Finding::DialInNotPermitted,
+        ppp::EndReason::DialInNotPermitted => {
+            rejected(facts).unwrap_or(Finding::DialInNotPermitted)
+        }
         ppp::EndReason::PasswordChangeFailed => Finding::PasswordNotChanged,
         ppp::EndReason::AuthenticationServerFault => Finding::AuthenticationServerFault,
         ppp::EndReason::MppeNoStrength => Finding::EncryptionNoStrength,
         ppp::EndReason::MppeStatefulOnly => Finding::EncryptionStateful,
+        ppp::EndReason::MppcCallsFull => Finding::CompressionFull,
         ppp::EndReason::MppeCompressionOnly => Finding::CompressionOnly,
         ppp::EndReason::MppeStrengthNotAllowed => {
             difference(facts).unwrap_or(Finding::EncryptionTooWeak)
@@ -204,6 +208,7 @@ fn rejected(facts: &Facts) -> Option<Finding> {
         Rejection::NameUnusable => Finding::NameUnusable,
         Rejection::PasswordNotInClear => Finding::PasswordNotInClear,
         Rejection::LanManagerOnly => Finding::LanManagerOnly,
+        Rejection::MethodNotPermitted => Finding::MethodNotPermitted,
         Rejection::PasswordExpired => Finding::PasswordExpired,
         Rejection::UserDisabled => Finding::AccountDisabled,
         Rejection::NewPasswordRefused => Finding::PasswordNotChanged,
