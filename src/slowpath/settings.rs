@@ -79,7 +79,6 @@ fn peer(config: &Config, peer: &config::Peer) -> Option<Peer> {
                 subaddress,
             },
         },
-        client: None,
     })
 }
 
