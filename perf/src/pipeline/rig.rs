@@ -95,11 +95,11 @@ impl Rig {
         if encryption != Encryption::Off {
             self.command(FlowCommand::ArmUpstream {
                 flow,
-                suite: Suite::STATELESS_128,
+                agreement: Suite::STATELESS_128.into(),
             })?;
             self.command(FlowCommand::ArmDownstream {
                 flow,
-                suite: Suite::STATELESS_128,
+                agreement: Suite::STATELESS_128.into(),
             })?;
         }
         self.directory.set(lease, flow);
