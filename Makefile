@@ -17,7 +17,7 @@ test-quick: ## formatting, lints and all tests without a lab: under 3 minutes
 
 perf: ## the benchmark harness: SCENARIO=name for one scenario, QUICK=1 for a short run
 	@packaging/install-dependencies.sh build test reference
-	@cargo run --release --quiet -p pns-perf -- $(SCENARIO) $(if $(QUICK),--quick)
+	@GLIBC_TUNABLES=glibc.malloc.hugetlb=1 cargo run --release --quiet -p pns-perf -- $(SCENARIO) $(if $(QUICK),--quick)
 
 fmt: ## format the code
 	@cargo fmt --all

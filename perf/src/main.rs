@@ -16,6 +16,7 @@ use std::time::Instant;
 use clap::{Parser, ValueEnum};
 
 use measure::{Effort, Meter};
+use pipeline::{Ports, Way};
 use pns::mppe::kernel::{Kernel, KernelKind};
 
 /// What a scenario comes to: figures, or why there are none.
@@ -34,6 +35,16 @@ struct Arguments {
     /// How MPPE makes keystreams; the quickest on this machine unless given.
     #[arg(long, value_parser = kernel_named)]
     kernel: Option<KernelKind>,
+    /// Only whether every packet comes out right, in a few seconds; written nowhere.
+    #[arg(long, conflicts_with = "quick")]
+    smoke: bool,
+    /// Of the pipeline's cases only those whose name begins with this, such as "clear 64 1000": cipher,
+    /// bytes of a packet, calls.
+    #[arg(long, default_value = "")]
+    case: String,
+    /// Ports of memory for the pipeline, not of DPDK.
+    #[arg(long)]
+    memory: bool,
     /// Measure nothing, but dial this PPTP server over the sockets of this machine (as root), hold
     /// the calls for a moment, and say how it went. Users are user0000000 with the password
     /// \"secret of 0\", and so on.
@@ -69,6 +80,10 @@ enum Scenario {
     Upstream,
     /// A worker's way from the network to a client, against forwarding the same frames as they are.
     Downstream,
+    /// A worker's way from a client to another client, against the same.
+    Turnaround,
+    /// Two workers, each fed on its own, against one; and handing over what is the other's.
+    Workers,
     /// Calls that the slow path sets up in a second of its CPU time, and how long clients wait.
     Setup,
     /// What a call takes of memory.
@@ -76,18 +91,37 @@ enum Scenario {
 }
 
 impl Scenario {
-    fn run(self, kernel: KernelKind, effort: Effort) -> Outcome<()> {
-        let mut meter = Meter::new();
-        let report = match self {
-            Self::MppeStateless => mppe::run(mppe::STATELESS, kernel, effort, &mut meter)?,
-            Self::MppeStateful => mppe::run(mppe::STATEFUL, kernel, effort, &mut meter)?,
-            Self::Upstream => pipeline::run(pipeline::Way::Upstream, effort, &mut meter)?,
-            Self::Downstream => pipeline::run(pipeline::Way::Downstream, effort, &mut meter)?,
+    fn run(self, ports: &mut Option<Ports>, arguments: &Arguments, effort: Effort) -> Outcome<()> {
+        let way = match self {
+            Self::MppeStateless => return of_mppe(mppe::STATELESS, arguments, effort),
+            Self::MppeStateful => return of_mppe(mppe::STATEFUL, arguments, effort),
             Self::Setup => return report::publish("setup", &setup::run(effort)?, effort),
             Self::Scale => return report::publish("scale", &setup::scale(effort)?, effort),
+            Self::Upstream => Some(Way::Upstream),
+            Self::Downstream => Some(Way::Downstream),
+            Self::Turnaround => Some(Way::Turnaround),
+            Self::Workers => None,
+        };
+        // DPDK starts once in a process.
+        let ports = match ports {
+            Some(ports) => ports,
+            None => ports.insert(Ports::open(arguments.memory)?),
+        };
+        let mut meter = Meter::new();
+        let report = match way {
+            Some(way) => pipeline::run(way, ports, &arguments.case, effort, &mut meter)?,
+            None => pipeline::run_workers(ports, effort, &mut meter)?,
         };
         report.publish(effort)
     }
+}
+
+fn of_mppe(which: mppe::Which, arguments: &Arguments, effort: Effort) -> Outcome<()> {
+    let epoch = Instant::now();
+    let kernel = arguments
+        .kernel
+        .unwrap_or_else(|| KernelKind::fastest(|| epoch.elapsed()));
+    mppe::run(which, kernel, effort, &mut Meter::new())?.publish(effort)
 }
 
 fn main() -> ExitCode {
@@ -104,18 +138,15 @@ fn main() -> ExitCode {
             Ok(())
         }));
     }
-    let effort = if arguments.quick {
-        Effort::Quick
-    } else {
-        Effort::Normal
+    let effort = match (arguments.smoke, arguments.quick) {
+        (true, _) => Effort::Smoke,
+        (false, true) => Effort::Quick,
+        (false, false) => Effort::Normal,
     };
-    let epoch = Instant::now();
-    let kernel = arguments
-        .kernel
-        .unwrap_or_else(|| KernelKind::fastest(|| epoch.elapsed()));
+    let mut ports = None;
     let chosen = arguments.scenario.as_ref().map(std::slice::from_ref);
     for scenario in chosen.unwrap_or(Scenario::value_variants()) {
-        let outcome = scenario.run(kernel, effort);
+        let outcome = scenario.run(&mut ports, &arguments, effort);
         if outcome.is_err() {
             return answer(outcome);
         }

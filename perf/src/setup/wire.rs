@@ -36,7 +36,7 @@ pub(crate) struct OnWire {
 /// The paced run and the storm.
 pub(crate) fn run(effort: Effort) -> Outcome<Vec<OnWire>> {
     let plans: &[(usize, usize)] = match effort {
-        Effort::Quick => &[(500, AT_ONCE)],
+        Effort::Smoke | Effort::Quick => &[(500, AT_ONCE)],
         Effort::Normal => &[(5_000, AT_ONCE), (15_000, 15_000)],
     };
     plans.iter().map(|plan| measure(plan.0, plan.1)).collect()
