@@ -10,6 +10,7 @@ use pns::clock::Timestamp;
 use pns::mppe::catch_up::Budget;
 use pns::mppe::decrypt::{DecryptJob, DecryptState, DecryptStates, DecryptWorker, decrypt_batch};
 use pns::mppe::encrypt::{EncryptJob, EncryptState, EncryptStates, EncryptWorker, encrypt_batch};
+use pns::mppe::kernel::{Kernel, KernelKind};
 use pns::mppe::keys::{DownstreamKey, Mode, Strength, UpstreamKey};
 use pns::mppe::skipped::KeyId;
 use rc4::{KeyInit, StreamCipher};
@@ -154,5 +155,27 @@ fn decrypt(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, encrypt, decrypt);
+/// Keystreams of every kernel that runs here, 64 frames with keys of their own.
+fn kernels(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("kernel");
+    group.throughput(Throughput::Elements(u64::from(FLOWS)));
+    let keys: Vec<_> = (0..FLOWS).map(start_key).collect();
+    for kind in KernelKind::ALL {
+        let Some(mut kernel) = Kernel::of(kind) else {
+            continue;
+        };
+        for length in [16].into_iter().chain(LENGTHS) {
+            let mut frames = vec![vec![0; length]; keys.len()];
+            group.bench_function(BenchmarkId::new(kind.name(), length), |bencher| {
+                bencher.iter(|| {
+                    let mut spans: Vec<_> = frames.iter_mut().map(Vec::as_mut_slice).collect();
+                    kernel.keystreams(black_box(&keys), &mut spans);
+                });
+            });
+        }
+    }
+    group.finish();
+}
+
+criterion_group!(benches, kernels, encrypt, decrypt);
 criterion_main!(benches);

@@ -3,8 +3,9 @@
 #   install-dependencies.sh [build] [test] [reference]     default: build
 set -euo pipefail
 
-# Build: DPDK 22.11 with headers, what bindgen needs, and DPDK's own tools.
-build=(gcc make pkg-config libdpdk-dev dpdk-dev clang libclang-dev)
+# Build: DPDK 22.11 with headers, what bindgen needs, DPDK's own tools, and OpenSSL for the
+# benchmark harness to compare with.
+build=(gcc make pkg-config libssl-dev libdpdk-dev dpdk-dev clang libclang-dev)
 # Test and lab: a client kernel with PPP, real clients, wires, and eyes.
 test=(user-mode-linux kmod busybox-static iproute2 ethtool procps iputils-ping ppp pptp-linux
     iperf3 tcpdump tshark python3 ppp-dev iptables)

@@ -6,17 +6,18 @@ mod measure;
 mod mppe;
 mod pipeline;
 mod report;
-mod rustcrypto;
 mod setup;
 
 use std::error::Error;
 use std::net::SocketAddrV4;
 use std::process::ExitCode;
+use std::time::Instant;
 
 use clap::{Parser, ValueEnum};
 
 use measure::{Effort, Meter};
 use pipeline::{Ports, Way};
+use pns::mppe::kernel::{Kernel, KernelKind};
 
 /// What a scenario comes to: figures, or why there are none.
 type Outcome<T> = Result<T, Box<dyn Error>>;
@@ -31,6 +32,9 @@ struct Arguments {
     /// A short run: the same cases, fewer samples; written to results/SCENARIO.quick.json.
     #[arg(long)]
     quick: bool,
+    /// How MPPE makes keystreams; the quickest on this machine unless given.
+    #[arg(long, value_parser = kernel_named)]
+    kernel: Option<KernelKind>,
     /// Only whether every packet comes out right, in a few seconds; written nowhere.
     #[arg(long, conflicts_with = "quick")]
     smoke: bool,
@@ -54,10 +58,24 @@ struct Arguments {
     at_once: usize,
 }
 
+fn kernel_named(name: &str) -> Result<KernelKind, String> {
+    KernelKind::named(name)
+        .filter(|kind| Kernel::of(*kind).is_some())
+        .ok_or_else(|| {
+            let known = KernelKind::ALL.map(KernelKind::name);
+            format!(
+                "this machine has none of that name; known are {}",
+                known.join(", ")
+            )
+        })
+}
+
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Scenario {
-    /// MPPE-128 stateless, both directions, against the RustCrypto crates rc4 and sha1.
-    Mppe,
+    /// MPPE-128 with a key for each packet, both directions, against OpenSSL and the kernel's way.
+    MppeStateless,
+    /// MPPE-128 with RC4 running on, both directions, against OpenSSL and the kernel's way.
+    MppeStateful,
     /// A worker's way from a client to the network, against forwarding the same frames as they are.
     Upstream,
     /// A worker's way from the network to a client, against forwarding the same frames as they are.
@@ -75,7 +93,8 @@ enum Scenario {
 impl Scenario {
     fn run(self, ports: &mut Option<Ports>, arguments: &Arguments, effort: Effort) -> Outcome<()> {
         let way = match self {
-            Self::Mppe => return mppe::run(effort, &mut Meter::new())?.publish(effort),
+            Self::MppeStateless => return of_mppe(mppe::STATELESS, arguments, effort),
+            Self::MppeStateful => return of_mppe(mppe::STATEFUL, arguments, effort),
             Self::Setup => return report::publish("setup", &setup::run(effort)?, effort),
             Self::Scale => return report::publish("scale", &setup::scale(effort)?, effort),
             Self::Upstream => Some(Way::Upstream),
@@ -95,6 +114,14 @@ impl Scenario {
         };
         report.publish(effort)
     }
+}
+
+fn of_mppe(which: mppe::Which, arguments: &Arguments, effort: Effort) -> Outcome<()> {
+    let epoch = Instant::now();
+    let kernel = arguments
+        .kernel
+        .unwrap_or_else(|| KernelKind::fastest(|| epoch.elapsed()));
+    mppe::run(which, kernel, effort, &mut Meter::new())?.publish(effort)
 }
 
 fn main() -> ExitCode {

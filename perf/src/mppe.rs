@@ -1,9 +1,13 @@
-//! MPPE-128 stateless, packets in bursts of 64 as a worker hands them over: key change, key schedule
-//! and keystream. Every sample is compared byte for byte with what the peer made of the same packets.
+//! MPPE-128, packets in bursts of 64 as a worker hands them over: key changes, key schedules and
+//! keystream. Every sample is compared byte for byte with what the peer made of the same packets.
 
 mod directions;
+mod peer;
 
+use pns::mppe::kernel::KernelKind;
+use pns::mppe::keys::Mode;
 use pns::wire::mppe::HEADER_LENGTH;
+use pns_perf_peers::Library;
 
 use crate::Outcome;
 use crate::load::{FLOWS, Load, PACKETS};
@@ -12,22 +16,75 @@ use crate::pipeline::packets;
 use crate::report::{Case, Report};
 use directions::{Decrypt, Encrypt};
 
-const PEER: &str = "RustCrypto rc4 0.2 and sha1 0.11, a packet at a time";
+const PEER: &str = "OpenSSL's low-level RC4 and SHA-1, a packet at a time";
 
-/// Both directions, with many calls and with one.
-pub(crate) fn run(effort: Effort, meter: &mut Meter) -> Outcome<Report> {
-    let kinds = FLOWS.map(|flows| Load::ALL.map(|load| (flows, load)));
-    let kinds = kinds.as_flattened();
-    let encrypt = pass_through(kinds, effort, |(flows, load), pairs| {
-        measure::<Encrypt>(flows, load, effort, meter, pairs)
+/// A scenario.
+#[derive(Clone, Copy)]
+pub(crate) struct Which {
+    name: &'static str,
+    mode: Mode,
+}
+
+/// A key for each packet.
+pub(crate) const STATELESS: Which = Which {
+    name: "mppe-stateless",
+    mode: Mode::Stateless,
+};
+/// RC4 runs on from packet to packet.
+pub(crate) const STATEFUL: Which = Which {
+    name: "mppe-stateful",
+    mode: Mode::Stateful,
+};
+
+/// What both sides of a case are made of.
+#[derive(Clone, Copy)]
+struct Setup {
+    flows: u32,
+    mode: Mode,
+    kernel: KernelKind,
+    library: Library,
+}
+
+/// Both directions, with many calls and with one, against OpenSSL; and with many calls against the
+/// kernel's way.
+pub(crate) fn run(
+    which: Which,
+    kernel: KernelKind,
+    effort: Effort,
+    meter: &mut Meter,
+) -> Outcome<Report> {
+    let mut kinds = Vec::new();
+    for (library, flows) in [
+        (Library::OpenSsl, FLOWS[0]),
+        (Library::OpenSsl, FLOWS[1]),
+        (Library::KernelWay, FLOWS[0]),
+    ] {
+        let setup = Setup {
+            flows,
+            mode: which.mode,
+            kernel,
+            library,
+        };
+        kinds.extend(Load::ALL.map(|load| (setup, load)));
+    }
+    let encrypt = pass_through(&kinds, effort, |(setup, load), pairs| {
+        measure::<Encrypt>(setup, load, effort, meter, pairs)
     })?;
-    let decrypt = pass_through(kinds, effort, |(flows, load), pairs| {
-        measure::<Decrypt>(flows, load, effort, meter, pairs)
+    let decrypt = pass_through(&kinds, effort, |(setup, load), pairs| {
+        measure::<Decrypt>(setup, load, effort, meter, pairs)
     })?;
     let mut cases = Vec::new();
-    for (name, found) in [("encrypt", &encrypt), ("decrypt", &decrypt)] {
-        for ((flows, load), pairs) in kinds.iter().zip(found) {
-            cases.push(Case::new(name, *load, *flows, pairs));
+    for (names, found) in [
+        (["encrypt", "encrypt, plain C"], &encrypt),
+        (["decrypt", "decrypt, plain C"], &decrypt),
+    ] {
+        for ((setup, load), pairs) in kinds.iter().zip(found) {
+            let [openssl, plain] = names;
+            let name = match setup.library {
+                Library::OpenSsl => openssl,
+                Library::KernelWay => plain,
+            };
+            cases.push(Case::new(name, *load, setup.flows, pairs));
         }
     }
     // A packet each way, with many calls: the first cases.
@@ -35,7 +92,8 @@ pub(crate) fn run(effort: Effort, meter: &mut Meter) -> Outcome<Report> {
     for (ratio, (encrypt, decrypt)) in headline.iter_mut().zip(encrypt.iter().zip(&decrypt)) {
         *ratio = encrypt.and(decrypt).ratio();
     }
-    Ok(Report::new("mppe", PEER, effort, meter, headline, cases))
+    let report = Report::new(which.name, PEER, effort, meter, headline, cases);
+    Ok(report.with_kernel(kernel.name()))
 }
 
 /// Packets of one sample. Each has room for its MPPE header in front.
@@ -47,7 +105,7 @@ struct Sample {
 
 /// One direction, ours and the peer's.
 trait Direction {
-    fn new(flows: u32) -> Self;
+    fn new(setup: Setup) -> Self;
     /// Makes of plain packets what the direction begins with.
     fn prepare(&mut self, sample: &mut Sample);
     fn ours(&mut self, sample: &mut Sample) -> bool;
@@ -58,13 +116,14 @@ trait Direction {
 }
 
 fn measure<D: Direction>(
-    flows: u32,
+    setup: Setup,
     load: Load,
     effort: Effort,
     meter: &mut Meter,
     pairs: &mut Pairs,
 ) -> Outcome<()> {
-    let mut direction = D::new(flows);
+    let flows = setup.flows;
+    let mut direction = D::new(setup);
     let plain: Vec<_> = (0..PACKETS as usize)
         .map(|place| plain_payload(load.length(place)))
         .collect();

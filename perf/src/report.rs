@@ -19,6 +19,8 @@ const DERIVED_AT_GHZ: f64 = 3.0;
 pub(crate) struct Report {
     scenario: &'static str,
     peer: &'static str,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    kernel: &'static str,
     quick: bool,
     packets_per_sample: u32,
     packets_verified: u64,
@@ -127,7 +129,7 @@ impl Case {
 
     fn print(&self) {
         println!(
-            "{:>8} {:>5} B {:>5} flows {:>8.0} p50 {:>8.0} p1, peer {:>8.0} p50 {:>8.0} p1, \
+            "{:>18} {:>5} B {:>5} flows {:>8.0} p50 {:>8.0} p1, peer {:>8.0} p50 {:>8.0} p1, \
              ratio {:.3}, of p1 {:.3}",
             self.case,
             self.packet_octets.name(),
@@ -160,6 +162,7 @@ impl Report {
         Self {
             scenario,
             peer,
+            kernel: "",
             quick: effort != Effort::Normal,
             packets_per_sample: PACKETS,
             packets_verified: samples as u64 * u64::from(PACKETS),
@@ -172,6 +175,11 @@ impl Report {
             workers: None,
             cases,
         }
+    }
+
+    /// Says how keystreams were made.
+    pub(crate) fn with_kernel(self, kernel: &'static str) -> Self {
+        Self { kernel, ..self }
     }
 
     /// The same of the scenario of several workers.
@@ -210,8 +218,8 @@ impl Report {
     /// Prints the table and the line of JSON, and keeps the line in a file.
     pub(crate) fn publish(&self, effort: Effort) -> Outcome<()> {
         println!(
-            "\n{}, cycles per packet; peer: {}",
-            self.scenario, self.peer
+            "\n{}, cycles per packet; kernel: {}; peer: {}",
+            self.scenario, self.kernel, self.peer
         );
         for case in &self.cases {
             case.print();

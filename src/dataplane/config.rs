@@ -11,6 +11,7 @@ use super::window::Reach;
 use crate::flow::BucketTable;
 use crate::flow::counters::CounterArena;
 use crate::flow::ring::{Doorbell, WorkerEnds};
+use crate::mppe::kernel::KernelKind;
 use crate::mppe::skipped::KEPT_BACK;
 use crate::routing::{Directory, Published};
 
@@ -127,6 +128,8 @@ pub struct WorkerConfig {
     pub icmp_errors_per_s: u32,
     /// Longest sleep of an idle worker; zero: it never sleeps.
     pub idle_sleep_max: Duration,
+    /// How keystreams are made: one that this machine can run.
+    pub kernel: KernelKind,
 }
 
 impl Default for WorkerConfig {
@@ -153,6 +156,7 @@ impl Default for WorkerConfig {
             implausible_frames_max: 64,
             icmp_errors_per_s: 100,
             idle_sleep_max: Duration::from_micros(20),
+            kernel: KernelKind::Interleaved,
         }
     }
 }

@@ -33,6 +33,7 @@ use crate::flow::ring::Injected;
 use crate::mppe::catch_up::Budget;
 use crate::mppe::decrypt::DecryptWorker;
 use crate::mppe::encrypt::EncryptWorker;
+use crate::mppe::kernel::Kernel;
 use crate::routing::{Directory, Snapshot};
 
 /// Most commands in a turn: they are short, but packets wait meanwhile.
@@ -124,6 +125,7 @@ impl<P: PortIo> Worker<P> {
             stats: Arc::clone(&shared.stats),
             counters: Arc::clone(&shared.counters),
         });
+        let kernel = || Kernel::of(config.kernel).unwrap_or_else(Kernel::portable);
         let budget = Budget::new(config.catch_up.most, config.catch_up.steps_per_s, now);
         let per_call = config.punt.ppp_frames_per_call_per_s;
         Self {
@@ -138,8 +140,9 @@ impl<P: PortIo> Worker<P> {
                 config.skipped_key_regions,
                 budget,
             )
-            .with_streams(capacity),
-            encrypt: EncryptWorker::new(capacity),
+            .with_streams(capacity)
+            .with_kernel(kernel()),
+            encrypt: EncryptWorker::new(capacity).with_kernel(kernel()),
             compression: Compression::new(config.mppc_calls_max, config.mru),
             reassembly: Reassembly::new(),
             reorder: Reorder::new(gre.hold_packets, gre.hold),

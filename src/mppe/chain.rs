@@ -2,8 +2,9 @@
 //! (RFC 3078 §7.3, RFC 3079 §3), never from data, so it can be walked without any frame.
 
 use sha1::{Digest, Sha1};
-use zeroize::Zeroize;
+use zeroize::{Zeroize, optimization_barrier};
 
+use crate::mppe::batch::Tasks;
 use crate::mppe::keys::{Mode, PAD_1, PAD_2, Strength, first_sixteen};
 use crate::mppe::rc4::Rc4;
 use crate::wire::mppe::CoherencyCount;
@@ -55,8 +56,8 @@ impl Link {
 
 impl Zeroize for Link {
     fn zeroize(&mut self) {
-        self.session_key.zeroize();
-        self.position.zeroize();
+        (self.session_key, self.position) = ([0; 16], 0);
+        optimization_barrier(self);
     }
 }
 
@@ -129,6 +130,12 @@ impl Chain {
         reduce(&mut link.session_key, self.strength);
     }
 
+    /// Adds the frame after the committed place to a burst of stateless frames.
+    pub(crate) fn start(&self, tasks: &mut Tasks, length: usize) -> Option<usize> {
+        let session_key = &self.committed.session_key;
+        tasks.start(&self.start_key, session_key, self.strength, length)
+    }
+
     /// Keys `rc4` for the frame whose session key is given.
     pub(crate) fn key(&self, rc4: &mut Rc4, session_key: &[u8; 16]) {
         schedule(rc4, session_key, self.strength);
@@ -163,7 +170,11 @@ pub fn initial_session_key(start_key: &[u8; 16], strength: Strength) -> [u8; 16]
 }
 
 /// GetNewKeyFromSHA (RFC 3079 §3.4, RFC 3078 §7.3).
-fn new_key_from_sha(start_key: &[u8; 16], session_key: &[u8; 16], strength: Strength) -> [u8; 16] {
+pub(crate) fn new_key_from_sha(
+    start_key: &[u8; 16],
+    session_key: &[u8; 16],
+    strength: Strength,
+) -> [u8; 16] {
     let mut hash = Sha1::new();
     match strength {
         Strength::Bits128 => {
@@ -189,8 +200,9 @@ fn new_key_from_sha(start_key: &[u8; 16], session_key: &[u8; 16], strength: Stre
     key
 }
 
-/// Fixes the bytes of a session key that are not secret (RFC 3079 §3.5).
-const fn reduce(session_key: &mut [u8; 16], strength: Strength) {
+/// Fixes the bytes of a session key that are not secret (RFC 3079 §3.5), and clears those that a key of
+/// eight bytes does not have.
+pub(crate) const fn reduce(session_key: &mut [u8; 16], strength: Strength) {
     match strength {
         Strength::Bits40 => {
             let [a, b, c, ..] = session_key;
@@ -200,7 +212,21 @@ const fn reduce(session_key: &mut [u8; 16], strength: Strength) {
             let [a, ..] = session_key;
             *a = 0xd1;
         }
-        Strength::Bits128 => {}
+        Strength::Bits128 => return,
+    }
+    let (_, unused) = session_key.split_at_mut(8);
+    unused.copy_from_slice(&[0; 8]);
+}
+
+/// The RC4 key of a session key. One of eight bytes is written twice: RC4 goes round its key, so that
+/// is the same key, and all keys are equally long.
+pub(crate) const fn rc4_key(session_key: &[u8; 16], strength: Strength) -> [u8; 16] {
+    match strength {
+        Strength::Bits128 => *session_key,
+        Strength::Bits40 | Strength::Bits56 => {
+            let [a, b, c, d, e, f, g, h, ..] = *session_key;
+            [a, b, c, d, e, f, g, h, a, b, c, d, e, f, g, h]
+        }
     }
 }
 

@@ -6,6 +6,7 @@
 //! does anything move: the state, the kept keys, or a byte of the frame. What looks right is a whole
 //! packet header, except where a stateful stream is in step: see `decrypt/stateful.rs`.
 
+mod burst;
 mod recovery;
 mod stateful;
 mod stateless;
@@ -13,14 +14,17 @@ mod stateless;
 use crate::clock::Timestamp;
 use crate::counted_enum;
 use crate::mppc::Decompressor;
+use crate::mppe::batch::BATCH;
 use crate::mppe::catch_up::{Budget, UnfinishedWalks};
 use crate::mppe::chain::{Chain, Link};
+use crate::mppe::kernel::Kernel;
 use crate::mppe::keys::{DownstreamKey, Mode, Strength, UpstreamKey};
 use crate::mppe::plausible::{Agreed, Looks, PREFIX_LENGTH};
 use crate::mppe::rc4::Rc4;
 use crate::mppe::skipped::{KEPT_BACK, KeyId, SkippedKeys};
 use crate::mppe::streams::Streams;
 use crate::wire::mppe::{CoherencyCount, HEADER_LENGTH, Header};
+use burst::decrypt_burst;
 pub use recovery::Recovery;
 pub use stateful::FlushRule;
 
@@ -290,6 +294,7 @@ impl DecryptState {
 
 /// What the flows of one worker share for decryption.
 pub struct DecryptWorker {
+    kernel: Kernel,
     skipped: SkippedKeys,
     unfinished: UnfinishedWalks,
     budget: Budget,
@@ -312,6 +317,7 @@ impl DecryptWorker {
     pub fn keeping(back: u16, regions: usize, budget: Budget) -> Self {
         let skipped = SkippedKeys::new(regions, back);
         Self {
+            kernel: Kernel::portable(),
             skipped,
             unfinished: UnfinishedWalks::new(),
             budget,
@@ -319,6 +325,12 @@ impl DecryptWorker {
             passed: vec![[0; 16]; usize::from(back.max(1))].into_boxed_slice(),
             streams: Streams::new(0),
         }
+    }
+
+    /// With this kernel in place of the portable one.
+    #[must_use]
+    pub fn with_kernel(self, kernel: Kernel) -> Self {
+        Self { kernel, ..self }
     }
 
     /// With room for stateful flows at places below `places`.
@@ -409,19 +421,8 @@ pub fn decrypt_batch(
     worker: &mut DecryptWorker,
     now: Timestamp,
 ) {
-    for job in jobs {
-        job.outcome = match states.decrypt_state(job.flow) {
-            Some(state) => {
-                let from = Origin {
-                    source: job.source,
-                    history: job.history,
-                };
-                state
-                    .decrypt_from(from, job.payload, job.sequence, worker, now)
-                    .map(|_frame| ())
-            }
-            None => Err(DecryptRefusal::NoKeys),
-        };
+    for burst in jobs.chunks_mut(BATCH) {
+        decrypt_burst(states, burst, worker, now);
     }
 }
 

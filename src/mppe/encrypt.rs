@@ -1,6 +1,10 @@
 //! Encryption: a burst of frames of many flows, in place.
 
+use arrayvec::ArrayVec;
+
+use crate::mppe::batch::{BATCH, Latest, Tasks};
 use crate::mppe::chain::{Chain, FLAG_EVERY};
+use crate::mppe::kernel::{Kernel, xor_chunk};
 use crate::mppe::keys::{DownstreamKey, Mode, Strength, UpstreamKey};
 use crate::mppe::rc4::Rc4;
 use crate::mppe::streams::Streams;
@@ -126,7 +130,7 @@ impl EncryptState {
     /// The first frame is not flushed, though RFC 3078 §3.1 asks for it: its RC4 state is fresh
     /// anyway, and Linux would change the key for it and never decrypt a frame again.
     fn encrypt_stateful(&mut self, frame: &mut [u8], worker: &mut EncryptWorker) -> Option<Header> {
-        let EncryptWorker { rc4, streams } = worker;
+        let EncryptWorker { rc4, streams, .. } = worker;
         let stream = streams.at(self.place)?;
         let mut link = self.chain.committed.duplicate();
         link.position += 1;
@@ -162,6 +166,7 @@ impl EncryptState {
 
 /// What the flows of one worker share for encryption.
 pub struct EncryptWorker {
+    kernel: Kernel,
     rc4: Rc4,
     streams: Streams,
 }
@@ -171,9 +176,16 @@ impl EncryptWorker {
     #[must_use]
     pub fn new(places: usize) -> Self {
         Self {
+            kernel: Kernel::portable(),
             rc4: Rc4::unkeyed(),
             streams: Streams::new(places),
         }
+    }
+
+    /// With this kernel in place of the portable one.
+    #[must_use]
+    pub fn with_kernel(self, kernel: Kernel) -> Self {
+        Self { kernel, ..self }
     }
 }
 
@@ -214,8 +226,53 @@ pub fn encrypt_batch(
     jobs: &mut [EncryptJob<'_>],
     worker: &mut EncryptWorker,
 ) {
-    for job in jobs {
-        let state = states.encrypt_state(job.flow);
-        job.header = state.and_then(|state| state.encrypt(job.frame, worker));
+    for burst in jobs.chunks_mut(BATCH) {
+        encrypt_burst(states, burst, worker);
     }
+}
+
+fn encrypt_burst(
+    states: &mut impl EncryptStates,
+    jobs: &mut [EncryptJob<'_>],
+    worker: &mut EncryptWorker,
+) {
+    let mut tasks = Tasks::new();
+    let mut latest = Latest::new();
+    let mut frames: ArrayVec<&mut EncryptJob<'_>, BATCH> = ArrayVec::new();
+    for job in jobs {
+        job.header = None;
+        let Some(state) = states.encrypt_state(job.flow) else {
+            continue;
+        };
+        if !state.armed || state.mode() == Mode::Stateful {
+            job.header = state.encrypt(job.frame, worker);
+            continue;
+        }
+        let length = job.frame.len();
+        let mut latest = latest.of(job.flow);
+        let task = match latest.get() {
+            Some(previous) => tasks.follow(previous, length),
+            None => state.chain.start(&mut tasks, length),
+        };
+        let Some(task) = task else {
+            continue;
+        };
+        latest.set(task);
+        state.chain.committed.position += 1;
+        job.header = Some(Header::stateless(state.chain.committed.coherency_count()));
+        frames.push(job);
+    }
+    tasks.make_keys(&mut worker.kernel);
+    for (task, job) in frames.iter().enumerate() {
+        if tasks.is_last(task)
+            && let Some(state) = states.encrypt_state(job.flow)
+        {
+            state.chain.committed.session_key = tasks.session_key(task);
+        }
+    }
+    tasks.make_keystreams(&mut worker.kernel, |task, done, chunk| {
+        if let Some(job) = frames.get_mut(task) {
+            xor_chunk(job.frame, done, chunk);
+        }
+    });
 }

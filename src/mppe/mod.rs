@@ -11,15 +11,23 @@
 //! - [`rc4`]: the cipher. `streams`: where its state rests between the frames of a stateful flow.
 //!
 //! Bursts go in whole ([`decrypt::decrypt_batch`], [`encrypt::encrypt_batch`]), so that frames of
-//! different flows can be worked on side by side.
+//! different flows are worked on side by side:
+//!
+//! - [`kernel`]: RC4 and the change of keys in lanes, and which way of it is quickest on a machine;
+//!   `simd`: those that need machine instructions, and the only unsafe code of this crate.
+//! - `batch`: the frames of a burst that have keys of their own: keys first, then keystreams.
 
+mod batch;
 pub mod catch_up;
 pub mod chain;
 pub mod decrypt;
 pub mod encrypt;
+pub mod kernel;
 pub mod keys;
 pub mod plausible;
 pub mod rc4;
+#[cfg(target_arch = "x86_64")]
+mod simd;
 pub mod skipped;
 mod streams;
 mod trail;

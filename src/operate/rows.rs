@@ -133,6 +133,8 @@ pub struct WorkerRow {
     pub core: Option<u16>,
     /// `running`, `idle` or `stalled`.
     pub state: String,
+    /// How it makes MPPE keystreams.
+    pub mppe_kernel: String,
     /// Flows that it owns.
     pub flows: u32,
     /// Turns of its loop since the start.

@@ -217,6 +217,7 @@ fn workers_text(rows: &[WorkerRow]) -> String {
         ">worker",
         ">core",
         "state",
+        "mppe",
         ">flows",
         ">idle",
         ">in",
@@ -231,6 +232,7 @@ fn workers_text(rows: &[WorkerRow]) -> String {
             row.core
                 .map_or_else(|| "any".to_owned(), |core| core.to_string()),
             row.state.clone(),
+            row.mppe_kernel.clone(),
             row.flows.to_string(),
             format!("{:.1} %", row.idle_share * 100.0),
             number(row.in_frames),

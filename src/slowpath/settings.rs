@@ -4,6 +4,7 @@ use std::net::{Ipv4Addr, SocketAddrV4};
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::mppe_kernel;
 use crate::aaa::{Access, LocalUser, LocalUsers, NameServers, PoolConfig, Pools, Terms};
 use crate::auth::Secret;
 use crate::config::{self, Config, Direction, Ipv6cpPolicy, MssClamp, PeerLogin, SendWindow};
@@ -285,6 +286,7 @@ pub(super) fn worker_config(config: &Config, index: u8, macs: &[[u8; 6]]) -> Wor
         mppc_calls_max: config.mppc_calls_max(),
         mru: config.ppp.mru,
         idle_sleep_max: config.workers.idle_sleep_max,
+        kernel: mppe_kernel::measured(),
         ..WorkerConfig::default()
     }
 }

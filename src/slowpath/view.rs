@@ -5,6 +5,7 @@ use std::ops::Range;
 use std::time::{Duration, SystemTime};
 
 use super::call_view;
+use super::mppe_kernel;
 use super::worker_link::WorkerLink;
 use crate::clock::Timestamp;
 use crate::dataplane::{DropReason, FrameCount};
@@ -205,6 +206,7 @@ impl ServerView<'_> {
             worker: u16::from(worker.index),
             core: worker.core,
             state: state.to_owned(),
+            mppe_kernel: mppe_kernel::measured().name().to_owned(),
             flows: u32::try_from(flows).unwrap_or(u32::MAX),
             loops: turns,
             idle_share: if turns == 0 {

@@ -8,12 +8,13 @@ use pns::dataplane::batch::BURST;
 use pns::mppe::catch_up::Budget;
 use pns::mppe::decrypt::{DecryptJob, DecryptState, DecryptStates, DecryptWorker, decrypt_batch};
 use pns::mppe::encrypt::{EncryptJob, EncryptState, EncryptStates, EncryptWorker, encrypt_batch};
-use pns::mppe::keys::{DownstreamKey, Mode, Strength, UpstreamKey};
+use pns::mppe::kernel::Kernel;
+use pns::mppe::keys::{DownstreamKey, Strength, UpstreamKey};
 use pns::mppe::skipped::KeyId;
 use pns::wire::mppe::HEADER_LENGTH;
 
-use super::{Direction, Sample};
-use crate::rustcrypto::Peer;
+use super::peer::Peer;
+use super::{Direction, Sample, Setup};
 
 const BUDGET: Budget = Budget::new(0, 0, Timestamp::ZERO);
 
@@ -37,10 +38,11 @@ struct Senders {
 }
 
 impl Senders {
-    fn new(states: impl Iterator<Item = EncryptState>) -> Self {
+    fn new(setup: Setup, state: impl Fn(u32) -> EncryptState) -> Self {
+        let states = (0..setup.flows).map(|flow| state(flow).at(flow));
         Self {
             states: States(states.collect()),
-            worker: EncryptWorker::new(0),
+            worker: EncryptWorker::new(setup.flows as usize).with_kernel(kernel(setup)),
         }
     }
 }
@@ -52,14 +54,14 @@ impl EncryptStates for States {
 }
 
 impl Direction for Encrypt {
-    fn new(flows: u32) -> Self {
+    fn new(setup: Setup) -> Self {
         let state = |flow| {
             let key = DownstreamKey::from_bytes(start_key(flow));
-            EncryptState::new(key, Strength::Bits128, Mode::Stateless)
+            EncryptState::new(key, Strength::Bits128, setup.mode)
         };
         Self {
-            ours: Senders::new((0..flows).map(state)),
-            peer: peers(flows),
+            ours: Senders::new(setup, state),
+            peer: peers(setup),
         }
     }
 
@@ -96,8 +98,8 @@ impl DecryptStates for Receivers {
 }
 
 impl Direction for Decrypt {
-    fn new(flows: u32) -> Self {
-        let (strength, mode) = (Strength::Bits128, Mode::Stateless);
+    fn new(setup: Setup) -> Self {
+        let (strength, mode) = (Strength::Bits128, setup.mode);
         let client = |flow| {
             let key = UpstreamKey::from_bytes(start_key(flow));
             EncryptState::new_for_client(key, strength, mode)
@@ -105,13 +107,14 @@ impl Direction for Decrypt {
         let server = |flow| {
             let key = UpstreamKey::from_bytes(start_key(flow));
             let id = KeyId::new(NonZeroU64::MIN.saturating_add(u64::from(flow)));
-            DecryptState::new(key, strength, mode, id, 0, BUDGET)
+            DecryptState::new(key, strength, mode, id, 0, BUDGET).at(flow)
         };
+        let worker = DecryptWorker::new(256, BUDGET).with_streams(setup.flows as usize);
         Self {
-            clients: Senders::new((0..flows).map(client)),
-            ours: Receivers((0..flows).map(server).collect()),
-            worker: DecryptWorker::new(256, BUDGET),
-            peer: peers(flows),
+            clients: Senders::new(setup, client),
+            ours: Receivers((0..setup.flows).map(server).collect()),
+            worker: worker.with_kernel(kernel(setup)),
+            peer: peers(setup),
         }
     }
 
@@ -145,8 +148,13 @@ impl Direction for Decrypt {
     }
 }
 
-fn peers(flows: u32) -> Vec<Peer> {
-    (0..flows).map(|flow| Peer::new(start_key(flow))).collect()
+fn peers(setup: Setup) -> Vec<Peer> {
+    let peer = |flow| Peer::new(setup.library, setup.mode, start_key(flow));
+    (0..setup.flows).map(peer).collect()
+}
+
+fn kernel(setup: Setup) -> Kernel {
+    Kernel::of(setup.kernel).unwrap_or_else(Kernel::portable)
 }
 
 fn encrypt_all(senders: &mut Senders, sample: &mut Sample) -> bool {

@@ -148,7 +148,7 @@ impl DecryptState {
     }
 
     /// The frame at `link` was decrypted and is the newest now.
-    fn commit(&mut self, link: Link, sequence: u32) {
+    pub(super) fn commit(&mut self, link: Link, sequence: u32) {
         let advance = link.position - self.chain.committed.position;
         let shift = u32::try_from(advance).unwrap_or(u32::MAX);
         self.decrypted = self.decrypted.checked_shl(shift).unwrap_or(0);

@@ -122,6 +122,7 @@ impl View for OneOfEach {
             worker: 0,
             core: None,
             state: "running".into(),
+            mppe_kernel: "interleaved-6".into(),
             flows: 1,
             loops: 9,
             idle_share: 0.25,

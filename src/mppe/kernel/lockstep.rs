@@ -1,0 +1,129 @@
+//! What all kernels have in common: lanes that are keyed together, run together in blocks of 16
+//! bytes, and whose frames may end at different places.
+
+use zeroize::Zeroize;
+
+use crate::mppe::rc4::{Rc4, StoredRc4};
+
+/// Lanes run in steps of so many bytes.
+pub(crate) const BLOCK: usize = 16;
+/// Bytes of keystream of one lane that are made before they are handed on.
+pub(crate) type StagingChunk = [u8; 128];
+/// Where lanes leave keystream, by lane.
+pub(crate) type Staging<const LANES: usize> = [StagingChunk; LANES];
+
+const CHUNK: usize = size_of::<StagingChunk>();
+
+/// Tables of several RC4 streams that are keyed together and run in lockstep.
+pub(crate) trait Lockstep {
+    /// Keys as many lanes as there are keys. The others hold anything.
+    fn schedule(&mut self, keys: &[[u8; 16]]);
+
+    /// Makes the next `blocks` times 16 bytes, at most a chunk, of the first `active` lanes.
+    fn run(&mut self, active: usize, blocks: usize);
+
+    /// What [`Self::run`] made.
+    fn staged(&self) -> &[StagingChunk];
+
+    /// Goes on where streams were stored, all with index i at 0.
+    fn resume(&mut self, streams: &[&mut StoredRc4]);
+
+    /// Stores the streams, all with index i at 0.
+    fn store(&self, streams: &mut [&mut StoredRc4]);
+}
+
+/// Keys lanes and runs them as far as `lengths` say, the longest first. `sink` takes what comes out: the
+/// lane, how many bytes came before, and a chunk, of which the last may be longer than needed.
+pub(super) fn key_and_run<L: Lockstep>(
+    lanes: &mut L,
+    keys: &[[u8; 16]],
+    lengths: &[usize],
+    sink: &mut impl FnMut(usize, usize, &StagingChunk),
+) {
+    lanes.schedule(keys);
+    run_out(lanes, lengths, sink);
+}
+
+/// Resumes lanes, runs them by a multiple of 256 bytes each, and stores where that got to.
+pub(super) fn resume_and_run<L: Lockstep>(
+    lanes: &mut L,
+    streams: &mut [&mut StoredRc4],
+    lengths: &[usize],
+    sink: &mut impl FnMut(usize, usize, &StagingChunk),
+) {
+    lanes.resume(streams);
+    run_out(lanes, lengths, sink);
+    lanes.store(streams);
+}
+
+fn run_out<L: Lockstep>(
+    lanes: &mut L,
+    lengths: &[usize],
+    sink: &mut impl FnMut(usize, usize, &StagingChunk),
+) {
+    let longest = lengths.iter().copied().max().unwrap_or(0);
+    let mut done = 0;
+    while done < longest {
+        let blocks = (longest - done).min(CHUNK).div_ceil(BLOCK);
+        let active = lengths.iter().rposition(|length| *length > done);
+        let active = active.map_or(0, |last| last + 1);
+        lanes.run(active, blocks);
+        for (lane, (length, chunk)) in lengths.iter().zip(lanes.staged()).take(active).enumerate() {
+            if *length > done {
+                sink(lane, done, chunk);
+            }
+        }
+        done += CHUNK;
+    }
+}
+
+/// One stream in the same way.
+pub(super) fn run_single(
+    rc4: &mut Rc4,
+    length: usize,
+    sink: &mut impl FnMut(usize, usize, &StagingChunk),
+) {
+    let mut chunk = [0; CHUNK];
+    for done in (0..length).step_by(CHUNK) {
+        chunk.fill(0);
+        let (needed, _) = chunk.split_at_mut((length - done).min(CHUNK));
+        rc4.apply(needed);
+        sink(0, done, &chunk);
+    }
+    chunk.zeroize();
+}
+
+/// Writes a chunk of keystream to where it belongs.
+#[inline]
+pub(super) fn write_chunk(span: &mut [u8], done: usize, chunk: &StagingChunk) {
+    let open = span.get_mut(done..).unwrap_or_default();
+    for (place, byte) in open.iter_mut().zip(chunk) {
+        *place = *byte;
+    }
+}
+
+/// Encrypts or decrypts what a chunk of keystream belongs to.
+#[inline]
+pub(crate) fn xor_chunk(span: &mut [u8], done: usize, chunk: &StagingChunk) {
+    let open = span.get_mut(done..).unwrap_or_default();
+    if let Some(whole) = open.first_chunk_mut::<CHUNK>() {
+        xor(whole, chunk);
+        return;
+    }
+    let (whole, tail) = open.as_chunks_mut::<BLOCK>();
+    let (blocks, _) = chunk.as_chunks::<BLOCK>();
+    for (place, block) in whole.iter_mut().zip(blocks) {
+        xor(place, block);
+    }
+    let last = blocks.get(whole.len()).into_iter().flatten();
+    for (place, byte) in tail.iter_mut().zip(last) {
+        *place ^= byte;
+    }
+}
+
+#[inline(always)]
+fn xor<const N: usize>(place: &mut [u8; N], mask: &[u8; N]) {
+    for (byte, mask) in place.iter_mut().zip(mask) {
+        *byte ^= mask;
+    }
+}

@@ -1,0 +1,260 @@
+//! RC4 and the change of keys, for many chains and frames at once.
+//!
+//! RC4 is serial, but the streams of different frames have nothing to do with each other. What a
+//! core loses with one stream, waiting for loads that meet stores just made, it does not lose with
+//! several in lockstep. A [`Kernel`] is one way of doing that: how many lanes, and how their tables
+//! lie in memory. Which is best depends on the core, so it is measured at start.
+//!
+//! - `interleaved`: anywhere, in safe Rust.
+//! - [`crate::mppe::simd`]: what needs machine instructions.
+//! - `rekey`: the change of keys of many chains.
+
+mod choice;
+mod interleaved;
+mod lockstep;
+mod rekey;
+
+pub use choice::KernelKind;
+#[cfg(target_arch = "x86_64")]
+pub(crate) use lockstep::{BLOCK, Lockstep, Staging};
+pub(crate) use lockstep::{StagingChunk, xor_chunk};
+#[cfg(target_arch = "x86_64")]
+pub(crate) use rekey::Message;
+pub(crate) use rekey::Rekey;
+
+use crate::mppe::rc4::{Rc4, StoredRc4};
+#[cfg(target_arch = "x86_64")]
+use crate::mppe::simd;
+use interleaved::Interleaved;
+use lockstep::{key_and_run, resume_and_run, run_single, write_chunk};
+
+/// Values in order: what RC4's key schedule starts from.
+pub(crate) const ORDER: [u8; 256] = {
+    let mut values = [0; 256];
+    let mut value = 0u8;
+    while value < u8::MAX {
+        value += 1;
+        values[value as usize] = value;
+    }
+    values
+};
+
+/// The most lanes that any kernel works on together.
+pub const LANES_MAX: usize = 32;
+
+/// One way of making many keystreams at once, with the memory for it. Wiped when dropped.
+pub struct Kernel {
+    kind: KernelKind,
+    lanes: Lanes,
+    single: Rc4,
+}
+
+enum Lanes {
+    Interleaved(Box<Interleaved>),
+    #[cfg(target_arch = "x86_64")]
+    Rows(Box<simd::Rows>),
+    #[cfg(target_arch = "x86_64")]
+    Wide {
+        wide: Box<simd::Wide>,
+        /// For what would leave most lanes empty.
+        rows: Box<simd::Rows>,
+    },
+}
+
+impl Kernel {
+    /// The kernel that runs on any machine.
+    #[must_use]
+    pub fn portable() -> Self {
+        Self::with(
+            KernelKind::Interleaved,
+            Lanes::Interleaved(Box::new(Interleaved::new())),
+        )
+    }
+
+    /// A kernel of this kind, if this machine can run it.
+    #[must_use]
+    pub fn of(kind: KernelKind) -> Option<Self> {
+        let lanes = match kind {
+            KernelKind::Interleaved => return Some(Self::portable()),
+            #[cfg(target_arch = "x86_64")]
+            KernelKind::Rows => Lanes::Rows(Box::new(simd::Rows::detect()?)),
+            #[cfg(target_arch = "x86_64")]
+            KernelKind::Wide16 | KernelKind::Wide32 => Lanes::Wide {
+                wide: Box::new(simd::Wide::detect(kind == KernelKind::Wide32)?),
+                rows: Box::new(simd::Rows::detect()?),
+            },
+            #[cfg(not(target_arch = "x86_64"))]
+            KernelKind::Rows | KernelKind::Wide16 | KernelKind::Wide32 => return None,
+        };
+        Some(Self::with(kind, lanes))
+    }
+
+    fn with(kind: KernelKind, lanes: Lanes) -> Self {
+        Self {
+            kind,
+            lanes,
+            single: Rc4::unkeyed(),
+        }
+    }
+
+    /// Which one it is.
+    #[must_use]
+    pub const fn kind(&self) -> KernelKind {
+        self.kind
+    }
+
+    /// How many frames are worked on together if there are enough.
+    #[must_use]
+    pub fn lanes(&self) -> usize {
+        match &self.lanes {
+            Lanes::Interleaved(_) => Interleaved::LANES,
+            #[cfg(target_arch = "x86_64")]
+            Lanes::Rows(_) => simd::Rows::LANES,
+            #[cfg(target_arch = "x86_64")]
+            Lanes::Wide { wide, .. } => wide.lanes(),
+        }
+    }
+
+    /// Fills each of `spans` with the keystream of the RC4 key beside it. Spans should come in order
+    /// of length, the longest first: lanes that are worked on together take as long as the longest.
+    pub fn keystreams(&mut self, keys: &[[u8; 16]], spans: &mut [&mut [u8]]) {
+        for (keys, spans) in keys.chunks(LANES_MAX).zip(spans.chunks_mut(LANES_MAX)) {
+            let mut lengths = [0; LANES_MAX];
+            for (length, span) in lengths.iter_mut().zip(&*spans) {
+                *length = span.len();
+            }
+            let (lengths, _) = lengths.split_at(keys.len().min(spans.len()));
+            self.each_keystream(keys, lengths, |lane, done, chunk| {
+                if let Some(span) = spans.get_mut(lane) {
+                    write_chunk(span, done, chunk);
+                }
+            });
+        }
+    }
+
+    /// Makes the keystream of each RC4 key as far as the length beside it says, and hands it to `sink`
+    /// piece by piece: which key, how many bytes came before, and a chunk, of which the last may be
+    /// longer than needed. Lengths should fall.
+    pub(crate) fn each_keystream(
+        &mut self,
+        keys: &[[u8; 16]],
+        lengths: &[usize],
+        mut sink: impl FnMut(usize, usize, &StagingChunk),
+    ) {
+        let mut first = 0;
+        let (mut keys, mut lengths) = (keys, lengths);
+        while !keys.is_empty() && !lengths.is_empty() {
+            let count = self.group(keys.len().min(lengths.len()));
+            let (keys_now, keys_later) = keys.split_at(count);
+            let (lengths_now, lengths_later) = lengths.split_at(count);
+            self.run_group(
+                keys_now,
+                lengths_now,
+                &mut |lane, done, chunk: &StagingChunk| {
+                    sink(first + lane, done, chunk);
+                },
+            );
+            (keys, lengths) = (keys_later, lengths_later);
+            first += count;
+        }
+    }
+
+    fn run_group(
+        &mut self,
+        keys: &[[u8; 16]],
+        lengths: &[usize],
+        sink: &mut impl FnMut(usize, usize, &StagingChunk),
+    ) {
+        if let ([key], [length]) = (keys, lengths) {
+            self.single.schedule(key);
+            run_single(&mut self.single, *length, sink);
+            return;
+        }
+        match &mut self.lanes {
+            Lanes::Interleaved(lanes) => key_and_run(&mut **lanes, keys, lengths, sink),
+            #[cfg(target_arch = "x86_64")]
+            Lanes::Rows(rows) => key_and_run(&mut **rows, keys, lengths, sink),
+            #[cfg(target_arch = "x86_64")]
+            Lanes::Wide { wide, rows } => {
+                if keys.len() >= simd::Wide::WORTH {
+                    key_and_run(&mut **wide, keys, lengths, sink);
+                } else {
+                    key_and_run(&mut **rows, keys, lengths, sink);
+                }
+            }
+        }
+    }
+
+    /// How many of `left` frames to take together next.
+    fn group(&self, left: usize) -> usize {
+        let lanes = self.lanes();
+        if left >= lanes {
+            return lanes;
+        }
+        match &self.lanes {
+            #[cfg(target_arch = "x86_64")]
+            Lanes::Wide { .. } if left >= simd::Wide::WORTH => left.min(simd::Wide::GROUP),
+            #[cfg(target_arch = "x86_64")]
+            Lanes::Wide { .. } => left.min(simd::Rows::LANES),
+            #[cfg(target_arch = "x86_64")]
+            Lanes::Rows(_) => left,
+            Lanes::Interleaved(_) => left,
+        }
+    }
+
+    /// Fills each of `spans`, all of the same length, a multiple of 256 bytes, with what comes next of
+    /// the stream beside it, which moves on by so much. All streams must stand where they stood when
+    /// they were keyed, or a multiple of 256 bytes further.
+    pub fn go_on(&mut self, streams: &mut [&mut StoredRc4], spans: &mut [&mut [u8]]) {
+        let (mut streams, mut spans) = (streams, spans);
+        while !streams.is_empty() && !spans.is_empty() {
+            let count = self.group(streams.len().min(spans.len()));
+            let (now, later) = std::mem::take(&mut streams).split_at_mut(count);
+            let (filled, rest) = std::mem::take(&mut spans).split_at_mut(count);
+            self.group_goes_on(now, filled);
+            (streams, spans) = (later, rest);
+        }
+    }
+
+    fn group_goes_on(&mut self, streams: &mut [&mut StoredRc4], spans: &mut [&mut [u8]]) {
+        let mut lengths = [0; LANES_MAX];
+        for (length, span) in lengths.iter_mut().zip(&*spans) {
+            *length = span.len();
+        }
+        let (lengths, _) = lengths.split_at(streams.len().min(LANES_MAX));
+        let sink = &mut |lane: usize, done, chunk: &StagingChunk| {
+            if let Some(span) = spans.get_mut(lane) {
+                write_chunk(span, done, chunk);
+            }
+        };
+        if let ([stream], [length]) = (&mut *streams, lengths) {
+            self.single.resume(stream);
+            run_single(&mut self.single, *length, sink);
+            self.single.store(stream);
+            return;
+        }
+        match &mut self.lanes {
+            Lanes::Interleaved(lanes) => resume_and_run(&mut **lanes, streams, lengths, sink),
+            #[cfg(target_arch = "x86_64")]
+            Lanes::Rows(rows) => resume_and_run(&mut **rows, streams, lengths, sink),
+            #[cfg(target_arch = "x86_64")]
+            Lanes::Wide { wide, rows } => {
+                if streams.len() >= simd::Wide::WORTH {
+                    resume_and_run(&mut **wide, streams, lengths, sink);
+                } else {
+                    resume_and_run(&mut **rows, streams, lengths, sink);
+                }
+            }
+        }
+    }
+
+    /// Changes the key of each chain once (RFC 3078 §7.3).
+    pub(crate) fn rekey(&mut self, chains: &mut [Rekey]) {
+        for group in chains.chunks_mut(self.lanes()) {
+            rekey::change_keys(self, group);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
