@@ -4,6 +4,7 @@
 mod eap;
 pub mod local;
 pub mod pool;
+pub mod radius;
 
 use std::net::Ipv4Addr;
 

@@ -20,4 +20,5 @@ pub mod options;
 pub mod pap;
 pub mod ppp;
 pub mod pptp;
+pub mod radius;
 pub mod tcp_mss;
