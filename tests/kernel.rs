@@ -485,6 +485,7 @@ fn gateways_are_resolved_before_the_first_packet_and_kept() {
         ifindex: lab.wan.ifindex(),
         gateway: Some(address("192.0.2.1")),
         metric: 5,
+        source: None,
     };
     lab.requests.add_route(&route).unwrap();
     let again = lab.requests.add_route(&route).unwrap_err();
@@ -518,6 +519,7 @@ fn the_pool_route_leads_into_the_tun_and_the_kernel_forwards_what_is_punted() {
         ifindex: lab.tun.ifindex(),
         gateway: None,
         metric: 0,
+        source: None,
     };
     lab.requests.add_route(&pool).unwrap();
     lab.until_is("10.99.0.7", NextHop::Blackhole);

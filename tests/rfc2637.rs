@@ -15,6 +15,8 @@ mod calls;
 mod clients;
 #[path = "rfc2637/control_connection.rs"]
 mod control_connection;
+#[path = "rfc2637/incoming_calls.rs"]
+mod incoming_calls;
 #[path = "rfc2637/operations.rs"]
 mod operations;
 #[path = "rfc2637/pair.rs"]

@@ -11,7 +11,9 @@ mod network_phase;
 #[path = "ppp_link/server.rs"]
 mod server;
 
-use network_phase::{answer, authenticating, config, network_phase, only};
+use network_phase::{
+    answer, authenticating, authenticating_of, config, log_in, network_phase, only,
+};
 use pns::ppp::fsm::State;
 use pns::ppp::link::{LinkConfig, Output, Refusal};
 use pns::wire::ppp::{Protocol, code};
@@ -216,14 +218,14 @@ fn s4_compression_is_rejected() {
 fn s3_ipv6_ends_and_begins_again_while_ipv4_goes_on() {
     let (mut server, _) = open();
     let heard = server.packet(Protocol::IPV6CP, code::TERMINATE_REQUEST, 9, &[]);
-    assert_eq!(names(&heard), ["IPV6CP TerminateAck"]);
+    assert_eq!(names(&heard), ["EndIpv6", "IPV6CP TerminateAck"]);
     assert_eq!(server.link.negotiated().interface_identifiers, None);
     server.pass(Duration::from_secs(4));
     assert_eq!(server.link.negotiated().ipv6cp, State::Stopped);
     let heard = server.packet(Protocol::IPV6CP, 1, 10, &named(CLIENT));
     assert_eq!(
         names(&heard),
-        ["IPV6CP Request", "IPV6CP Ack"],
+        ["IPV6CP Request", "AgreeIpv6", "IPV6CP Ack"],
         "agreed as before"
     );
     assert_ipv4_lives(&mut server);
@@ -296,6 +298,25 @@ fn s3_a_peer_that_never_comes_to_rest_loses_ipv6_and_nothing_else() {
             }
         }
         assert_eq!(last, ["LCP ProtocolReject"]);
+        assert_ipv4_lives(&mut server);
+    }
+}
+
+#[test]
+fn s2_a_link_too_narrow_for_ipv6_carries_none() {
+    let ours = |mru| LinkConfig { mru, ..config() };
+    for (config, client, carries) in [
+        (ours(1400), 1280_u16, true),
+        (ours(1400), 1279, false),
+        (ours(1280), 1500, true),
+        (ours(1279), 1500, false),
+    ] {
+        let [high, low] = client.to_be_bytes();
+        let (server, identifier) = authenticating_of(config, &[1, 4, high, low]);
+        let (mut server, _) = log_in(server, identifier, GRANT);
+        let heard = server.packet(Protocol::IPV6CP, 1, 1, &named(CLIENT));
+        let rejected = names(&heard) == ["LCP ProtocolReject"];
+        assert_eq!(!rejected, carries, "{client}: {:?}", names(&heard));
         assert_ipv4_lives(&mut server);
     }
 }

@@ -50,6 +50,7 @@ fn word(command: &FlowCommand) -> &'static str {
         FlowCommand::FlushDownstream { .. } => "flush_downstream",
         FlowCommand::ForwardUpstream { .. } => "forward_upstream",
         FlowCommand::AgreeIpv6 { .. } => "agree_ipv6",
+        FlowCommand::EndIpv6 { .. } => "end_ipv6",
         FlowCommand::ForwardDownstream { .. } => "forward_downstream",
         FlowCommand::Suspend { .. } => "suspend",
         FlowCommand::PeerReceive { .. } => "peer-receive",

@@ -9,28 +9,11 @@ mod state;
 use super::local::LocalUsers;
 use super::{Decision, Grant, Rejection};
 use crate::ppp::link::Credentials;
+pub use crate::ppp::link::EapMethod;
 use crate::wire::chap::{ChangePasswordV3, MsChapFailure, MsChapV2Response};
 use crate::wire::eap::mschapv2::{Answer, Ask};
 use crate::wire::eap::{Eap, Md5Data, kind};
 use state::{Attempt, Awaits, Proven, State};
-
-/// A method inside EAP.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum EapMethod {
-    /// EAP-MSCHAPv2 (draft-kamath-pppext-eap-mschapv2).
-    MsChapV2,
-    /// MD5-Challenge (RFC 3748 §5.4).
-    Md5,
-}
-
-impl EapMethod {
-    const fn kind(self) -> u8 {
-        match self {
-            Self::MsChapV2 => kind::MSCHAPV2,
-            Self::Md5 => kind::MD5_CHALLENGE,
-        }
-    }
-}
 
 /// What is offered inside EAP.
 #[derive(Clone, Debug)]

@@ -2,14 +2,16 @@
 
 use std::collections::HashMap;
 use std::net::Ipv4Addr;
+use std::sync::Arc;
 
-use super::{Decision, EapMethod, Grant, Rejection, eap};
+use super::{Decision, EapMethod, Grant, NameRules, Rejection, eap};
 use crate::auth::mschapv2::{self, Exchange};
 use crate::auth::{NtHash, Secret, change_password, chap_md5, mschapv1};
 use crate::flow::{Authenticated, Encryption, FlowPolicy};
 use crate::mppe::keys::StartKeys;
 use crate::ppp::link::Credentials;
 use crate::wire::chap::{ChangePasswordV2, ChangePasswordV3};
+use crate::wire::prefix::Prefix;
 
 /// The longest name that can be anybody's, in bytes: what the file accepts.
 pub const NAME_BYTES_MAX: usize = 253;
@@ -39,6 +41,8 @@ pub struct LocalUser {
     pub address: Option<Ipv4Addr>,
     /// The pool to lease from.
     pub pool: Box<str>,
+    /// The networks behind the user.
+    pub networks: Arc<[Prefix]>,
 }
 
 impl LocalUser {
@@ -52,13 +56,16 @@ impl LocalUser {
             standing: Standing::Good,
             address: None,
             pool: pool.into(),
+            networks: Arc::default(),
         }
     }
 }
 
 /// All local users by name.
 pub struct LocalUsers {
+    /// By the key that `names` makes of their names.
     users: HashMap<Box<str>, LocalUser>,
+    names: NameRules,
     /// Checked when the name is unknown, so that the time taken does not tell which names exist.
     nobody: NtHash,
     /// The same for CHAP with MD5.
@@ -102,12 +109,23 @@ impl LocalUsers {
             .collect();
         Self {
             users,
+            names: NameRules::default(),
             nobody: NtHash::from_bytes([0; 16]),
             nobodys_password: Secret::new(vec![0; 12]),
             policy,
             eap: eap::Settings::default(),
             changes: Vec::new(),
         }
+    }
+
+    /// How the names that clients send are looked for. Of users whom `names` takes for one, one stays.
+    #[must_use]
+    pub fn with_names(mut self, names: NameRules) -> Self {
+        let users = self.users.into_values();
+        self.users = users
+            .map(|user| (names.key(&user.name).into(), user))
+            .collect();
+        Self { names, ..self }
     }
 
     /// The methods that are offered inside EAP, best first, what we call ourselves there, and how many
@@ -306,7 +324,8 @@ impl LocalUsers {
             .find(usable(name)?)
             .map(|user| user.name.clone())
             .ok_or(refused)?;
-        let user = self.users.get_mut(&name).ok_or(refused)?;
+        let key = self.names.key(&name);
+        let user = self.users.get_mut(&*key).ok_or(refused)?;
         if user.standing != Standing::PasswordExpired {
             return Err(refused);
         }
@@ -331,15 +350,9 @@ impl LocalUsers {
         Ok(())
     }
 
-    /// The name as typed, or without the domain that Windows puts before it, or without the realm
-    /// behind it.
+    /// Who sends this name.
     fn find(&self, name: &str) -> Option<&LocalUser> {
-        let without_domain = name.rsplit_once('\\').map(|(_, bare)| bare);
-        let without_realm = name.rsplit_once('@').map(|(bare, _)| bare);
-        [Some(name), without_domain, without_realm]
-            .into_iter()
-            .flatten()
-            .find_map(|name| self.users.get(name))
+        self.names.keys(name).find_map(|key| self.users.get(&*key))
     }
 
     pub(super) const fn eap(&self) -> &eap::Settings {
@@ -392,6 +405,7 @@ impl LocalUsers {
             authenticated: Authenticated::new(self.policy, keys),
             pool: user.pool.clone(),
             address: user.address,
+            networks: Arc::clone(&user.networks),
         }
     }
 }

@@ -3,18 +3,23 @@
 
 mod eap;
 pub mod local;
+mod names;
+pub mod own_login;
 pub mod pool;
 pub mod radius;
 
 use std::net::Ipv4Addr;
+use std::sync::Arc;
 
 pub use eap::EapMethod;
 pub use local::{LocalUser, LocalUsers, PasswordChange, Standing};
+pub use names::NameRules;
 pub use pool::{Lease, LeaseRefusal, PoolConfig, PoolUsage, Pools};
 
 use crate::counted_enum;
 use crate::flow::Authenticated;
 use crate::wire::chap::FailureCode;
+use crate::wire::prefix::Prefix;
 
 counted_enum! {
     /// Why a peer was not let in.
@@ -131,4 +136,6 @@ pub struct Grant {
     pub pool: Box<str>,
     /// The address that belongs to the user, if one does.
     pub address: Option<Ipv4Addr>,
+    /// The networks behind the user, which lie behind its call.
+    pub networks: Arc<[Prefix]>,
 }

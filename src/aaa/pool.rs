@@ -228,6 +228,13 @@ impl Pools {
         })
     }
 
+    /// Whether an address is in a pool, is a gateway, or belongs to a user.
+    #[must_use]
+    pub fn knows(&self, address: Ipv4Addr) -> bool {
+        let in_pool = |pool: &Pool| pool.config.gateway == address || pool.holds(address);
+        self.reserved.contains_key(&address) || self.pools.iter().any(in_pool)
+    }
+
     /// Takes a lease back.
     pub fn release(&mut self, lease: Lease) {
         if lease.reserved {

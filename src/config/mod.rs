@@ -146,7 +146,9 @@ pub fn accepted_keys() -> BTreeSet<String> {
     let mut keys = report.finish().asked;
     let text = "[[user]]\n";
     let mut report = Report::new("", text);
-    users::read_file(&mut report, text, "".into(), false, |_| Ok(()));
+    users::read_file(&mut report, text, users::Section::default(), false, |_| {
+        Ok(())
+    });
     keys.append(&mut report.finish().asked);
     keys
 }
@@ -160,7 +162,7 @@ struct Draft {
     pools: checks::Indexed<Pool>,
     peers: checks::Indexed<Peer>,
     ppp: Ppp,
-    users_file: Option<std::path::PathBuf>,
+    users: Option<users::Section>,
     forwarding: Forwarding,
     gre: Gre,
     admin: Admin,
@@ -184,7 +186,7 @@ impl Draft {
             pools: indexed(table.sections("pool", pool::read)),
             peers: indexed(table.sections("peer", peer::read)),
             ppp: table.section("ppp", ppp::read),
-            users_file: table.section("users", |users| users::read_section(users, Path::new(file))),
+            users: table.section("users", |users| users::read_section(users, Path::new(file))),
             forwarding: table.section("forwarding", forwarding::read),
             gre: table.section("gre", gre::read),
             admin: table.section("admin", admin::read),
@@ -215,20 +217,20 @@ impl Draft {
             warnings: Vec::new(),
             asked: BTreeSet::new(),
         };
-        let Some(file) = &self.users_file else {
+        let Some(section) = &self.users else {
             return (None, nothing);
         };
-        let text = match read(file) {
+        let text = match read(&section.file) {
             Ok(text) => text,
             Err(fault) => {
                 report.error("users.file", fault);
                 return (None, nothing);
             }
         };
-        let mut of_users = Report::new(file.display().to_string(), &text);
+        let mut of_users = Report::new(section.file.display().to_string(), &text);
         let pools_known = !report.is_wrong("pool");
         let clear = self.ppp.authentication.needs_clear_passwords();
-        let users = users::read_file(&mut of_users, &text, file.clone(), clear, |user| {
+        let users = users::read_file(&mut of_users, &text, section.clone(), clear, |user| {
             let checked = checks::check_user(user, &self.server, &self.ports, &self.pools);
             if pools_known { checked } else { Ok(()) }
         });

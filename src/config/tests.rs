@@ -458,6 +458,21 @@ fn users_are_checked_against_the_configuration() {
     ] {
         assert_one_error(MINIMAL, &user(keys), expected);
     }
+    let alike = user("").replace("bob", "ALICE");
+    assert_eq!(parse(MINIMAL, &alike).unwrap().users.len(), 2);
+    let folding = MINIMAL.replace("[users]", "[users]\nignore_case = true");
+    assert_one_error(
+        &folding,
+        &alike,
+        "\"ALICE\" is already a user but for capitals, on line 2",
+    );
+    assert!(
+        parse(&folding, ALICE)
+            .unwrap()
+            .users
+            .find("aLICE")
+            .is_some()
+    );
     let twice = user("address = \"10.1.0.1\"").replace("7\"\n", "7\"\naddress = \"10.1.0.1\"\n");
     assert_one_error(
         MINIMAL,

@@ -13,7 +13,7 @@ use super::address::host_address;
 use super::error::{Fault, Report};
 use super::table::{Table, read_document};
 use super::words::name;
-use crate::aaa::Standing;
+use crate::aaa::{NameRules, Standing};
 use crate::auth::secret::{NtHash, Secret};
 
 /// Longest user name, in bytes: what fits a RADIUS User-Name too (RFC 2865 §5.1).
@@ -27,6 +27,8 @@ const PASSWORD_LENGTH_ADVISED: usize = 8;
 pub struct Users {
     /// The file they were read from.
     pub file: PathBuf,
+    /// How the names that clients send are looked for.
+    pub names: NameRules,
     by_name: BTreeMap<String, User>,
 }
 
@@ -48,10 +50,10 @@ pub struct User {
 }
 
 impl Users {
-    /// The user with exactly this name.
+    /// The user with exactly this name, but for capitals if they do not count.
     #[must_use]
     pub fn find(&self, name: &str) -> Option<&User> {
-        self.by_name.get(name)
+        self.by_name.get(&*self.names.key(name))
     }
 
     /// Every user, by name.
@@ -83,8 +85,20 @@ impl fmt::Debug for Users {
     }
 }
 
-/// `users.file`, relative to the directory of the configuration file.
-pub(super) fn read_section(table: &mut Table<'_, '_>, config_file: &Path) -> Option<PathBuf> {
+/// What `[users]` says.
+#[derive(Clone, Default)]
+pub(super) struct Section {
+    /// `users.file`, relative to the directory of the configuration file.
+    pub(super) file: PathBuf,
+    pub(super) names: NameRules,
+}
+
+pub(super) fn read_section(table: &mut Table<'_, '_>, config_file: &Path) -> Option<Section> {
+    let names = NameRules {
+        strip_domain: table.flag("strip_domain", NameRules::default().strip_domain),
+        strip_realm: table.flag("strip_realm", NameRules::default().strip_realm),
+        ignore_case: table.flag("ignore_case", NameRules::default().ignore_case),
+    };
     let file = table.required("file", "file = \"users.toml\"", |text| {
         if text.is_empty() || text.contains('\0') {
             return Err(Fault::new(
@@ -94,12 +108,9 @@ pub(super) fn read_section(table: &mut Table<'_, '_>, config_file: &Path) -> Opt
         }
         Ok(PathBuf::from(text))
     })?;
-    Some(
-        config_file
-            .parent()
-            .unwrap_or_else(|| Path::new(""))
-            .join(file),
-    )
+    let folder = config_file.parent().unwrap_or_else(|| Path::new(""));
+    let file = folder.join(file);
+    Some(Section { file, names })
 }
 
 /// Reads the users file. Errors go to `report`, which stands for that file. Passwords are kept in clear
@@ -107,7 +118,7 @@ pub(super) fn read_section(table: &mut Table<'_, '_>, config_file: &Path) -> Opt
 pub(super) fn read_file<'t>(
     report: &mut Report<'t>,
     text: &'t str,
-    file: PathBuf,
+    Section { file, names }: Section,
     clear: bool,
     check: impl Fn(&User) -> Result<(), (&'static str, Fault)>,
 ) -> Users {
@@ -127,24 +138,37 @@ pub(super) fn read_file<'t>(
             let fault = Fault::new(format!("{address} already is the address of {other:?}"), "");
             report.error(&path("address"), fault);
         }
-        if let Some((earlier, _)) = by_name.get(&user.name) {
+        let key = names.key(&user.name).into_owned();
+        if let Some((earlier, _)) = by_name.get(&key) {
             let line = report
                 .line_of(&format!("user[{earlier}].name"))
                 .unwrap_or(0);
-            let problem = format!("{:?} is already a user, on line {line}", user.name);
+            let capitals = if names.ignore_case {
+                " but for capitals"
+            } else {
+                ""
+            };
+            let problem = format!(
+                "{:?} is already a user{capitals}, on line {line}",
+                user.name
+            );
             report.error(
                 &path("name"),
                 Fault::new(problem, "take one of the two out"),
             );
             continue;
         }
-        by_name.insert(user.name.clone(), (index, user));
+        by_name.insert(key, (index, user));
     }
     let by_name = by_name
         .into_iter()
         .map(|(name, (_, user))| (name, user))
         .collect();
-    Users { file, by_name }
+    Users {
+        file,
+        names,
+        by_name,
+    }
 }
 
 fn read_user(table: &mut Table<'_, '_>) -> Option<User> {

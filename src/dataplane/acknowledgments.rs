@@ -39,9 +39,13 @@ impl AcknowledgmentSchedule {
     }
 
     /// Notes that the flow in `slot` may owe. Each slot is in the queue once at most, so that the
-    /// queue never grows beyond the number of slots.
+    /// queue never grows beyond the number of slots. What is owed to a peer whose Call ID is not
+    /// known is to be noted when it is.
     #[inline]
     pub fn note(&mut self, slot: u32, flow: &mut Flow) {
+        if !flow.permissions.connected {
+            return;
+        }
         if flow.owed.owed && !flow.owed.queued {
             flow.owed.queued = true;
             self.queue.push_back((flow.owed.since, slot));
@@ -111,7 +115,7 @@ mod tests {
         let call = OpenCall {
             local_address: Ipv4Addr::LOCALHOST,
             peer_address: Ipv4Addr::LOCALHOST,
-            peer_call_id: CallId::new(1),
+            peer_call_id: Some(CallId::new(1)),
             peer_receive: PeerReceive::default(),
         };
         let mut flow = Flow::empty();

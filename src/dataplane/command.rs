@@ -58,12 +58,17 @@ impl<P: PortIo> Worker<P> {
                 flow.lease = lease;
                 flow.permissions.upstream = true;
             }),
+            FlowCommand::LeadTo { flow, local } => self.authorised(flow).map(|flow| {
+                flow.local_end = local;
+                flow.permissions.networks = true;
+            }),
             FlowCommand::AgreeIpv6 { flow, local, peer } => self.authorised(flow).map(|flow| {
                 flow.ipv6 = Ipv6Ends { local, peer };
                 if let Some(decrypt) = &mut flow.decrypt {
                     decrypt.agree(flow.ipv6.plausible());
                 }
             }),
+            FlowCommand::EndIpv6 { flow } => self.end_ipv6(flow),
             FlowCommand::ForwardDownstream { flow, mtu } => self.authorised(flow).map(|flow| {
                 flow.mtu = mtu;
                 flow.permissions.downstream = true;
@@ -91,7 +96,14 @@ impl<P: PortIo> Worker<P> {
 
     fn connect(&mut self, flow: FlowKey, peer_call_id: CallId) -> Result<(), Refused> {
         let slot = self.flows.find(flow).ok_or(Refused)?;
-        self.flows.get_mut(slot).ok_or(Refused)?.peer_call_id = peer_call_id;
+        let known = self.flows.connect(slot, peer_call_id);
+        known.then_some(()).ok_or(Refused)
+    }
+
+    fn end_ipv6(&mut self, flow: FlowKey) -> Result<(), Refused> {
+        let slot = self.flows.find(flow).ok_or(Refused)?;
+        // What is on its way is still believed when it decrypts, and dropped.
+        self.flows.get_mut(slot).ok_or(Refused)?.ipv6 = Ipv6Ends::default();
         Ok(())
     }
 

@@ -29,12 +29,16 @@ pub const CLEAR_OVERHEAD: u16 = 20 + 16 + 4;
 pub struct Permissions {
     /// The slot is in use.
     pub open: bool,
+    /// The peer's Call ID is known: GRE may go to it.
+    pub connected: bool,
     /// There was proof of authentication.
     pub authorised: bool,
     /// IP packets pass from the client.
     pub upstream: bool,
     /// IP packets pass to the client.
     pub downstream: bool,
+    /// What the directory leads here is the client's, beside its lease.
+    pub networks: bool,
 }
 
 /// What IPv6CP agreed on.
@@ -103,6 +107,8 @@ pub struct Flow {
     pub peer: PeerSource,
     /// The address that the client leases.
     pub lease: Ipv4Addr,
+    /// Our address on the link, if the peer assigned it.
+    pub local_end: Ipv4Addr,
     /// The client's Call ID.
     pub peer_call_id: CallId,
     /// Longest PPP information field that the client takes, in bytes.
@@ -163,6 +169,7 @@ impl Flow {
             local_address: Ipv4Addr::UNSPECIFIED,
             peer: PeerSource::new(Ipv4Addr::UNSPECIFIED),
             lease: Ipv4Addr::UNSPECIFIED,
+            local_end: Ipv4Addr::UNSPECIFIED,
             peer_call_id: CallId::new(0),
             mtu: 0,
             next_sequence: 0,
@@ -191,19 +198,31 @@ impl Flow {
         self.key = key;
         self.local_address = call.local_address;
         self.peer = PeerSource::new(call.peer_address);
-        self.peer_call_id = call.peer_call_id;
         self.send_window = SendWindow::new(call.peer_receive);
         self.permissions.open = true;
+        if let Some(call_id) = call.peer_call_id {
+            self.connect(call_id);
+        }
+    }
+
+    /// The peer has told its Call ID.
+    pub(super) const fn connect(&mut self, peer_call_id: CallId) {
+        self.peer_call_id = peer_call_id;
+        self.permissions.connected = true;
     }
 
     /// Only control frames pass from here on. Dropping the keys wipes them.
     pub(super) fn suspend(&mut self) {
-        let open = self.permissions.open;
+        let Permissions {
+            open, connected, ..
+        } = self.permissions;
         self.permissions = Permissions {
             open,
+            connected,
             ..Permissions::default()
         };
         self.policy = NO_POLICY;
+        self.local_end = Ipv4Addr::UNSPECIFIED;
         self.ipv6 = Ipv6Ends::default();
         self.implausible = 0;
         self.decrypt = None;
@@ -409,7 +428,7 @@ mod tests {
         let call = OpenCall {
             local_address: Ipv4Addr::new(198, 51, 100, 1),
             peer_address: Ipv4Addr::new(198, 51, 100, 2),
-            peer_call_id: CallId::new(9),
+            peer_call_id: Some(CallId::new(9)),
             peer_receive: PeerReceive::default(),
         };
         flow.open(FlowKey::new(0, CallId::new(5)), call);
@@ -428,9 +447,11 @@ mod tests {
         let mut flow = open_flow();
         flow.permissions = Permissions {
             open: true,
+            connected: true,
             authorised: true,
             upstream: true,
             downstream: true,
+            networks: true,
         };
         flow.policy.encryption = Encryption::Off;
         flow.upstream_key = Some(UpstreamKey::from_bytes([1; 16]));

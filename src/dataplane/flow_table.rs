@@ -18,6 +18,7 @@ use crate::flow::{FlowCounters, FlowKey, FlowTotals, OpenCall, OpenRefusal};
 use crate::mppe::decrypt::{DecryptState, DecryptStates, DecryptWorker};
 use crate::mppe::encrypt::{EncryptState, EncryptStates, EncryptWorker};
 use crate::mppe::skipped::KeyId;
+use crate::wire::call_id::CallId;
 
 const CALL_IDS: usize = 1 << 16;
 const NO_SLOT: u32 = u32::MAX;
@@ -234,6 +235,18 @@ impl FlowTable {
         }
     }
 
+    /// The peer of a call that we placed has told its Call ID; whether there is such a flow.
+    pub fn connect(&mut self, slot: u32, peer_call_id: CallId) -> bool {
+        let flow = self.slots.get_mut(slot as usize);
+        let Some(flow) = flow.filter(|flow| flow.permissions.open) else {
+            return false;
+        };
+        flow.connect(peer_call_id);
+        // For frames that overtook its word.
+        self.acknowledgments.note(slot, flow);
+        true
+    }
+
     /// The next slot whose acknowledgment must go out alone now.
     pub fn next_lone_acknowledgment(&mut self, now: Timestamp) -> Option<u32> {
         self.acknowledgments.due(&mut self.slots, now)
@@ -290,7 +303,7 @@ mod tests {
     const CALL: OpenCall = OpenCall {
         local_address: Ipv4Addr::new(198, 51, 100, 1),
         peer_address: Ipv4Addr::new(198, 51, 100, 2),
-        peer_call_id: CallId::new(1),
+        peer_call_id: Some(CallId::new(1)),
         peer_receive: PeerReceive {
             window_packets: 0,
             processing_delay_ds: 0,

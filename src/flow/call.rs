@@ -24,8 +24,9 @@ pub struct OpenCall {
     /// The peer of the control connection: where GRE comes from, unless the server was told
     /// otherwise.
     pub peer_address: Ipv4Addr,
-    /// The client's Call ID: what downstream GRE carries.
-    pub peer_call_id: CallId,
+    /// The peer's Call ID: what downstream GRE carries; `None` of a call that we place, until the
+    /// peer has told it ([`super::FlowCommand::Connect`]).
+    pub peer_call_id: Option<CallId>,
     /// What the client buffers. Matters only if the server honours windows.
     pub peer_receive: PeerReceive,
 }

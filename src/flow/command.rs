@@ -74,8 +74,18 @@ pub enum FlowCommand {
     ForwardUpstream {
         /// The call.
         flow: FlowKey,
-        /// The only source address that the client may use.
+        /// The only source address that the client may use, but for [`Self::LeadTo`]. Unspecified if
+        /// it has none of its own.
         lease: Ipv4Addr,
+    },
+    /// The client stands for networks: whatever the directory leads to this call is a valid source
+    /// too. Precedes `ForwardUpstream`; said again when `local` becomes known.
+    LeadTo {
+        /// The call.
+        flow: FlowKey,
+        /// Our address on the link, if the peer assigned it: what comes for it goes to the kernel,
+        /// whether or not clients may reach the server. Unspecified otherwise.
+        local: Ipv4Addr,
     },
     /// IPv6CP has agreed on these interface identifiers: take IPv6 from the client's link-local
     /// address, and answer Echo-Requests to ours. Precedes every Configure-Ack of IPv6CP that the
@@ -87,6 +97,11 @@ pub enum FlowCommand {
         local: InterfaceIdentifier,
         /// The client's.
         peer: InterfaceIdentifier,
+    },
+    /// IPv6CP has left Opened: IPv6 of the client is dropped until it is agreed on anew.
+    EndIpv6 {
+        /// The call.
+        flow: FlowKey,
     },
     /// IPCP has reached Opened: forward to the client what is addressed to its lease.
     ForwardDownstream {
@@ -130,7 +145,9 @@ impl FlowCommand {
             | Self::ArmDownstream { flow, .. }
             | Self::FlushDownstream { flow }
             | Self::ForwardUpstream { flow, .. }
+            | Self::LeadTo { flow, .. }
             | Self::AgreeIpv6 { flow, .. }
+            | Self::EndIpv6 { flow }
             | Self::ForwardDownstream { flow, .. }
             | Self::PeerReceive { flow, .. }
             | Self::Suspend { flow }

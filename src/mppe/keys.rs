@@ -1,7 +1,8 @@
 //! Start keys (RFC 3079 §2.3 and §3): from an MS-CHAP login to one key for each direction.
 //!
-//! Directions are types. `upstream` is client to server, `downstream` server to client, whichever
-//! end we are; so a send key can never be installed where the receive key belongs.
+//! Directions are types. `upstream` is what we receive and `downstream` what we send, so a send key can
+//! never be installed where the receive key belongs. That is client to server and server to client,
+//! but for the calls that we place as a client ([`StartKeys::of_client`]).
 
 use sha1::{Digest, Sha1};
 use zeroize::{Zeroize, Zeroizing};
@@ -114,6 +115,16 @@ impl StartKeys {
         Self {
             upstream: UpstreamKey(master.start_key(UPSTREAM_MAGIC)),
             downstream: DownstreamKey(master.start_key(DOWNSTREAM_MAGIC)),
+        }
+    }
+
+    /// The keys of the same login at its other end, as the client has them: what the server sends, it
+    /// receives (RFC 3079 §3.3).
+    #[must_use]
+    pub fn of_client(self) -> Self {
+        Self {
+            upstream: UpstreamKey(self.downstream.0),
+            downstream: DownstreamKey(self.upstream.0),
         }
     }
 

@@ -9,7 +9,7 @@ pub mod eap;
 pub mod method;
 pub mod pap;
 
-pub use method::{Method, Offer};
+pub use method::{EapMethod, Method, Offer};
 
 use super::credentials::Credentials;
 use super::draws::Draws;

@@ -1,9 +1,11 @@
 //! What a link is told: its configuration, shared by all calls, and the grant of one user.
 
 use super::auth::Method;
+use super::authenticatee::Login;
 use super::automaton::Limits;
 pub use super::ccp::{MppePolicy, MppeRequirement, Stateful};
 use std::net::Ipv4Addr;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Whether a client may have the address that it names in IPCP (RFC 1332 §3.3).
@@ -18,7 +20,7 @@ pub enum AddressPolicy {
     Override,
 }
 
-/// Settings of a link, the same for every call of a server.
+/// Settings of a link, the same for every call of a server, or for every call to one peer.
 #[derive(Clone, Debug)]
 pub struct LinkConfig {
     /// The Maximum-Receive-Unit that we ask for, in bytes (RFC 1661 §6.1).
@@ -59,6 +61,19 @@ pub struct LinkConfig {
     pub address: AddressPolicy,
     /// Whether IPv6CP is answered; rejected otherwise.
     pub ipv6cp: bool,
+    /// `None`: we are the server, which asks who is there and assigns the address. Otherwise we are the
+    /// client, which logs in and takes what it is assigned; what is said above of clients goes for
+    /// the peer.
+    pub client: Option<ClientRole>,
+}
+
+/// What a client has to know.
+#[derive(Clone, Debug)]
+pub struct ClientRole {
+    /// What it logs in with.
+    pub login: Arc<Login>,
+    /// The address that it asks for; `None` is any.
+    pub wish: Option<Ipv4Addr>,
 }
 
 impl LinkConfig {
@@ -98,6 +113,7 @@ impl Default for LinkConfig {
             mppe: MppePolicy::REQUIRED,
             address: AddressPolicy::Assign,
             ipv6cp: true,
+            client: None,
         }
     }
 }

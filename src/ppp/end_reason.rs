@@ -111,6 +111,31 @@ end_reasons! {
     PasswordChangeFailed => "password_change_failed",
         "The new password was not taken; choose another one that differs from the old one, or let \
          the server's operator set it.";
+    /// The peer that we called wants us to log in by a method that we may not use there.
+    LoginMethodNotAllowed => "login_method_not_allowed",
+        "The peer demands a way to log in that `methods` of this [[peer]] does not allow; let the \
+         peer offer MS-CHAPv2, or add its method here if it is strong enough.";
+    /// The peer that we called does not know our name or password.
+    LoginRefused => "login_refused",
+        "The peer refused our name or password; correct `user` or `password_file` of this \
+         [[peer]], or the user at the peer.";
+    /// Our password at the peer that we called has expired (648).
+    LoginPasswordExpired => "login_password_expired",
+        "Our password at the peer has expired; set another one there, and write it to \
+         `password_file` of this [[peer]].";
+    /// The peer that we called does not let this user in now (646, 647, 649).
+    LoginNotPermitted => "login_not_permitted",
+        "The peer knows us and does not let us in: our user there is disabled, may not dial in, or \
+         not at this time; change that at the peer.";
+    /// The peer that we called did not finish the log-in.
+    LoginUnanswered => "login_unanswered",
+        "The peer did not finish our log-in; see its log, and whether its authentication server \
+         answers.";
+    /// The peer that we called did not prove that it knows our password.
+    PeerNotProven => "peer_not_proven",
+        "The peer let us in without proving that it knows our password, so it is another machine \
+         than it should be, or has another password for us; check `address` of this [[peer]] and \
+         the user at the peer.";
     /// What the authentication server sent cannot be passed on to the client.
     AuthenticationServerFault => "authentication_server_fault",
         "The authentication server sent an EAP packet that cannot be passed on to the client; see \
@@ -166,6 +191,13 @@ end_reasons! {
     AddressNotAgreed => "address_not_agreed",
         "The client insists on an address of its own; let it obtain one from the server, or grant \
          the user that address.";
+    /// The peer that we called assigned us no address.
+    AddressNotAssigned => "address_not_assigned",
+        "The peer gave us no address on the link; let it assign one to our user, or take `wish` \
+         out of this [[peer]] if it will not have that one.";
+    /// The peer that we called changed the addresses of a live link.
+    AddressChanged => "address_changed",
+        "The peer changed the addresses of a live link, which routes depend on; call it again.";
     /// The client does not speak IPv4.
     NetworkRefusedByPeer => "network_refused_by_peer",
         "The client refused IPv4; enable IPv4 on the client.";

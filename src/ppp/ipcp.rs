@@ -1,87 +1,56 @@
-//! The client's address and name servers (RFC 1332, RFC 1877): the lease and nothing else.
+//! The addresses of both ends (RFC 1332, RFC 1877).
+//!
+//! - [`assign`]: the server says which the client's is.
+//! - [`obtain`]: the client takes what it is told.
+
+pub mod assign;
+pub mod obtain;
 
 use super::automaton::OptionPolicy;
 use super::config::NetworkGrant;
-use super::end_reason::EndReason;
 use super::judgement::{Judgement, Objection};
-use crate::wire::ipcp::{IpcpOption, NameServer, kind};
-use crate::wire::options::{Options, RawOption};
+use crate::wire::options::Options;
 use crate::wire::ppp::Protocol;
+use assign::Assign;
+use obtain::Obtain;
 use std::net::Ipv4Addr;
 
-/// The options of IPCP.
+/// The options of IPCP, from the side on which we are.
 #[derive(Debug)]
-pub struct Ipcp {
-    grant: NetworkGrant,
-    names_address: bool,
-    /// A client that did not name its address was told it.
-    asked: bool,
+pub enum Ipcp {
+    /// We are the server.
+    Assign(Assign),
+    /// We are the client.
+    Obtain(Obtain),
 }
 
 impl Ipcp {
     /// Hands out `grant`.
     #[must_use]
-    pub const fn new(grant: NetworkGrant) -> Self {
-        Self {
-            grant,
-            names_address: true,
-            asked: false,
+    pub const fn assigning(grant: NetworkGrant) -> Self {
+        Self::Assign(Assign::new(grant))
+    }
+
+    /// Asks for the address `wish`, or for any.
+    #[must_use]
+    pub const fn obtaining(wish: Option<Ipv4Addr>) -> Self {
+        Self::Obtain(Obtain::new(wish))
+    }
+
+    /// The addresses of the link as far as they are known; unspecified otherwise.
+    #[must_use]
+    pub const fn addresses(&self) -> NetworkGrant {
+        match self {
+            Self::Assign(assign) => assign.grant(),
+            Self::Obtain(obtain) => obtain.addresses(),
         }
     }
 
-    /// The client's address is this one.
+    /// The client's address is this one. Means nothing to a client.
     pub const fn assign(&mut self, address: Ipv4Addr) {
-        self.grant.peer_address = address;
-    }
-
-    const fn server(&self, server: NameServer) -> Option<Ipv4Addr> {
-        let NetworkGrant { dns, nbns, .. } = self.grant;
-        match server {
-            NameServer::PrimaryDns => dns[0],
-            NameServer::SecondaryDns => dns[1],
-            NameServer::PrimaryNbns => nbns[0],
-            NameServer::SecondaryNbns => nbns[1],
-        }
-    }
-
-    fn judge_server(
-        &self,
-        option: RawOption<'_>,
-        server: NameServer,
-        named: Option<Ipv4Addr>,
-        judgement: &mut Judgement,
-    ) {
-        match self.server(server) {
-            None => judgement.reject(option),
-            Some(ours) if named == Some(ours) => {}
-            Some(ours) => {
-                judgement.nak(option, |list| {
-                    IpcpOption::NameServer(server, ours).emit(list)
-                });
-            }
-        }
-    }
-
-    /// RFC 1661 §6: an unrecognized length is answered by a Nak with the right one.
-    fn judge_malformed(&self, option: RawOption<'_>, judgement: &mut Judgement) {
-        match option.kind {
-            kind::ADDRESS => {
-                let ours = IpcpOption::Address(self.grant.peer_address);
-                judgement.nak(option, |list| ours.emit(list));
-            }
-            kind::PRIMARY_DNS => {
-                self.judge_server(option, NameServer::PrimaryDns, None, judgement);
-            }
-            kind::PRIMARY_NBNS => {
-                self.judge_server(option, NameServer::PrimaryNbns, None, judgement);
-            }
-            kind::SECONDARY_DNS => {
-                self.judge_server(option, NameServer::SecondaryDns, None, judgement);
-            }
-            kind::SECONDARY_NBNS => {
-                self.judge_server(option, NameServer::SecondaryNbns, None, judgement);
-            }
-            _ => judgement.reject(option),
+        match self {
+            Self::Assign(assign) => assign.assign(address),
+            Self::Obtain(_) => {}
         }
     }
 }
@@ -90,59 +59,50 @@ impl OptionPolicy for Ipcp {
     const PROTOCOL: Protocol = Protocol::IPCP;
 
     fn request(&self, options: &mut Vec<u8>) {
-        if self.names_address {
-            IpcpOption::Address(self.grant.local_address).emit(options);
+        match self {
+            Self::Assign(assign) => assign.request(options),
+            Self::Obtain(obtain) => obtain.request(options),
         }
     }
 
     fn judge(&mut self, options: &Options<'_>, judgement: &mut Judgement) -> Result<(), Objection> {
-        let lease = self.grant.peer_address;
-        let mut address = None;
-        for option in options.iter() {
-            match IpcpOption::parse(option) {
-                Ok(IpcpOption::Address(named)) => {
-                    address = Some(named);
-                    if named != lease {
-                        judgement.nak(option, |list| IpcpOption::Address(lease).emit(list));
-                    }
-                }
-                Ok(IpcpOption::NameServer(server, named)) => {
-                    self.judge_server(option, server, Some(named), judgement);
-                }
-                // IP-Addresses, which RFC 1332 §3.1 deprecates, compression and Mobile-IPv4 among
-                // them.
-                Ok(IpcpOption::Other(_)) => judgement.reject(option),
-                Err(_) => self.judge_malformed(option, judgement),
+        match self {
+            Self::Assign(assign) => assign.judge(options, judgement),
+            Self::Obtain(obtain) => {
+                obtain.judge(options, judgement);
+                Ok(())
             }
         }
-        if address.is_some_and(|named| named != lease) && judgement.out_of_patience() {
-            return Err(Objection::EndLink(EndReason::AddressNotAgreed));
-        }
-        // RFC 1332 §3.3: a client that does not name its address is told it, once. If it still
-        // does not, it may know the address from elsewhere, and it can use no other.
-        let silent = options.find(kind::ADDRESS).is_none();
-        if silent && !self.asked && !judgement.has_rejects() {
-            self.asked = true;
-            judgement.ask_for(|list| IpcpOption::Address(lease).emit(list));
-        }
-        Ok(())
     }
 
-    fn agreed(&mut self, _options: &Options<'_>) {}
+    fn agreed(&mut self, options: &Options<'_>) {
+        match self {
+            Self::Assign(_) => {}
+            Self::Obtain(obtain) => obtain.agreed(options),
+        }
+    }
 
     fn nak_received(
         &mut self,
-        _options: &Options<'_>,
+        options: &Options<'_>,
         out_of_patience: bool,
     ) -> Result<(), Objection> {
-        // A client that wants to tell us our address gets a link without one: nothing depends
-        // on the client knowing it.
-        self.names_address &= !out_of_patience;
-        Ok(())
+        match self {
+            Self::Assign(assign) => {
+                assign.nak_received(out_of_patience);
+                Ok(())
+            }
+            Self::Obtain(obtain) => obtain.nak_received(options, out_of_patience),
+        }
     }
 
     fn reject_received(&mut self, _options: &Options<'_>) -> Result<(), Objection> {
-        self.names_address = false;
-        Ok(())
+        match self {
+            Self::Assign(assign) => {
+                assign.reject_received();
+                Ok(())
+            }
+            Self::Obtain(_) => Err(obtain::unassigned()),
+        }
     }
 }

@@ -29,6 +29,8 @@ pub struct PeerLink {
     pub protocol_field_compression: bool,
     /// The peer reads frames without address and control fields.
     pub address_control_field_compression: bool,
+    /// How it wants us to log in, if it does.
+    pub demands: Option<Method>,
 }
 
 impl PeerLink {
@@ -37,6 +39,7 @@ impl PeerLink {
         magic: 0,
         protocol_field_compression: false,
         address_control_field_compression: false,
+        demands: None,
     };
 }
 
@@ -53,6 +56,10 @@ pub struct Lcp {
     address_control_field_compression: bool,
     peer: PeerLink,
     loops: u8,
+    /// How we may log in if the peer wants that, best first; none on a link to a client.
+    accepted: Box<[Method]>,
+    /// The one that our next Nak names.
+    named_next: usize,
 }
 
 impl Lcp {
@@ -68,7 +75,19 @@ impl Lcp {
             address_control_field_compression: true,
             peer: PeerLink::DEFAULT,
             loops: 0,
+            accepted: Box::default(),
+            named_next: 0,
             draws,
+        }
+    }
+
+    /// Options for a link on which the peer may want us to log in by one of `methods`, best first,
+    /// and we ask it for nothing of the kind.
+    #[must_use]
+    pub fn of_client(mru: u16, methods: &[Method], draws: Draws) -> Self {
+        Self {
+            accepted: methods.into(),
+            ..Self::new(mru, &[], draws)
         }
     }
 
@@ -97,6 +116,32 @@ impl Lcp {
                 Err(Objection::EndLink(EndReason::AuthenticationNotAgreed))
             }
         }
+    }
+
+    /// RFC 1661 §6.2: what we may not use is answered by what we may. Each Nak names another method,
+    /// for peers that take only what is named.
+    fn judge_demand(
+        &mut self,
+        option: RawOption<'_>,
+        wanted: AuthenticationProtocol,
+        judgement: &mut Judgement,
+    ) -> Result<(), Objection> {
+        let fits = Method::of_protocol(wanted).is_some_and(|it| self.accepted.contains(&it));
+        let Some(named) = self.accepted.iter().cycle().nth(self.named_next) else {
+            // Clients are not authenticated to: MPPE needs one direction only.
+            judgement.reject(option);
+            return Ok(());
+        };
+        if fits {
+            return Ok(());
+        }
+        if judgement.out_of_patience() {
+            return Err(Objection::EndLink(EndReason::LoginMethodNotAllowed));
+        }
+        let named = LcpOption::Authentication(named.protocol());
+        judgement.nak(option, |list| named.emit(list));
+        self.named_next = (self.named_next + 1) % self.accepted.len();
+        Ok(())
     }
 
     /// What we said that we receive, in bytes.
@@ -202,9 +247,11 @@ impl OptionPolicy for Lcp {
                     | LcpOption::ProtocolFieldCompression
                     | LcpOption::AddressControlFieldCompression,
                 ) => {}
-                // We do not authenticate to clients: MPPE needs one direction only. Callback,
-                // multilink and the like are not for a tunnel.
-                Ok(LcpOption::Authentication(_) | LcpOption::Other(_)) => judgement.reject(option),
+                Ok(LcpOption::Authentication(wanted)) => {
+                    self.judge_demand(option, wanted, judgement)?;
+                }
+                // Callback, multilink and the like are not for a tunnel.
+                Ok(LcpOption::Other(_)) => judgement.reject(option),
                 Err(_) => self.judge_malformed(option, judgement),
             }
         }
@@ -223,12 +270,10 @@ impl OptionPolicy for Lcp {
                 Ok(LcpOption::AddressControlFieldCompression) => {
                     self.peer.address_control_field_compression = true;
                 }
-                Ok(
-                    LcpOption::ControlCharacterMap(_)
-                    | LcpOption::Authentication(_)
-                    | LcpOption::Other(_),
-                )
-                | Err(_) => {}
+                Ok(LcpOption::Authentication(wanted)) => {
+                    self.peer.demands = Method::of_protocol(wanted);
+                }
+                Ok(LcpOption::ControlCharacterMap(_) | LcpOption::Other(_)) | Err(_) => {}
             }
         }
     }
@@ -246,10 +291,15 @@ impl OptionPolicy for Lcp {
                 Ok(LcpOption::MagicNumber(_)) if self.magic.is_some() => {
                     self.magic = Some(self.draws.magic());
                 }
+                // Not of interest to one who asked for none.
+                Ok(LcpOption::Authentication(_)) if self.authentication.current().is_none() => {}
                 Ok(LcpOption::Authentication(wanted)) => {
                     self.authentication_naked(Some(wanted), out_of_patience)?;
                 }
-                Err(_) if option.kind == kind::AUTHENTICATION_PROTOCOL => {
+                Err(_)
+                    if option.kind == kind::AUTHENTICATION_PROTOCOL
+                        && self.authentication.current().is_some() =>
+                {
                     self.authentication_naked(None, out_of_patience)?;
                 }
                 Ok(

@@ -10,10 +10,10 @@
 //! worker is ready when the peer opens on them; `ArmDownstream` and `ForwardDownstream` come when
 //! our own side opens, so that nothing is sent that the peer cannot read.
 //!
-//! All but `AgreeIpv6` are said once for each login, since a start key may be used only once. CCP
-//! may be negotiated anew until the first Configure-Ack of an address, because until then no frame
-//! can have been encrypted. After that, and whenever LCP is negotiated anew, `Suspend` comes first
-//! and the client authenticates again (`renegotiation`).
+//! All but `AgreeIpv6` and `EndIpv6` are said once for each login, since a start key may be used
+//! only once. CCP may be negotiated anew until the first Configure-Ack of an address, because until
+//! then no frame can have been encrypted. After that, and whenever LCP is negotiated anew, `Suspend`
+//! comes first and the client authenticates again (`renegotiation`).
 
 mod authenticate;
 mod dispatch;
@@ -22,14 +22,16 @@ mod encryption;
 mod held;
 mod ipcp;
 mod ipv6cp;
+mod login;
 mod network;
 mod renegotiation;
 mod teardown;
 
-pub use super::auth::Method;
+pub use super::auth::{EapMethod, Method};
+pub use super::authenticatee::{Keying, Login};
 pub use super::ccp::{Directions, ResetCounts};
 pub use super::config::{
-    AddressPolicy, LinkConfig, MppePolicy, MppeRequirement, NetworkGrant, Stateful,
+    AddressPolicy, ClientRole, LinkConfig, MppePolicy, MppeRequirement, NetworkGrant, Stateful,
 };
 pub use super::credentials::Credentials;
 pub use super::end_reason::EndReason;
@@ -38,6 +40,7 @@ pub use super::refusal::{Refusal, Refusals};
 pub use super::remarks::{Farewell, PeerText, Remarks};
 
 use super::auth::{Attempts, Authenticator};
+use super::authenticatee::Authenticatee;
 use super::automaton::{Automaton, Effect, Effects};
 use super::draws::Draws;
 use super::fsm::State;
@@ -151,13 +154,14 @@ pub struct Negotiated {
     pub peer_protocol_field_compression: bool,
     /// The peer reads frames without address and control fields.
     pub peer_address_control_field_compression: bool,
-    /// How the client proved who it is, or is about to.
+    /// How the one who logs in did, or is about to.
     pub authentication: Option<Method>,
     /// How each direction is encrypted; `None`: both are clear.
     pub mppe: Option<Directions>,
     /// How often stateful encryption lost step.
     pub resets: ResetCounts,
-    /// The addresses and servers that the client was granted.
+    /// The addresses and servers that the client was granted; where we are the client, the addresses
+    /// as far as they are known.
     pub network: Option<NetworkGrant>,
     /// State of IPv6CP; Initial when there is none.
     pub ipv6cp: State,
@@ -184,6 +188,8 @@ pub struct Link {
     ending: Ending,
     lcp: Automaton<Lcp>,
     authenticator: Authenticator,
+    /// On a link on which we are the client.
+    authenticatee: Option<Box<Authenticatee>>,
     network: Option<Network>,
     /// Where the interface identifiers of this link come from.
     identifiers: Draws,
@@ -204,7 +210,15 @@ impl Link {
     /// A link in the Dead phase. `seed` is fresh randomness, for this link alone.
     #[must_use]
     pub fn new(config: Arc<LinkConfig>, seed: [u8; 32], now: Timestamp) -> Self {
-        let lcp = Lcp::new(config.mru, &config.methods, Draws::new(&seed, 0));
+        let draws = Draws::new(&seed, 0);
+        let lcp = match &config.client {
+            None => Lcp::new(config.mru, &config.methods, draws),
+            Some(client) => Lcp::of_client(config.mru, client.login.methods(), draws),
+        };
+        let authenticatee = config.client.as_ref().map(|client| {
+            let (login, draws) = (Arc::clone(&client.login), Draws::new(&seed, 1));
+            Box::new(Authenticatee::new(login, draws, config.configure_max))
+        });
         let attempts = Attempts {
             asks_max: config.configure_max,
             retries_max: config.retries_max,
@@ -214,6 +228,7 @@ impl Link {
             ending: Ending::None,
             lcp: Automaton::new(lcp, config.limits(LCP_REPEATS_MAX)),
             authenticator: Authenticator::new(Draws::new(&seed, 1), attempts),
+            authenticatee,
             network: None,
             identifiers: Draws::new(&seed, 6),
             keep_alive: KeepAlive::new(config.echo_failures_max),
@@ -353,7 +368,7 @@ impl Link {
             peer_magic: peer.magic,
             peer_protocol_field_compression: peer.protocol_field_compression,
             peer_address_control_field_compression: peer.address_control_field_compression,
-            authentication: self.authenticator.method(),
+            authentication: self.method(),
             mppe: network.and_then(Network::agreed),
             resets: network.map_or_else(ResetCounts::default, Network::reset_counts),
             network: network.map(Network::grant),
@@ -428,7 +443,7 @@ impl Link {
         match self.phase {
             Phase::Dead | Phase::Establish | Phase::Terminate => EndReason::NegotiationTimeoutLcp,
             Phase::Authenticate if self.authenticator.is_deciding() => EndReason::DecisionTimeout,
-            Phase::Authenticate => EndReason::AuthenticationTimeout,
+            Phase::Authenticate => self.login_timeout_reason(),
             Phase::Network
                 if self
                     .network

@@ -1,5 +1,6 @@
 //! What a link says to its owner, and the bounded queue in which it waits.
 
+use super::authenticatee::Keying;
 use super::credentials::Credentials;
 use super::end_reason::EndReason;
 use crate::wire::ipv6::InterfaceIdentifier;
@@ -43,6 +44,9 @@ pub enum Output {
     /// Decide on these; the answer is `Input::Granted`, `Input::Refused` or, for EAP alone,
     /// `Input::Challenge`. Only the answer to the latest question counts.
     Authenticate(Credentials),
+    /// The peer that we called has let us in, and this is what its keys are made from. Precedes
+    /// everything that needs a proof of log-in.
+    LoggedIn(Keying),
     /// Install the keys for what the client sends, to be used in this way.
     ArmUpstream(Suite),
     /// Install the keys for what is sent to the client, to be used in this way.
@@ -62,6 +66,8 @@ pub enum Output {
         /// The client's.
         peer: InterfaceIdentifier,
     },
+    /// IPv6CP has left Opened: nothing of IPv6 passes until it is agreed on again.
+    EndIpv6,
     /// Forward what is for the lease.
     ForwardDownstream {
         /// The largest information field that the client receives, in bytes.

@@ -46,6 +46,8 @@ counted_enum! {
         UnexpectedPap => "unexpected_pap",
         /// An EAP packet that only an authenticator may send.
         UnexpectedEap => "unexpected_eap",
+        /// A Success or Failure that is about nothing that we said, or contradicts the one before.
+        UnexpectedVerdict => "unexpected_verdict",
         /// An EAP Request of the authentication server that cannot be passed on.
         UnfitEapRequest => "unfit_eap_request",
         /// A decision on credentials that are not in question any more.

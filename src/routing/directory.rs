@@ -2,8 +2,9 @@
 //! path only.
 //!
 //! Addresses of pools are a flat array of words, one atomic word each, so a change is one store and a
-//! look is one load. Other leased addresses (from RADIUS, say) are few: a sorted table, replaced as a
-//! whole. A reader may see a word of yesterday; so the owner of a flow checks its lease again.
+//! look is one load. Other leased addresses (from RADIUS, say) and the networks behind clients are few:
+//! sorted tables, one for each prefix length in use, replaced as a whole; the longest prefix wins. A
+//! reader may see a word of yesterday; so the owner of a flow checks its lease again.
 
 use std::net::Ipv4Addr;
 use std::ops::RangeInclusive;
@@ -13,9 +14,11 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use arc_swap::{ArcSwap, Cache};
 
 use crate::flow::FlowKey;
+use crate::wire::prefix::Prefix;
 
-/// Leased addresses outside of pools, ascending.
-type Table = Vec<(u32, FlowKey)>;
+/// Leased addresses outside of pools, and networks: for each length of a prefix, longest first, its
+/// networks in ascending order.
+type Table = Vec<(u8, Vec<(Ipv4Addr, FlowKey)>)>;
 
 struct Pool {
     first: u32,
@@ -71,7 +74,7 @@ impl DirectoryWriter {
     pub fn set(&mut self, address: Ipv4Addr, flow: FlowKey) {
         match self.0.pool_word(address.to_bits()) {
             Some(word) => word.store(flow.pack(), Ordering::Release),
-            None => self.change_others(address.to_bits(), Some(flow)),
+            None => self.change_others(Prefix::host(address), Some(flow)),
         }
     }
 
@@ -79,8 +82,19 @@ impl DirectoryWriter {
     pub fn clear(&mut self, address: Ipv4Addr) {
         match self.0.pool_word(address.to_bits()) {
             Some(word) => word.store(0, Ordering::Release),
-            None => self.change_others(address.to_bits(), None),
+            None => self.change_others(Prefix::host(address), None),
         }
+    }
+
+    /// `network` lies behind `flow` from now on, but for addresses of pools and longer prefixes. To be
+    /// called before the flow may forward.
+    pub fn set_network(&mut self, network: Prefix, flow: FlowKey) {
+        self.change_others(network, Some(flow));
+    }
+
+    /// `network` lies behind nobody.
+    pub fn clear_network(&mut self, network: Prefix) {
+        self.change_others(network, None);
     }
 
     /// One more reader.
@@ -89,18 +103,30 @@ impl DirectoryWriter {
         Directory::new(Arc::clone(&self.0))
     }
 
-    fn change_others(&mut self, address: u32, flow: Option<FlowKey>) {
+    fn change_others(&mut self, network: Prefix, flow: Option<FlowKey>) {
         let mut table = Vec::clone(&self.0.others.load());
-        match (table.binary_search_by_key(&address, |entry| entry.0), flow) {
-            (Ok(place), Some(flow)) => {
-                if let Some(entry) = table.get_mut(place) {
-                    entry.1 = flow;
-                }
+        let (first, length) = (network.first(), network.length());
+        let row = match table.binary_search_by(|(other, _)| length.cmp(other)) {
+            Ok(row) => row,
+            Err(row) => {
+                table.insert(row, (length, Vec::new()));
+                row
             }
-            (Ok(place), None) => drop(table.remove(place)),
-            (Err(place), Some(flow)) => table.insert(place, (address, flow)),
-            (Err(_), None) => return,
+        };
+        if let Some((_, networks)) = table.get_mut(row) {
+            let place = networks.binary_search_by_key(&first, |entry| entry.0);
+            match (place, flow) {
+                (Ok(place), Some(flow)) => {
+                    if let Some(entry) = networks.get_mut(place) {
+                        entry.1 = flow;
+                    }
+                }
+                (Ok(place), None) => drop(networks.remove(place)),
+                (Err(place), Some(flow)) => networks.insert(place, (first, flow)),
+                (Err(_), None) => {}
+            }
         }
+        table.retain(|(_, networks)| !networks.is_empty());
         self.0.others.store(Arc::new(table));
     }
 }
@@ -130,9 +156,14 @@ impl Directory {
     }
 
     fn other(&mut self, address: u32) -> Option<FlowKey> {
-        let table = self.others.load();
-        let place = table.binary_search_by_key(&address, |entry| entry.0).ok()?;
-        table.get(place).map(|entry| entry.1)
+        let address = Ipv4Addr::from_bits(address);
+        self.others.load().iter().find_map(|(length, networks)| {
+            let first = Prefix::new(address, *length)?.first();
+            let place = networks
+                .binary_search_by_key(&first, |entry| entry.0)
+                .ok()?;
+            networks.get(place).map(|entry| entry.1)
+        })
     }
 }
 
@@ -187,5 +218,38 @@ mod tests {
         writer.clear(address(6));
         assert_eq!(reader.owner(address(5)), None);
         assert_eq!(writer.reader().owner(address(9)), Some(key(9)));
+    }
+
+    #[test]
+    fn the_longest_prefix_wins_and_addresses_of_pools_before_all() {
+        let (mut writer, mut reader) = directory(&[address(100)..=address(109)]);
+        let network = |text: &str| text.parse::<Prefix>().unwrap();
+        // Every network with its owner, in an order of no meaning.
+        let all = [
+            ("10.77.0.0/24", 1),
+            ("0.0.0.0/0", 2),
+            ("10.0.0.0/8", 3),
+            ("10.77.0.5/32", 4),
+            ("10.77.0.0/28", 5),
+        ];
+        for (text, owner) in all {
+            writer.set_network(network(text), key(owner));
+        }
+        let naive = |at: Ipv4Addr, left: &[(&str, u16)]| {
+            let inside = left.iter().filter(|(text, _)| network(text).contains(at));
+            let longest = inside.max_by_key(|(text, _)| network(text).length());
+            longest.map(|(_, owner)| key(*owner))
+        };
+        let probes = [0, 5, 15, 16, 99, 110, 255].map(address);
+        let far = [Ipv4Addr::new(10, 1, 1, 1), Ipv4Addr::new(192, 0, 2, 1)];
+        for left in (0..=all.len()).rev() {
+            let (kept, gone) = all.split_at(left);
+            gone.iter()
+                .for_each(|(text, _)| writer.clear_network(network(text)));
+            for at in probes.into_iter().chain(far) {
+                assert_eq!(reader.owner(at), naive(at, kept), "{at} of {kept:?}");
+            }
+            assert_eq!(reader.owner(address(105)), None, "nobody leases it");
+        }
     }
 }

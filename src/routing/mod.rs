@@ -5,10 +5,9 @@
 
 pub mod directory;
 pub mod mirror;
-pub mod prefix;
 pub mod snapshot;
 
+pub use crate::wire::prefix::{self, Prefix};
 pub use directory::{Directory, DirectoryWriter};
 pub use mirror::Mirror;
-pub use prefix::Prefix;
 pub use snapshot::{NextHop, Published, Snapshot};

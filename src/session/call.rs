@@ -3,11 +3,13 @@
 use std::collections::VecDeque;
 use std::net::Ipv4Addr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::admission::CallPermit;
 use super::facts::{CallFacts, CallOrigin};
 use super::verdict::{Attempt, Step};
-use super::{EndReason, Event, Peer};
+use super::ways::Way;
+use super::{Client, EndReason, Event, Peer};
 use crate::aaa::Lease;
 use crate::clock::Timestamp;
 use crate::flow::{FlowCommand, FlowKey, FrameBytes};
@@ -130,6 +132,8 @@ pub struct Call {
     /// The entry of this call in the timer heap.
     pub(super) armed: Option<Timestamp>,
     pub(super) keys: UsedKeys,
+    /// The networks that it leads to.
+    pub(super) way: Way,
     outbox: VecDeque<Order>,
 }
 
@@ -150,6 +154,17 @@ pub(super) struct NewCall {
 
 impl Call {
     pub(super) fn new(new: NewCall, now: Timestamp) -> Self {
+        let placed_to = new.placed_to;
+        let client = placed_to.as_ref().and_then(|peer| peer.client.as_ref());
+        let way = Way::to(
+            client
+                .map(|it| Arc::clone(&it.networks))
+                .unwrap_or_default(),
+        );
+        let mut attempt = Attempt::new();
+        if let Some(user) = client.and_then(Client::user) {
+            attempt.named(user.as_bytes(), Duration::ZERO);
+        }
         Self {
             connection: new.connection,
             flow: new.flow,
@@ -158,7 +173,7 @@ impl Call {
             peer_call_id: new.peer_call_id,
             origin: new.origin,
             facts: new.facts,
-            placed_to: new.placed_to,
+            placed_to,
             early: Vec::new(),
             link: new.link,
             _permit: new.permit,
@@ -166,13 +181,14 @@ impl Call {
             end: None,
             lease: None,
             user: None,
-            attempt: Attempt::new(),
+            attempt,
             counter_slot: None,
             created: now,
             network_since: None,
             deadline: Some(new.deadline),
             armed: None,
             keys: UsedKeys::default(),
+            way,
             outbox: VecDeque::new(),
         }
     }

@@ -1,6 +1,7 @@
 //! What becomes of a call when `aaa` has decided about its client.
 
 use super::verdict::Step;
+use super::ways::Way;
 use super::{CallRef, CallState, EndReason, Event, FlowCommand, Sessions};
 use crate::aaa::{Decision, Grant, Rejection};
 use crate::clock::Timestamp;
@@ -59,6 +60,7 @@ impl Sessions {
         };
         let (address, gateway, flow) = (lease.address(), lease.gateway(), call.flow);
         call.user = Some(grant.user);
+        call.way = Way::to(grant.networks);
         let keys = grant.authenticated.has_keys();
         let authorise = FlowCommand::Authorise {
             flow,

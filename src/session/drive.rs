@@ -83,22 +83,17 @@ impl Sessions {
                 ppp::Output::FlushDownstream => {
                     self.order(id, FlowCommand::FlushDownstream { flow }, now);
                 }
-                ppp::Output::ForwardUpstream => {
-                    if let Some(lease) = call.lease.as_ref().map(crate::aaa::Lease::address) {
-                        self.order(id, FlowCommand::ForwardUpstream { flow, lease }, now);
-                    }
-                }
+                ppp::Output::LoggedIn(keying) => self.logged_in(id, &keying, now),
+                ppp::Output::ForwardUpstream => self.forward_upstream(id, now),
                 ppp::Output::AddressWished(wanted) => self.address_wished(id, wanted, now),
                 ppp::Output::AgreeIpv6 { local, peer } => {
                     let command = FlowCommand::AgreeIpv6 { flow, local, peer };
                     self.order(id, command, now);
                 }
+                ppp::Output::EndIpv6 => self.order(id, FlowCommand::EndIpv6 { flow }, now),
                 ppp::Output::ForwardDownstream { peer_mru } => {
-                    let command = FlowCommand::ForwardDownstream {
-                        flow,
-                        mtu: peer_mru.min(self.config.mtu_max),
-                    };
-                    self.order(id, command, now);
+                    let mtu = peer_mru.min(self.config.mtu_max);
+                    self.forward_downstream(id, mtu, now);
                 }
                 ppp::Output::Suspend => self.order(id, FlowCommand::Suspend { flow }, now),
                 ppp::Output::NetworkUp => self.network_up(id, now),
@@ -126,13 +121,10 @@ impl Sessions {
         call.network_since = Some(now);
         call.attempt.network_up(now.since(call.created));
         call.deadline = None;
-        let Some(lease) = call.lease.as_ref().map(crate::aaa::Lease::address) else {
-            return;
-        };
         let event = Event::NetworkUp {
             flow: call.flow,
             user: call.user.as_deref().unwrap_or_default().to_owned(),
-            lease,
+            lease: call.far_end(),
             mppe: call.link.negotiated().mppe,
             setup: now.since(call.created),
         };

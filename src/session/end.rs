@@ -27,6 +27,8 @@ pub enum EndReason {
     SetupTimeout,
     /// The client proved who it is, but there was no address for it.
     NoAddress(LeaseRefusal),
+    /// The peer that we called has, or assigned us, an address that is ours to give.
+    AddressConflict,
     /// The data plane could not take the call.
     Worker(OpenRefusal),
     /// The client's commands pile up faster than the data plane takes them.
@@ -48,6 +50,7 @@ impl EndReason {
             Self::NotConnected => "not_connected".into(),
             Self::SetupTimeout => "setup_timeout".into(),
             Self::NoAddress(refusal) => format!("no_address.{refusal}"),
+            Self::AddressConflict => "address_conflict".into(),
             Self::Worker(refusal) => format!("worker.{refusal}"),
             Self::OutboxFull => "outbox_full".into(),
             Self::AdministrativeStop => "administrative_stop".into(),
@@ -77,6 +80,10 @@ impl EndReason {
                  started, GRE (IP protocol 47) is blocked between client and server."
             }
             Self::NoAddress(refusal) => refusal.describe(),
+            Self::AddressConflict => {
+                "The peer has, or assigned us, an address of our own pools or of this server: choose \
+                 other pools on one side."
+            }
             Self::Worker(OpenRefusal::SlabFull) => {
                 "The worker has no room for another call: raise server.calls_max or add workers."
             }
@@ -102,6 +109,7 @@ impl EndReason {
             Self::ClearedByPeer,
             Self::NotConnected,
             Self::SetupTimeout,
+            Self::AddressConflict,
             Self::OutboxFull,
             Self::AdministrativeStop,
         ];
@@ -135,6 +143,7 @@ impl EndReason {
             | Self::Link(_)
             | Self::SetupTimeout
             | Self::NoAddress(_)
+            | Self::AddressConflict
             | Self::Worker(_)
             | Self::OutboxFull => DisconnectResult::GENERAL_ERROR,
         }

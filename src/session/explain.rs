@@ -182,11 +182,19 @@ impl Sessions {
         }
     }
 
-    /// A call is gone; its connection may be gone already.
-    pub(super) fn judge_call(&mut self, call: &Call, totals: FlowTotals, now: Timestamp) {
+    /// A call is gone; its connection may be gone already. Answers how far it came, and what its end
+    /// means.
+    pub(super) fn judge_call(
+        &mut self,
+        call: &Call,
+        totals: FlowTotals,
+        now: Timestamp,
+    ) -> (Stage, Finding) {
         let reason = call.end.unwrap_or(super::EndReason::AdministrativeStop);
-        let facts = self.facts_of(call, totals);
-        self.keep(Verdict::new(facts, Cause::Ended(reason), now));
+        let verdict = Verdict::new(self.facts_of(call, totals), Cause::Ended(reason), now);
+        let judgement = (verdict.facts.stage, verdict.finding);
+        self.keep(verdict);
+        judgement
     }
 
     /// A control connection ends. If it carried calls, theirs are the verdicts.

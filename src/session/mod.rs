@@ -29,11 +29,13 @@ mod placement;
 mod table;
 mod tally;
 mod teardown;
+mod terminate_cause;
 mod timeouts;
 mod timers;
 mod types;
 pub mod verdict;
 mod view;
+mod ways;
 
 use std::collections::VecDeque;
 use std::net::{Ipv4Addr, SocketAddrV4};
@@ -44,8 +46,9 @@ pub use call::CallState;
 pub use end::EndReason;
 pub use explain::{Account, Failures, Wait};
 pub use facts::{CallFacts, CallOrigin};
-pub use peers::{CallError, NotPlaced, Peer, PeerView};
+pub use peers::{CallError, Client, NotPlaced, Peer, PeerView};
 pub use tally::Tally;
+pub use terminate_cause::TerminateCause;
 pub use types::{
     AcceptRefusal, CallRefusal, Capacity, Entropy, Event, LastHeard, Output, SessionConfig,
 };
@@ -64,6 +67,7 @@ use peers::PeerRecord;
 use table::{Id, Table};
 use timers::Timers;
 use verdict::{History, Step};
+use ways::Ways;
 
 /// Names a control connection.
 pub type ConnectionId = Id<Connection>;
@@ -90,6 +94,7 @@ pub struct Sessions {
     /// Call Serial Number of the last call that we placed.
     call_serial: u16,
     pools: Pools,
+    ways: Ways,
     timers: Timers<TimerKey>,
     outputs: VecDeque<Output>,
     /// For each worker, the calls that have orders waiting, each at most once.
@@ -128,6 +133,7 @@ impl Sessions {
             peers: config.peers.iter().map(PeerRecord::new).collect(),
             call_serial: 0,
             ready: (0..buckets.workers()).map(|_| VecDeque::new()).collect(),
+            ways: Ways::default(),
             timers: Timers::new(),
             outputs: VecDeque::new(),
             touched_connections: VecDeque::new(),

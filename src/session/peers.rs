@@ -12,14 +12,17 @@ use super::connection::Connection;
 use super::types::CallRefusal;
 use super::{AdmissionRefusal, ConnectionId, EndReason, Event, Output, Sessions};
 use crate::clock::Timestamp;
+use crate::flow::FlowPolicy;
+use crate::ppp::link::LinkConfig;
 use crate::pptp::{self, CallOffer, CloseReason, Control, ControlConfig, ControlState};
 use crate::wire::pptp::StopReason;
+use crate::wire::prefix::Prefix;
 
 /// Connections of one peer that may wait for the end of a race.
 const HELD_MAX: usize = 4;
 
 /// Somebody whom we call.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Peer {
     /// What operators call it.
     pub name: String,
@@ -29,6 +32,27 @@ pub struct Peer {
     pub local_address: Ipv4Addr,
     /// What we ask of it.
     pub offer: CallOffer,
+    /// What we are on the call, if we log in to the peer; `None`: it logs in to us.
+    pub client: Option<Client>,
+}
+
+/// What we are on a call to a peer that we log in to.
+#[derive(Clone, Debug)]
+pub struct Client {
+    /// Settings of the link, with name and password.
+    pub link: Arc<LinkConfig>,
+    /// What the data plane enforces.
+    pub policy: FlowPolicy,
+    /// The networks behind the peer.
+    pub networks: Arc<[Prefix]>,
+}
+
+impl Client {
+    /// Our name there.
+    #[must_use]
+    pub fn user(&self) -> Option<&str> {
+        self.link.client.as_ref().map(|client| client.login.user())
+    }
 }
 
 /// A peer, and what was tried.
@@ -57,7 +81,7 @@ impl PeerRecord {
 }
 
 /// A peer as operators see it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct PeerView {
     /// The peer.
     pub peer: Arc<Peer>,
@@ -84,6 +108,8 @@ pub enum CallError {
     LocalAddressUnknown,
     /// The server is about to stop.
     Stopping,
+    /// We are the client on calls to this peer, and there is one already.
+    CalledAlready,
     /// As many calls as one connection may carry wait for it.
     WaitingTooMany,
     /// A limit on connections is reached.
@@ -98,6 +124,7 @@ impl CallError {
             Self::PeerUnknown => "peer_unknown",
             Self::LocalAddressUnknown => "local_address_unknown",
             Self::Stopping => "stopping",
+            Self::CalledAlready => "called_already",
             Self::WaitingTooMany => "waiting_too_many",
             Self::Limit(refusal) => refusal.name(),
         }
@@ -148,10 +175,15 @@ impl Sessions {
     /// # Errors
     /// Why there is not even an attempt.
     pub fn call(&mut self, name: &str, now: Timestamp) -> Result<(), CallError> {
+        let called = self.is_called(name);
         let record = self.peers.iter_mut().find(|it| it.peer.name == name);
         let record = record.ok_or(CallError::PeerUnknown)?;
         if self.stopping {
             return Err(CallError::Stopping);
+        }
+        // Two calls would lead to the same networks.
+        if called && record.peer.client.is_some() {
+            return Err(CallError::CalledAlready);
         }
         record.attempts += 1;
         let peer = Arc::clone(&record.peer);
@@ -169,6 +201,12 @@ impl Sessions {
         self.place_waiting(id, now);
         self.settle(now);
         Ok(())
+    }
+
+    /// Whether there is a call to the peer of this name, or one waits.
+    fn is_called(&self, name: &str) -> bool {
+        let mut peers = self.peers();
+        peers.any(|it| it.peer.name == name && it.calls + it.waiting > 0)
     }
 
     /// Ends every call to the peer of this name, also those that wait; how many there were.

@@ -18,9 +18,6 @@ use crate::pptp::{self, Line};
 use crate::wire::call_id::CallId;
 use crate::wire::pptp::{IncomingCallRequest, OutgoingCallRequest};
 
-/// What goes into GRE while the peer has not told its Call ID. Nothing is sent before it has.
-const CALL_ID_UNKNOWN: CallId = CallId::new(0);
-
 impl Sessions {
     /// Outgoing-Call-Request: a client dials in.
     pub(super) fn dialled(
@@ -101,6 +98,9 @@ impl Sessions {
         let flow = self.reserve_call_id(local, peer_address, now)?;
         let mut seed = [0; 32];
         (self.entropy)(&mut seed);
+        let client = placed_to.as_ref().and_then(|peer| peer.client.as_ref());
+        let link = client.map_or(&self.config.link, |client| &client.link);
+        let link = Link::new(Arc::clone(link), seed, now);
         let call = Call::new(
             NewCall {
                 connection: id,
@@ -111,7 +111,7 @@ impl Sessions {
                 origin,
                 facts,
                 placed_to,
-                link: Link::new(Arc::clone(&self.config.link), seed, now),
+                link,
                 permit,
                 deadline: now + self.config.setup_timeout,
             },
@@ -128,7 +128,7 @@ impl Sessions {
         let ends = OpenCall {
             local_address,
             peer_address,
-            peer_call_id: peer_call_id.unwrap_or(CALL_ID_UNKNOWN),
+            peer_call_id,
             peer_receive,
         };
         self.order(call_ref, FlowCommand::Open { flow, call: ends }, now);

@@ -136,7 +136,7 @@ impl Sessions {
         };
         self.index_call(flow, None);
         self.tally.add_call(&call);
-        self.judge_call(&call, totals, now);
+        let (stage, finding) = self.judge_call(&call, totals, now);
         let mut idle = false;
         if let Some(connection) = self.connections.get_mut(call.connection) {
             connection.calls.retain(|other| *other != id);
@@ -153,6 +153,7 @@ impl Sessions {
             });
             self.pools.release(lease);
         }
+        self.lead_nowhere(id, &call.way);
         self.release_call_id(flow, now);
         if let (Some(peer), Some(reason)) = (&call.placed_to, call.end) {
             self.note_outcome(peer, reason.name());
@@ -162,6 +163,8 @@ impl Sessions {
             peer_address: call.peer_address,
             user: call.user.map(String::from),
             reason: call.end.unwrap_or(EndReason::AdministrativeStop),
+            stage,
+            finding,
             duration: now.since(call.created),
             totals,
         });

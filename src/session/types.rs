@@ -6,12 +6,14 @@ use std::time::Duration;
 
 use super::admission::{AdmissionLimits, AdmissionRefusal};
 use super::call_ids::CallIdRefusal;
+use super::verdict::{Finding, Stage};
 use super::{CallOrigin, CallRef, ConnectionId, EndReason, NotPlaced, Peer};
 use crate::aaa::NameServers;
 use crate::clock::Timestamp;
 use crate::flow::{FlowKey, FlowTotals};
 use crate::ppp::link::{Credentials, LinkConfig};
 use crate::pptp::ControlConfig;
+use crate::wire::prefix::Prefix;
 
 /// What all sessions share; replaced whole when the configuration changes.
 pub struct SessionConfig {
@@ -70,6 +72,40 @@ pub enum Output {
     LeaseCleared {
         /// The address that was leased.
         lease: Ipv4Addr,
+    },
+    /// Packets to `network` are for `flow` from now on, as with `LeaseSet`.
+    NetworkSet {
+        /// What lies behind it, or the one address of its peer.
+        network: Prefix,
+        /// The call.
+        flow: FlowKey,
+    },
+    /// Packets to `network` are for nobody.
+    NetworkCleared {
+        /// What lay behind a call.
+        network: Prefix,
+    },
+    /// The kernel reaches `network` by calls from now on.
+    RouteSet {
+        /// What lies behind a call.
+        network: Prefix,
+        /// The address that the kernel's own packets to it come from, where we are the client.
+        source: Option<Ipv4Addr>,
+    },
+    /// It does not any more.
+    RouteCleared {
+        /// What lay behind a call.
+        network: Prefix,
+    },
+    /// A peer has assigned us this address. Precedes the routes that it is the source of.
+    OwnAddressSet {
+        /// Ours.
+        address: Ipv4Addr,
+    },
+    /// The address is ours no more.
+    OwnAddressCleared {
+        /// What was ours.
+        address: Ipv4Addr,
     },
     /// Something that an operator may want to know.
     Event(Event),
@@ -136,8 +172,8 @@ pub enum Event {
         flow: FlowKey,
         /// Who it is.
         user: String,
-        /// The address that was leased.
-        lease: Ipv4Addr,
+        /// The address of the other end: what was leased, or what a peer that we called has.
+        lease: Option<Ipv4Addr>,
         /// How each direction is encrypted; `None`: both are clear.
         mppe: Option<crate::ppp::link::Directions>,
         /// From Outgoing-Call-Request until now.
@@ -174,6 +210,10 @@ pub enum Event {
         user: Option<String>,
         /// Why.
         reason: EndReason,
+        /// How far it came.
+        stage: Stage,
+        /// What the end means, with everything that was seen of the call.
+        finding: Finding,
         /// From Outgoing-Call-Request until now.
         duration: Duration,
         /// The bill.

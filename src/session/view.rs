@@ -49,7 +49,7 @@ pub struct CallView {
     pub state: CallState,
     /// Who it is, once known.
     pub user: Option<String>,
-    /// The leased address.
+    /// The address of the other end: what it leased, or what a peer that we called has.
     pub lease: Option<Ipv4Addr>,
     /// What was negotiated.
     pub negotiated: Negotiated,
@@ -145,7 +145,7 @@ impl Sessions {
             facts: call.facts.clone(),
             state: call.state,
             user: call.user.as_deref().map(str::to_owned),
-            lease: call.lease.as_ref().map(crate::aaa::Lease::address),
+            lease: call.far_end(),
             negotiated: call.link.negotiated(),
             identifications: call.link.remarks().identifications().to_vec(),
             time_remaining_s: call.link.remarks().time_remaining_s(),

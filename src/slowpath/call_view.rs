@@ -120,6 +120,10 @@ fn refusal(error: CallError, peer: &str) -> AdminError {
             format!("local_address of peer {peer:?} is not in server.listen"),
         ),
         CallError::Stopping => (ErrorCode::Refused, "the server is about to stop".to_owned()),
+        CallError::CalledAlready => (
+            ErrorCode::Refused,
+            format!("there is a call to {peer} already, and one is all that its networks need"),
+        ),
         CallError::WaitingTooMany => (
             ErrorCode::Refused,
             format!("too many calls wait for the control connection to {peer}"),

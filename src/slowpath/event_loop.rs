@@ -8,6 +8,7 @@ use std::time::Duration;
 use mio::{Events, Poll};
 
 use super::admin_socket::AdminSocket;
+use super::call_routes::CallRoutes;
 use super::events::{self, EventLog};
 use super::exception::ExceptionPath;
 use super::kernel_mirror::KernelMirror;
@@ -51,6 +52,7 @@ pub(super) struct EventLoop {
     pub(super) threads: WorkerThreads,
     pub(super) exception: ExceptionPath,
     pub(super) kernel: KernelMirror,
+    pub(super) call_routes: CallRoutes,
     pub(super) admin: AdminSocket,
     pub(super) supervisor: Supervisor,
     pub(super) ports: Vec<PortInfo>,
@@ -226,6 +228,12 @@ impl EventLoop {
                 }
                 Output::LeaseSet { lease, flow } => self.directory.set(lease, flow),
                 Output::LeaseCleared { lease } => self.directory.clear(lease),
+                Output::NetworkSet { network, flow } => self.directory.set_network(network, flow),
+                Output::NetworkCleared { network } => self.directory.clear_network(network),
+                Output::RouteSet { network, source } => self.call_routes.add(network, source),
+                Output::RouteCleared { network } => self.call_routes.remove(network),
+                Output::OwnAddressSet { address } => self.call_routes.add_address(address),
+                Output::OwnAddressCleared { address } => self.call_routes.remove_address(address),
                 Output::Event(event) => self.events.write(&event, now),
             }
         }

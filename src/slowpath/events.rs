@@ -108,8 +108,9 @@ fn log_call(event: &Event) {
             setup,
         } => {
             let (call_id, setup_ms) = (flow.call_id.get(), setup.as_millis());
+            let lease = lease.map_or_else(|| "-".to_owned(), |lease| lease.to_string());
             let encryption = mppe.map_or_else(|| "none".to_owned(), |agreed| agreed.to_string());
-            tracing::info!(call_id, user, %lease, encryption, setup_ms, "network up");
+            tracing::info!(call_id, user, lease, encryption, setup_ms, "network up");
         }
         Event::DecryptionFailing { flow, peer_address } => {
             tracing::warn!(
@@ -132,26 +133,7 @@ fn log_call(event: &Event) {
                 "the worker refused an order of the slow path: this is an error of PNS"
             );
         }
-        Event::CallEnded {
-            flow,
-            peer_address,
-            user,
-            reason,
-            duration,
-            totals,
-        } => {
-            tracing::info!(
-                call_id = flow.call_id.get(),
-                %peer_address,
-                user = user.as_deref().unwrap_or("-"),
-                %reason,
-                meaning = reason.describe(),
-                duration_s = duration.as_secs(),
-                upstream_bytes = totals.upstream_bytes,
-                downstream_bytes = totals.downstream_bytes,
-                "call ended"
-            );
-        }
+        Event::CallEnded { .. } => log_end(event),
         Event::ConnectionEstablished { .. }
         | Event::ConnectionClosed { .. }
         | Event::CallRefused { .. }
@@ -160,11 +142,96 @@ fn log_call(event: &Event) {
     }
 }
 
+/// The line of a call that is over: why, and what it carried.
+fn log_end(event: &Event) {
+    let Event::CallEnded {
+        flow,
+        peer_address,
+        user,
+        reason,
+        stage,
+        finding,
+        duration,
+        totals,
+    } = event
+    else {
+        return;
+    };
+    tracing::info!(
+        call_id = flow.call_id.get(),
+        %peer_address,
+        user = user.as_deref().unwrap_or("-"),
+        %reason,
+        meaning = reason.describe(),
+        stage = stage.name(),
+        finding = finding.name(),
+        terminate_cause = reason.terminate_cause().name(),
+        duration_s = duration.as_secs(),
+        upstream_bytes = totals.upstream_bytes,
+        downstream_bytes = totals.downstream_bytes,
+        "call ended"
+    );
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::flow::{FlowKey, FlowTotals};
+    use crate::ppp::link as ppp;
+    use crate::session::EndReason;
+    use crate::session::verdict::{Finding, Stage};
+    use crate::wire::call_id::CallId;
+    use std::io;
     use std::net::{Ipv4Addr, SocketAddrV4};
+    use std::sync::{Arc, Mutex};
     use std::time::Duration;
+
+    /// What a subscriber was given, as text.
+    #[derive(Clone, Default)]
+    struct Lines(Arc<Mutex<Vec<u8>>>);
+
+    impl io::Write for Lines {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().extend(bytes);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn the_end_of_a_call_is_logged_with_its_finding() {
+        let lines = Lines::default();
+        let writer = lines.clone();
+        let subscriber = tracing_subscriber::fmt()
+            .with_ansi(false)
+            .with_writer(move || writer.clone())
+            .finish();
+        let event = Event::CallEnded {
+            flow: FlowKey::new(0, CallId::new(7)),
+            peer_address: Ipv4Addr::LOCALHOST,
+            user: None,
+            reason: EndReason::Link(ppp::EndReason::MppeRefusedByPeer),
+            stage: Stage::Ccp,
+            finding: Finding::EncryptionTooWeak,
+            duration: Duration::from_secs(3),
+            totals: FlowTotals::default(),
+        };
+        tracing::subscriber::with_default(subscriber, || log(&event));
+        let text = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
+        for word in [
+            "call ended",
+            "call_id=7",
+            "reason=link.mppe_refused_by_peer",
+            "stage=\"ccp\"",
+            "finding=\"encryption_too_weak\"",
+            "terminate_cause=\"user_error\"",
+        ] {
+            assert!(text.contains(word), "{word} is not in {text}");
+        }
+    }
 
     #[test]
     fn a_flood_is_cut_and_counted_and_the_next_second_is_free_again() {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use mio::{Interest, Registry};
 
+use super::call_routes::CallRoutes;
 use super::kernel_mirror::KernelMirror;
 use super::netlink::{Monitor, Requests, RouteRequest};
 use super::start_error::{StartError, during};
@@ -17,13 +18,14 @@ use crate::flow::ring::Doorbell;
 use crate::routing::{Mirror, Prefix};
 
 /// Metric of the routes that we add: worse than what an operator or a routing daemon adds.
-const ROUTE_METRIC: u32 = 1024;
+pub(super) const ROUTE_METRIC: u32 = 1024;
 
 /// What the kernel lends us.
 pub(super) struct Kernel {
     pub(super) taps: Vec<Tap>,
     pub(super) tun: Tun,
     pub(super) mirror: KernelMirror,
+    pub(super) calls: CallRoutes,
 }
 
 impl Kernel {
@@ -51,7 +53,13 @@ impl Kernel {
         let monitor = Monitor::open().map_err(during("cannot follow netlink"))?;
         let mirror = KernelMirror::start(monitor, requests, mirror, move || doorbell.ring())
             .map_err(during("cannot read the kernel's routes"))?;
-        Ok(Self { taps, tun, mirror })
+        let calls = CallRoutes::open(tun.ifindex()).map_err(during("cannot open netlink"))?;
+        Ok(Self {
+            taps,
+            tun,
+            mirror,
+            calls,
+        })
     }
 
     /// Lets the loop hear of all of it.
@@ -89,6 +97,7 @@ fn open_tap(
             ifindex: tap.ifindex(),
             gateway: Some(route.via),
             metric: ROUTE_METRIC,
+            source: None,
         };
         requests
             .add_route(&request)
@@ -115,6 +124,7 @@ fn open_tun(config: &Config, requests: &mut Requests) -> Result<Tun, StartError>
             ifindex: tun.ifindex(),
             gateway: None,
             metric: ROUTE_METRIC,
+            source: None,
         };
         requests
             .add_route(&request)

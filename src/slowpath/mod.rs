@@ -21,6 +21,8 @@ pub mod start;
 #[cfg(feature = "dpdk")]
 mod admin_socket;
 #[cfg(feature = "dpdk")]
+mod call_routes;
+#[cfg(feature = "dpdk")]
 mod call_view;
 #[cfg(feature = "dpdk")]
 mod event_loop;

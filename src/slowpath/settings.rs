@@ -153,11 +153,13 @@ pub(super) fn local_users(config: &Config) -> LocalUsers {
         }
     };
     let authentication = &config.ppp.authentication;
-    LocalUsers::new(config.users.iter().map(user), flow_policy(config)).with_eap(
-        &authentication.eap_methods,
-        config.challenge_name(),
-        authentication.retries_max,
-    )
+    LocalUsers::new(config.users.iter().map(user), flow_policy(config))
+        .with_names(config.users.names)
+        .with_eap(
+            &authentication.eap_methods,
+            config.challenge_name(),
+            authentication.retries_max,
+        )
 }
 
 /// The pools, without the addresses that belong to users.

@@ -88,6 +88,7 @@ fn start(config: &Config) -> Result<EventLoop, StartError> {
         ports: port_infos(config, ports, &macs),
         exception: ExceptionPath::new(kernel.taps, kernel.tun, buckets, owners),
         kernel: kernel.mirror,
+        call_routes: kernel.calls,
         workers: links,
         directory: writer,
         stopping_since: None,

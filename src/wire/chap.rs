@@ -8,7 +8,7 @@ pub mod change_password;
 pub mod mschap;
 
 pub use change_password::{ChangePasswordV2, ChangePasswordV3};
-pub use mschap::{FailureCode, MsChapFailure, MsChapV1Response, MsChapV2Response};
+pub use mschap::{FailureCode, MsChapFailure, MsChapV1Response, MsChapV2Response, failure_number};
 
 use super::ppp::{self, Packet};
 use crate::counted_enum;

@@ -20,5 +20,6 @@ pub mod options;
 pub mod pap;
 pub mod ppp;
 pub mod pptp;
+pub mod prefix;
 pub mod radius;
 pub mod tcp_mss;

@@ -180,7 +180,7 @@ fn opening_is_refused_with_its_reason() {
     let call = OpenCall {
         local_address: LOCAL,
         peer_address: client.address,
-        peer_call_id: client.call_id,
+        peer_call_id: Some(client.call_id),
         peer_receive: PeerReceive::default(),
     };
     for (local, call_id, refusal) in [

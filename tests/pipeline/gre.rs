@@ -155,6 +155,25 @@ fn s4_3_an_acknowledgment_goes_alone_within_100_ms() {
 }
 
 #[test]
+fn s4_3_nothing_is_acknowledged_before_the_peer_has_told_its_call_id() {
+    let mut lab = Lab::single();
+    let mut client = lab.place(7, 2);
+    // More frames than may wait for an acknowledgment, before Outgoing-Call-Reply.
+    for _ in 0..40 {
+        client.greet(&mut lab);
+    }
+    lab.advance(Duration::from_secs(1));
+    assert_eq!(lab.sent(ACCESS).len(), 0, "to Call ID 0, which is nobody");
+    let (flow, peer_call_id) = (client.key, client.call_id);
+    lab.command(FlowCommand::Connect { flow, peer_call_id });
+    lab.advance(Duration::from_millis(100));
+    let sent = lab.sent(ACCESS);
+    assert_eq!(sent.len(), 1);
+    assert_eq!(client.receive(&sent[0]), Received::Nothing);
+    assert_eq!(client.acknowledged, Some(39));
+}
+
+#[test]
 fn s4_3_traffic_carries_acknowledgments_and_then_none_goes_alone() {
     let mut lab = Lab::new();
     let mut client = lab.dial(7, 2, policy(Encryption::Required));

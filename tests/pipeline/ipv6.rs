@@ -263,6 +263,26 @@ fn identifiers_that_change_count_from_the_order_on() {
 }
 
 #[test]
+fn what_comes_after_ipv6cp_has_ended_is_dropped_and_ipv4_goes_on() {
+    let (mut lab, mut client) = dialled(Encryption::Required);
+    let flow = client.key;
+    lab.command(FlowCommand::EndIpv6 { flow });
+    let request = ping(&client, local(), b"");
+    for _ in 0..3 {
+        client.send6(&mut lab, &request);
+    }
+    assert_eq!(lab.drops(), [(DropReason::Ipv6NotAgreed, 3)]);
+    assert!(received(&mut lab, &mut client, true).is_empty());
+    let datagram = udp(client.lease, HOST, 30);
+    client.send(&mut lab, &datagram);
+    assert_eq!(lab.network_received().len(), 1);
+    // Agreed on anew, it is answered again.
+    agree(&mut lab, &mut client);
+    client.send6(&mut lab, &request);
+    assert_eq!(received(&mut lab, &mut client, true).len(), 1);
+}
+
+#[test]
 fn nothing_is_agreed_for_a_call_without_a_login() {
     let mut lab = Lab::single();
     let client = lab.open(7, 2);

@@ -279,10 +279,21 @@ impl Lab {
     /// Opens a call for a client at 198.51.100.`last`; nothing more.
     pub(crate) fn open(&mut self, call_id: u16, last: u8) -> Client {
         let client = Client::new(FlowKey::new(0, CallId::new(call_id)), last);
+        let peer_call_id = Some(client.call_id);
+        self.open_ends(client, peer_call_id)
+    }
+
+    /// Opens a call that we place: its peer has told no Call ID yet.
+    pub(crate) fn place(&mut self, call_id: u16, last: u8) -> Client {
+        let client = Client::new(FlowKey::new(0, CallId::new(call_id)), last);
+        self.open_ends(client, None)
+    }
+
+    fn open_ends(&mut self, client: Client, peer_call_id: Option<CallId>) -> Client {
         let call = OpenCall {
             local_address: LOCAL,
             peer_address: client.address,
-            peer_call_id: client.call_id,
+            peer_call_id,
             peer_receive: PeerReceive::default(),
         };
         self.command(FlowCommand::Open {

@@ -11,15 +11,15 @@ use std::time::Duration;
 
 /// What a path does to frames, in percent and milliseconds.
 #[derive(Clone, Copy, Debug)]
-struct Path {
-    loss: u8,
-    duplication: u8,
-    delay_ms_max: u64,
+pub(crate) struct Path {
+    pub(crate) loss: u8,
+    pub(crate) duplication: u8,
+    pub(crate) delay_ms_max: u64,
 }
 
-const STEP: Duration = Duration::from_millis(10);
+pub(crate) const STEP: Duration = Duration::from_millis(10);
 
-struct Network {
+pub(crate) struct Network {
     path: Path,
     random: u64,
     /// Arrival, whether it goes to the server, and the frame.
@@ -28,6 +28,15 @@ struct Network {
 }
 
 impl Network {
+    pub(crate) fn new(path: Path, seed: u64) -> Self {
+        Self {
+            path,
+            random: seed | 1,
+            flying: Vec::new(),
+            frames: 0,
+        }
+    }
+
     fn random(&mut self) -> u64 {
         self.random ^= self.random << 13;
         self.random ^= self.random >> 7;
@@ -35,7 +44,7 @@ impl Network {
         self.random
     }
 
-    fn send(&mut self, to_server: bool, frame: &[u8], now: Timestamp) {
+    pub(crate) fn send(&mut self, to_server: bool, frame: &[u8], now: Timestamp) {
         self.frames += 1;
         let copies = 1 + u8::from(self.random() % 100 < u64::from(self.path.duplication));
         for _ in 0..copies {
@@ -48,7 +57,7 @@ impl Network {
     }
 
     /// What arrives until `now`, earliest first.
-    fn arrivals(&mut self, now: Timestamp) -> Vec<(bool, Vec<u8>)> {
+    pub(crate) fn arrivals(&mut self, now: Timestamp) -> Vec<(bool, Vec<u8>)> {
         self.flying.sort_by_key(|(at, ..)| *at);
         let landed = self.flying.partition_point(|(at, ..)| *at <= now);
         self.flying
@@ -67,12 +76,6 @@ struct World {
 
 impl World {
     fn new(path: Path, habits: Habits, seed: u64) -> Self {
-        let network = Network {
-            path,
-            random: seed | 1,
-            flying: Vec::new(),
-            frames: 0,
-        };
         // Every other server takes more than one kind of encryption.
         let mppe = match seed & 0x100 {
             0 => MppePolicy::REQUIRED,
@@ -90,7 +93,7 @@ impl World {
         let mut world = Self {
             server,
             client: Client::new(habits),
-            network,
+            network: Network::new(path, seed),
             decide_at: None,
         };
         let heard = world.server.input(Input::LowerUp);

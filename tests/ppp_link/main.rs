@@ -11,6 +11,7 @@ mod addresses;
 mod authentication;
 mod bytes;
 mod client;
+mod client_role;
 mod dialogues;
 mod encryption;
 mod endings;

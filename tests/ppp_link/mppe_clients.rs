@@ -98,6 +98,21 @@ impl Call {
     }
 }
 
+/// A dialogue that ends with our request for an address, and what was agreed on until then.
+#[track_caller]
+fn agrees(policy: MppePolicy, agreed: &str, dialogue: &str) {
+    let mut call = Call::new(policy);
+    call.follows(&format!("{dialogue}\n< 8021 01 01 000a 0306 0a4d0001"));
+    assert_eq!(call.agreed(), agreed);
+}
+
+/// A dialogue that ends the call: why, and what the client had offered.
+fn ends(policy: MppePolicy, dialogue: &str) -> (Option<EndReason>, Option<SupportedBits>) {
+    let mut call = Call::new(policy);
+    call.follows(dialogue);
+    (call.ended(), call.offered())
+}
+
 /// The CCP frames of a recorded client, from the protocol field on.
 fn recorded(name: &str) -> Vec<Vec<u8>> {
     let frames = ppp_frames(name).into_iter();
@@ -109,20 +124,20 @@ fn recorded(name: &str) -> Vec<Vec<u8>> {
 
 #[test]
 fn w14_windows_offers_every_length_and_is_naked_to_one() {
-    let mut call = Call::new(MppePolicy::REQUIRED);
-    call.follows(
+    agrees(
+        MppePolicy::REQUIRED,
+        "mppe-128-stateless",
         "< 80fd 01 01 000a 1206 01000040
          > 80fd 01 04 000a 1206 010000e0
          < 80fd 03 04 000a 1206 01000040
          > 80fd 02 01 000a 1206 01000040
          > 80fd 01 06 000a 1206 01000040
-         < 80fd 02 06 000a 1206 01000040
-         < 8021 01 01 000a 0306 0a4d0001",
+         < 80fd 02 06 000a 1206 01000040",
     );
-    assert_eq!(call.agreed(), "mppe-128-stateless");
     // The server side of Windows adds compression, and looks for the longest key too.
-    let mut call = Call::new(AUTO);
-    call.follows(
+    agrees(
+        AUTO,
+        "mppe-128-stateless",
         "< 80fd 01 01 000a 1206 010000e0
          > 80fd 01 04 000a 1206 010000e1
          < 80fd 03 04 000a 1206 01000040
@@ -130,22 +145,19 @@ fn w14_windows_offers_every_length_and_is_naked_to_one() {
          < 80fd 01 02 000a 1206 01000040
          > 80fd 01 05 000a 1206 01000040
          < 80fd 02 05 000a 1206 01000040
-         > 80fd 02 02 000a 1206 01000040
-         < 8021 01 01 000a 0306 0a4d0001",
+         > 80fd 02 02 000a 1206 01000040",
     );
-    assert_eq!(call.agreed(), "mppe-128-stateless");
 }
 
 #[test]
 fn w14_windows_without_encryption_rejects_ccp() {
-    let mut call = Call::new(MppePolicy::REQUIRED);
-    call.follows(
+    let ended = ends(
+        MppePolicy::REQUIRED,
         "< 80fd 01 01 000a 1206 01000040
          > c021 08 05 0010 80fd 01 01 000a 1206 01000040
          < c021 05 02 001a 6d7070655f70726f746f636f6c5f72656a6563746564 # mppe_protocol_rejected",
     );
-    assert_eq!(call.ended(), Some(EndReason::MppeProtocolRejected));
-    assert_eq!(call.offered(), None);
+    assert_eq!(ended, (Some(EndReason::MppeProtocolRejected), None));
 }
 
 #[test]
@@ -161,11 +173,12 @@ fn w14_windows_that_compresses_only_is_told_apart() {
 
 #[test]
 fn w18_windows_98_with_forty_bits_is_offered_stateless_first() {
-    let mut call = Call::new(MppePolicy {
-        strengths: Strengths::only(Strength::Bits40).and(Strength::Bits128),
-        ..MppePolicy::REQUIRED
-    });
-    call.follows(
+    agrees(
+        MppePolicy {
+            strengths: Strengths::only(Strength::Bits40).and(Strength::Bits128),
+            ..MppePolicy::REQUIRED
+        },
+        "mppe-40-stateless",
         "< 80fd 01 01 000a 1206 01000060
          > 80fd 01 01 000a 1206 00000021  # stateful, 40 bits, compression
          < 80fd 03 01 000a 1206 01000020
@@ -173,10 +186,8 @@ fn w18_windows_98_with_forty_bits_is_offered_stateless_first() {
          < 80fd 01 02 000a 1206 01000020
          > 80fd 01 02 000a 1206 01000020
          < 80fd 02 02 000a 1206 01000020
-         > 80fd 02 02 000a 1206 01000020
-         < 8021 01 01 000a 0306 0a4d0001",
+         > 80fd 02 02 000a 1206 01000020",
     );
-    assert_eq!(call.agreed(), "mppe-40-stateless");
 }
 
 #[test]
@@ -196,17 +207,16 @@ fn pppd_with_128_bits_as_recorded() {
     }
     // A server that takes any length asks for all of them; pppd Naks that to the one it is set to, and
     // what it asks for itself is acknowledged at once.
-    let mut call = Call::new(AUTO);
-    call.follows(
+    agrees(
+        AUTO,
+        "mppe-128-stateless",
         "< 80fd 01 01 000a 1206 010000e0
          > 80fd 01 01 000a 1206 01000040
          < 80fd 02 01 000a 1206 01000040
          > 80fd 03 01 000a 1206 01000040
          < 80fd 01 02 000a 1206 01000040
-         > 80fd 02 02 000a 1206 01000040
-         < 8021 01 01 000a 0306 0a4d0001",
+         > 80fd 02 02 000a 1206 01000040",
     );
-    assert_eq!(call.agreed(), "mppe-128-stateless");
 }
 
 #[test]
@@ -234,8 +244,9 @@ fn pppd_with_forty_bits_stateful_as_recorded() {
     );
     assert_eq!(call.agreed(), "mppe-40-stateful");
     // One that rather has it stateless says so, and pppd agrees.
-    let mut call = Call::new(AUTO);
-    call.follows(
+    agrees(
+        AUTO,
+        "mppe-40-stateless",
         "< 80fd 01 01 000a 1206 010000e0
          > 80fd 01 01 000a 1206 00000020
          < 80fd 03 01 000a 1206 01000020
@@ -243,10 +254,8 @@ fn pppd_with_forty_bits_stateful_as_recorded() {
          < 80fd 01 02 000a 1206 01000020
          > 80fd 01 02 000a 1206 01000020
          < 80fd 02 02 000a 1206 01000020
-         > 80fd 02 02 000a 1206 01000020
-         < 8021 01 01 000a 0306 0a4d0001",
+         > 80fd 02 02 000a 1206 01000020",
     );
-    assert_eq!(call.agreed(), "mppe-40-stateless");
     // The default server has nothing for it.
     let mut call = Call::new(MppePolicy::REQUIRED);
     call.follows("< 80fd 01 01 000a 1206 01000040");
@@ -265,16 +274,15 @@ fn pppd_without_mppe_as_recorded() {
     };
     assert_eq!(*request, bytes("80fd 01 01 0004"));
     assert_eq!(*reject, bytes("80fd 04 01 000a 1206 01000040"));
-    let mut call = Call::new(MppePolicy::REQUIRED);
-    call.follows(
+    let ended = ends(
+        MppePolicy::REQUIRED,
         "< 80fd 01 01 000a 1206 01000040
          > 80fd 01 01 0004
          < 80fd 03 01 000a 1206 01000040
          > 80fd 04 01 000a 1206 01000040
          < c021 05 02 0018 6d7070655f726566757365645f62795f70656572 # mppe_refused_by_peer",
     );
-    assert_eq!(call.ended(), Some(EndReason::MppeRefusedByPeer));
-    assert_eq!(call.offered(), None);
+    assert_eq!(ended, (Some(EndReason::MppeRefusedByPeer), None));
     // Where it may, it goes on in clear.
     let mut call = Call::new(MppePolicy::OPTIONAL);
     call.follows(
@@ -290,17 +298,16 @@ fn pppd_without_mppe_as_recorded() {
 
 #[test]
 fn l6_pppd_offers_its_compressors_beside_mppe() {
-    let mut call = Call::new(MppePolicy::REQUIRED);
-    call.follows(
+    agrees(
+        MppePolicy::REQUIRED,
+        "mppe-128-stateless",
         "< 80fd 01 01 000a 1206 01000040
          > 80fd 01 01 0015 1206 01000040 1a04 7800 1804 7800 1503 2f
          < 80fd 04 01 000f 1a04 7800 1804 7800 1503 2f
          > 80fd 01 02 000a 1206 01000040
          < 80fd 02 02 000a 1206 01000040
-         > 80fd 02 01 000a 1206 01000040
-         < 8021 01 01 000a 0306 0a4d0001",
+         > 80fd 02 01 000a 1206 01000040",
     );
-    assert_eq!(call.agreed(), "mppe-128-stateless");
 }
 
 #[test]
@@ -324,17 +331,16 @@ fn l7_a_home_router_asks_with_all_bits_clear_and_is_rejected() {
 
 #[test]
 fn k2_routeros_offers_two_lengths() {
-    let mut call = Call::new(MppePolicy::REQUIRED);
-    call.follows(
+    agrees(
+        MppePolicy::REQUIRED,
+        "mppe-128-stateless",
         "< 80fd 01 01 000a 1206 01000040
          > 80fd 01 01 000a 1206 01000060
          < 80fd 03 01 000a 1206 01000040
          > 80fd 02 01 000a 1206 01000040
          > 80fd 01 02 000a 1206 01000040
-         < 80fd 02 02 000a 1206 01000040
-         < 8021 01 01 000a 0306 0a4d0001",
+         < 80fd 02 02 000a 1206 01000040",
     );
-    assert_eq!(call.agreed(), "mppe-128-stateless");
 }
 
 #[test]
@@ -388,17 +394,16 @@ fn two_key_lengths_in_one_call_are_refused() {
 #[test]
 fn passive_says_nothing_until_the_client_does() {
     // The client asks: as if we had.
-    let mut call = Call::new(MppePolicy::PASSIVE);
-    call.follows(
+    agrees(
+        MppePolicy::PASSIVE,
+        "mppe-128-stateless",
         "> 80fd 01 01 000a 1206 010000e0
          < 80fd 01 01 000a 1206 01000040
          < 80fd 03 01 000a 1206 01000040
          > 80fd 02 01 000a 1206 01000040
          > 80fd 01 02 000a 1206 01000040
-         < 80fd 02 02 000a 1206 01000040
-         < 8021 01 01 000a 0306 0a4d0001",
+         < 80fd 02 02 000a 1206 01000040",
     );
-    assert_eq!(call.agreed(), "mppe-128-stateless");
     // It speaks of addresses: so do we.
     let mut call = Call::new(MppePolicy::PASSIVE);
     call.follows(

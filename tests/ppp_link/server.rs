@@ -120,11 +120,12 @@ impl Promises {
         }
         if packet.is(Protocol::IPV6CP, code::CONFIGURE_ACK) {
             let last = self.told.iter().rev().find_map(|output| match output {
-                Output::AgreeIpv6 { peer, .. } => Some(peer.0),
+                Output::AgreeIpv6 { peer, .. } => Some(Some(peer.0)),
+                Output::EndIpv6 => Some(None),
                 _ => None,
             });
             assert_eq!(
-                last.as_ref().map(<[u8; 8]>::as_slice),
+                last.flatten().as_ref().map(<[u8; 8]>::as_slice),
                 packet.data.get(2..),
                 "agreed before the Ack, on what is acknowledged"
             );
@@ -180,6 +181,7 @@ impl Promises {
                 | Output::FlushDownstream
                 | Output::AddressWished(_)
                 | Output::AgreeIpv6 { .. }
+                | Output::EndIpv6
         );
         assert!(repeats || !again, "{output:?} twice");
     }

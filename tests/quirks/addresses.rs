@@ -1,18 +1,17 @@
 //! How clients come to their addresses: the network phase of W11 to W13, W16, M9, L6, K1, P9, P10.
 
 use std::net::Ipv4Addr;
-use std::sync::Arc;
 
 use pns::aaa::NameServers;
 use pns::dataplane::DropReason;
 use pns::mppe::keys::Suite;
-use pns::ppp::link::{AddressPolicy, LinkConfig};
+use pns::ppp::link::AddressPolicy;
 use pns::session::SessionConfig;
 use pns::wire::checksum;
 
+use super::common::{change_link, setup};
 use super::dialogue::Dialogue;
 use super::packets;
-use super::server::Setup;
 
 /// CCP as every client speaks it in the end.
 const CCP: &str = r#"
@@ -23,13 +22,6 @@ const CCP: &str = r#"
 
 /// The client's Ack to our IPCP request.
 const OUR_ADDRESS: &str = "ppp > ff03 8021 02 $ipcp_id 000a 0306 0a4d0001";
-
-fn setup(adjust: fn(&mut SessionConfig)) -> Setup {
-    Setup {
-        adjust,
-        ..Setup::default()
-    }
-}
 
 fn logged_in(adjust: fn(&mut SessionConfig)) -> Dialogue {
     Dialogue::logged_in(setup(adjust))
@@ -44,12 +36,6 @@ fn with_dns(config: &mut SessionConfig) {
         dns: [Some(Ipv4Addr::new(192, 0, 2, 53)), None],
         nbns: [None, None],
     };
-}
-
-fn change_link(config: &mut SessionConfig, change: impl FnOnce(&mut LinkConfig)) {
-    let mut link = LinkConfig::clone(&config.link);
-    change(&mut link);
-    config.link = Arc::new(link);
 }
 
 /// An Echo-Request from the client's link-local address to `destination`.
@@ -118,6 +104,25 @@ fn w11_w12_w13_windows_asks_for_ipv6_and_an_address_before_it_encrypts() {
     }
     assert_eq!(windows.server.drops(), []);
     windows.assert_data_moves();
+    ipv6_is_shown(&windows, identifier);
+    // Windows ends IPv6CP: our address answers no more, and IPv4 goes on.
+    windows.play(
+        "
+        ppp > ff03 8057 05 0b 0004
+        ppp < ff03 8057 06 0b 0004
+        ",
+    );
+    windows.take_data();
+    let request = ping6(&windows, all_nodes);
+    let frame = windows.frame(&request);
+    windows.send_ppp(&frame);
+    windows.play("quiet");
+    assert!(windows.take_data().is_empty());
+    assert_eq!(windows.server.drops(), [(DropReason::Ipv6NotAgreed, 1)]);
+    windows.assert_data_moves();
+}
+
+fn ipv6_is_shown(windows: &Dialogue, identifier: [u8; 8]) {
     let view = windows.server.sessions.views().next().unwrap();
     let (local, peer) = view.negotiated.interface_identifiers.unwrap();
     assert_eq!(local.0, identifier);
@@ -181,15 +186,7 @@ fn w13_a_request_that_is_repeated_while_it_waits_is_answered_once() {
 #[test]
 fn w16_the_first_broadcasts_of_windows_are_dropped_and_nothing_is_said() {
     let mut windows = encrypted(|_| {});
-    windows.play(OUR_ADDRESS);
-    windows.play(
-        r#"
-        ppp > ff03 8021 01 07 000a 0306 00*4
-        ppp < ff03 8021 03 07 000a 0306 $address/4
-        ppp > ff03 8021 01 08 000a 0306 $address
-        ppp < ff03 8021 02 08 000a 0306 $address
-        "#,
-    );
+    windows.open_ipcp();
     let lease = windows.lease();
     for _ in 0..3 {
         let inform = packets::numbered(lease, Ipv4Addr::BROADCAST, 1);
@@ -214,12 +211,9 @@ fn l6_pppd_with_ipv6_and_van_jacobson_compression() {
         ppp < ff03 8057 01 $ipv6cp_id/1 000e 010a $identifier/8
         ppp < ff03 8057 02 01 000e 010a 000000000000000a
         ppp > ff03 8057 02 $ipv6cp_id 000e 010a $identifier
-        ppp > ff03 8021 01 02 000a 0306 00*4
-        ppp < ff03 8021 03 02 000a 0306 $address/4
-        ppp > ff03 8021 01 03 000a 0306 $address
-        ppp < ff03 8021 02 03 000a 0306 $address
         "#,
     );
+    pppd.ask_for_an_address();
     pppd.assert_data_moves();
     // pppd takes IPv6 down by itself; the call goes on.
     pppd.play(
@@ -248,12 +242,9 @@ fn k1_m9_protocols_that_nobody_needs_are_rejected_and_the_call_comes_up() {
         ppp < ff03 c021 08 .. 000a 8029 01 01 0004
         ppp > ff03 c02b 01 01 0004                             # BACP
         ppp < ff03 c021 08 .. 000a c02b 01 01 0004
-        ppp > ff03 8021 01 07 000a 0306 00*4
-        ppp < ff03 8021 03 07 000a 0306 $address/4
-        ppp > ff03 8021 01 08 000a 0306 $address
-        ppp < ff03 8021 02 08 000a 0306 $address
         "#,
     );
+    client.ask_for_an_address();
     client.assert_data_moves();
 }
 
@@ -307,12 +298,9 @@ fn p9_a_router_that_does_not_take_our_address() {
         ppp > ff03 8021 04 $ipcp_id 000a 0306 0a4d0001
         ppp < ff03 8021 01 $second/1 0004                       # then it need not know it
         ppp > ff03 8021 02 $second 0004
-        ppp > ff03 8021 01 01 000a 0306 00*4
-        ppp < ff03 8021 03 01 000a 0306 $address/4
-        ppp > ff03 8021 01 02 000a 0306 $address
-        ppp < ff03 8021 02 02 000a 0306 $address
         "#,
     );
+    router.ask_for_an_address();
     router.assert_data_moves();
 }
 

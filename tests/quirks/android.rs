@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use pns::session::{Event, TerminateCause};
+
 use super::dialogue::Dialogue;
 use super::server::Setup;
 
@@ -16,11 +18,7 @@ const CONTROL: &str = r#"
 fn android() -> Dialogue {
     let mut android = Dialogue::open(Setup::default());
     android.play(CONTROL);
-    android.open_lcp();
-    android.hear_challenge();
-    android.log_in();
-    android.open_ccp();
-    android.open_ipcp();
+    android.come_up();
     android
 }
 
@@ -58,6 +56,24 @@ fn a5_a_client_that_just_closes_tcp_has_hung_up() {
     android.pass(Duration::from_secs(1));
     android.server.assert_nothing_is_left();
     assert_eq!(android.server.ends(), ["control.peer_closed"]);
+    assert_eq!(bill(&android), [TerminateCause::UserRequest]);
+}
+
+/// What the bill says of the calls that ended.
+fn bill(client: &Dialogue) -> Vec<TerminateCause> {
+    let cause = |event: &Event| match event {
+        Event::CallEnded { reason, .. } => Some(reason.terminate_cause()),
+        _ => None,
+    };
+    client.server.events.iter().filter_map(cause).collect()
+}
+
+#[test]
+fn a5_a_client_that_falls_silent_is_a_lost_carrier() {
+    let mut android = android();
+    android.pass(Duration::from_secs(90));
+    assert_eq!(android.server.ends(), ["link.echo_timeout"]);
+    assert_eq!(bill(&android), [TerminateCause::LostCarrier]);
 }
 
 #[test]

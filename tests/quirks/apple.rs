@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use pns::dataplane::DropReason;
+
 use super::dialogue::Dialogue;
 use super::packets;
 use super::server::{HOST, Setup};
@@ -20,11 +22,7 @@ fn mac() -> Dialogue {
     let mut mac = Dialogue::open(Setup::default());
     mac.next_sequence = 1;
     mac.play(CONTROL);
-    mac.open_lcp();
-    mac.hear_challenge();
-    mac.log_in();
-    mac.open_ccp();
-    mac.open_ipcp();
+    mac.come_up();
     mac
 }
 
@@ -89,6 +87,27 @@ fn m5_a_sender_that_keeps_to_half_of_our_window_is_acknowledged_within_100_ms() 
 }
 
 #[test]
+fn m5_half_of_our_window_is_enough_for_the_full_rate() {
+    let mut mac = mac();
+    let (lease, began) = (mac.lease(), mac.now);
+    let mut acknowledged = mac.next_sequence - 1;
+    for number in 0..6400 {
+        // Never more than half of 64 on the way.
+        while mac.next_sequence - 1 - acknowledged >= 32 {
+            mac.pass(Duration::from_millis(1));
+            let heard = mac.gre.drain(..).filter_map(|gre| gre.acknowledgment);
+            acknowledged = heard.max().unwrap_or(acknowledged);
+        }
+        let frame = mac.frame(&packets::numbered(lease, HOST, number));
+        mac.send_gre(Some(mac.next_sequence), None, &frame);
+        mac.next_sequence += 1;
+    }
+    // 32 frames in each turn of a millisecond, as if there were no window.
+    let took = mac.now.since(began);
+    assert!(took <= Duration::from_millis(6400 / 32 + 10), "{took:?}");
+}
+
+#[test]
 fn m6_what_we_send_is_in_order_and_without_gaps() {
     let mut mac = mac();
     let lease = mac.lease();
@@ -136,6 +155,22 @@ fn m8_a_silent_control_connection_lives_as_long_as_the_link_answers() {
     let mut mac = mac();
     // Five minutes: every LCP Echo-Request is answered, no Echo-Request of the control connection.
     mac.answer_lcp_echoes(Duration::from_secs(300));
+    mac.assert_data_moves();
+}
+
+#[test]
+fn m9_a_request_for_routes_is_dropped_quietly() {
+    let mut mac = mac();
+    // DHCPINFORM: op 1, hardware type 8 of length 6; then the cookie, message type 8, and in the
+    // parameter list classless static routes by both numbers, 121 and 249.
+    let mut inform = vec![1, 8, 6, 0, 0x5a, 0x5a, 0x5a, 0x5a];
+    inform.resize(236, 0);
+    inform.extend([0x63, 0x82, 0x53, 0x63, 53, 1, 8, 55, 2, 121, 249, 255]);
+    mac.broadcast(68, 67, &inform);
+    let dropped = mac.server.dropped(DropReason::InnerNotUnicast);
+    assert_eq!(dropped, 1);
+    assert!(mac.host.is_empty() && mac.take_data().is_empty());
+    mac.play("quiet");
     mac.assert_data_moves();
 }
 

@@ -1,9 +1,37 @@
 //! The parts of a dialogue that are the same for most clients, so that a quirk stands out.
 
-use pns::mppe::keys::Suite;
+use std::net::Ipv4Addr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use pns::mppe::keys::{Mode, Strength, Suite};
+use pns::ppp::link::{LinkConfig, Stateful};
+use pns::session::SessionConfig;
+use pns::wire::ipv4::{Header, protocol};
 
 use super::dialogue::{Dialogue, NAME, PASSWORD};
+use super::packets;
 use super::server::Setup;
+
+/// RC4 that goes on from frame to frame.
+const STATEFUL_128: Suite = Suite {
+    strength: Strength::Bits128,
+    mode: Mode::Stateful,
+};
+
+/// A server that differs from the usual one by this.
+pub(crate) fn setup(adjust: fn(&mut SessionConfig)) -> Setup {
+    Setup {
+        adjust,
+        ..Setup::default()
+    }
+}
+
+pub(crate) fn change_link(config: &mut SessionConfig, change: impl FnOnce(&mut LinkConfig)) {
+    let mut link = LinkConfig::clone(&config.link);
+    change(&mut link);
+    config.link = Arc::new(link);
+}
 
 impl Dialogue {
     /// A client that has placed its call and says nothing in PPP yet.
@@ -40,6 +68,75 @@ impl Dialogue {
         let mut client = Self::encrypted(setup);
         client.open_ipcp();
         client
+    }
+
+    /// The rest of a session whose call is placed, as most clients speak it.
+    pub(crate) fn come_up(&mut self) {
+        self.open_lcp();
+        self.hear_challenge();
+        self.log_in();
+        self.open_ccp();
+        self.open_ipcp();
+    }
+
+    /// A client that can use its network, with stateful encryption both ways: the server asks for
+    /// stateless, and allows the other.
+    pub(crate) fn up_stateful() -> Self {
+        let mut client = Self::logged_in(setup(|config| {
+            change_link(config, |link| link.mppe.stateful = Stateful::Allowed);
+        }));
+        client.play(
+            "
+            ppp > ff03 80fd 03 $ccp_id 000a 1206 00000040
+            ppp < ff03 80fd 01 $second_id/1 000a 1206 00000040
+            ppp > ff03 80fd 02 $second_id 000a 1206 00000040
+            ppp > ff03 80fd 01 02 000a 1206 00000040
+            ppp < ff03 80fd 03 02 000a 1206 01000040   # stateless would be better
+            ppp > ff03 80fd 01 03 000a 1206 00000040
+            ppp < ff03 80fd 02 03 000a 1206 00000040
+            ",
+        );
+        client.encrypt(STATEFUL_128);
+        client.hear_ipcp_request();
+        client.open_ipcp();
+        client
+    }
+
+    /// The client broadcasts a datagram.
+    pub(crate) fn broadcast(&mut self, source_port: u16, port: u16, data: &[u8]) {
+        let length = u16::try_from(8 + data.len()).unwrap();
+        let head = [source_port, port, length, 0];
+        let mut datagram: Vec<u8> = head.into_iter().flat_map(u16::to_be_bytes).collect();
+        datagram.extend(data);
+        let header = Header::plain(protocol::UDP, self.lease(), Ipv4Addr::BROADCAST, 0);
+        let frame = self.frame(&packets::packet(header, &[], &datagram));
+        self.send_ppp(&frame);
+        self.pass(Duration::from_millis(5));
+    }
+
+    /// The bytes behind `$digits`, which are hexadecimal text of the server.
+    pub(crate) fn digits(&self, name: &str) -> Vec<u8> {
+        let digits = std::str::from_utf8(&self.names[name]).unwrap();
+        let byte = |at| u8::from_str_radix(&digits[at..at + 2], 16).unwrap();
+        (0..digits.len()).step_by(2).map(byte).collect()
+    }
+
+    /// Our IPCP request, and the client's for an address.
+    pub(crate) fn open_ipcp(&mut self) {
+        self.play("ppp > ff03 8021 02 $ipcp_id 000a 0306 0a4d0001");
+        self.ask_for_an_address();
+    }
+
+    /// The client takes the address that it is given.
+    pub(crate) fn ask_for_an_address(&mut self) {
+        self.play(
+            "
+            ppp > ff03 8021 01 03 000a 0306 00000000
+            ppp < ff03 8021 03 03 000a 0306 $address/4
+            ppp > ff03 8021 01 04 000a 0306 $address
+            ppp < ff03 8021 02 04 000a 0306 $address
+            ",
+        );
     }
 
     /// As pptp-linux does it, with Call ID 0x3039.
@@ -81,6 +178,18 @@ impl Dialogue {
         self.play(r#"ppp < ff03 c223 01 $challenge_id/1 0018 10 $challenge/16 "pns""#);
     }
 
+    /// Answers the challenge as `name`, and lets the server decide.
+    pub(crate) fn claim(&mut self, name: &str, password: &str) {
+        // RFC 2759 §8.1: the domain is not hashed.
+        let bare = name.rsplit('\\').next().unwrap();
+        self.answer_challenge(bare, password);
+        let length = (4 + 1 + 49 + name.len()) as u16;
+        self.name("length", length.to_be_bytes());
+        self.name("user", name.as_bytes());
+        self.play("ppp > ff03 c223 02 $challenge_id $length 31 $response $user");
+        self.pass(Duration::from_millis(20));
+    }
+
     /// Answers the challenge with the right password; our CCP request follows.
     pub(crate) fn log_in(&mut self) {
         self.answer_challenge(NAME, PASSWORD);
@@ -109,19 +218,6 @@ impl Dialogue {
     /// We tell our own address.
     pub(crate) fn hear_ipcp_request(&mut self) {
         self.play("ppp < ff03 8021 01 $ipcp_id/1 000a 0306 0a4d0001");
-    }
-
-    /// The client takes the address that it is given.
-    pub(crate) fn open_ipcp(&mut self) {
-        self.play(
-            "
-            ppp > ff03 8021 02 $ipcp_id 000a 0306 0a4d0001
-            ppp > ff03 8021 01 03 000a 0306 00000000
-            ppp < ff03 8021 03 03 000a 0306 $address/4
-            ppp > ff03 8021 01 04 000a 0306 $address
-            ppp < ff03 8021 02 04 000a 0306 $address
-            ",
-        );
     }
 
     /// The client hangs up as it should; the server takes everything down.

@@ -9,11 +9,12 @@ use pns::auth::NtHash;
 use pns::auth::mschapv2::{self, Exchange};
 use pns::clock::Timestamp;
 use pns::mppe::catch_up::Budget;
-use pns::mppe::decrypt::{DecryptState, DecryptWorker};
+use pns::mppe::decrypt::{DecryptRefusal, DecryptState, DecryptWorker};
 use pns::mppe::encrypt::{EncryptState, EncryptWorker};
 use pns::mppe::keys::{StartKeys, Suite};
 use pns::mppe::plausible::Agreed;
 use pns::mppe::skipped::KeyId;
+use pns::operate::explain::{AccountRow, Subject};
 use pns::session::ConnectionId;
 use pns::wire::ipv4::Header;
 use pns::wire::ipv6::InterfaceIdentifier;
@@ -36,6 +37,8 @@ const TICK: Duration = Duration::from_millis(1);
 #[derive(Clone, Debug)]
 pub(crate) struct Gre {
     pub(crate) at: Timestamp,
+    /// Where it went.
+    pub(crate) to: Ipv4Addr,
     pub(crate) sequence: Option<u32>,
     pub(crate) acknowledgment: Option<u32>,
 }
@@ -64,6 +67,10 @@ pub(crate) struct Dialogue {
     /// What reached the host behind.
     pub(crate) host: Vec<Vec<u8>>,
     data: Vec<Vec<u8>>,
+    /// While set, GRE of the server is lost on the way.
+    pub(crate) is_deaf: bool,
+    /// Stateful frames that a loss before them made unreadable.
+    pub(crate) out_of_step: usize,
 }
 
 impl Dialogue {
@@ -91,6 +98,8 @@ impl Dialogue {
             decrypt: None,
             host: Vec::new(),
             data: Vec::new(),
+            is_deaf: false,
+            out_of_step: 0,
         }
     }
 
@@ -185,7 +194,9 @@ impl Dialogue {
         self.now = self.now + TICK;
         self.server.turn(self.now);
         for frame in self.server.sent(ACCESS) {
-            self.hear_gre(&frame[14..]);
+            if !self.is_deaf {
+                self.hear_gre(&frame[14..]);
+            }
         }
         for frame in self.server.sent(NETWORK) {
             self.host.push(frame[14..].to_vec());
@@ -207,6 +218,8 @@ impl Dialogue {
         let ip = Header::parse(packet).expect("an outer packet");
         let gre = &packet[usize::from(ip.header_length)..usize::from(ip.total_length)];
         let flags = u16::from_be_bytes([gre[0], gre[1]]);
+        // Checksum, routing, strict source route, recursion: pptp-linux drops such frames (L2).
+        assert_eq!(flags & 0xcf07, 0x0001, "flags {flags:04x}");
         let number = |at: usize| u32::from_be_bytes(gre[at..at + 4].try_into().unwrap());
         self.gre_call_ids.push(u16::from_be_bytes([gre[6], gre[7]]));
         let sequence = (flags & 0x1000 != 0).then(|| number(8));
@@ -219,6 +232,7 @@ impl Dialogue {
         }
         self.gre.push(Gre {
             at: self.now,
+            to: ip.destination,
             sequence,
             acknowledgment,
         });
@@ -229,8 +243,13 @@ impl Dialogue {
         match (inside, &mut self.decrypt) {
             ([0x00, 0xfd, encrypted @ ..], Some((state, worker))) => {
                 let mut encrypted = encrypted.to_vec();
-                let clear = state.decrypt(&mut encrypted, sequence, worker, self.now);
-                let clear = clear.expect("what the server encrypts can be decrypted");
+                let clear = match state.decrypt(&mut encrypted, sequence, worker, self.now) {
+                    Err(DecryptRefusal::OutOfStep) => {
+                        self.out_of_step += 1;
+                        return;
+                    }
+                    clear => clear.expect("what the server encrypts can be decrypted"),
+                };
                 assert_eq!(clear[0], 0x00, "a whole protocol field");
                 assert!(matches!(clear[1], 0x21 | 0x57), "IPv4 or IPv6 inside");
                 self.data.push(clear[2..].to_vec());
@@ -374,6 +393,16 @@ impl Dialogue {
         }
         frame.extend(inner);
         frame
+    }
+
+    /// Encrypts the next frame so that it can be read without those before it.
+    pub(crate) fn flush(&mut self) {
+        self.encrypt.as_mut().expect("an encrypted call").flush();
+    }
+
+    /// What `pns explain` says of this client, the latest last.
+    pub(crate) fn explain(&self) -> Vec<AccountRow> {
+        self.server.explain(&Subject::Peer(CLIENT), self.now)
     }
 
     /// The address that the server gave, by `$address` of the script.

@@ -14,11 +14,7 @@ fn up_from(first: u32) -> Dialogue {
     let mut client = Dialogue::open(Setup::default());
     client.next_sequence = first;
     client.place_call();
-    client.open_lcp();
-    client.hear_challenge();
-    client.log_in();
-    client.open_ccp();
-    client.open_ipcp();
+    client.come_up();
     client
 }
 
@@ -144,6 +140,73 @@ fn g8_the_first_count_is_0_and_the_flushed_bit_is_not_demanded() {
 }
 
 #[test]
+fn g9_a_client_that_lost_step_asks_for_a_fresh_start_and_needs_no_ack() {
+    let mut client = Dialogue::up_stateful();
+    let lease = client.lease();
+    let heard = |client: &mut Dialogue, number| {
+        client.host_sends(&packets::numbered(HOST, lease, number));
+        client.pass(Duration::from_millis(5));
+        packets::numbers(&client.take_data())
+    };
+    assert_eq!(heard(&mut client, 0), [0]);
+    client.is_deaf = true;
+    assert!(heard(&mut client, 1).is_empty());
+    client.is_deaf = false;
+    // What follows a loss cannot be read.
+    assert!(heard(&mut client, 2).is_empty());
+    assert_eq!(client.out_of_step, 1);
+    client.play(
+        "
+        ppp > ff03 80fd 0e 21 0004
+        ppp < ff03 80fd 0f 21 0004
+        ",
+    );
+    // The very next frame can.
+    for number in 3..600 {
+        assert_eq!(heard(&mut client, number), [number]);
+    }
+}
+
+#[test]
+fn g9_a_server_that_lost_step_asks_once_and_takes_a_flushed_frame_without_a_reset_ack() {
+    let mut client = Dialogue::up_stateful();
+    let lease = client.lease();
+    let arrived = |client: &mut Dialogue, number| {
+        let frame = client.frame(&packets::numbered(lease, HOST, number));
+        client.send_ppp(&frame);
+        client.pass(Duration::from_millis(2));
+        packets::numbers(&std::mem::take(&mut client.host))
+    };
+    assert_eq!(arrived(&mut client, 0), [0]);
+    client.next_sequence += 1;
+    let _lost = client.frame(&packets::numbered(lease, HOST, 1));
+    assert!(arrived(&mut client, 2).is_empty());
+    client.play("ppp < ff03 80fd 0e $reset_id/1 0004");
+    client.flush();
+    for number in 3..600 {
+        assert_eq!(arrived(&mut client, number), [number]);
+    }
+    client.play("quiet");
+}
+
+#[test]
+fn g10_stateful_keys_change_every_256_frames_and_the_count_wraps() {
+    let mut client = Dialogue::up_stateful();
+    let lease = client.lease();
+    for number in 0..4200 {
+        let frame = client.frame(&packets::numbered(lease, HOST, number));
+        client.send_ppp(&frame);
+        client.host_sends(&packets::numbered(HOST, lease, number));
+    }
+    client.pass(Duration::from_millis(5));
+    let all: Vec<u32> = (0..4200).collect();
+    assert_eq!(packets::numbers(&client.host), all);
+    assert_eq!(packets::numbers(&client.take_data()), all);
+    assert_eq!(client.out_of_step, 0);
+    assert_eq!(client.server.drops(), []);
+}
+
+#[test]
 fn g10_counts_wrap_from_4095_to_0() {
     let mut client = Dialogue::up(Setup::default());
     let lease = client.lease();
@@ -183,6 +246,26 @@ fn g11_a_frame_from_far_back_is_late_and_not_a_loss_of_4000() {
     client.send_gre(Some(first), None, &frames[0]);
     client.pass(Duration::from_millis(5));
     assert_eq!(client.host.len(), 0);
+    client.assert_data_moves();
+}
+
+#[test]
+fn g11_the_oldest_frame_whose_key_is_kept_is_delivered_and_the_next_older_one_is_not() {
+    let mut client = Dialogue::up(Setup::default());
+    let (lease, first) = (client.lease(), client.next_sequence);
+    let frames: Vec<_> = (0..66)
+        .map(|number| client.frame(&packets::numbered(lease, HOST, number)))
+        .collect();
+    for number in (2..66).chain([1, 0]) {
+        client.send_gre(Some(first + number), None, &frames[number as usize]);
+    }
+    client.next_sequence = first + 66;
+    client.pass(Duration::from_millis(5));
+    let arrived = packets::numbers(&client.host);
+    // Frame 65 is the newest: 1 is 64 late, 0 is 65 late.
+    assert_eq!(arrived.last(), Some(&1));
+    assert_eq!(arrived.len(), 65);
+    client.host.clear();
     client.assert_data_moves();
 }
 

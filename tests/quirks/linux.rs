@@ -22,11 +22,7 @@ fn l1_a_call_id_of_0_is_one() {
             00000000
         "#,
     );
-    linux.open_lcp();
-    linux.hear_challenge();
-    linux.log_in();
-    linux.open_ccp();
-    linux.open_ipcp();
+    linux.come_up();
     linux.assert_data_moves();
 }
 
@@ -35,11 +31,7 @@ fn l2_the_first_sequence_number_is_1() {
     let mut linux = Dialogue::open(Setup::default());
     linux.next_sequence = 1;
     linux.place_call();
-    linux.open_lcp();
-    linux.hear_challenge();
-    linux.log_in();
-    linux.open_ccp();
-    linux.open_ipcp();
+    linux.come_up();
     linux.assert_data_moves();
 }
 
@@ -66,6 +58,9 @@ fn l4_the_server_places_no_call_and_its_notify_carries_its_own_call_id() {
         closed
         ",
     );
+    // Start and call replies, and the notify: no Outgoing-Call-Request, which it would refuse.
+    let kinds: Vec<u8> = linux.writes.iter().map(|message| message[9]).collect();
+    assert_eq!(kinds, [2, 8, 13]);
 }
 
 #[test]
@@ -90,6 +85,23 @@ fn l5_a_stream_that_is_reordered_on_purpose_arrives_whole() {
         arrived.sort_unstable();
         assert_eq!(arrived, (0..100).collect::<Vec<_>>(), "late by {late_by}");
     }
+}
+
+#[test]
+fn l5_what_is_lost_on_purpose_costs_itself_alone() {
+    // As --test-type 3 does it.
+    let mut linux = Dialogue::up(Setup::default());
+    let (lease, first) = (linux.lease(), linux.next_sequence);
+    for number in 0..100 {
+        let frame = linux.frame(&packets::numbered(lease, HOST, number));
+        if number % 7 != 3 {
+            linux.send_gre(Some(first + number), None, &frame);
+        }
+    }
+    linux.pass(Duration::from_millis(20));
+    let sent: Vec<_> = (0..100).filter(|number| number % 7 != 3).collect();
+    assert_eq!(packets::numbers(&linux.host), sent);
+    assert_eq!(linux.server.drops(), []);
 }
 
 #[test]

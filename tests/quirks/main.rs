@@ -29,4 +29,5 @@ mod server;
 #[allow(dead_code, reason = "shared with tests/system, which uses more of it")]
 #[path = "../system/settings.rs"]
 mod settings;
+mod verdicts;
 mod windows;

@@ -1,11 +1,13 @@
 //! N1 to N6: NAT boxes and application-level gateways between client and server.
 
+use std::net::Ipv4Addr;
 use std::time::Duration;
 
-use pns::dataplane::DropReason;
+use pns::dataplane::{DropReason, GreSource};
 
 use super::dialogue::Dialogue;
-use super::server::Setup;
+use super::packets;
+use super::server::{HOST, Setup};
 
 /// Types of the messages that the server has written.
 fn kinds(client: &Dialogue) -> Vec<u8> {
@@ -42,13 +44,56 @@ fn n4_gre_of_an_unknown_call_is_counted_noise() {
     let events = client.server.events.len();
     let call_id = u16::from_be_bytes(client.names["server_call_id"][..].try_into().unwrap());
     for other in 1..=100u16 {
-        let gre = super::packets::gre(call_id.wrapping_add(other), Some(0), None, &[0xff, 3]);
+        let gre = packets::gre(call_id.wrapping_add(other), Some(0), None, &[0xff, 3]);
         client.send_outer(&gre);
     }
     client.pass(Duration::from_millis(10));
     assert_eq!(client.server.dropped(DropReason::GreCallIdUnknown), 100);
     assert_eq!(client.server.events.len(), events, "nothing is logged");
     client.assert_data_moves();
+}
+
+/// A client whose GRE comes from another address than its control connection, from the start.
+fn multi_homed(source: GreSource) -> Dialogue {
+    let mut client = Dialogue::open(Setup {
+        source,
+        ..Setup::default()
+    });
+    client.address = Ipv4Addr::new(198, 51, 100, 200);
+    client.place_call();
+    client
+}
+
+#[test]
+fn n6_a_nat_with_two_addresses_is_followed_learned_or_refused_as_the_operator_says() {
+    for source in [GreSource::Learn, GreSource::Any] {
+        let mut client = multi_homed(source);
+        // Our first requests go where the control connection is; what the client says moves them.
+        client.come_up();
+        client.gre.clear();
+        client.assert_data_moves();
+        let address = client.address;
+        assert!(client.gre.iter().all(|gre| gre.to == address), "{source:?}");
+        // A third address: only `any` goes along.
+        client.address = Ipv4Addr::new(198, 51, 100, 201);
+        let lease = client.lease();
+        let frame = client.frame(&packets::numbered(lease, HOST, 3));
+        client.host.clear();
+        client.send_ppp(&frame);
+        client.pass(Duration::from_millis(5));
+        let followed = source == GreSource::Any;
+        assert_eq!(client.host.len(), usize::from(followed), "{source:?}");
+    }
+    let mut client = multi_homed(GreSource::Strict);
+    client.hear_lcp_request();
+    client.play(
+        "
+        ppp > ff03 c021 01 01 000e 0104 0578 0506 11223344
+        wait 1s
+        quiet
+        ",
+    );
+    assert_eq!(client.server.dropped(DropReason::GrePeerAddress), 1);
 }
 
 #[test]

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use pns::aaa::NameRules;
+
 use super::dialogue::{Dialogue, NAME, PASSWORD};
 use super::server::Setup;
 
@@ -34,6 +36,22 @@ fn p2_unknown_options_are_rejected_in_order_and_a_repeated_request_gets_the_same
             ",
         );
     }
+}
+
+#[test]
+fn p2_values_that_cannot_be_are_naked_behind_what_is_unknown() {
+    let mut client = Dialogue::placed(Setup::default());
+    client.hear_lcp_request();
+    client.play(
+        "
+        ppp > ff03 c021 01 09 0010 0104 0001 0506 00000000 2f02   # what is unknown comes first,
+        ppp < ff03 c021 04 09 0006 2f02
+        ppp > ff03 c021 01 0a 000e 0104 0001 0506 00000000        # then what cannot be:
+        ppp < ff03 c021 03 0a 000e 0104 05dc 0506 $offered/4      # an MRU of 1, a magic number of 0
+        ppp > ff03 c021 01 0b 000e 0104 05dc 0506 $offered
+        ppp < ff03 c021 02 0b 000e 0104 05dc 0506 $offered
+        ",
+    );
 }
 
 #[test]
@@ -75,11 +93,7 @@ fn p5_a_failure_permits_one_retry_and_then_none() {
         ppp < ff03 c223 04 $challenge_id 0044 "E=691 R=1 C=" $digits/32 " V=3 M=Access denied"
         "#,
     );
-    let digits = String::from_utf8(client.names["digits"].clone()).unwrap();
-    let challenge: Vec<u8> = (0..16)
-        .map(|at| u8::from_str_radix(&digits[at * 2..at * 2 + 2], 16).unwrap())
-        .collect();
-    client.name("challenge", challenge);
+    client.name("challenge", client.digits("digits"));
     client.answer_challenge(NAME, "wrong again");
     let next = client.names["challenge_id"][0].wrapping_add(1);
     client.name("next_id", [next]);
@@ -91,6 +105,20 @@ fn p5_a_failure_permits_one_retry_and_then_none() {
     );
     client.pass(Duration::from_secs(10));
     assert_eq!(client.server.ends(), ["link.authentication_failed"]);
+}
+
+#[test]
+fn p5_who_is_locked_out_is_told_so_and_not_asked_again() {
+    let mut client = Dialogue::challenged(Setup::default());
+    client.answer_challenge("carol", PASSWORD);
+    client.play(
+        r#"
+        ppp > ff03 c223 02 $challenge_id 003b 31 $response "carol"
+        ppp < ff03 c223 04 $challenge_id 0047 "E=647 R=0 C=" $digits/32 " V=3 M=Account disabled"
+        wait 10s
+        "#,
+    );
+    assert_eq!(client.server.ends(), ["link.account_disabled"]);
 }
 
 #[test]
@@ -147,29 +175,59 @@ fn p7_an_echo_is_answered_when_lcp_is_open_only() {
     );
 }
 
-/// What becomes of a client that gives this name and alice's password.
-fn outcome(name: &str) -> Vec<u8> {
-    let mut client = Dialogue::challenged(Setup::default());
-    // RFC 2759 §8.1: the domain is not hashed.
-    let bare = name.rsplit('\\').next().unwrap();
-    client.answer_challenge(bare, PASSWORD);
-    let length = (4 + 1 + 49 + name.len()) as u16;
-    client.name("length", length.to_be_bytes());
-    client.name("user", name.as_bytes());
-    client.play("ppp > ff03 c223 02 $challenge_id $length 31 $response $user");
-    client.pass(Duration::from_millis(20));
-    client.take_ppp().remove(0)
+/// What becomes of a client that gives this name and alice's password: a Success, of whom, or not.
+pub(crate) fn user_of(name: &str, names: NameRules) -> Option<String> {
+    let mut client = Dialogue::challenged(Setup {
+        names,
+        ..Setup::default()
+    });
+    client.claim(name, PASSWORD);
+    let answer = client.take_ppp().remove(0);
+    assert_eq!(answer[2..4], [0xc2, 0x23]);
+    let view = client.server.sessions.views().next().unwrap();
+    assert_eq!(view.user.is_some(), answer[4] == 3, "{answer:02x?}");
+    view.user
 }
 
 #[test]
 fn p8_names_with_a_domain_long_empty_and_in_utf_8() {
-    let (success, failure) = (3, 4);
-    assert_eq!(outcome("alice")[4], success);
-    assert_eq!(outcome("WORKGROUP\\alice")[4], success);
-    for name in ["", "zoë", "bob@example.net", "alicia"] {
-        assert_eq!(outcome(name)[4], failure, "{name:?}");
+    let (names, alice) = (NameRules::default(), Some("alice".to_owned()));
+    for name in [
+        "alice",
+        "WORKGROUP\\alice",
+        "alice@example.net",
+        "W\\alice@net",
+    ] {
+        assert_eq!(user_of(name, names), alice, "{name:?}");
     }
-    assert_eq!(outcome(&"x".repeat(253))[4], failure);
+    let longest = "x".repeat(253);
+    for name in ["zoë", &longest] {
+        assert_eq!(user_of(name, names).as_deref(), Some(name));
+    }
+    let too_long = "x".repeat(254);
+    for name in ["", "bob@example.net", "alicia", "zoe", &too_long, "\\", "@"] {
+        assert_eq!(user_of(name, names), None, "{name:?}");
+    }
+}
+
+#[test]
+fn p8_domain_realm_and_capitals_count_as_the_operator_says() {
+    let (rules, alice) = (NameRules::default(), Some("alice".to_owned()));
+    let whole = NameRules {
+        strip_domain: false,
+        ..rules
+    };
+    assert_eq!(user_of("WORKGROUP\\alice", whole), None);
+    assert_eq!(user_of("alice", whole), alice);
+    // Capitals count; where they do not, all spellings are one user, under one name.
+    let folding = NameRules {
+        ignore_case: true,
+        ..rules
+    };
+    for name in ["ALICE", "Alice", "DOM\\ALICE@Net"] {
+        assert_eq!(user_of(name, rules), None, "{name:?}");
+        assert_eq!(user_of(name, folding), alice, "{name:?}");
+    }
 }
 
 #[test]

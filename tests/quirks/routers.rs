@@ -2,8 +2,12 @@
 
 use std::time::Duration;
 
+use pns::aaa::NameRules;
+use pns::operate::explain::text;
+
 use super::dialogue::Dialogue;
 use super::packets;
+use super::ppp::user_of;
 use super::server::{HOST, Setup};
 
 #[test]
@@ -33,9 +37,23 @@ fn k1_multilink_is_rejected_and_bridging_too() {
 }
 
 #[test]
-fn k2_version_2_is_asked_for_first() {
-    // The first request of ours names MS-CHAPv2, as the script of every session says.
-    Dialogue::challenged(Setup::default());
+fn k2_version_2_is_asked_for_first_and_taken_at_once() {
+    let mut router = Dialogue::placed(Setup::default());
+    // Both versions are allowed there: it takes the first that it is asked for.
+    router.play(
+        "
+        ppp < ff03 c021 01 $lcp_id/1 0017 0104 0578 0305 c22381 0506 $server_magic/4 0702 0802
+        ppp > ff03 c021 01 01 000e 0104 05aa 0506 11223344
+        ppp < ff03 c021 02 01 000e 0104 05aa 0506 11223344
+        ppp > ff03 c021 02 $lcp_id 0017 0104 0578 0305 c22381 0506 $server_magic 0702 0802
+        ",
+    );
+    router.hear_challenge();
+    router.log_in();
+    // Encryption as its profile has it by default: 128 bit, stateless.
+    router.open_ccp();
+    router.open_ipcp();
+    router.assert_data_moves();
 }
 
 #[test]
@@ -46,17 +64,51 @@ fn k3_a_router_that_reconnects_in_a_tight_loop_is_served_again() {
         router.reconnect();
         router.place_call();
     }
+    let calls = router.server.sessions.call_count();
+    assert!(calls <= 2, "{calls} calls of one router");
     router.pass(Duration::from_secs(5));
     router.forget_what_was_heard();
     router.close_tcp();
     router.reconnect();
     router.place_call();
-    router.open_lcp();
-    router.hear_challenge();
-    router.log_in();
-    router.open_ccp();
-    router.open_ipcp();
+    router.come_up();
     router.assert_data_moves();
+}
+
+#[test]
+fn k4_a_realm_behind_the_name_is_stripped_or_kept_as_the_operator_says() {
+    let (stripped, alice) = (NameRules::default(), Some("alice".to_owned()));
+    let kept = NameRules {
+        strip_realm: false,
+        ..stripped
+    };
+    assert_eq!(user_of("alice@plant-7.example", stripped), alice);
+    assert_eq!(user_of("alice@plant-7.example", kept), None);
+    assert_eq!(user_of("alice", kept), alice);
+    assert_eq!(user_of("mallory@plant-7.example", stripped), None);
+}
+
+#[test]
+fn c1_stateful_mode_is_the_operators_choice_and_its_refusal_is_explained() {
+    // Allowed: both directions, and data.
+    let mut router = Dialogue::up_stateful();
+    router.assert_data_moves();
+    let view = router.server.sessions.views().next().unwrap();
+    let agreed = view.negotiated.mppe.unwrap().to_string();
+    assert_eq!(agreed, "mppe-128-stateful");
+    // By default it is not, and a router that has nothing else is told so.
+    let mut router = Dialogue::logged_in(Setup::default());
+    for identifier in 5..25u8 {
+        router.name("id", [identifier]);
+        router.play("ppp > ff03 80fd 01 $id 000a 1206 00000040");
+        router.pass(Duration::from_millis(10));
+    }
+    router.pass(Duration::from_secs(10));
+    assert_eq!(router.server.ends(), ["link.mppe_stateful_only"]);
+    let row = router.explain().pop().unwrap();
+    assert_eq!(row.finding, "encryption_stateful");
+    let words = text(&[row]);
+    assert!(words.contains("ppp.mppe.stateful"), "{words}");
 }
 
 #[test]

@@ -1,5 +1,4 @@
 //! A link whose client is known and does not encrypt, so that the addresses are next.
-#![allow(dead_code, reason = "each test uses what it needs")]
 
 use crate::server::{Heard, LOCAL, PROOF, Sent, Server, packets};
 use pns::ppp::link::{Input, LinkConfig, MppePolicy, NetworkGrant};
@@ -24,15 +23,15 @@ pub(crate) fn only(heard: &[Heard], protocol: Protocol, code: u8) -> Sent {
 
 /// A link that waits for the client's name and password.
 pub(crate) fn authenticating(config: LinkConfig) -> (Server, u8) {
+    authenticating_of(config, &[5, 6, 1, 2, 3, 4])
+}
+
+/// The same with a client that asks for these options of LCP.
+pub(crate) fn authenticating_of(config: LinkConfig, options: &[u8]) -> (Server, u8) {
     let mut server = Server::new(config, 1);
     let heard = server.input(Input::LowerUp);
     let ours = only(&heard, Protocol::LCP, code::CONFIGURE_REQUEST);
-    server.packet(
-        Protocol::LCP,
-        code::CONFIGURE_REQUEST,
-        0,
-        &[5, 6, 1, 2, 3, 4],
-    );
+    server.packet(Protocol::LCP, code::CONFIGURE_REQUEST, 0, options);
     let heard = server.packet(
         Protocol::LCP,
         code::CONFIGURE_ACK,
@@ -45,7 +44,12 @@ pub(crate) fn authenticating(config: LinkConfig) -> (Server, u8) {
 
 /// A link in the network phase, and our IPCP request.
 pub(crate) fn network_phase(config: LinkConfig, network: NetworkGrant) -> (Server, Sent) {
-    let (mut server, identifier) = authenticating(config);
+    let (server, identifier) = authenticating(config);
+    log_in(server, identifier, network)
+}
+
+/// The client proves who it is.
+pub(crate) fn log_in(mut server: Server, identifier: u8, network: NetworkGrant) -> (Server, Sent) {
     let value = MsChapV2Response {
         peer_challenge: [1; 16],
         nt_response: [2; 24],

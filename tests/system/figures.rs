@@ -1,6 +1,10 @@
 //! What the server has counted and what it still holds: the questions that every test asks.
 
+use std::time::{Duration, UNIX_EPOCH};
+
 use super::*;
+use pns::operate::account;
+use pns::operate::explain::{AccountRow, Subject};
 use pns::session::CallView;
 
 impl Server {
@@ -61,6 +65,14 @@ impl Server {
             _ => None,
         };
         self.events.iter().filter_map(reason).collect()
+    }
+
+    /// What `pns explain` answers at this moment, the latest last.
+    pub(crate) fn explain(&self, which: &Subject, now: Timestamp) -> Vec<AccountRow> {
+        let accounts = self.sessions.explain(&account::key(which), 100);
+        let wall = UNIX_EPOCH + Duration::from_secs(1_800_000_000);
+        let rows = accounts.iter().map(|it| account::row(it, now, wall));
+        rows.rev().collect()
     }
 
     pub(crate) fn count_events(&self, is: impl Fn(&Event) -> bool) -> usize {

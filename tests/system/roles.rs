@@ -442,6 +442,21 @@ fn s3_2_3_1_a_pns_that_does_not_accept_is_named() {
 
 // ---- RFC 2637 §3.1.3 ----
 
+/// Whether a control connection was closed for this.
+fn was_closed(world: &World, wanted: CloseReason) -> bool {
+    let is = |event: &Event| matches!(event, Event::ConnectionClosed { reason, .. } if *reason == wanted);
+    world.server.count_events(is) > 0
+}
+
+/// The peer, at `address`, has dialled us as well.
+fn dials_too(world: &mut World, address: Ipv4Addr) -> usize {
+    let theirs = world.add_client();
+    world.clients[theirs].address = address;
+    world.connect(theirs);
+    world.say(theirs, &control::start_request());
+    theirs
+}
+
 #[test]
 fn s3_1_3_against_a_higher_address_our_connection_gives_way_and_the_call_moves() {
     let mut world = world();
@@ -449,10 +464,7 @@ fn s3_1_3_against_a_higher_address_our_connection_gives_way_and_the_call_moves()
     let ours = answer_tcp(&mut world);
     only(&mut world, ours, SCCRQ);
     // The peer has dialled too. It is at the same address, so it is the one that we call.
-    let theirs = world.add_client();
-    world.clients[theirs].address = PEER;
-    world.connect(theirs);
-    world.say(theirs, &control::start_request());
+    let theirs = dials_too(&mut world, PEER);
     let heard = heard(&mut world, theirs);
     let kinds: Vec<u16> = heard.iter().map(|message| control::kind(message)).collect();
     assert_eq!(
@@ -466,16 +478,7 @@ fn s3_1_3_against_a_higher_address_our_connection_gives_way_and_the_call_moves()
         Vec::<Vec<u8>>::new(),
         "without another word"
     );
-    let lost = |event: &Event| {
-        matches!(
-            event,
-            Event::ConnectionClosed {
-                reason: CloseReason::CollisionLost,
-                ..
-            }
-        )
-    };
-    assert!(world.server.events.iter().any(lost));
+    assert!(was_closed(&world, CloseReason::CollisionLost));
     assert_eq!(
         peer_view(&world, "pac").connection,
         Some(ControlState::Established)
@@ -491,10 +494,7 @@ fn s3_1_3_against_a_lower_address_our_connection_lives_and_the_other_is_not_answ
         let ours = world.add_client();
         world.clients[ours].connection = Some(own);
         only(&mut world, ours, SCCRQ);
-        let theirs = world.add_client();
-        world.clients[theirs].address = LOW_PEER;
-        world.connect(theirs);
-        world.say(theirs, &control::start_request());
+        let theirs = dials_too(&mut world, LOW_PEER);
         assert_eq!(heard(&mut world, theirs), Vec::<Vec<u8>>::new());
         if own_succeeds {
             world.say(ours, &control::start_reply(1));
@@ -502,16 +502,7 @@ fn s3_1_3_against_a_lower_address_our_connection_lives_and_the_other_is_not_answ
             let id = world.clients[theirs].connection.unwrap();
             world.server.sessions.peer_closed(id, world.now);
             world.server.carry_out(world.now);
-            let won = |event: &Event| {
-                matches!(
-                    event,
-                    Event::ConnectionClosed {
-                        reason: CloseReason::CollisionWon,
-                        ..
-                    }
-                )
-            };
-            assert!(world.server.events.iter().any(won));
+            assert!(was_closed(&world, CloseReason::CollisionWon));
         } else {
             // It was no collision after all: somebody else behind that address.
             world.server.sessions.peer_closed(own, world.now);

@@ -48,6 +48,8 @@ pub(crate) struct Server {
     pub(crate) tap: usize,
     /// While set, nobody hears the workers and nobody gives them orders.
     pub(crate) slow_path_stalls: bool,
+    /// While set, nobody decides about a log-in, as when RADIUS does not answer.
+    pub(crate) nobody_decides: bool,
 }
 
 impl Server {
@@ -107,6 +109,7 @@ impl Server {
             tun: Vec::new(),
             tap: 0,
             slow_path_stalls: false,
+            nobody_decides: false,
         }
     }
 
@@ -217,6 +220,7 @@ impl Server {
                     }
                     self.sessions.forget(id);
                 }
+                Output::Ask { .. } if self.nobody_decides => {}
                 Output::Ask {
                     call, credentials, ..
                 } => {

@@ -4,7 +4,9 @@ use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use pns::aaa::{EapMethod, LocalUser, LocalUsers, NameServers, PoolConfig, Pools};
+use pns::aaa::{
+    EapMethod, LocalUser, LocalUsers, NameRules, NameServers, PoolConfig, Pools, Standing,
+};
 use pns::auth::{NtHash, Secret};
 use pns::dataplane::{GreConfig, GreSource, PortConfig, PuntLimits, Side, WorkerConfig};
 use pns::flow::{BucketTable, Encryption, FlowPolicy};
@@ -38,6 +40,8 @@ pub(crate) struct Setup {
     pub(crate) encryption: Encryption,
     /// Where GRE may come from.
     pub(crate) source: GreSource,
+    /// How the names of clients are looked for.
+    pub(crate) names: NameRules,
     /// What else is different, last of all.
     pub(crate) adjust: fn(&mut SessionConfig),
 }
@@ -50,6 +54,7 @@ impl Default for Setup {
             seed: 1,
             encryption: Encryption::Required,
             source: GreSource::Strict,
+            names: NameRules::default(),
             adjust: |_| {},
         }
     }
@@ -82,7 +87,17 @@ pub(crate) fn sessions(setup: Setup) -> (Sessions, LocalUsers) {
         password: Some(Secret::from(password.to_owned())),
         ..LocalUser::new(name, NtHash::from_password(password), "default")
     };
-    let users = [user("alice", "wonderland-7"), user("bob", "builder-3")];
+    let longest = "x".repeat(253);
+    let users = [
+        user("alice", "wonderland-7"),
+        user("bob", "builder-3"),
+        user("zoë", "wonderland-7"),
+        user(&longest, "wonderland-7"),
+        LocalUser {
+            standing: Standing::Disabled,
+            ..user("carol", "wonderland-7")
+        },
+    ];
     let pool = PoolConfig {
         name: "default".into(),
         ranges: vec![POOL_FIRST..=POOL_LAST],
@@ -122,7 +137,9 @@ pub(crate) fn sessions(setup: Setup) -> (Sessions, LocalUsers) {
         Box::new(entropy),
     );
     let methods = [EapMethod::MsChapV2, EapMethod::Md5];
-    let users = LocalUsers::new(users, policy).with_eap(&methods, "pns", 0);
+    let users = LocalUsers::new(users, policy)
+        .with_names(setup.names)
+        .with_eap(&methods, "pns", 0);
     (sessions, users)
 }
 

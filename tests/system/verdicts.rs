@@ -4,7 +4,7 @@
 mod strangers;
 
 use std::net::Ipv4Addr;
-use std::time::{Duration, UNIX_EPOCH};
+use std::time::Duration;
 
 use pns::config::accepted_keys;
 use pns::flow::Encryption;
@@ -28,14 +28,8 @@ const NAK: u8 = 3;
 const TERMINATE: u8 = 5;
 const PROTOCOL_REJECT: u8 = 8;
 
-/// What `pns explain` answers at this moment, the latest last.
 fn explain(world: &World, which: &Subject) -> Vec<AccountRow> {
-    let accounts = world.server.sessions.explain(&account::key(which), 100);
-    let wall = UNIX_EPOCH + Duration::from_secs(1_800_000_000);
-    let row = |it: &_| account::row(it, world.now, wall);
-    let mut rows: Vec<AccountRow> = accounts.iter().map(row).collect();
-    rows.reverse();
-    rows
+    world.server.explain(which, world.now)
 }
 
 fn of_peer(world: &World, place: usize) -> AccountRow {

@@ -83,7 +83,7 @@ impl Client {
         OpenCall {
             local_address: packets::LOCAL,
             peer_address: packets::client(self.flow),
-            peer_call_id: CallId::new(0x8000 | self.flow),
+            peer_call_id: Some(CallId::new(0x8000 | self.flow)),
             peer_receive: PeerReceive::default(),
         }
     }

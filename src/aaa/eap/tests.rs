@@ -363,3 +363,47 @@ fn packets_out_of_step_are_refused() {
         out_of_step(it.say(kind::MD5_CHALLENGE, data));
     }
 }
+
+/// A client that calls itself `identity`, and names itself `name` to the method.
+fn of_two_names(method: EapMethod, identity: &'static str, name: &'static str) -> Asked {
+    let (mut client, asked) = Conversation::new(&[method], identity, 0);
+    let password = "wonderland-7";
+    match asked {
+        Asked::Md5(data) => {
+            let challenge = Md5Data::parse(&data).unwrap().value.to_vec();
+            let secret = Secret::from(password.to_owned());
+            let value = chap_md5::response(client.identifier, &secret, &challenge);
+            let name = name.as_bytes();
+            client.say(
+                kind::MD5_CHALLENGE,
+                &Md5Data {
+                    value: &value,
+                    name,
+                }
+                .emit(),
+            )
+        }
+        asked => {
+            let challenge = challenge(&asked);
+            let answer = Answer::Response {
+                identifier: 1,
+                value: response(name, &challenge, password),
+                name: name.as_bytes(),
+            };
+            match client.answer(&answer) {
+                Asked::MsChapV2(data) if data[0] == 3 => client.answer(&Answer::Success),
+                other => other,
+            }
+        }
+    }
+}
+
+#[test]
+fn rfc_3748_section_5_1_the_method_says_who_the_client_is_and_the_identity_does_not() {
+    for method in [EapMethod::MsChapV2, EapMethod::Md5] {
+        let hidden = of_two_names(method, "anonymous", "alice");
+        assert!(matches!(hidden, Asked::Accepted { .. }), "{hidden:?}");
+        let borrowed = of_two_names(method, "alice", "nobody");
+        assert!(!matches!(borrowed, Asked::Accepted { .. }), "{borrowed:?}");
+    }
+}

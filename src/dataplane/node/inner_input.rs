@@ -7,6 +7,7 @@ use crate::clock::Timestamp;
 use crate::dataplane::batch::{Entry, Origin, Packet, Punt, PuntClass, Verdict};
 use crate::dataplane::config::View;
 use crate::dataplane::drop_reason::DropReason;
+use crate::dataplane::flow::Flow;
 use crate::dataplane::flow_table::FlowTable;
 use crate::dataplane::frame::Frame;
 use crate::dataplane::node::icmpv6_echo;
@@ -15,6 +16,7 @@ use crate::routing::{Directory, NextHop, Snapshot};
 use crate::wire::ipv4::{self, protocol};
 use crate::wire::ppp::Protocol;
 use crate::wire::tcp_mss;
+use std::net::Ipv4Addr;
 
 /// An IP packet of a client. What only the kernel can take is limited for each call, so that one
 /// client's odd packets leave room for the others'.
@@ -61,10 +63,10 @@ fn judge<F: Frame>(
     if !flow.permissions.upstream {
         return Verdict::Drop(DropReason::NotForwarding);
     }
-    if header.source != flow.lease {
+    if !is_own(header.source, flow, directory) {
         return Verdict::Drop(DropReason::SourceNotLease);
     }
-    let policy = flow.policy;
+    let (policy, local_end) = (flow.policy, flow.local_end);
     let mss_max = flow.mss_max();
     if let Some(owner) = directory.owner(header.destination) {
         if !policy.client_to_client {
@@ -75,7 +77,7 @@ fn judge<F: Frame>(
     }
     let next_hop = routes.lookup(header.destination);
     if next_hop == NextHop::Local {
-        return if view.client_to_server {
+        return if view.client_to_server || header.destination == local_end {
             Verdict::Punt(Punt::Inner(PuntClass::Local))
         } else {
             Verdict::Drop(DropReason::ClientToServerRefused)
@@ -88,6 +90,16 @@ fn judge<F: Frame>(
         return Verdict::Drop(DropReason::NoLease);
     }
     to_network(packet, next_hop, mss_max)
+}
+
+/// Whether the client may send from this address: its lease, and what lies behind it.
+#[inline]
+fn is_own(source: Ipv4Addr, flow: &Flow, directory: &mut Directory) -> bool {
+    if flow.permissions.networks {
+        directory.owner(source) == Some(flow.key)
+    } else {
+        source == flow.lease
+    }
 }
 
 /// To another client, who may be another worker's.

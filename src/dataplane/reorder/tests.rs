@@ -31,7 +31,7 @@ impl World {
             let ends = OpenCall {
                 local_address: Ipv4Addr::LOCALHOST,
                 peer_address: Ipv4Addr::LOCALHOST,
-                peer_call_id: CallId::new(call),
+                peer_call_id: Some(CallId::new(call)),
                 peer_receive: PeerReceive::default(),
             };
             flows

@@ -2,6 +2,7 @@
 //! (RFC 1661 §6.2).
 
 use crate::counted_enum;
+use crate::wire::eap::kind;
 use crate::wire::lcp::AuthenticationProtocol;
 use arrayvec::ArrayVec;
 
@@ -63,6 +64,26 @@ impl Method {
         match self {
             Self::MsChapV2 | Self::Eap => true,
             Self::Pap | Self::ChapMd5 | Self::MsChapV1 => false,
+        }
+    }
+}
+
+/// A method inside EAP.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EapMethod {
+    /// EAP-MSCHAPv2 (draft-kamath-pppext-eap-mschapv2).
+    MsChapV2,
+    /// MD5-Challenge (RFC 3748 §5.4).
+    Md5,
+}
+
+impl EapMethod {
+    /// Its Type in EAP packets.
+    #[must_use]
+    pub const fn kind(self) -> u8 {
+        match self {
+            Self::MsChapV2 => kind::MSCHAPV2,
+            Self::Md5 => kind::MD5_CHALLENGE,
         }
     }
 }

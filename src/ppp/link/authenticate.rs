@@ -7,6 +7,7 @@
 use super::{EndReason, Link, MppePolicy, NetworkGrant, Output, Phase, Refusal, Timer};
 use crate::clock::Timestamp;
 use crate::ppp::auth::{Denial, Method, Next, Outcome, Tick};
+use crate::ppp::ipcp::Ipcp;
 use crate::wire::ccp::Strengths;
 use crate::wire::chap::FailureCode;
 use crate::wire::mppe::Strength;
@@ -15,6 +16,9 @@ use crate::wire::ppp::Protocol;
 impl Link {
     pub(super) fn lcp_up(&mut self, now: Timestamp) {
         self.phase = Phase::Authenticate;
+        if self.is_client() {
+            return self.begin_login(now);
+        }
         let Some(method) = self.lcp.policy().authentication().current() else {
             return self.end(EndReason::AuthenticationNotAgreed, now);
         };
@@ -48,9 +52,17 @@ impl Link {
         }
     }
 
-    pub(super) fn authentication_frame(&mut self, protocol: Protocol, payload: &[u8]) {
+    pub(super) fn authentication_frame(
+        &mut self,
+        protocol: Protocol,
+        payload: &[u8],
+        now: Timestamp,
+    ) {
         if !matches!(self.phase, Phase::Authenticate | Phase::Network) {
             return self.refusals.count(Refusal::WrongPhase);
+        }
+        if self.is_client() {
+            return self.login_frame(protocol, payload, now);
         }
         match self.authenticator.receive(protocol, payload) {
             Outcome::Ask(credentials) => {
@@ -83,16 +95,13 @@ impl Link {
         }
         self.phase = Phase::Network;
         self.start_echo(now);
-        self.start_network(grant, keys, now);
+        self.start_network(Ipcp::assigning(grant), keys, now);
     }
 
     /// What the keys of this log-in can be used for, and whether that leaves any.
     pub(super) fn keyed_policy(&self, keys: bool) -> (MppePolicy, bool) {
         let policy = self.config.mppe;
-        let short_too = self
-            .authenticator
-            .method()
-            .is_some_and(Method::gives_short_keys);
+        let short_too = self.method().is_some_and(Method::gives_short_keys);
         if short_too {
             return (policy, keys);
         }
@@ -167,6 +176,9 @@ impl Link {
     }
 
     pub(super) fn challenge_timeout(&mut self, now: Timestamp) {
+        if self.is_client() {
+            return self.login_timeout(now);
+        }
         match self.authenticator.tick() {
             Tick::Idle => return,
             Tick::GiveUp => return self.end(EndReason::AuthenticationTimeout, now),

@@ -20,10 +20,16 @@ impl Link {
             Ok(frame) => frame,
             Err(reason) => return self.refusals.count(reason.into()),
         };
+        if matches!(
+            frame.protocol,
+            Protocol::CCP | Protocol::IPCP | Protocol::IPV6CP
+        ) {
+            self.login_concluded(now);
+        }
         match frame.protocol {
             Protocol::LCP => self.lcp_frame(frame.payload, now),
             protocol @ (Protocol::PAP | Protocol::CHAP | Protocol::EAP) => {
-                self.authentication_frame(protocol, frame.payload);
+                self.authentication_frame(protocol, frame.payload, now);
             }
             Protocol::IPV4 | Protocol::IPV6 | Protocol::COMPRESSED => {
                 self.refusals.count(Refusal::DataFrame);

@@ -7,11 +7,12 @@
 
 use super::network::Network;
 use super::teardown::Ending;
-use super::{EndReason, Link, MppeRequirement, NetworkGrant, Output, Refusal, Timer};
+use super::{EndReason, Link, MppeRequirement, Output, Refusal, Timer};
 use crate::clock::Timestamp;
 use crate::ppp::automaton::{Automaton, Effect, Effects, Limits};
 use crate::ppp::ccp::{Ccp, Directions};
 use crate::ppp::fsm::State;
+use crate::ppp::ipcp::Ipcp;
 use crate::ppp::judgement::Objection;
 use crate::ppp::outbox::PppFrame;
 use crate::wire::ccp::{Agreement, kind};
@@ -45,7 +46,7 @@ pub(super) enum Encryption {
 }
 
 impl Link {
-    pub(super) fn start_network(&mut self, grant: NetworkGrant, keys: bool, now: Timestamp) {
+    pub(super) fn start_network(&mut self, ipcp: Ipcp, keys: bool, now: Timestamp) {
         let limits = self.config.limits(self.config.configure_max);
         let (policy, keys) = self.keyed_policy(keys);
         let ccp = || {
@@ -65,11 +66,11 @@ impl Link {
         match policy.requirement {
             MppeRequirement::Required if !keys => self.end(EndReason::MppeKeysMissing, now),
             MppeRequirement::Required | MppeRequirement::Optional if keys => {
-                self.network = Some(Network::new(grant, policy, Some(ccp()), limits));
+                self.network = Some(Network::new(ipcp, policy, Some(ccp()), limits));
                 self.open_ccp(now);
             }
             MppeRequirement::Passive if keys => {
-                let mut network = Network::new(grant, policy, Some(ccp()), limits);
+                let mut network = Network::new(ipcp, policy, Some(ccp()), limits);
                 network.encryption = Encryption::Awaited;
                 self.network = Some(network);
                 self.timers.set(Timer::Encryption, now + PASSIVE_WAIT);
@@ -78,7 +79,7 @@ impl Link {
             | MppeRequirement::Optional
             | MppeRequirement::Passive
             | MppeRequirement::Off => {
-                self.network = Some(Network::new(grant, policy, None, limits));
+                self.network = Some(Network::new(ipcp, policy, None, limits));
                 self.start_ipcp(now);
             }
         }

@@ -11,7 +11,7 @@ use super::{AddressPolicy, EndReason, Link, Output, Refusal, Timer};
 use crate::clock::Timestamp;
 use crate::ppp::automaton::{Automaton, Effect, Effects};
 use crate::ppp::fsm::State;
-use crate::ppp::ipcp::Ipcp;
+use crate::ppp::ipcp::{Ipcp, obtain};
 use crate::ppp::judgement::Objection;
 use crate::wire::ipcp::{IpcpOption, kind};
 use crate::wire::options::Options;
@@ -130,6 +130,7 @@ impl Link {
         let network = self.network.as_ref()?;
         let wishes = &network.ipv4.wishes;
         if self.config.address == AddressPolicy::Assign
+            || self.is_client()
             || self.said.forward_upstream
             || packet.code != code::CONFIGURE_REQUEST
             || wishes.count >= WISHES_MAX
@@ -182,6 +183,9 @@ impl Link {
     }
 
     fn ipcp_up(&mut self, now: Timestamp) {
+        if let Err(reason) = self.check_addresses() {
+            return self.end(reason, now);
+        }
         self.timers.clear(Timer::Setup);
         if !self.said.forward_downstream {
             self.said.forward_downstream = true;
@@ -192,6 +196,22 @@ impl Link {
         if !self.said.network_up {
             self.said.network_up = true;
             self.outbox.push(Output::NetworkUp);
+        }
+    }
+
+    /// What we, as the client, were told has to be usable, and to stay.
+    fn check_addresses(&mut self) -> Result<(), EndReason> {
+        let client = self.is_client();
+        let Some(network) = self.network.as_mut().filter(|_| client) else {
+            return Ok(());
+        };
+        if !obtain::is_usable(network.grant().local_address) {
+            return Err(EndReason::AddressNotAssigned);
+        }
+        if network.settle() {
+            Ok(())
+        } else {
+            Err(EndReason::AddressChanged)
         }
     }
 }

@@ -12,7 +12,7 @@ use crate::clock::Timestamp;
 use crate::ppp::automaton::{Automaton, Effect, Effects};
 use crate::ppp::fsm::State;
 use crate::ppp::ipv6cp::Ipv6cp;
-use crate::wire::ipv6::InterfaceIdentifier;
+use crate::wire::ipv6::{InterfaceIdentifier, MTU_MIN};
 use crate::wire::ppp::{Frame, Packet, Protocol, code};
 
 /// How often IPv6CP may leave the Opened state before it is given up.
@@ -33,7 +33,7 @@ struct Negotiation {
     machine: Option<Automaton<Ipv6cp>>,
     held: Held,
     renegotiations: u8,
-    /// What the worker was told.
+    /// What the worker was told, and holds.
     said: Option<Identifiers>,
 }
 
@@ -55,7 +55,8 @@ impl Ipv6 {
 
     /// Whether the client may have sent IPv6.
     pub(super) fn was_agreed(&self) -> bool {
-        self.0.as_ref().is_some_and(|ipv6| ipv6.said.is_some())
+        let was_agreed = |ipv6: &Negotiation| ipv6.said.is_some() || ipv6.renegotiations > 0;
+        self.0.as_deref().is_some_and(was_agreed)
     }
 
     pub(super) fn poll_timeout(&self) -> Option<Timestamp> {
@@ -84,10 +85,11 @@ impl Ipv6 {
 
 impl Link {
     pub(super) fn ipv6cp_frame(&mut self, frame: &Frame<'_>, now: Timestamp) {
+        let takes_ipv6 = self.config.ipv6cp && self.is_wide_enough_for_ipv6();
         let Some(network) = &mut self.network else {
             return;
         };
-        if !self.config.ipv6cp || network.ipv6.negotiation().given_up {
+        if !takes_ipv6 || network.ipv6.negotiation().given_up {
             return self.reject_protocol(frame, now);
         }
         let packet = match Packet::parse(frame.payload) {
@@ -104,6 +106,12 @@ impl Link {
         } else {
             self.ipv6cp_packet(&packet, frame.payload, now);
         }
+    }
+
+    /// RFC 5072 §2: whatever carries IPv6 carries its shortest MTU, both ways.
+    fn is_wide_enough_for_ipv6(&self) -> bool {
+        let lcp = self.lcp.policy();
+        lcp.peer().mru.min(lcp.local_mru()) >= MTU_MIN
     }
 
     /// Encryption is settled. What the client has asked meanwhile is answered now.
@@ -206,6 +214,9 @@ impl Link {
             return Ok(());
         };
         let ipv6 = network.ipv6.negotiation();
+        if ipv6.said.take().is_some() {
+            self.outbox.push(Output::EndIpv6);
+        }
         ipv6.renegotiations = ipv6.renegotiations.saturating_add(1);
         if ipv6.renegotiations > RENEGOTIATIONS_MAX {
             return self.give_up_ipv6();

@@ -14,7 +14,6 @@ use std::net::Ipv4Addr;
 
 /// The machines of the network phase.
 pub(super) struct Network {
-    grant: NetworkGrant,
     /// What holds for this call's encryption.
     pub(super) mppe: MppePolicy,
     pub(super) encryption: Encryption,
@@ -23,31 +22,33 @@ pub(super) struct Network {
     /// Only a stateful call that lost a frame has any.
     resets: Option<Box<Resets>>,
     pub(super) ipcp: Automaton<Ipcp>,
+    /// What forwarding rests on: the addresses when it began.
+    settled: Option<NetworkGrant>,
     pub(super) ipv4: Waiting,
     pub(super) ipv6: Ipv6,
 }
 
 impl Network {
     pub(super) fn new(
-        grant: NetworkGrant,
+        ipcp: Ipcp,
         mppe: MppePolicy,
         ccp: Option<Automaton<Ccp>>,
         limits: Limits,
     ) -> Self {
         Self {
-            grant,
             mppe,
             encryption: Encryption::Off,
             ccp,
             resets: None,
-            ipcp: Automaton::new(Ipcp::new(grant), limits),
+            ipcp: Automaton::new(ipcp, limits),
+            settled: None,
             ipv4: Waiting::default(),
             ipv6: Ipv6::default(),
         }
     }
 
     pub(super) const fn grant(&self) -> NetworkGrant {
-        self.grant
+        self.ipcp.policy().addresses()
     }
 
     pub(super) fn ccp_state(&self) -> State {
@@ -104,8 +105,13 @@ impl Network {
 
     /// The client may have this address, and no other.
     pub(super) const fn assign(&mut self, address: Ipv4Addr) {
-        self.grant.peer_address = address;
         self.ipcp.policy_mut().assign(address);
+    }
+
+    /// Holds on to the addresses as they are; `false` if they are others than before.
+    pub(super) fn settle(&mut self) -> bool {
+        let grant = self.grant();
+        *self.settled.get_or_insert(grant) == grant
     }
 
     pub(super) fn poll_timeout(&self) -> Option<Timestamp> {

@@ -18,6 +18,10 @@ impl Link {
 
     /// CCP is negotiated anew after its keys were used: the client has to earn new ones.
     pub(super) fn authenticate_anew(&mut self, now: Timestamp) -> Result<(), EndReason> {
+        if self.is_client() {
+            // It is not for us to ask for another log-in.
+            return Err(EndReason::RekeyNotPossible);
+        }
         self.count_renegotiation(now)?;
         self.suspend(now);
         self.lcp_up(now);
@@ -34,6 +38,9 @@ impl Link {
             ..Said::default()
         };
         self.authenticator.reset();
+        if let Some(authenticatee) = &mut self.authenticatee {
+            authenticatee.reset();
+        }
         self.timers.clear(Timer::Challenge);
         self.timers.clear(Timer::Reauthentication);
         self.timers.clear(Timer::Encryption);

@@ -6,9 +6,9 @@ use super::reasons::{ControlState, Misbehaviour};
 use crate::pptp::call::Ending;
 use crate::wire::call_id::CallId;
 use crate::wire::pptp::{
-    IncomingCallConnected, IncomingCallReply, IncomingCallRequest, Message, OutgoingCallReply,
-    OutgoingCallRequest, SetLinkInfo, StartControlConnectionReply, StartControlConnectionRequest,
-    WanErrorNotify,
+    CallDisconnectNotify, IncomingCallConnected, IncomingCallReply, IncomingCallRequest, Message,
+    OutgoingCallReply, OutgoingCallRequest, SetLinkInfo, StartControlConnectionReply,
+    StartControlConnectionRequest, WanErrorNotify,
 };
 
 /// What a message asks for in the state that it finds.
@@ -54,121 +54,82 @@ pub(super) enum Reaction<'a> {
     CloseBeforeStart,
 }
 
+/// The whole table. A row that names no message in particular stands behind those that do.
 pub(super) const fn reaction(state: ControlState, message: &Message) -> Reaction<'_> {
-    match state {
-        ControlState::Idle => idle(message),
-        ControlState::WaitStartReply => wait_start_reply(message),
-        ControlState::Held => held(message),
-        ControlState::Established => established(message),
-        ControlState::WaitStopReply => wait_stop_reply(message),
-        ControlState::Draining | ControlState::Closed => Reaction::Ignore,
-    }
-}
-
-const fn idle(message: &Message) -> Reaction<'_> {
-    match message {
-        Message::StartControlConnectionRequest(request) => Reaction::Start(request),
-        Message::StopControlConnectionRequest(_) => Reaction::AnswerStop,
-        Message::StartControlConnectionReply(_)
-        | Message::StopControlConnectionReply(_)
-        | Message::EchoRequest(_)
-        | Message::EchoReply(_)
-        | Message::OutgoingCallRequest(_)
-        | Message::OutgoingCallReply(_)
-        | Message::IncomingCallRequest(_)
-        | Message::IncomingCallReply(_)
-        | Message::IncomingCallConnected(_)
-        | Message::CallClearRequest(_)
-        | Message::CallDisconnectNotify(_)
-        | Message::WanErrorNotify(_)
-        | Message::SetLinkInfo(_) => Reaction::CloseBeforeStart,
-    }
-}
-
-const fn wait_start_reply(message: &Message) -> Reaction<'_> {
-    match message {
-        Message::StartControlConnectionReply(reply) => Reaction::TakeStartReply(reply),
-        Message::StopControlConnectionRequest(_) => Reaction::AnswerStop,
-        Message::StartControlConnectionRequest(_)
-        | Message::StopControlConnectionReply(_)
-        | Message::EchoRequest(_)
-        | Message::EchoReply(_)
-        | Message::OutgoingCallRequest(_)
-        | Message::OutgoingCallReply(_)
-        | Message::IncomingCallRequest(_)
-        | Message::IncomingCallReply(_)
-        | Message::IncomingCallConnected(_)
-        | Message::CallClearRequest(_)
-        | Message::CallDisconnectNotify(_)
-        | Message::WanErrorNotify(_)
-        | Message::SetLinkInfo(_) => Reaction::CloseBeforeStart,
-    }
-}
-
-const fn held(message: &Message) -> Reaction<'_> {
-    match message {
-        Message::StartControlConnectionRequest(request) => Reaction::HoldStart(request),
-        Message::StartControlConnectionReply(_)
-        | Message::StopControlConnectionRequest(_)
-        | Message::StopControlConnectionReply(_)
-        | Message::EchoRequest(_)
-        | Message::EchoReply(_)
-        | Message::OutgoingCallRequest(_)
-        | Message::OutgoingCallReply(_)
-        | Message::IncomingCallRequest(_)
-        | Message::IncomingCallReply(_)
-        | Message::IncomingCallConnected(_)
-        | Message::CallClearRequest(_)
-        | Message::CallDisconnectNotify(_)
-        | Message::WanErrorNotify(_)
-        | Message::SetLinkInfo(_) => Reaction::Ignore,
-    }
-}
-
-const fn established(message: &Message) -> Reaction<'_> {
-    match message {
-        Message::StartControlConnectionRequest(_) => Reaction::RefuseStart,
-        Message::StopControlConnectionRequest(_) => Reaction::AnswerStop,
-        Message::EchoRequest(request) => Reaction::AnswerEcho(request.identifier),
-        Message::EchoReply(reply) => Reaction::TakeEchoReply(reply.identifier),
-        Message::OutgoingCallRequest(request) => Reaction::RequestOutgoing(request),
-        Message::OutgoingCallReply(reply) => Reaction::AnswerOutgoing(reply),
-        Message::IncomingCallRequest(request) => Reaction::RequestIncoming(request),
-        Message::IncomingCallReply(reply) => Reaction::AnswerIncoming(reply),
-        Message::IncomingCallConnected(connected) => Reaction::ConnectIncoming(connected),
-        Message::CallClearRequest(request) => Reaction::EndCall(request.call_id, Ending::Cleared),
-        Message::CallDisconnectNotify(notify) => Reaction::EndCall(
-            notify.call_id,
-            Ending::Disconnected {
-                result: notify.result_code,
-                error: notify.error_code,
-                cause: notify.cause_code,
-            },
-        ),
-        Message::WanErrorNotify(notify) => Reaction::ReportWanError(notify),
-        Message::SetLinkInfo(info) => Reaction::ReportLinkInfo(info),
-        Message::StartControlConnectionReply(_) | Message::StopControlConnectionReply(_) => {
+    use ControlState::{Closed, Draining, Established, Held, Idle, WaitStartReply, WaitStopReply};
+    use Message as M;
+    match (state, message) {
+        (Idle, M::StartControlConnectionRequest(request)) => Reaction::Start(request),
+        (Held, M::StartControlConnectionRequest(request)) => Reaction::HoldStart(request),
+        (Established, M::StartControlConnectionRequest(_)) => Reaction::RefuseStart,
+        (WaitStartReply, M::StartControlConnectionReply(reply)) => Reaction::TakeStartReply(reply),
+        (
+            Idle | WaitStartReply | Established | WaitStopReply,
+            M::StopControlConnectionRequest(_),
+        ) => Reaction::AnswerStop,
+        (WaitStopReply, M::StopControlConnectionReply(_)) => Reaction::Stopped,
+        (Established | WaitStopReply, M::EchoRequest(request)) => {
+            Reaction::AnswerEcho(request.identifier)
+        }
+        (Established, M::StartControlConnectionReply(_) | M::StopControlConnectionReply(_)) => {
             Reaction::Misbehaved(Misbehaviour::ReplyUnasked)
         }
+        (Established, M::EchoReply(reply)) => Reaction::TakeEchoReply(reply.identifier),
+        (Established, M::OutgoingCallRequest(request)) => Reaction::RequestOutgoing(request),
+        (Established, M::OutgoingCallReply(reply)) => Reaction::AnswerOutgoing(reply),
+        (Established, M::IncomingCallRequest(request)) => Reaction::RequestIncoming(request),
+        (Established, M::IncomingCallReply(reply)) => Reaction::AnswerIncoming(reply),
+        (Established, M::IncomingCallConnected(it)) => Reaction::ConnectIncoming(it),
+        (Established, M::CallClearRequest(request)) => {
+            Reaction::EndCall(request.call_id, Ending::Cleared)
+        }
+        (Established, M::CallDisconnectNotify(notify)) => disconnected(notify),
+        (Established, M::WanErrorNotify(notify)) => Reaction::ReportWanError(notify),
+        (Established, M::SetLinkInfo(info)) => Reaction::ReportLinkInfo(info),
+        (
+            Idle | WaitStartReply,
+            M::StartControlConnectionRequest(_)
+            | M::StartControlConnectionReply(_)
+            | M::StopControlConnectionReply(_)
+            | M::EchoRequest(_)
+            | M::EchoReply(_)
+            | M::OutgoingCallRequest(_)
+            | M::OutgoingCallReply(_)
+            | M::IncomingCallRequest(_)
+            | M::IncomingCallReply(_)
+            | M::IncomingCallConnected(_)
+            | M::CallClearRequest(_)
+            | M::CallDisconnectNotify(_)
+            | M::WanErrorNotify(_)
+            | M::SetLinkInfo(_),
+        ) => Reaction::CloseBeforeStart,
+        (
+            Held | WaitStopReply,
+            M::StartControlConnectionRequest(_)
+            | M::StartControlConnectionReply(_)
+            | M::StopControlConnectionRequest(_)
+            | M::StopControlConnectionReply(_)
+            | M::EchoRequest(_)
+            | M::EchoReply(_)
+            | M::OutgoingCallRequest(_)
+            | M::OutgoingCallReply(_)
+            | M::IncomingCallRequest(_)
+            | M::IncomingCallReply(_)
+            | M::IncomingCallConnected(_)
+            | M::CallClearRequest(_)
+            | M::CallDisconnectNotify(_)
+            | M::WanErrorNotify(_)
+            | M::SetLinkInfo(_),
+        )
+        | (Draining | Closed, _) => Reaction::Ignore,
     }
 }
 
-const fn wait_stop_reply(message: &Message) -> Reaction<'_> {
-    match message {
-        Message::StopControlConnectionReply(_) => Reaction::Stopped,
-        Message::StopControlConnectionRequest(_) => Reaction::AnswerStop,
-        Message::EchoRequest(request) => Reaction::AnswerEcho(request.identifier),
-        Message::StartControlConnectionRequest(_)
-        | Message::StartControlConnectionReply(_)
-        | Message::EchoReply(_)
-        | Message::OutgoingCallRequest(_)
-        | Message::OutgoingCallReply(_)
-        | Message::IncomingCallRequest(_)
-        | Message::IncomingCallReply(_)
-        | Message::IncomingCallConnected(_)
-        | Message::CallClearRequest(_)
-        | Message::CallDisconnectNotify(_)
-        | Message::WanErrorNotify(_)
-        | Message::SetLinkInfo(_) => Reaction::Ignore,
-    }
+const fn disconnected(notify: &CallDisconnectNotify) -> Reaction<'_> {
+    let ending = Ending::Disconnected {
+        result: notify.result_code,
+        error: notify.error_code,
+        cause: notify.cause_code,
+    };
+    Reaction::EndCall(notify.call_id, ending)
 }

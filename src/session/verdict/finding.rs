@@ -87,6 +87,7 @@ fn of_end(reason: EndReason, facts: &Facts) -> Finding {
         EndReason::NoAddress(LeaseRefusal::StaticAddressInUse) => Finding::AddressInUse,
         EndReason::Worker(OpenRefusal::SlabFull) => Finding::CallsFull,
         EndReason::Worker(OpenRefusal::CallIdInUse | OpenRefusal::NotOwner) => Finding::ServerFault,
+        EndReason::AddressConflict => Finding::AddressConflict,
         EndReason::AdministrativeStop => Finding::EndedByOperator,
     }
 }
@@ -160,6 +161,14 @@ fn of_link(reason: ppp::EndReason, facts: &Facts) -> Finding {
         ppp::EndReason::MppeClosedByPeer => Finding::EncryptionClosed,
         ppp::EndReason::IdentityChanged => Finding::IdentityChanged,
         ppp::EndReason::RekeyNotPossible => Finding::RekeyImpossible,
+        ppp::EndReason::LoginMethodNotAllowed => Finding::LoginMethodNotAllowed,
+        ppp::EndReason::LoginRefused => Finding::LoginRefused,
+        ppp::EndReason::LoginPasswordExpired => Finding::LoginPasswordExpired,
+        ppp::EndReason::LoginNotPermitted => Finding::LoginNotPermitted,
+        ppp::EndReason::LoginUnanswered => Finding::LoginUnanswered,
+        ppp::EndReason::PeerNotProven => Finding::PeerNotProven,
+        ppp::EndReason::AddressNotAssigned => Finding::AddressNotAssigned,
+        ppp::EndReason::AddressChanged => Finding::AddressChanged,
         ppp::EndReason::AddressNotAgreed => match facts.observed.address_offered {
             Some(address) if !address.is_unspecified() => Finding::AddressRefused,
             // It asks for any address, and does not take the one that it is told.

@@ -37,6 +37,8 @@ pub struct RouteRequest {
     pub gateway: Option<Ipv4Addr>,
     /// Preference: the lowest wins.
     pub metric: u32,
+    /// The address that the kernel's own packets come from; `None` leaves it to the kernel.
+    pub source: Option<Ipv4Addr>,
 }
 
 /// A socket for requests. Calls that return an answer block until the kernel has given it, so they
@@ -146,20 +148,29 @@ impl Requests {
         address: Ipv4Addr,
         prefix_length: u8,
     ) -> io::Result<()> {
-        let mut message = AddressMessage::default();
-        message.header.family = AddressFamily::Inet;
-        message.header.prefix_len = prefix_length;
-        message.header.index = ifindex;
-        message.attributes = vec![
-            AddressAttribute::Local(IpAddr::V4(address)),
-            AddressAttribute::Address(IpAddr::V4(address)),
-        ];
+        let message = address_message(ifindex, address, prefix_length);
         let flags = NLM_F_CREATE | NLM_F_REPLACE;
         self.ask(
             RouteNetlinkMessage::NewAddress(message),
             flags,
             "adding an address",
         )
+    }
+
+    /// Removes an address that [`Self::add_address`] added, and the kernel's routes that rest on it.
+    ///
+    /// # Errors
+    ///
+    /// What the kernel says.
+    pub fn remove_address(
+        &mut self,
+        ifindex: u32,
+        address: Ipv4Addr,
+        prefix_length: u8,
+    ) -> io::Result<()> {
+        let message = address_message(ifindex, address, prefix_length);
+        let message = RouteNetlinkMessage::DelAddress(message);
+        self.ask(message, 0, "removing an address")
     }
 
     /// Adds a route to the main table.
@@ -278,6 +289,18 @@ fn neighbour(ifindex: u32, address: Ipv4Addr) -> NeighbourMessage {
     message
 }
 
+fn address_message(ifindex: u32, address: Ipv4Addr, prefix_length: u8) -> AddressMessage {
+    let mut message = AddressMessage::default();
+    message.header.family = AddressFamily::Inet;
+    message.header.prefix_len = prefix_length;
+    message.header.index = ifindex;
+    message.attributes = vec![
+        AddressAttribute::Local(IpAddr::V4(address)),
+        AddressAttribute::Address(IpAddr::V4(address)),
+    ];
+    message
+}
+
 fn route_message(route: &RouteRequest) -> RouteMessage {
     let mut message = RouteMessage::default();
     message.header = RouteHeader {
@@ -299,6 +322,10 @@ fn route_message(route: &RouteRequest) -> RouteMessage {
     if let Some(gateway) = route.gateway {
         let gateway = RouteAttribute::Gateway(RouteAddress::Inet(gateway));
         message.attributes.push(gateway);
+    }
+    if let Some(source) = route.source {
+        let source = RouteAttribute::PrefSource(RouteAddress::Inet(source));
+        message.attributes.push(source);
     }
     if route.metric != 0 {
         message

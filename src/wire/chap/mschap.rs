@@ -9,9 +9,6 @@ use std::fmt::Write as _;
 /// Bytes of a response value, the same for both versions.
 const RESPONSE_VALUE: usize = 49;
 
-/// Bit of the flags in which a client of version 1 says that its NT response counts (RFC 2433 §6).
-const USE_NT_RESPONSE: u8 = 0x01;
-
 /// The value of an MS-CHAPv1 Response (RFC 2433 §6). The LAN Manager response is not even read: it
 /// gives the password away in hours.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -23,6 +20,9 @@ pub struct MsChapV1Response {
 }
 
 impl MsChapV1Response {
+    /// Bit of the flags in which a client says that its NT response counts (RFC 2433 §6).
+    pub const USE_NT_RESPONSE: u8 = 0x01;
+
     /// Reads the value.
     ///
     /// # Errors
@@ -48,7 +48,7 @@ impl MsChapV1Response {
     /// Whether the client wants its NT response to be checked, rather than that of LAN Manager.
     #[must_use]
     pub const fn uses_nt_response(&self) -> bool {
-        self.flags & USE_NT_RESPONSE != 0
+        self.flags & Self::USE_NT_RESPONSE != 0
     }
 }
 
@@ -176,6 +176,16 @@ impl MsChapFailure<'_> {
         }
         message
     }
+}
+
+/// The error number in the message of an MS-CHAP Failure, `E=` at its start; `None` if there is none.
+/// Nothing else in it is of use to a peer that has one password.
+#[must_use]
+pub fn failure_number(message: &[u8]) -> Option<u32> {
+    let digits = message.strip_prefix(b"E=")?;
+    let end = digits.iter().position(|byte| !byte.is_ascii_digit());
+    let digits = digits.get(..end.unwrap_or(digits.len()))?;
+    std::str::from_utf8(digits).ok()?.parse().ok()
 }
 
 /// Both versions have 24 bytes, 24 bytes and flags.

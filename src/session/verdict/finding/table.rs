@@ -147,6 +147,42 @@ findings! {
     LineEnded => "line_ended", [],
         "The access concentrator at {peer} ended the call: its line or its caller went away.", [];
 
+    // Calls that we place as a client.
+    LoginMethodNotAllowed => "login_method_not_allowed", [],
+        "{peer} demands a way to log in that this [[peer]] does not allow.",
+        [Server: "Add what it asks for to peer.methods, if that is strong enough.",
+         Client: "Or let the peer offer MS-CHAPv2."];
+    LoginRefused => "login_refused", [],
+        "{peer} refused the name {user} or its password.",
+        [Server: "Correct peer.user, or the password in peer.password_file.",
+         Client: "Or correct the user at the peer; its own `explain` says which of the two is wrong."];
+    LoginPasswordExpired => "login_password_expired", [],
+        "The password of {user} at {peer} has expired.",
+        [Client: "Set another password for the user there.",
+         Server: "Then write it to peer.password_file."];
+    LoginNotPermitted => "login_not_permitted", [],
+        "{peer} knows {user} and does not let it in.",
+        [Client: "Enable the user there; permit it to dial in, and at this time."];
+    LoginUnanswered => "login_unanswered", [],
+        "{peer} did not finish the log-in of {user} in time.",
+        [Client: "See the log of the peer, and whether its authentication server answers.",
+         Path: "Look for loss of GRE between {local} and {peer}."];
+    PeerNotProven => "peer_not_proven", [],
+        "{peer} let us in without proving that it knows the password of {user}: it is another machine \
+         than it should be, or an old server.",
+        [Server: "Check peer.address, and that both sides have the same password."];
+    AddressNotAssigned => "address_not_assigned", [],
+        "{peer} assigned us no address on the link.",
+        [Client: "Let it assign one to {user}; see its pools.",
+         Server: "Take peer.wish out if it will not have that one."];
+    AddressChanged => "address_changed", [],
+        "{peer} changed the addresses of the live link.",
+        [Server: "Call it again: `pns call`."];
+    AddressConflict => "address_conflict", [],
+        "{peer} has, or assigned us, an address of our own pools or of this server.",
+        [Server: "Choose other pool.ranges and pool.gateway here.",
+         Client: "Or there: the two ends of a call need addresses that the other does not have."];
+
     // GRE and LCP.
     GreNeverHeard => "gre_never_heard", [NoResponse, GreBlocked, PortDisconnected],
         "TCP port 1723 works, but not one GRE packet of the client arrived.",
@@ -194,7 +230,8 @@ findings! {
          Server: "Or correct the user's password in users.file."];
     UserUnknown => "user_unknown", [AccessDenied],
         "There is no user {user}.",
-        [Client: "Correct the name; capitals count.", Server: "Or add the user to users.file."];
+        [Client: "Correct the name; capitals count, unless users.ignore_case is set.",
+         Server: "Or add the user to users.file."];
     NameUnusable => "name_unusable", [AccessDenied],
         "The name {user} cannot be anybody's: it is empty, too long, or not UTF-8.",
         [Client: "Correct the name."];

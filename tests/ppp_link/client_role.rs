@@ -1,0 +1,600 @@
+//! Our client against our server: both links are the product's, the users are those of `aaa`, and the
+//! path between loses, repeats and overtakes.
+
+use crate::lossy::{Network, Path, STEP};
+use crate::server::{GRANT, Heard, LEASE, LOCAL, Server};
+use pns::aaa::{Decision, EapMethod, LocalUser, LocalUsers, own_login};
+use pns::auth::{NtHash, Secret};
+use pns::clock::Timestamp;
+use pns::flow::{Encryption, FlowPolicy};
+use pns::mppe::keys::StartKeys;
+use pns::ppp::fsm::State;
+use pns::ppp::link::{
+    ClientRole, Directions, EndReason, Input, Keying, Link, LinkConfig, Login, Method, MppePolicy,
+    MppeRequirement, Output, Phase, Refusal, Stateful,
+};
+use pns::wire::ccp::Strengths;
+use pns::wire::mppe::Strength;
+use proptest::prelude::*;
+use std::sync::Arc;
+use std::time::Duration;
+
+const POLICY: FlowPolicy = FlowPolicy {
+    encryption: Encryption::Optional,
+    client_to_client: false,
+    mss_max: 0,
+};
+
+const PERFECT: Path = Path {
+    loss: 0,
+    duplication: 0,
+    delay_ms_max: 0,
+};
+
+/// How both ends are configured.
+#[derive(Clone)]
+struct Setup {
+    /// What the server offers.
+    offers: Vec<Method>,
+    /// What the client may use.
+    may: Vec<Method>,
+    eap: Vec<EapMethod>,
+    /// What the client may use inside EAP.
+    may_eap: Vec<EapMethod>,
+    password: &'static str,
+    server_mppe: MppePolicy,
+    client_mppe: MppePolicy,
+}
+
+impl Default for Setup {
+    fn default() -> Self {
+        let methods = vec![Method::MsChapV2, Method::Eap];
+        Self {
+            offers: methods.clone(),
+            may: methods,
+            eap: vec![EapMethod::MsChapV2],
+            may_eap: vec![EapMethod::MsChapV2],
+            password: "wonderland-7",
+            server_mppe: MppePolicy::REQUIRED,
+            client_mppe: MppePolicy::REQUIRED,
+        }
+    }
+}
+
+impl Setup {
+    fn by(method: Method) -> Self {
+        Self {
+            offers: vec![method],
+            may: vec![method],
+            ..Self::default()
+        }
+    }
+
+    fn without_encryption(self) -> Self {
+        Self {
+            server_mppe: MppePolicy::OFF,
+            client_mppe: MppePolicy::OFF,
+            ..self
+        }
+    }
+}
+
+fn server(setup: &Setup, seed: u8) -> Server {
+    let config = LinkConfig {
+        methods: setup.offers.clone(),
+        mppe: setup.server_mppe,
+        ..LinkConfig::default()
+    };
+    Server::new(config, seed)
+}
+
+/// Both ends of one call.
+struct Pair {
+    server: Server,
+    client: Link,
+    users: LocalUsers,
+    network: Network,
+    /// What the client told its owner, and the keys of both ends.
+    told: Vec<Output>,
+    server_keys: Option<StartKeys>,
+    client_keys: Option<StartKeys>,
+    /// Changes frames on their way to the client.
+    forge: fn(&mut Vec<u8>),
+}
+
+impl Pair {
+    fn new(setup: &Setup, path: Path, seed: u64) -> Self {
+        let [byte, ..] = seed.to_le_bytes();
+        let login = Login::new("alice", setup.password, &setup.may, &setup.may_eap);
+        let client = LinkConfig {
+            mppe: setup.client_mppe,
+            client: Some(ClientRole {
+                login: Arc::new(login),
+                wish: None,
+            }),
+            ..LinkConfig::default()
+        };
+        let alice = LocalUser {
+            password: Some(Secret::from("wonderland-7".to_owned())),
+            ..LocalUser::new("alice", NtHash::from_password("wonderland-7"), "default")
+        };
+        let server = server(setup, byte);
+        let client = Link::new(Arc::new(client), [byte ^ 0xff; 32], server.now);
+        let mut pair = Self {
+            server,
+            client,
+            users: LocalUsers::new([alice], POLICY).with_eap(&setup.eap, "pns", 0),
+            network: Network::new(path, seed),
+            told: Vec::new(),
+            server_keys: None,
+            client_keys: None,
+            forge: |_| {},
+        };
+        let heard = pair.server.input(Input::LowerUp);
+        pair.deliver(heard);
+        pair.client_input(Input::LowerUp);
+        pair
+    }
+
+    fn now(&self) -> Timestamp {
+        self.server.now
+    }
+
+    fn deliver(&mut self, heard: Vec<Heard>) {
+        for one in heard {
+            match one {
+                Heard::Packet(sent) => {
+                    let packet = pns::wire::ppp::Packet {
+                        code: sent.code,
+                        identifier: sent.identifier,
+                        data: &sent.data,
+                    };
+                    let mut frame = packet.to_frame(sent.protocol);
+                    (self.forge)(&mut frame);
+                    let now = self.now();
+                    self.network.send(false, &frame, now);
+                }
+                Heard::Told(Output::Authenticate(credentials)) => {
+                    let decision = self.users.decide(&credentials);
+                    self.decide(decision);
+                }
+                Heard::Told(_) => {}
+            }
+        }
+    }
+
+    fn decide(&mut self, decision: Decision) {
+        let heard = match decision {
+            Decision::Accept(grant) => {
+                let keys = grant.authenticated.has_keys();
+                let heard = self.server.input(Input::Granted {
+                    success_message: &grant.success_message,
+                    network: GRANT,
+                    keys,
+                });
+                self.server_keys = grant.authenticated.into_parts().1;
+                heard
+            }
+            Decision::Challenge { packet, state } => self.server.input(Input::Challenge {
+                packet: &packet,
+                state: &state,
+            }),
+            Decision::Reject(rejection) => self.server.input(Input::Refused {
+                code: rejection.failure_code(),
+                message: rejection.text(),
+                retry: rejection.permits_retry(),
+            }),
+        };
+        self.deliver(heard);
+    }
+
+    fn client_input(&mut self, input: Input<'_>) {
+        let now = self.now();
+        self.client.handle(input, now);
+        self.hear_client();
+    }
+
+    /// Everything that needs keys or a proof comes behind `LoggedIn`, in the order of the link's
+    /// promises.
+    fn hear_client(&mut self) {
+        let now = self.now();
+        while let Some(output) = self.client.poll_output() {
+            match &output {
+                Output::Frame(frame) => {
+                    self.network.send(true, frame.as_bytes(), now);
+                    continue;
+                }
+                Output::LoggedIn(keying) => {
+                    let proof = own_login::admitted_by_peer(keying, POLICY);
+                    self.client_keys = proof.into_parts().1;
+                }
+                Output::Suspend => self.told.clear(),
+                Output::Authenticate(_) | Output::AddressWished(_) => {
+                    panic!("a client does not ask who is there")
+                }
+                Output::Ended(_) => {}
+                _ => assert!(self.was_told(|it| matches!(it, Output::LoggedIn(_)))),
+            }
+            self.told.push(output);
+        }
+    }
+
+    fn was_told(&self, what: impl Fn(&Output) -> bool) -> bool {
+        self.told.iter().any(what)
+    }
+
+    fn step(&mut self) {
+        let heard = self.server.pass(STEP);
+        self.deliver(heard);
+        let now = self.now();
+        self.client.handle_timeout(now);
+        self.hear_client();
+        for (to_server, frame) in self.network.arrivals(now) {
+            if to_server {
+                let heard = self.server.input(Input::Frame(&frame));
+                self.deliver(heard);
+            } else {
+                self.client_input(Input::Frame(&frame));
+            }
+        }
+    }
+
+    fn run(&mut self, time: Duration) {
+        let end = self.now() + time;
+        while self.now() < end {
+            self.step();
+        }
+    }
+
+    fn is_up(&self) -> bool {
+        self.client_is_up() && self.server.promises.was_told(&Output::NetworkUp)
+    }
+
+    fn client_is_up(&self) -> bool {
+        self.was_told(|it| *it == Output::NetworkUp)
+    }
+
+    fn ends(&self) -> [Option<EndReason>; 2] {
+        [self.server.promises.end_reason(), self.client.end_reason()]
+    }
+
+    /// What one end sends with, the other receives with; the same goes for addresses and modes.
+    fn assert_agree(&self, what: &str) {
+        let (server, client) = (self.server.link.negotiated(), self.client.negotiated());
+        let granted = client.network.unwrap();
+        let ends = (granted.local_address, granted.peer_address);
+        assert_eq!(ends, (LEASE, LOCAL), "{what}");
+        let turned = client.mppe.map(|it| Directions {
+            upstream: it.downstream,
+            downstream: it.upstream,
+        });
+        assert_eq!(server.mppe, turned, "{what}");
+        assert_eq!(server.authentication, client.authentication, "{what}");
+        if let (Some(server), Some(client)) = (&self.server_keys, &self.client_keys) {
+            assert_eq!(server.upstream.expose(), client.downstream.expose());
+            assert_eq!(server.downstream.expose(), client.upstream.expose());
+        }
+        let keys = [&self.server_keys, &self.client_keys].map(Option::is_some);
+        assert_eq!(keys[0], keys[1], "{what}");
+    }
+}
+
+fn up(setup: &Setup, what: &str) -> Pair {
+    let mut pair = Pair::new(setup, PERFECT, 1);
+    pair.run(Duration::from_secs(3));
+    assert!(pair.is_up(), "{what}: {:?}", pair.ends());
+    pair.assert_agree(what);
+    pair
+}
+
+#[test]
+fn every_method_logs_in_and_those_with_keys_encrypt() {
+    for &method in Method::ALL {
+        let clear = up(&Setup::by(method).without_encryption(), method.name());
+        assert_eq!(clear.client.negotiated().mppe, None);
+        if method.can_give_keys() {
+            let pair = up(&Setup::by(method), method.name());
+            assert!(pair.client.negotiated().mppe.is_some(), "{method}");
+        }
+    }
+    let md5 = Setup {
+        eap: vec![EapMethod::Md5],
+        may_eap: vec![EapMethod::MsChapV2, EapMethod::Md5],
+        ..Setup::by(Method::Eap).without_encryption()
+    };
+    assert!(up(&md5, "EAP-MD5").client_keys.is_none());
+}
+
+/// RFC 1661 §6.2: a demand that cannot be met is answered by a Nak that names what can.
+#[test]
+fn s6_2_a_demand_is_naked_until_it_fits_or_the_link_ends_for_a_named_reason() {
+    let weak = vec![Method::Pap, Method::ChapMd5, Method::MsChapV1];
+    let moved = Setup {
+        offers: [&weak[..], &[Method::Eap]].concat(),
+        ..Setup::default()
+    };
+    let pair = up(&moved, "the fourth");
+    assert_eq!(pair.client.negotiated().authentication, Some(Method::Eap));
+    let hopeless = Setup {
+        offers: weak,
+        ..Setup::default()
+    };
+    let mut pair = Pair::new(&hopeless, PERFECT, 1);
+    pair.run(Duration::from_secs(3));
+    let [server, client] = pair.ends();
+    assert_eq!(server, Some(EndReason::AuthenticationNotAgreed));
+    assert_eq!(client, Some(EndReason::PeerTerminated));
+    // A server that insists ends the patience of the client instead.
+    let mut link = Pair::new(&hopeless, PERFECT, 1).client;
+    for identifier in 0..20 {
+        let pap = [0xff, 3, 0xc0, 0x21, 1, identifier, 0, 8, 3, 4, 0xc0, 0x23];
+        link.handle(Input::Frame(&pap), Timestamp::ZERO);
+    }
+    let reason = Some(EndReason::LoginMethodNotAllowed);
+    assert_eq!(link.end_reason(), reason);
+}
+
+#[test]
+fn a_wrong_password_is_refused_whatever_the_method() {
+    for &method in Method::ALL {
+        let setup = Setup {
+            password: "wonderland-8",
+            ..Setup::by(method).without_encryption()
+        };
+        let mut pair = Pair::new(&setup, PERFECT, 1);
+        pair.run(Duration::from_secs(2));
+        assert_eq!(
+            pair.client.end_reason(),
+            Some(EndReason::LoginRefused),
+            "{method}"
+        );
+        assert!(!pair.was_told(|it| matches!(it, Output::LoggedIn(_))));
+    }
+}
+
+/// RFC 2759 §8.8: a Success that does not prove that the peer knows the password is none.
+#[test]
+fn s8_8_a_forged_authenticator_response_ends_the_link() {
+    fn spoil(frame: &mut Vec<u8>) {
+        let found = frame.windows(2).position(|pair| pair == b"S=");
+        if let Some(digit) = found.and_then(|at| frame.get_mut(at + 7)) {
+            *digit = if *digit == b'0' { b'1' } else { b'0' };
+        }
+    }
+    fn leave_out(frame: &mut Vec<u8>) {
+        if frame.get(2..5) == Some(&[0xc2, 0x23, 3]) {
+            frame.truncate(8);
+            frame[6..8].copy_from_slice(&[0, 4]);
+        }
+    }
+    let forgeries: [(Method, fn(&mut Vec<u8>)); 3] = [
+        (Method::MsChapV2, spoil),
+        (Method::MsChapV2, leave_out),
+        (Method::Eap, spoil),
+    ];
+    for (method, forge) in forgeries {
+        let mut pair = Pair::new(&Setup::by(method), PERFECT, 1);
+        pair.forge = forge;
+        pair.run(Duration::from_secs(2));
+        assert_eq!(
+            pair.client.end_reason(),
+            Some(EndReason::PeerNotProven),
+            "{method}"
+        );
+        assert!(!pair.was_told(|it| matches!(it, Output::LoggedIn(_))));
+    }
+}
+
+/// An impostor that does not know the password may say that all is well, before or without asking.
+#[test]
+fn a_success_out_of_the_blue_lets_nobody_in() {
+    for (method, frame) in [
+        (Method::MsChapV2, vec![0xff, 3, 0xc2, 0x23, 3, 1, 0, 4]),
+        (Method::Eap, vec![0xff, 3, 0xc2, 0x27, 3, 1, 0, 4]),
+        (Method::Pap, vec![0xff, 3, 0xc0, 0x23, 2, 0x77, 0, 5, 0]),
+    ] {
+        let mut pair = Pair::new(&Setup::by(method).without_encryption(), PERFECT, 1);
+        // What the server says of who it is never arrives.
+        pair.forge = |frame| {
+            if frame.get(2..4) != Some(&[0xc0, 0x21]) {
+                frame.clear();
+            }
+        };
+        pair.run(Duration::from_millis(500));
+        assert_eq!(pair.client.phase(), Phase::Authenticate);
+        pair.client_input(Input::Frame(&frame));
+        assert_eq!(pair.client.phase(), Phase::Authenticate, "{method}");
+        assert_eq!(pair.client.refusals().get(Refusal::UnexpectedVerdict), 1);
+        pair.run(Duration::from_secs(60));
+        assert!(!pair.client_is_up());
+    }
+}
+
+/// A peer that wants no log-in is fine without encryption, and ends a link that needs keys.
+#[test]
+fn a_peer_that_asks_for_nothing_gives_no_keys() {
+    for (mppe, reason) in [
+        (MppePolicy::OFF, None),
+        (MppePolicy::REQUIRED, Some(EndReason::MppeKeysMissing)),
+    ] {
+        let setup = Setup {
+            client_mppe: mppe,
+            ..Setup::default()
+        };
+        let mut link = Pair::new(&setup, PERFECT, 1).client;
+        let now = Timestamp::ZERO;
+        let request = [0xff, 3, 0xc0, 0x21, 1, 1, 0, 4];
+        link.handle(Input::Frame(&request), now);
+        // Our own request, acknowledged: what the link sent first.
+        let ack = acknowledged(&setup);
+        link.handle(Input::Frame(&ack), now);
+        assert_eq!(link.end_reason(), reason);
+        let told = std::iter::from_fn(|| link.poll_output());
+        let logged_in = told.filter(|it| *it == Output::LoggedIn(Keying::None));
+        assert_eq!(logged_in.count(), 1);
+    }
+}
+
+/// The first Configure-Request of the client, turned into its Ack.
+fn acknowledged(setup: &Setup) -> Vec<u8> {
+    let mut pair = Pair::new(setup, PERFECT, 1);
+    let now = pair.now();
+    let mut arrivals = pair.network.arrivals(now).into_iter();
+    let (_, mut frame) = arrivals.find(|(to_server, _)| *to_server).unwrap();
+    frame[4] = 2;
+    frame
+}
+
+/// RFC 1332 §3.3 from the other end: no address, no link.
+#[test]
+fn s3_3_a_peer_that_assigns_no_address_is_named() {
+    let mut pair = Pair::new(&Setup::default().without_encryption(), PERFECT, 1);
+    // The Nak that would tell the address becomes a Reject of the option.
+    pair.forge = |frame| {
+        if frame.get(2..5) == Some(&[0x80, 0x21, 3]) {
+            frame[4] = 4;
+            frame[10..14].copy_from_slice(&[0; 4]);
+        }
+    };
+    pair.run(Duration::from_secs(2));
+    let reason = Some(EndReason::AddressNotAssigned);
+    assert_eq!(pair.client.end_reason(), reason);
+}
+
+/// RFC 1661 §3.4: LCP anew falls back to the beginning; the next log-in has other keys.
+#[test]
+fn a_server_that_negotiates_anew_is_logged_in_to_again() {
+    let mut pair = up(&Setup::default(), "first");
+    let first = *pair.client_keys.as_ref().unwrap().upstream.expose();
+    // The server's own end is new, and asks with another magic number.
+    let now = pair.now();
+    pair.server = server(&Setup::default(), 77);
+    pair.server.now = now;
+    let heard = pair.server.input(Input::LowerUp);
+    pair.deliver(heard);
+    pair.run(Duration::from_secs(10));
+    assert_eq!(pair.ends(), [None, None]);
+    let forwards = |it: &Output| matches!(it, Output::ForwardDownstream { .. });
+    assert!(pair.was_told(|it| *it == Output::Suspend) && pair.was_told(forwards));
+    assert_ne!(first, *pair.client_keys.as_ref().unwrap().upstream.expose());
+    pair.assert_agree("second");
+}
+
+#[test]
+fn a_live_link_is_asked_again_and_no_key_changes() {
+    let mut pair = up(&Setup::default(), "first");
+    let told = pair.told.len();
+    for _ in 0..3 {
+        let heard = pair.server.input(Input::Reauthenticate);
+        pair.deliver(heard);
+        pair.run(Duration::from_secs(1));
+        assert_eq!(pair.ends(), [None, None]);
+        assert!(!pair.server.link.awaits_decision());
+    }
+    assert_eq!(pair.told.len(), told);
+}
+
+/// Whatever both ends want of encryption, they come to the same, and soon.
+#[test]
+fn every_pair_of_policies_has_one_outcome_at_both_ends() {
+    let requirements = [
+        MppeRequirement::Required,
+        MppeRequirement::Optional,
+        MppeRequirement::Passive,
+        MppeRequirement::Off,
+    ];
+    let strengths = [
+        Strengths::ALL,
+        Strengths::only(Strength::Bits40),
+        Strengths::only(Strength::Bits128),
+    ];
+    let modes = [Stateful::Refused, Stateful::Allowed, Stateful::Preferred];
+    let mut policies = Vec::new();
+    for requirement in requirements {
+        for strengths in strengths {
+            policies.extend(modes.map(|stateful| MppePolicy {
+                requirement,
+                strengths,
+                stateful,
+                compression: false,
+            }));
+        }
+    }
+    let mut encrypted = 0;
+    for &server_mppe in &policies {
+        for &client_mppe in &policies {
+            let what = format!("{server_mppe:?} and {client_mppe:?}");
+            let setup = Setup {
+                server_mppe,
+                client_mppe,
+                ..Setup::default()
+            };
+            let mut pair = Pair::new(&setup, PERFECT, 1);
+            pair.run(Duration::from_secs(20));
+            let [server, client] = pair.ends();
+            let both = [server_mppe, client_mppe];
+            let wants = |it: &MppePolicy| match it.requirement {
+                MppeRequirement::Required | MppeRequirement::Optional => true,
+                MppeRequirement::Passive | MppeRequirement::Off => false,
+            };
+            let off = both.iter().any(|it| it.requirement == MppeRequirement::Off);
+            let common = server_mppe
+                .strengths
+                .common(client_mppe.strengths)
+                .is_some();
+            let possible = common && !off && both.iter().any(wants);
+            let required = both
+                .iter()
+                .any(|it| it.requirement == MppeRequirement::Required);
+            if !possible && required {
+                assert!(
+                    server.is_some() && client.is_some(),
+                    "{what}: it has to end"
+                );
+                continue;
+            }
+            assert_eq!([server, client], [None, None], "{what}");
+            assert!(pair.is_up(), "{what}");
+            pair.assert_agree(&what);
+            let mppe = pair.client.negotiated().mppe;
+            assert_eq!(mppe.is_some(), possible, "{what}: {mppe:?}");
+            encrypted += usize::from(possible);
+            let refused = |it: &MppePolicy| it.stateful == Stateful::Refused;
+            if let Some(agreed) = mppe.filter(|_| both.iter().any(refused)) {
+                let modes = [agreed.upstream, agreed.downstream].map(|it| it.suite.mode);
+                assert_eq!(modes, [pns::wire::mppe::Mode::Stateless; 2], "{what}");
+            }
+        }
+    }
+    assert!(encrypted > 100, "{encrypted}");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(60))]
+
+    /// Over a bad path too: up, with the same at both ends, or an end that both know.
+    #[test]
+    fn a_bad_path(seed: u64, method in 0..Method::COUNT, loss in 0_u8..30, delay_ms_max in 0_u64..300) {
+        let method = Method::ALL[method];
+        let setup = if method.can_give_keys() {
+            Setup::by(method)
+        } else {
+            Setup::by(method).without_encryption()
+        };
+        let path = Path { loss, duplication: loss / 2, delay_ms_max };
+        let mut pair = Pair::new(&setup, path, seed);
+        pair.run(Duration::from_secs(90));
+        if pair.ends().iter().any(Option::is_some) {
+            // Of one end's end the other learns by its silence, at worst.
+            pair.run(Duration::from_secs(200));
+        }
+        let [server, client] = pair.ends();
+        if pair.is_up() && server.is_none() && client.is_none() {
+            pair.assert_agree(method.name());
+            prop_assert_eq!(pair.client.negotiated().lcp, State::Opened);
+        } else {
+            prop_assert!(loss > 0 || delay_ms_max > 0, "{:?}", pair.ends());
+            prop_assert!(server.is_some() && client.is_some(), "{:?}", pair.ends());
+        }
+    }
+}
