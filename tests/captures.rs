@@ -8,11 +8,10 @@
 
 use std::num::NonZeroU64;
 
-use pns::aaa::{Decision, LocalUser, LocalUsers};
+use pns::aaa::{Access, Decision, LocalUser, LocalUsers};
 use pns::auth::mschapv2::{Exchange, authenticator_response, verify_response};
 use pns::auth::{NtHash, mschapv1};
 use pns::clock::Timestamp;
-use pns::flow::{Encryption, FlowPolicy};
 use pns::mppe::catch_up::Budget;
 use pns::mppe::chain::initial_session_key;
 use pns::mppe::decrypt::{DecryptRefusal, DecryptState, DecryptWorker, FlushRule};
@@ -21,7 +20,7 @@ use pns::mppe::keys::{Mode, StartKeys, Strength};
 use pns::mppe::plausible::{Agreed, plausible_ppp};
 use pns::mppe::rc4::Rc4;
 use pns::mppe::skipped::KeyId;
-use pns::ppp::link::Credentials;
+use pns::ppp::link::{Credentials, Method, MppePolicy};
 use pns::wire::chap::{Chap, MsChapV1Response};
 use pns::wire::ipv6::InterfaceIdentifier;
 use pns::wire::mppe::Header;
@@ -306,17 +305,17 @@ fn a_real_login_by_pap_is_read_and_let_in() {
     let Ok(Pap::Request { name, password, .. }) = Pap::parse(packet_of(&frames, PAP, &[1])) else {
         panic!("no request")
     };
-    let policy = FlowPolicy {
-        encryption: Encryption::Optional,
-        client_to_client: false,
-        mss_max: 0,
+    let access = Access {
+        methods: vec![Method::Pap],
+        mppe: MppePolicy::OPTIONAL,
+        ..Access::default()
     };
     let alice = LocalUser::new("alice", NtHash::from_password("wonderland-7"), "default");
     let credentials = Credentials::Pap {
         name: name.to_vec(),
         password: password.to_vec(),
     };
-    match LocalUsers::new([alice], policy).decide(&credentials) {
+    match LocalUsers::new([alice]).decide(&credentials, &access.into()) {
         Decision::Accept(grant) => {
             assert_eq!(&*grant.user, "alice");
             assert!(!grant.authenticated.has_keys(), "PAP gives none");

@@ -31,6 +31,15 @@ fn is_users_file(path: &Path) -> bool {
         .contains("users")
 }
 
+/// `group.office.mppe` as the documentation has it: groups have names of their own.
+fn with_any_name(table: &str) -> String {
+    let mut parts: Vec<&str> = table.split('.').collect();
+    if parts.len() > 1 && parts[0] == "group" {
+        parts[1] = "NAME";
+    }
+    parts.join(".")
+}
+
 /// The keys of a TOML file in the order of its lines, with those that are commented out
 /// (`# key = value`): the key with its tables, the line, and whether a comment explains it.
 fn keys_of(text: &str) -> Vec<(String, usize, bool)> {
@@ -38,7 +47,7 @@ fn keys_of(text: &str) -> Vec<(String, usize, bool)> {
     let mut comment_above = false;
     for (number, line) in text.lines().enumerate() {
         if line.starts_with('[') {
-            table = line.trim_matches(['[', ']']).to_owned();
+            table = with_any_name(line.trim_matches(['[', ']']));
             comment_above = false;
             continue;
         }
@@ -94,7 +103,8 @@ fn accepted() -> BTreeSet<String> {
     let all = accepted_keys();
     let is_table = |key: &String| {
         let below = format!("{key}.");
-        all.iter().any(|other| other.starts_with(&below)) && key != "port.routes"
+        let inline = ["port.routes", "user.mppe"].contains(&key.as_str());
+        all.iter().any(|other| other.starts_with(&below)) && !inline
     };
     all.iter().filter(|key| !is_table(key)).cloned().collect()
 }

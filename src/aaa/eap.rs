@@ -6,8 +6,10 @@
 
 mod state;
 
-use super::local::LocalUsers;
-use super::{Decision, Grant, Rejection};
+use std::sync::Arc;
+
+use super::local::{Entry, LocalUsers};
+use super::{Access, Decision, Grant, LoginMethod, Rejection};
 use crate::ppp::link::Credentials;
 pub use crate::ppp::link::EapMethod;
 use crate::wire::chap::{ChangePasswordV3, MsChapFailure, MsChapV2Response};
@@ -15,18 +17,16 @@ use crate::wire::eap::mschapv2::{Answer, Ask};
 use crate::wire::eap::{Eap, Md5Data, kind};
 use state::{Attempt, Awaits, Proven, State};
 
-/// What is offered inside EAP.
+/// What is the same for all conversations.
 #[derive(Clone, Debug)]
 pub(super) struct Settings {
-    methods: Vec<EapMethod>,
     name: Box<str>,
     retries_max: u8,
 }
 
 impl Settings {
-    pub(super) fn new(methods: &[EapMethod], name: &str, retries_max: u8) -> Self {
+    pub(super) fn new(name: &str, retries_max: u8) -> Self {
         Self {
-            methods: methods.to_vec(),
             name: name.into(),
             retries_max,
         }
@@ -35,7 +35,7 @@ impl Settings {
 
 impl Default for Settings {
     fn default() -> Self {
-        Self::new(&[EapMethod::MsChapV2], "pns", 0)
+        Self::new("pns", 0)
     }
 }
 
@@ -46,9 +46,18 @@ struct Turn<'a> {
     data: &'a [u8],
     identity: &'a [u8],
     nonce: [u8; 16],
+    /// What the address permits that the client came in by.
+    access: &'a Arc<Access>,
 }
 
 impl Turn<'_> {
+    fn by(&self, method: EapMethod) -> Entry<'_> {
+        Entry {
+            access: self.access,
+            method: LoginMethod::Eap(method),
+        }
+    }
+
     /// The next Request, with an Identifier of its own.
     fn ask(&self, kind: u8, data: &[u8], state: &State) -> Decision {
         let request = Eap::Request {
@@ -67,6 +76,7 @@ impl Turn<'_> {
 pub(super) fn step(
     users: &mut LocalUsers,
     credentials: &Credentials,
+    access: &Arc<Access>,
 ) -> Result<Decision, Rejection> {
     let Credentials::Eap {
         identity,
@@ -91,11 +101,12 @@ pub(super) fn step(
         data,
         identity,
         nonce: *nonce,
+        access,
     };
     let state = State::from_bytes(state).ok_or(Rejection::EapOutOfStep)?;
     match (state, turn.kind) {
         (State::Start, kind::IDENTITY) => {
-            let first = users.eap().methods.first().copied();
+            let first = access.eap_methods.first().copied();
             begin(users, &turn, first)
         }
         (State::Md5 { challenge }, kind::MD5_CHALLENGE) => md5(users, &turn, &challenge),
@@ -155,8 +166,9 @@ fn decline(
     turn: &Turn<'_>,
     declined: EapMethod,
 ) -> Result<Decision, Rejection> {
-    let methods = &users.eap().methods;
-    let mut later = methods
+    let mut later = turn
+        .access
+        .eap_methods
         .iter()
         .skip_while(|method| **method != declined)
         .skip(1);
@@ -173,7 +185,13 @@ fn md5(users: &LocalUsers, turn: &Turn<'_>, challenge: &[u8; 16]) -> Result<Deci
         data.name
     };
     users
-        .chap_md5(name, turn.identifier, challenge, &response)
+        .chap_md5(
+            turn.by(EapMethod::Md5),
+            name,
+            turn.identifier,
+            challenge,
+            &response,
+        )
         .map(Decision::Accept)
 }
 
@@ -215,7 +233,7 @@ fn respond(
         response: *response,
         name: name.to_vec(),
     };
-    match admit(users, &proven) {
+    match admit(users, turn, &proven) {
         Ok(grant) => succeed(turn, attempt.identifier, &grant.success_message, proven),
         Err(rejection) => {
             let attempt = Attempt {
@@ -244,14 +262,20 @@ fn change_password(
         },
         name: attempt.name.clone(),
     };
-    match users.change_by_mschapv2(&attempt.name, &attempt.challenge, change) {
+    match users.change_by_mschapv2(
+        turn.by(EapMethod::MsChapV2),
+        &attempt.name,
+        &attempt.challenge,
+        change,
+    ) {
         Ok(grant) => succeed(turn, attempt.identifier, &grant.success_message, proven),
         Err(rejection) => fail(turn, attempt, rejection),
     }
 }
 
-fn admit(users: &LocalUsers, proven: &Proven) -> Result<Grant, Rejection> {
+fn admit(users: &LocalUsers, turn: &Turn<'_>, proven: &Proven) -> Result<Grant, Rejection> {
     users.mschapv2(
+        turn.by(EapMethod::MsChapV2),
         &proven.name,
         &proven.challenge,
         &proven.response.peer_challenge,
@@ -271,7 +295,7 @@ fn succeed(turn: &Turn<'_>, identifier: u8, message: &str, proven: Proven) -> De
 
 fn succeeded(users: &LocalUsers, turn: &Turn<'_>, proven: &Proven) -> Result<Decision, Rejection> {
     match Answer::parse(turn.data) {
-        Ok(Answer::Success) => admit(users, proven).map(Decision::Accept),
+        Ok(Answer::Success) => admit(users, turn, proven).map(Decision::Accept),
         // The client does not believe that we know its password.
         Ok(Answer::Failure) => Err(Rejection::ServerNotBelieved),
         Ok(Answer::Response { .. } | Answer::ChangePassword { .. }) | Err(_) => {

@@ -4,12 +4,12 @@ use std::collections::HashMap;
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 
-use super::{Decision, EapMethod, Grant, NameRules, Rejection, eap};
+use super::{Access, Decision, Grant, LoginMethod, NameRules, Rejection, Terms, eap};
 use crate::auth::mschapv2::{self, Exchange};
 use crate::auth::{NtHash, Secret, change_password, chap_md5, mschapv1};
-use crate::flow::{Authenticated, Encryption, FlowPolicy};
+use crate::flow::{Authenticated, Encryption};
 use crate::mppe::keys::StartKeys;
-use crate::ppp::link::Credentials;
+use crate::ppp::link::{Credentials, Method, MppeChange};
 use crate::wire::chap::{ChangePasswordV2, ChangePasswordV3};
 use crate::wire::prefix::Prefix;
 
@@ -41,6 +41,10 @@ pub struct LocalUser {
     pub address: Option<Ipv4Addr>,
     /// The pool to lease from.
     pub pool: Box<str>,
+    /// The user's group; `None`: what the address permits that the user comes in by.
+    pub group: Option<Arc<Access>>,
+    /// What the user's encryption has of its own.
+    pub mppe: MppeChange,
     /// The networks behind the user.
     pub networks: Arc<[Prefix]>,
 }
@@ -56,6 +60,8 @@ impl LocalUser {
             standing: Standing::Good,
             address: None,
             pool: pool.into(),
+            group: None,
+            mppe: MppeChange::NONE,
             networks: Arc::default(),
         }
     }
@@ -70,7 +76,6 @@ pub struct LocalUsers {
     nobody: NtHash,
     /// The same for CHAP with MD5.
     nobodys_password: Secret,
-    policy: FlowPolicy,
     eap: eap::Settings,
     /// At most one for each user: who has changed a password has none that is expired.
     changes: Vec<PasswordChange>,
@@ -83,6 +88,21 @@ pub struct PasswordChange {
     pub user: Box<str>,
     /// The new one.
     pub nt_hash: NtHash,
+}
+
+/// Where a client logs in, and how.
+#[derive(Clone, Copy)]
+pub(super) struct Entry<'a> {
+    /// What the address permits that it came in by.
+    pub(super) access: &'a Arc<Access>,
+    pub(super) method: LoginMethod,
+}
+
+impl<'a> Entry<'a> {
+    /// What a user is permitted who comes in here.
+    fn of(&self, user: &'a LocalUser) -> &'a Arc<Access> {
+        user.group.as_ref().unwrap_or(self.access)
+    }
 }
 
 /// What a log-in proved, for the keys and the answer.
@@ -99,10 +119,9 @@ enum Proof<'a> {
 }
 
 impl LocalUsers {
-    /// `policy` is what the data plane enforces for every one of them. EAP is EAP-MSCHAPv2 alone,
-    /// without another attempt.
+    /// Inside EAP we are called `pns`, and there is no other attempt.
     #[must_use]
-    pub fn new(users: impl IntoIterator<Item = LocalUser>, policy: FlowPolicy) -> Self {
+    pub fn new(users: impl IntoIterator<Item = LocalUser>) -> Self {
         let users = users
             .into_iter()
             .map(|user| (user.name.clone(), user))
@@ -112,7 +131,6 @@ impl LocalUsers {
             names: NameRules::default(),
             nobody: NtHash::from_bytes([0; 16]),
             nobodys_password: Secret::new(vec![0; 12]),
-            policy,
             eap: eap::Settings::default(),
             changes: Vec::new(),
         }
@@ -128,11 +146,10 @@ impl LocalUsers {
         Self { names, ..self }
     }
 
-    /// The methods that are offered inside EAP, best first, what we call ourselves there, and how many
-    /// further passwords a client may try.
+    /// What we call ourselves inside EAP, and how many further passwords a client may try.
     #[must_use]
-    pub fn with_eap(mut self, methods: &[EapMethod], name: &str, retries_max: u8) -> Self {
-        self.eap = eap::Settings::new(methods, name, retries_max);
+    pub fn with_eap(mut self, name: &str, retries_max: u8) -> Self {
+        self.eap = eap::Settings::new(name, retries_max);
         self
     }
 
@@ -141,11 +158,14 @@ impl LocalUsers {
         self.users.values().filter_map(|user| user.address)
     }
 
-    /// Whether these credentials prove who the peer is. A new password that a client sends in place of
-    /// an expired one is taken over here, in memory; see [`Self::take_password_changes`].
+    /// Whether these credentials, of a client that came in where `access` holds, prove who it is, and
+    /// whether it may log in so: the user's group decides about that if there is one. A new password
+    /// that a client sends in place of an expired one is taken over here, in memory; see
+    /// [`Self::take_password_changes`].
     #[must_use]
-    pub fn decide(&mut self, credentials: &Credentials) -> Decision {
-        self.answer(credentials).unwrap_or_else(Decision::Reject)
+    pub fn decide(&mut self, credentials: &Credentials, access: &Arc<Access>) -> Decision {
+        self.answer(credentials, access)
+            .unwrap_or_else(Decision::Reject)
     }
 
     /// The passwords that clients have replaced since the last call, for whoever keeps the users' file.
@@ -154,61 +174,84 @@ impl LocalUsers {
         std::mem::take(&mut self.changes)
     }
 
-    fn answer(&mut self, credentials: &Credentials) -> Result<Decision, Rejection> {
+    fn answer(
+        &mut self,
+        credentials: &Credentials,
+        access: &Arc<Access>,
+    ) -> Result<Decision, Rejection> {
         if let Credentials::Eap { .. } = credentials {
-            return eap::step(self, credentials);
+            return eap::step(self, credentials, access);
         }
+        let by = |method| Entry {
+            access,
+            method: LoginMethod::Ppp(method),
+        };
         let grant = match credentials {
-            Credentials::Pap { name, password } => self.pap(name, password),
+            Credentials::Pap { name, password } => self.pap(by(Method::Pap), name, password),
             Credentials::ChapMd5 {
                 name,
                 challenge,
                 response,
                 identifier,
-            } => self.chap_md5(name, *identifier, challenge, response),
+            } => self.chap_md5(by(Method::ChapMd5), name, *identifier, challenge, response),
             Credentials::MsChapV1 {
                 name,
                 challenge,
                 nt_response,
                 uses_nt_response,
                 ..
-            } => self.mschapv1(name, challenge, nt_response, *uses_nt_response),
+            } => self.mschapv1(
+                by(Method::MsChapV1),
+                name,
+                challenge,
+                nt_response,
+                *uses_nt_response,
+            ),
             Credentials::MsChapV2 {
                 name,
                 authenticator_challenge,
                 peer_challenge,
                 nt_response,
                 ..
-            } => self.mschapv2(name, authenticator_challenge, peer_challenge, nt_response),
+            } => self.mschapv2(
+                by(Method::MsChapV2),
+                name,
+                authenticator_challenge,
+                peer_challenge,
+                nt_response,
+            ),
             Credentials::ChangePasswordV2 {
                 name,
                 challenge,
                 change,
                 ..
-            } => self.change_by_mschapv1(name, challenge, change),
+            } => self.change_by_mschapv1(by(Method::MsChapV1), name, challenge, change),
             Credentials::ChangePasswordV3 {
                 name,
                 authenticator_challenge,
                 change,
                 ..
-            } => self.change_by_mschapv2(name, authenticator_challenge, change),
+            } => {
+                self.change_by_mschapv2(by(Method::MsChapV2), name, authenticator_challenge, change)
+            }
             Credentials::Eap { .. } => Err(Rejection::EapOutOfStep),
         };
         grant.map(Decision::Accept)
     }
 
-    fn pap(&self, name: &[u8], password: &[u8]) -> Result<Grant, Rejection> {
+    fn pap(&self, entry: Entry<'_>, name: &[u8], password: &[u8]) -> Result<Grant, Rejection> {
         let user = self.find(usable(name)?);
         // One hash for every name, known or not. A password that is no UTF-8 is nobody's.
         let text = std::str::from_utf8(password);
         let hash = NtHash::from_password(text.unwrap_or_default());
         let known = user.map_or(&self.nobody, |user| &user.nt_hash);
         let proven = known.matches(&hash) && text.is_ok();
-        self.admit(user, proven, &Proof::Password)
+        Self::admit(entry, user, proven, &Proof::Password)
     }
 
     pub(super) fn chap_md5(
         &self,
+        entry: Entry<'_>,
         name: &[u8],
         identifier: u8,
         challenge: &[u8],
@@ -228,11 +271,12 @@ impl LocalUsers {
         if user.is_some() && password.is_none() {
             return Err(Rejection::PasswordNotInClear);
         }
-        self.admit(user, proven, &Proof::Password)
+        Self::admit(entry, user, proven, &Proof::Password)
     }
 
     fn mschapv1(
         &self,
+        entry: Entry<'_>,
         name: &[u8],
         challenge: &[u8; 8],
         nt_response: &[u8; 24],
@@ -243,11 +287,12 @@ impl LocalUsers {
         }
         let user = self.find(usable(name)?);
         let proven = mschapv1::verify_response(challenge, self.hash_of(user), nt_response);
-        self.admit(user, proven, &Proof::MsChapV1 { challenge })
+        Self::admit(entry, user, proven, &Proof::MsChapV1 { challenge })
     }
 
     pub(super) fn mschapv2(
         &self,
+        entry: Entry<'_>,
         name: &[u8],
         authenticator_challenge: &[u8; 16],
         peer_challenge: &[u8; 16],
@@ -264,29 +309,32 @@ impl LocalUsers {
             exchange,
             nt_response,
         };
-        self.admit(user, proven, &proof)
+        Self::admit(entry, user, proven, &proof)
     }
 
     /// RFC 2433 §10.
     fn change_by_mschapv1(
         &mut self,
+        entry: Entry<'_>,
         name: &[u8],
         challenge: &[u8; 8],
         change: &ChangePasswordV2,
     ) -> Result<Grant, Rejection> {
         self.take_password(
+            entry,
             name,
             &change.encrypted_password,
             &change.encrypted_hash,
             |new| mschapv1::verify_response(challenge, new, &change.nt_response),
         )?;
         let user = self.find(usable(name)?);
-        self.admit(user, true, &Proof::MsChapV1 { challenge })
+        Self::admit(entry, user, true, &Proof::MsChapV1 { challenge })
     }
 
     /// RFC 2759 §7.
     pub(super) fn change_by_mschapv2(
         &mut self,
+        entry: Entry<'_>,
         name: &[u8],
         authenticator_challenge: &[u8; 16],
         change: &ChangePasswordV3,
@@ -297,6 +345,7 @@ impl LocalUsers {
             user_name: name,
         };
         self.take_password(
+            entry,
             name,
             &change.encrypted_password,
             &change.encrypted_hash,
@@ -307,13 +356,14 @@ impl LocalUsers {
             exchange,
             nt_response: &change.nt_response,
         };
-        self.admit(user, true, &proof)
+        Self::admit(entry, user, true, &proof)
     }
 
     /// Takes over a new password if it was encrypted under the old one, is bound to it, is proven by
     /// its own response, and replaces one that has expired.
     fn take_password(
         &mut self,
+        entry: Entry<'_>,
         name: &[u8],
         block: &[u8; change_password::BLOCK],
         bound: &[u8; 16],
@@ -326,7 +376,8 @@ impl LocalUsers {
             .ok_or(refused)?;
         let key = self.names.key(&name);
         let user = self.users.get_mut(&*key).ok_or(refused)?;
-        if user.standing != Standing::PasswordExpired {
+        let permitted = entry.of(user).permits(entry.method);
+        if user.standing != Standing::PasswordExpired || !permitted {
             return Err(refused);
         }
         let password = change_password::decrypt_password(block, &user.nt_hash).ok_or(refused)?;
@@ -365,7 +416,7 @@ impl LocalUsers {
 
     /// Only who has proven the password learns how the user stands.
     fn admit(
-        &self,
+        entry: Entry<'_>,
         user: Option<&LocalUser>,
         proven: bool,
         proof: &Proof<'_>,
@@ -374,39 +425,46 @@ impl LocalUsers {
         if !proven {
             return Err(Rejection::PasswordWrong);
         }
+        let access = entry.of(user);
+        if !access.permits(entry.method) {
+            return Err(Rejection::MethodNotPermitted);
+        }
         match user.standing {
-            Standing::Good => Ok(self.grant(user, proof)),
+            Standing::Good => Ok(grant(user, access, proof)),
             Standing::PasswordExpired => Err(Rejection::PasswordExpired),
             Standing::Disabled => Err(Rejection::UserDisabled),
         }
     }
+}
 
-    fn grant(&self, user: &LocalUser, proof: &Proof<'_>) -> Grant {
-        let hash_hash = user.nt_hash.hash();
-        let (success_message, keys) = match proof {
-            Proof::Password => (String::new(), None),
-            Proof::MsChapV1 { challenge } => {
-                let keys = StartKeys::from_mschapv1(hash_hash.expose(), challenge);
-                (String::new(), Some(keys))
-            }
-            Proof::MsChapV2 {
-                exchange,
-                nt_response,
-            } => {
-                let message = mschapv2::authenticator_response(exchange, &hash_hash, nt_response);
-                let keys = StartKeys::from_mschapv2(hash_hash.expose(), nt_response);
-                (message, Some(keys))
-            }
-        };
-        let keys = keys.filter(|_| self.policy.encryption != Encryption::Off);
-        Grant {
-            user: user.name.clone(),
-            success_message,
-            authenticated: Authenticated::new(self.policy, keys),
-            pool: user.pool.clone(),
-            address: user.address,
-            networks: Arc::clone(&user.networks),
+fn grant(user: &LocalUser, access: &Arc<Access>, proof: &Proof<'_>) -> Grant {
+    let hash_hash = user.nt_hash.hash();
+    let (success_message, keys) = match proof {
+        Proof::Password => (String::new(), None),
+        Proof::MsChapV1 { challenge } => {
+            let keys = StartKeys::from_mschapv1(hash_hash.expose(), challenge);
+            (String::new(), Some(keys))
         }
+        Proof::MsChapV2 {
+            exchange,
+            nt_response,
+        } => {
+            let message = mschapv2::authenticator_response(exchange, &hash_hash, nt_response);
+            let keys = StartKeys::from_mschapv2(hash_hash.expose(), nt_response);
+            (message, Some(keys))
+        }
+    };
+    let terms = Terms::new(Arc::clone(access), user.mppe);
+    let policy = terms.flow_policy();
+    let keys = keys.filter(|_| policy.encryption != Encryption::Off);
+    Grant {
+        user: user.name.clone(),
+        success_message,
+        terms,
+        authenticated: Authenticated::new(policy, keys),
+        pool: user.pool.clone(),
+        address: user.address,
+        networks: Arc::clone(&user.networks),
     }
 }
 

@@ -1,6 +1,7 @@
 //! Who may connect: a request carries credentials, a decision carries the proof that a flow needs
 //! before it forwards anything ([`crate::flow::Authenticated`]), and the address.
 
+mod access;
 mod eap;
 pub mod local;
 mod names;
@@ -11,6 +12,7 @@ pub mod radius;
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 
+pub use access::{Access, LoginMethod, Terms};
 pub use eap::EapMethod;
 pub use local::{LocalUser, LocalUsers, PasswordChange, Standing};
 pub use names::NameRules;
@@ -34,6 +36,8 @@ counted_enum! {
         PasswordNotInClear => "password_not_in_clear",
         /// An MS-CHAPv1 client sent the response of LAN Manager alone.
         LanManagerOnly => "lan_manager_only",
+        /// The password is right, and was proved in a way that the user's group does not permit.
+        MethodNotPermitted => "method_not_permitted",
         /// The password is right, and has expired.
         PasswordExpired => "password_expired",
         /// The password is right, and the user is disabled.
@@ -65,6 +69,7 @@ impl Rejection {
             | Self::ServerNotBelieved => FailureCode::AuthenticationFailure,
             Self::PasswordExpired => FailureCode::PasswordExpired,
             Self::UserDisabled => FailureCode::AccountDisabled,
+            Self::MethodNotPermitted => FailureCode::NoDialInPermission,
             Self::NewPasswordRefused => FailureCode::ChangingPassword,
         }
     }
@@ -89,6 +94,7 @@ impl Rejection {
             Self::UserUnknown | Self::PasswordWrong | Self::NameUnusable => true,
             Self::PasswordNotInClear
             | Self::LanManagerOnly
+            | Self::MethodNotPermitted
             | Self::PasswordExpired
             | Self::UserDisabled
             | Self::NewPasswordRefused
@@ -130,6 +136,8 @@ pub struct Grant {
     /// For MS-CHAPv2 the `S=` string of RFC 2759 §5 that proves to the client that we know its password
     /// too; otherwise empty.
     pub success_message: String,
+    /// What holds for the call from here on.
+    pub terms: Terms,
     /// The proof for the worker, with policy and start keys.
     pub authenticated: Authenticated,
     /// The pool to lease from.

@@ -1,20 +1,24 @@
 //! What no table can know alone: addresses that collide, names that lead nowhere, limits that
 //! contradict each other.
 
+mod access;
+mod pools;
+mod ports;
+
 use std::net::Ipv4Addr;
 
-use super::address::{Ipv4Prefix, Ipv4Range};
+pub(super) use access::Known;
+
 use super::dpdk::{Dpdk, MBUF_SIZE_BYTES};
 use super::error::{Fault, Report};
+use super::group::Group;
+use super::listener::Listener;
 use super::peer::Peer;
 use super::pool::Pool;
 use super::port::Port;
-use super::ppp::{Authentication, Ppp};
+use super::ppp::Ppp;
 use super::server::{CALL_IDS_PER_ADDRESS, Server};
-use super::users::{User, Users};
 use super::workers::Workers;
-use crate::aaa::EapMethod;
-use crate::ppp::link::{Method, MppeRequirement};
 
 /// Octets that a call adds around the client's IP packet: outer IPv4 20, GRE with sequence and
 /// acknowledgement 16, PPP address, control and protocol 4, MPPE header and inner protocol 4.
@@ -26,86 +30,44 @@ pub(super) type Indexed<T> = Vec<(usize, T)>;
 /// The tables, as far as they could be read.
 pub(super) struct Tables<'c> {
     pub(super) server: &'c Server,
+    pub(super) listeners: &'c Indexed<Listener>,
     pub(super) dpdk: &'c Dpdk,
     pub(super) ports: &'c Indexed<Port>,
     pub(super) workers: &'c Workers,
     pub(super) pools: &'c Indexed<Pool>,
     pub(super) peers: &'c Indexed<Peer>,
     pub(super) ppp: &'c Ppp,
+    pub(super) groups: &'c [Group],
+}
+
+impl Tables<'_> {
+    /// Where the addresses of `[[listener]]` begin in `server.listen`.
+    fn first_listener(&self) -> usize {
+        self.server
+            .listen
+            .len()
+            .saturating_sub(self.listeners.len())
+    }
+
+    /// The key that says that we listen on the address at `position` of `server.listen`.
+    fn listen_key(&self, position: usize) -> String {
+        let of_table = position.checked_sub(self.first_listener());
+        match of_table.and_then(|place| self.listeners.get(place)) {
+            Some((index, _)) => format!("listener[{index}].address"),
+            None => format!("server.listen[{position}]"),
+        }
+    }
 }
 
 pub(super) fn check(tables: &Tables<'_>, report: &mut Report<'_>) {
-    check_sides(tables, report);
-    check_ports_differ(tables, report);
+    ports::check(tables, report);
     check_listen(tables, report);
     check_limits(tables, report);
     check_memory(tables, report);
-    check_pools(tables, report);
-    check_default_pool(tables, report);
+    pools::check(tables, report);
     check_peers(tables, report);
     check_frame_sizes(tables, report);
-    check_authentication(tables.ppp, report);
-    if tables.ppp.mppe.requirement == MppeRequirement::Off {
-        let fault = Fault::new(
-            "leaves every call in clear",
-            "write required, if clients can",
-        );
-        report.warn("ppp.mppe.policy", fault);
-    }
-}
-
-fn check_sides(tables: &Tables<'_>, report: &mut Report<'_>) {
-    let has = |wanted: fn(&Port) -> bool| tables.ports.iter().any(|(_, port)| wanted(port));
-    if !has(|port| port.side.has_access()) {
-        let cure = "give one [[port]] side = \"access\", or \"both\"";
-        report.error("port", Fault::new("no port is where clients come in", cure));
-    } else if !has(|port| port.side.has_network()) {
-        let cure = "give one [[port]] side = \"network\", or \"both\"";
-        report.error(
-            "port",
-            Fault::new("no port is where clients want to go", cure),
-        );
-    }
-}
-
-fn check_ports_differ(tables: &Tables<'_>, report: &mut Report<'_>) {
-    for (position, (index, port)) in tables.ports.iter().enumerate() {
-        for (_, earlier) in tables.ports.iter().take(position) {
-            for (key, what) in in_common(port, earlier) {
-                let problem = format!("{what} is also that of port {:?}", earlier.name);
-                report.error(
-                    &format!("port[{index}].{key}"),
-                    Fault::new(problem, "choose another"),
-                );
-            }
-        }
-        if port.device.name().starts_with("net_af_packet") {
-            let cure = "use net_af_xdp; af_packet joins IP fragments and then cuts them off";
-            let fault = Fault::new("is fit for experiments only", cure);
-            report.warn(&format!("port[{index}].device"), fault);
-        }
-    }
-}
-
-/// What two ports have in common and must not: the key, and what it is.
-fn in_common(port: &Port, earlier: &Port) -> Vec<(&'static str, String)> {
-    let mut common = Vec::new();
-    if port.name == earlier.name {
-        common.push(("name", "this name".to_owned()));
-    }
-    if port.device.name() == earlier.device.name() {
-        common.push(("device", format!("{:?}", port.device.name())));
-    }
-    if port.tap == earlier.tap {
-        common.push(("tap", format!("{:?}", port.tap)));
-    }
-    for own in &port.addresses {
-        let same = |other: &Ipv4Prefix| own.contains(other.address) || other.contains(own.address);
-        if earlier.addresses.iter().any(same) {
-            common.push(("addresses", format!("the network of {own}")));
-        }
-    }
-    common
+    access::check(tables, report);
 }
 
 fn check_listen(tables: &Tables<'_>, report: &mut Report<'_>) {
@@ -126,7 +88,7 @@ fn check_listen(tables: &Tables<'_>, report: &mut Report<'_>) {
             "add it to port.addresses, or see to it that the kernel has it and that it is routed \
              to this box",
         );
-        report.warn(&format!("server.listen[{index}]"), fault);
+        report.warn(&tables.listen_key(index), fault);
     }
 }
 
@@ -184,109 +146,6 @@ fn check_memory(tables: &Tables<'_>, report: &mut Report<'_>) {
     }
 }
 
-fn check_pools(tables: &Tables<'_>, report: &mut Report<'_>) {
-    if tables.pools.is_empty() {
-        let cure = "write a [[pool]] with name = \"default\"";
-        report.error(
-            "pool",
-            Fault::new("is missing: there is no address to give out", cure),
-        );
-    }
-    for (position, (index, pool)) in tables.pools.iter().enumerate() {
-        let path = |key: &str| format!("pool[{index}].{key}");
-        let earlier = || tables.pools.iter().take(position);
-        if earlier().any(|(_, other)| other.name == pool.name) {
-            let fault = Fault::new(format!("{:?} is the name of a pool above", pool.name), "");
-            report.error(&path("name"), fault);
-        }
-        for (at, range) in pool.ranges.iter().enumerate() {
-            let above = earlier().flat_map(|(_, other)| &other.ranges);
-            let overlap = above
-                .chain(pool.ranges.iter().take(at))
-                .find(|other| range.overlaps(**other));
-            if let Some(other) = overlap {
-                let problem = format!("{range} overlaps {other}");
-                let fault = Fault::new(problem, "let no address be in two ranges");
-                report.error(&path("ranges"), fault);
-            }
-        }
-        for (address, whose) in taken_addresses(tables) {
-            if pool.contains(address) {
-                let problem = format!("contain {address}, {whose}");
-                report.error(
-                    &path("ranges"),
-                    Fault::new(problem, "leave it out of the ranges"),
-                );
-            }
-        }
-        check_pool_surroundings(tables, pool, &path, report);
-    }
-}
-
-fn check_pool_surroundings(
-    tables: &Tables<'_>,
-    pool: &Pool,
-    path: &dyn Fn(&str) -> String,
-    report: &mut Report<'_>,
-) {
-    if tables.server.listen.contains(&pool.gateway) {
-        let fault = Fault::new(
-            format!("{} is also in server.listen", pool.gateway),
-            "write another address: a client that learns it as its peer routes its own GRE into \
-             the call",
-        );
-        report.error(&path("gateway"), fault);
-    }
-    let networks = tables.ports.iter().flat_map(|(_, port)| &port.addresses);
-    for network in networks {
-        let inside =
-            |range: &Ipv4Range| range.first <= network.last() && network.network() <= range.last;
-        if pool.ranges.iter().any(inside) {
-            let problem = format!("lie on a port's own network {network}");
-            let cure =
-                "hosts there will ask for them by ARP, which nobody answers; use another net";
-            report.warn(&path("ranges"), Fault::new(problem, cure));
-        }
-    }
-}
-
-/// Addresses that no client may be given, and whose they are.
-fn taken_addresses(tables: &Tables<'_>) -> Vec<(Ipv4Addr, String)> {
-    let mut taken = Vec::new();
-    for (_, pool) in tables.pools {
-        taken.push((pool.gateway, format!("the gateway of pool {:?}", pool.name)));
-    }
-    for address in &tables.server.listen {
-        taken.push((*address, "which is in server.listen".to_owned()));
-    }
-    for (_, port) in tables.ports {
-        for own in &port.addresses {
-            taken.push((own.address, format!("an address of port {:?}", port.name)));
-        }
-        for route in &port.routes {
-            taken.push((route.via, format!("a next hop of port {:?}", port.name)));
-        }
-    }
-    taken
-}
-
-fn check_default_pool(tables: &Tables<'_>, report: &mut Report<'_>) {
-    let wanted = &tables.ppp.ipcp.pool;
-    if report.is_wrong("pool") || tables.pools.iter().any(|(_, pool)| pool.name == *wanted) {
-        return;
-    }
-    let names: Vec<&str> = tables
-        .pools
-        .iter()
-        .map(|(_, pool)| pool.name.as_str())
-        .collect();
-    let cure = format!("name a [[pool]] so, or write one of {}", names.join(", "));
-    report.error(
-        "ppp.ipcp.pool",
-        Fault::new(format!("there is no pool {wanted:?}"), cure),
-    );
-}
-
 fn check_peers(tables: &Tables<'_>, report: &mut Report<'_>) {
     let listen = &tables.server.listen;
     for (position, (index, peer)) in tables.peers.iter().enumerate() {
@@ -331,91 +190,4 @@ fn check_frame_sizes(tables: &Tables<'_>, report: &mut Report<'_>) {
             report.warn(key, Fault::new(problem, cure));
         }
     }
-}
-
-/// Ways to log in that are weak, or that lead nowhere with this encryption.
-fn check_authentication(ppp: &Ppp, report: &mut Report<'_>) {
-    let authentication = &ppp.authentication;
-    for (index, method) in authentication.methods.iter().enumerate() {
-        let path = format!("ppp.authentication.methods[{index}]");
-        let weakness = match method {
-            Method::MsChapV2 | Method::Eap => continue,
-            Method::Pap => "sends passwords in clear to whoever listens on the way",
-            Method::ChapMd5 => {
-                "lets who listens guess at full speed, and the server keeps passwords"
-            }
-            Method::MsChapV1 => {
-                "is broken: one key for both directions, and the server proves nothing"
-            }
-        };
-        let problem = format!("{method} {weakness}");
-        report.warn(
-            &path,
-            Fault::new(problem, "leave it out, if clients can do mschapv2"),
-        );
-        if ppp.mppe.requirement == MppeRequirement::Required && !method.can_give_keys() {
-            let problem = format!("{method} gives no keys, and ppp.mppe.policy = \"required\"");
-            let cure =
-                "who logs in with it will be let go at once; leave it out, or write optional";
-            report.warn(&path, Fault::new(problem, cure));
-        }
-    }
-    let eap = authentication.methods.contains(&Method::Eap);
-    for (index, method) in authentication.eap_methods.iter().enumerate() {
-        let path = format!("ppp.authentication.eap_methods[{index}]");
-        if eap && *method == EapMethod::Md5 {
-            let problem = "md5 gives no keys, so calls that use it cannot be encrypted";
-            let cure = "leave it out, if clients can do mschapv2";
-            report.warn(&path, Fault::new(problem, cure));
-        }
-    }
-}
-
-/// Users who cannot log in by a method that is allowed.
-pub(super) fn check_clear_passwords(
-    users: &Users,
-    authentication: &Authentication,
-    report: &mut Report<'_>,
-) {
-    let hashed = users.iter().filter(|user| user.password.is_none()).count();
-    if authentication.needs_clear_passwords() && hashed > 0 {
-        let problem =
-            format!("chap-md5 and md5 are closed to {hashed} users with an nt_hash alone");
-        let cure = "give them a password in the users file, or leave these methods out";
-        report.warn("ppp.authentication", Fault::new(problem, cure));
-    }
-}
-
-/// What a user refers to outside the users file.
-pub(super) fn check_user(
-    user: &User,
-    server: &Server,
-    ports: &Indexed<Port>,
-    pools: &Indexed<Pool>,
-) -> Result<(), (&'static str, Fault)> {
-    if let Some(wanted) = &user.pool
-        && !pools.iter().any(|(_, pool)| pool.name == *wanted)
-    {
-        let names: Vec<&str> = pools.iter().map(|(_, pool)| pool.name.as_str()).collect();
-        let cure = format!("write one of {}", names.join(", "));
-        return Err((
-            "pool",
-            Fault::new(format!("there is no pool {wanted:?}"), cure),
-        ));
-    }
-    let Some(address) = user.address else {
-        return Ok(());
-    };
-    let of_port = |(_, port): &(usize, Port)| {
-        port.addresses.iter().any(|own| own.address == address)
-            || port.routes.iter().any(|route| route.via == address)
-    };
-    let of_box = server.listen.contains(&address)
-        || pools.iter().any(|(_, pool)| pool.gateway == address)
-        || ports.iter().any(of_port);
-    if of_box {
-        let problem = format!("{address} is an address of this box or of its next hop");
-        return Err(("address", Fault::new(problem, "choose another")));
-    }
-    Ok(())
 }

@@ -132,6 +132,11 @@ impl<'t> Report<'t> {
         }
     }
 
+    /// Whether the file has `key`.
+    pub(super) fn is_given(&self, key: &str) -> bool {
+        self.places.contains_key(key)
+    }
+
     /// Whether `key`, something below it, or the value it is an element of, was refused.
     pub(super) fn is_wrong(&self, key: &str) -> bool {
         self.errors

@@ -12,6 +12,8 @@ mod error;
 mod explain;
 mod forwarding;
 mod gre;
+mod group;
+mod listener;
 mod load;
 mod log;
 mod machine;
@@ -29,6 +31,7 @@ mod workers;
 mod tests;
 
 use std::collections::BTreeSet;
+use std::net::Ipv4Addr;
 use std::path::Path;
 
 use zeroize::Zeroizing;
@@ -40,6 +43,8 @@ pub use error::{ConfigError, ConfigErrors, Fault};
 pub use explain::Explain;
 pub use forwarding::{Forwarding, MssClamp};
 pub use gre::{Gre, GreSource, SendWindow};
+pub use group::Group;
+pub use listener::Listener;
 pub use load::UsersFileMode;
 pub use log::{Log, LogFormat, LogLevel};
 pub use machine::{Finding, Severity, machine_check};
@@ -59,6 +64,8 @@ use table::{Table, read_document};
 pub struct Config {
     /// `[server]`.
     pub server: Server,
+    /// `[[listener]]`, in the order of the file.
+    pub listeners: Vec<Listener>,
     /// `[dpdk]`.
     pub dpdk: Dpdk,
     /// `[[port]]`, in the order of the file.
@@ -71,6 +78,8 @@ pub struct Config {
     pub peers: Vec<Peer>,
     /// `[ppp]`.
     pub ppp: Ppp,
+    /// `[group.NAME]`, by their names.
+    pub groups: Vec<Group>,
     /// `[users]` and the file it names.
     pub users: Users,
     /// `[forwarding]`.
@@ -123,6 +132,14 @@ impl Config {
         self.pools.iter().find(|pool| pool.name == name)
     }
 
+    /// The group whose policy holds for who comes in by this address.
+    #[must_use]
+    pub fn group_at(&self, address: Ipv4Addr) -> Option<&str> {
+        let mut listeners = self.listeners.iter();
+        let listener = listeners.find(|listener| listener.address == address)?;
+        listener.group.as_deref()
+    }
+
     /// Name field of our Challenge (RFC 2759 §3).
     #[must_use]
     pub fn challenge_name(&self) -> &str {
@@ -140,7 +157,7 @@ impl Config {
 pub fn accepted_keys() -> BTreeSet<String> {
     // Tables in lists are only visited if they are there, and what is missing in them does not
     // stop the reading.
-    let text = "[[port]]\nroutes = [{}]\n[[pool]]\n[[peer]]\n";
+    let text = "[[port]]\nroutes = [{}]\n[[pool]]\n[[peer]]\n[[listener]]\n[group.NAME]\n";
     let mut report = Report::new("", text);
     read_document(&mut report, text, |table| Draft::read(table, ""));
     let mut keys = report.finish().asked;
@@ -156,12 +173,14 @@ pub fn accepted_keys() -> BTreeSet<String> {
 /// The tables as far as they could be read; those in lists with their index in the file.
 struct Draft {
     server: Server,
+    listeners: checks::Indexed<Listener>,
     dpdk: Dpdk,
     ports: checks::Indexed<Port>,
     workers: Workers,
     pools: checks::Indexed<Pool>,
     peers: checks::Indexed<Peer>,
     ppp: Ppp,
+    groups: Vec<Group>,
     users: Option<users::Section>,
     forwarding: Forwarding,
     gre: Gre,
@@ -178,14 +197,24 @@ impl Draft {
                 .filter_map(|(index, value)| Some((index, value?)))
                 .collect()
         }
+        let has_listeners = table.has("listener");
+        let mut server = table.section("server", |it| server::read(it, has_listeners));
+        let listeners = indexed(table.sections("listener", listener::read));
+        let ppp = table.section("ppp", ppp::read);
+        let groups = table.named("group", |name, group| group::read(name, group, &ppp));
+        server
+            .listen
+            .extend(listeners.iter().map(|(_, listener)| listener.address));
         Self {
-            server: table.section("server", server::read),
+            server,
+            listeners,
             dpdk: table.section("dpdk", dpdk::read),
             ports: indexed(table.sections("port", port::read)),
             workers: table.section("workers", workers::read),
             pools: indexed(table.sections("pool", pool::read)),
             peers: indexed(table.sections("peer", peer::read)),
-            ppp: table.section("ppp", ppp::read),
+            ppp,
+            groups: groups.into_iter().flatten().collect(),
             users: table.section("users", |users| users::read_section(users, Path::new(file))),
             forwarding: table.section("forwarding", forwarding::read),
             gre: table.section("gre", gre::read),
@@ -198,12 +227,14 @@ impl Draft {
     fn tables(&self) -> checks::Tables<'_> {
         checks::Tables {
             server: &self.server,
+            listeners: &self.listeners,
             dpdk: &self.dpdk,
             ports: &self.ports,
             workers: &self.workers,
             pools: &self.pools,
             peers: &self.peers,
             ppp: &self.ppp,
+            groups: &self.groups,
         }
     }
 
@@ -228,28 +259,33 @@ impl Draft {
             }
         };
         let mut of_users = Report::new(section.file.display().to_string(), &text);
-        let pools_known = !report.is_wrong("pool");
-        let clear = self.ppp.authentication.needs_clear_passwords();
+        let known = checks::Known {
+            pools: !report.is_wrong("pool"),
+            groups: !report.is_wrong("group"),
+        };
+        let tables = self.tables();
+        let clear = tables.need_clear_passwords();
         let users = users::read_file(&mut of_users, &text, section.clone(), clear, |user| {
-            let checked = checks::check_user(user, &self.server, &self.ports, &self.pools);
-            if pools_known { checked } else { Ok(()) }
+            tables.check_user(user, known)
         });
         if users.is_empty() {
             of_users.warn("", Fault::new("has no [[user]]", "nobody can log in"));
         }
-        checks::check_clear_passwords(&users, &self.ppp.authentication, report);
+        tables.check_clear_passwords(&users, report);
         (Some(users), of_users.finish())
     }
 
     fn into_config(self, users: Users, warnings: Vec<ConfigError>) -> Config {
         Config {
             server: self.server,
+            listeners: self.listeners.into_iter().map(|(_, it)| it).collect(),
             dpdk: self.dpdk,
             ports: self.ports.into_iter().map(|(_, port)| port).collect(),
             workers: self.workers,
             pools: self.pools.into_iter().map(|(_, pool)| pool).collect(),
             peers: self.peers.into_iter().map(|(_, peer)| peer).collect(),
             ppp: self.ppp,
+            groups: self.groups,
             users,
             forwarding: self.forwarding,
             gre: self.gre,

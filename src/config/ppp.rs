@@ -8,7 +8,7 @@ use super::error::Fault;
 use super::table::Table;
 use super::words::{name, one_of, printable};
 use crate::aaa::EapMethod;
-use crate::ppp::link::{Method, MppePolicy, MppeRequirement, Stateful};
+use crate::ppp::link::{Method, MppeChange, MppePolicy, MppeRequirement, Stateful};
 use crate::wire::ccp::Strengths;
 use crate::wire::mppe::Strength;
 
@@ -60,15 +60,6 @@ pub struct Authentication {
     pub retries_max: u8,
     /// Name field of our Challenge (RFC 2759 §3); `None`: `server.host_name`.
     pub challenge_name: Option<String>,
-}
-
-impl Authentication {
-    /// Whether a way to log in is allowed that needs the password in clear on the server.
-    #[must_use]
-    pub fn needs_clear_passwords(&self) -> bool {
-        self.methods.contains(&Method::ChapMd5)
-            || self.methods.contains(&Method::Eap) && self.eap_methods.contains(&EapMethod::Md5)
-    }
 }
 
 /// What clients are told about the network (RFC 1332, RFC 1877).
@@ -167,15 +158,15 @@ pub(super) fn read(table: &mut Table<'_, '_>) -> Ppp {
         terminate_max: table.number("terminate_max", 2, 1..=20),
         failure_max: table.number("failure_max", 5, 1..=50),
         authentication: table.section("authentication", read_authentication),
-        mppe: table.section("mppe", read_mppe),
+        mppe: MppePolicy::REQUIRED.changed(table.section("mppe", read_mppe)),
         ipcp: table.section("ipcp", read_ipcp),
         ipv6cp: table.section("ipv6cp", read_ipv6cp),
     }
 }
 
 fn read_authentication(table: &mut Table<'_, '_>) -> Authentication {
-    let methods = read_methods(table, "methods", "a method", METHODS);
-    let eap_methods = read_methods(table, "eap_methods", "a method of EAP", EAP_METHODS);
+    let methods = read_methods(table, "methods");
+    let eap_methods = read_eap_methods(table);
     Authentication {
         methods: methods.unwrap_or_else(|| vec![Method::MsChapV2, Method::Eap]),
         eap_methods: eap_methods.unwrap_or_else(|| vec![EapMethod::MsChapV2]),
@@ -185,8 +176,18 @@ fn read_authentication(table: &mut Table<'_, '_>) -> Authentication {
     }
 }
 
+/// Ways to log in, best first.
+pub(super) fn read_methods(table: &mut Table<'_, '_>, key: &'static str) -> Option<Vec<Method>> {
+    read_preferences(table, key, "a method", METHODS)
+}
+
+/// Ways to log in inside EAP, best first.
+pub(super) fn read_eap_methods(table: &mut Table<'_, '_>) -> Option<Vec<EapMethod>> {
+    read_preferences(table, "eap_methods", "a method of EAP", EAP_METHODS)
+}
+
 /// A list of different words, in order of preference.
-fn read_methods<T: Copy + PartialEq>(
+fn read_preferences<T: Copy + PartialEq>(
     table: &mut Table<'_, '_>,
     key: &'static str,
     what: &'static str,
@@ -205,18 +206,18 @@ fn read_methods<T: Copy + PartialEq>(
     Some(methods)
 }
 
-fn read_mppe(table: &mut Table<'_, '_>) -> MppePolicy {
-    let requirement = table.parsed("policy", one_of("a policy", REQUIREMENTS));
-    let policy = MppePolicy {
-        requirement: requirement.unwrap_or(MppeRequirement::Required),
-        strengths: read_strengths(table).unwrap_or(MppePolicy::REQUIRED.strengths),
+/// What a table says of encryption: of the server's, of a group's, of a user's.
+pub(super) fn read_mppe(table: &mut Table<'_, '_>) -> MppeChange {
+    let change = MppeChange {
+        requirement: table.parsed("policy", one_of("a policy", REQUIREMENTS)),
+        strengths: read_strengths(table),
         stateful: read_stateful(table),
-        compression: table.parsed("mppc", mppc).unwrap_or(false),
+        compression: table.parsed("mppc", mppc),
     };
-    if policy.requirement != MppeRequirement::Off {
-        warn_of_weakness(policy, table);
+    if change.requirement != Some(MppeRequirement::Off) {
+        warn_of_weakness(change, table);
     }
-    policy
+    change
 }
 
 /// One key length, `auto`, or a list of key lengths.
@@ -235,31 +236,38 @@ fn read_strengths(table: &mut Table<'_, '_>) -> Option<Strengths> {
 }
 
 /// `true`, `false`, or `prefer`.
-fn read_stateful(table: &mut Table<'_, '_>) -> Stateful {
+fn read_stateful(table: &mut Table<'_, '_>) -> Option<Stateful> {
     if table.is_text("stateful") {
         let word = one_of(
             "a word for stateful mode",
             &[("prefer", Stateful::Preferred)],
         );
-        return table.parsed("stateful", word).unwrap_or(Stateful::Refused);
+        return table.parsed("stateful", word);
     }
-    if table.flag("stateful", false) {
+    let given = table.has("stateful");
+    let allowed = if table.flag("stateful", false) {
         Stateful::Allowed
     } else {
         Stateful::Refused
-    }
+    };
+    given.then_some(allowed)
 }
 
-fn warn_of_weakness(policy: MppePolicy, table: &mut Table<'_, '_>) {
-    let weak = [Strength::Bits40, Strength::Bits56].map(|bits| policy.strengths.contains(bits));
-    if weak.contains(&true) {
+fn warn_of_weakness(change: MppeChange, table: &mut Table<'_, '_>) {
+    let is_weak = |strengths: Strengths| {
+        strengths.contains(Strength::Bits40) || strengths.contains(Strength::Bits56)
+    };
+    if change.strengths.is_some_and(is_weak) {
         let problem = "lets clients use keys of 40 or 56 bits, which are found by trying them all";
         table.warn(
             "strength",
             Fault::new(problem, "write \"128\", if clients can"),
         );
     }
-    if policy.stateful != Stateful::Refused {
+    if change
+        .stateful
+        .is_some_and(|mode| mode != Stateful::Refused)
+    {
         let problem = "lets clients use stateful MPPE, whose keystream may come again after a loss";
         let cure = "write false, unless a client can do nothing else";
         table.warn("stateful", Fault::new(problem, cure));

@@ -19,8 +19,8 @@ pub struct Server {
     pub host_name: String,
     /// Vendor Name in Start-Control-Connection-Reply (RFC 2637 §2.2), 1 to 64 bytes.
     pub vendor_name: String,
-    /// Local addresses that accept control connections and terminate GRE; each has a Call ID
-    /// space of its own.
+    /// Local addresses that accept control connections and terminate GRE, those of `[[listener]]`
+    /// behind those of `server.listen`; each has a Call ID space of its own.
     pub listen: Vec<Ipv4Addr>,
     /// TCP port of the control connection; 1723 unless testing.
     pub control_port: u16,
@@ -75,8 +75,9 @@ pub(super) const FRAMINGS: &[(&str, Framing)] = &[
     ("asynchronous", Framing::Asynchronous),
 ];
 
-pub(super) fn read(table: &mut Table<'_, '_>) -> Server {
-    let listen = read_listen(table);
+/// `listeners` says whether there are tables `[[listener]]`, which do as well as `listen`.
+pub(super) fn read(table: &mut Table<'_, '_>, listeners: bool) -> Server {
+    let listen = read_listen(table, listeners);
     let calls_max = table.number("calls_max", 10_000, 1..=16_000_000);
     let connections_max = table.number("control_connections_max", calls_max, 1..=16_000_000);
     Server {
@@ -107,11 +108,13 @@ pub(super) fn read(table: &mut Table<'_, '_>) -> Server {
     }
 }
 
-fn read_listen(table: &mut Table<'_, '_>) -> Vec<Ipv4Addr> {
+fn read_listen(table: &mut Table<'_, '_>, listeners: bool) -> Vec<Ipv4Addr> {
     let example = "listen = [\"198.51.100.1\"]";
     if !table.has("listen") {
         table.list("listen", host_address);
-        table.refuse_missing("listen", example);
+        if !listeners {
+            table.refuse_missing("listen", &format!("{example}, or a [[listener]]"));
+        }
         return Vec::new();
     }
     let listen = table.list("listen", host_address).unwrap_or_default();

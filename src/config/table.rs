@@ -101,6 +101,35 @@ impl<'r, 't> Table<'r, 't> {
         read_values
     }
 
+    /// Every table below the table `key`, by its name there (`[key.NAME]`), in order.
+    pub(super) fn named<T>(
+        &mut self,
+        key: &'static str,
+        read: impl Fn(&str, &mut Table<'_, 't>) -> T,
+    ) -> Vec<T> {
+        let Some(value) = self.take(key) else {
+            return Vec::new();
+        };
+        let outer = self.path_of(key);
+        let Some(tables) = value.get_ref().as_table() else {
+            self.refuse_type(&outer, value, "a table of tables");
+            return Vec::new();
+        };
+        let mut read_values = Vec::with_capacity(tables.len());
+        for (name, value) in tables {
+            let path = format!("{outer}.{}", name.get_ref());
+            // An implied table, of `[key.NAME.other]`, stands where its name does.
+            let offset = name.span().start;
+            self.report.note_place(&path, offset);
+            let read = |table: &mut Table<'_, 't>| read(name.get_ref(), table);
+            match value.get_ref().as_table() {
+                Some(inner) => read_values.push(visit(self.report, inner, path, offset, read)),
+                None => self.refuse_type(&path, value, "a table"),
+            }
+        }
+        read_values
+    }
+
     /// A whole number within `range`, or `default`.
     pub(super) fn number<N>(&mut self, key: &'static str, default: N, range: RangeInclusive<N>) -> N
     where
@@ -245,6 +274,11 @@ impl<'r, 't> Table<'r, 't> {
     pub(super) fn refuse(&mut self, key: &str, fault: Fault) {
         let path = self.path_of(key);
         self.report.error(&path, fault);
+    }
+
+    /// Reports something wrong with the table as a whole.
+    pub(super) fn refuse_whole(&mut self, fault: Fault) {
+        self.report.error_at(self.offset, &self.path, fault);
     }
 
     /// Warns about `key`, at its place.

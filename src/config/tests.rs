@@ -1,5 +1,7 @@
 //! What a whole configuration is refused for, and with which words.
 
+mod groups;
+
 use std::time::Duration;
 
 use proptest::prelude::*;

@@ -11,10 +11,12 @@ use std::path::{Path, PathBuf};
 
 use super::address::host_address;
 use super::error::{Fault, Report};
+use super::ppp;
 use super::table::{Table, read_document};
 use super::words::name;
 use crate::aaa::{NameRules, Standing};
 use crate::auth::secret::{NtHash, Secret};
+use crate::ppp::link::MppeChange;
 
 /// Longest user name, in bytes: what fits a RADIUS User-Name too (RFC 2865 §5.1).
 const USER_NAME_LENGTH_MAX: usize = 253;
@@ -47,6 +49,10 @@ pub struct User {
     /// The pool to lease from, or to take the gateway from beside [`Self::address`], instead of
     /// `ppp.ipcp.pool`; it exists.
     pub pool: Option<String>,
+    /// The group whose policy holds, instead of that of the address that the user dials; it exists.
+    pub group: Option<String>,
+    /// What the user's encryption has of its own.
+    pub mppe: MppeChange,
 }
 
 impl Users {
@@ -177,6 +183,8 @@ fn read_user(table: &mut Table<'_, '_>) -> Option<User> {
     let standing = read_standing(table);
     let address = table.parsed("address", host_address);
     let pool = table.parsed("pool", name(32));
+    let group = table.parsed("group", name(32));
+    let mppe = table.section("mppe", ppp::read_mppe);
     let (nt_hash, password) = secret?;
     Some(User {
         name: user_name?,
@@ -185,6 +193,8 @@ fn read_user(table: &mut Table<'_, '_>) -> Option<User> {
         standing,
         address,
         pool,
+        group,
+        mppe,
     })
 }
 

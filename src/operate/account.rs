@@ -95,6 +95,11 @@ fn of_facts(facts: &Facts, now: Timestamp) -> AccountRow {
             (Some(user), _) => user.to_string(),
             (None, name) => name.as_deref().map(text).unwrap_or_default(),
         },
+        group: facts
+            .terms
+            .as_ref()
+            .and_then(|terms| terms.group())
+            .map(str::to_owned),
         authenticated: facts.user.is_some(),
         peer_address: Some(facts.peer_address),
         peer_port: facts.peer_port,

@@ -42,6 +42,10 @@ pub struct AccountRow {
     pub state: String,
     /// Who it is or claims to be; empty if it never said.
     pub user: String,
+    /// The group whose policy held for it: the user's, or before a user is known, that of the address
+    /// it dialled.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub group: Option<String>,
     /// Whether it proved that.
     pub authenticated: bool,
     /// Where it dials from.
@@ -218,6 +222,9 @@ fn heading(row: &AccountRow) -> String {
     if !row.user.is_empty() {
         let claim = if row.authenticated { "" } else { "claimed " };
         let _ = write!(line, " of {claim}user {:?}", row.user);
+    }
+    if let Some(group) = &row.group {
+        let _ = write!(line, " in group {group}");
     }
     if let (Some(peer), Some(local)) = (row.peer_address, row.local_address) {
         let _ = write!(line, " from {peer} to {local}");

@@ -33,6 +33,10 @@ pub struct Status {
 pub struct SessionRow {
     /// Who logged in; empty before that.
     pub user: String,
+    /// The group whose policy holds for it: the user's, or before a user is known, that of the address
+    /// it dialled; `None` without one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub group: Option<String>,
     /// The client's address inside the call, once it has one.
     pub address: Option<Ipv4Addr>,
     /// Where the client dials from.

@@ -155,6 +155,7 @@ fn session_text(detail: &SessionDetail) -> String {
     let traffic = |frames: u64, bytes: u64| format!("{frames} frames, {}", human_bytes(bytes));
     let mut text = fields(&[
         ("user", or_dash(&row.user)),
+        ("group", or_dash(row.group.as_deref().unwrap_or_default())),
         (
             "address",
             row.address

@@ -14,7 +14,7 @@
 mod policy;
 mod resets;
 
-pub use policy::{MppePolicy, MppeRequirement, Stateful};
+pub use policy::{MppeChange, MppePolicy, MppeRequirement, Stateful};
 pub use resets::{ResetCounts, Resets};
 
 use super::automaton::OptionPolicy;

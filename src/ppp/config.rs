@@ -3,7 +3,7 @@
 use super::auth::Method;
 use super::authenticatee::Login;
 use super::automaton::Limits;
-pub use super::ccp::{MppePolicy, MppeRequirement, Stateful};
+pub use super::ccp::{MppeChange, MppePolicy, MppeRequirement, Stateful};
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,7 +20,7 @@ pub enum AddressPolicy {
     Override,
 }
 
-/// Settings of a link, the same for every call of a server, or for every call to one peer.
+/// Settings of a link, the same for every call that comes in by one address, or to one peer.
 #[derive(Clone, Debug)]
 pub struct LinkConfig {
     /// The Maximum-Receive-Unit that we ask for, in bytes (RFC 1661 §6.1).
@@ -55,7 +55,7 @@ pub struct LinkConfig {
     pub chap_name: String,
     /// How often a client may try another password in one call.
     pub retries_max: u8,
-    /// Whether calls are encrypted, and how.
+    /// Whether calls are encrypted, and how, where the grant says nothing else.
     pub mppe: MppePolicy,
     /// Whose choice the client's address is.
     pub address: AddressPolicy,
@@ -118,7 +118,7 @@ impl Default for LinkConfig {
     }
 }
 
-/// The network side of what a user was granted.
+/// What a user was granted, as far as the network phase is about it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NetworkGrant {
     /// Our address on the link.
@@ -129,4 +129,7 @@ pub struct NetworkGrant {
     pub dns: [Option<Ipv4Addr>; 2],
     /// Primary and secondary NetBIOS name server (RFC 1877 §1.2 and §1.4).
     pub nbns: [Option<Ipv4Addr>; 2],
+    /// Whether the call is encrypted, and how; `None`: as [`LinkConfig::mppe`] has it. Nothing of CCP
+    /// is answered before the grant, so no other policy was ever in force.
+    pub mppe: Option<MppePolicy>,
 }

@@ -31,7 +31,8 @@ pub use super::auth::{EapMethod, Method};
 pub use super::authenticatee::{Keying, Login};
 pub use super::ccp::{Directions, ResetCounts};
 pub use super::config::{
-    AddressPolicy, ClientRole, LinkConfig, MppePolicy, MppeRequirement, NetworkGrant, Stateful,
+    AddressPolicy, ClientRole, LinkConfig, MppeChange, MppePolicy, MppeRequirement, NetworkGrant,
+    Stateful,
 };
 pub use super::credentials::Credentials;
 pub use super::end_reason::EndReason;

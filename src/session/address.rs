@@ -42,10 +42,14 @@ impl Sessions {
 
     /// The client names an address. While nothing was ever forwarded its lease can be another.
     pub(super) fn address_wished(&mut self, id: CallRef, wanted: Ipv4Addr, now: Timestamp) {
-        let policy = self.config.link.address;
         let Some(call) = self.calls.get_mut(id) else {
             return;
         };
+        let listeners = &self.config.listeners;
+        let Some(listener) = listeners.get(usize::from(call.flow.local)) else {
+            return;
+        };
+        let policy = listener.link.address;
         let Some(lease) = &mut call.lease else {
             return;
         };

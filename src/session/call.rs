@@ -10,7 +10,7 @@ use super::facts::{CallFacts, CallOrigin};
 use super::verdict::{Attempt, Step};
 use super::ways::Way;
 use super::{Client, EndReason, Event, Peer};
-use crate::aaa::Lease;
+use crate::aaa::{Lease, Terms};
 use crate::clock::Timestamp;
 use crate::flow::{FlowCommand, FlowKey, FrameBytes};
 use crate::ppp::link::Link;
@@ -114,6 +114,8 @@ pub struct Call {
     /// PPP frames that came before the message that connects the call.
     pub(super) early: Vec<Box<[u8]>>,
     pub(super) link: Link,
+    /// What holds for it: of the address that was dialled, and once it is known who it is, of the user.
+    pub(super) terms: Terms,
     /// The place among the admitted calls, given back when this is dropped.
     _permit: CallPermit,
     pub(super) state: CallState,
@@ -148,6 +150,7 @@ pub(super) struct NewCall {
     pub(super) facts: CallFacts,
     pub(super) placed_to: Option<Arc<Peer>>,
     pub(super) link: Link,
+    pub(super) terms: Terms,
     pub(super) permit: CallPermit,
     pub(super) deadline: Timestamp,
 }
@@ -176,6 +179,7 @@ impl Call {
             placed_to,
             early: Vec::new(),
             link: new.link,
+            terms: new.terms,
             _permit: new.permit,
             state: CallState::Opening,
             end: None,
@@ -191,6 +195,11 @@ impl Call {
             way,
             outbox: VecDeque::new(),
         }
+    }
+
+    /// What holds for it, if we are the server.
+    pub(super) fn terms(&self) -> Option<&Terms> {
+        self.client().is_none().then_some(&self.terms)
     }
 
     /// Notes why it ends, once, and answers the reason that holds.

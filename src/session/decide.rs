@@ -60,6 +60,8 @@ impl Sessions {
         };
         let (address, gateway, flow) = (lease.address(), lease.gateway(), call.flow);
         call.user = Some(grant.user);
+        let mppe = grant.terms.mppe();
+        call.terms = grant.terms;
         call.way = Way::to(grant.networks);
         let keys = grant.authenticated.has_keys();
         let authorise = FlowCommand::Authorise {
@@ -75,6 +77,7 @@ impl Sessions {
             peer_address: address,
             dns: self.config.name_servers.dns,
             nbns: self.config.name_servers.nbns,
+            mppe: Some(mppe),
         };
         let success_message = &grant.success_message;
         call.link.handle(

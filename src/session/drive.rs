@@ -1,5 +1,6 @@
 //! Moves what one machine says to the machine that must hear it.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::call::Order;
@@ -66,11 +67,15 @@ impl Sessions {
                 ppp::Output::Authenticate(credentials) => {
                     let after = now.since(call.created);
                     call.attempt.named(credentials.name(), after);
-                    self.outputs.push_back(Output::Ask {
-                        call: id,
-                        credentials,
-                        peer_address,
-                    });
+                    let listeners = &self.config.listeners;
+                    if let Some(listener) = listeners.get(usize::from(flow.local)) {
+                        self.outputs.push_back(Output::Ask {
+                            call: id,
+                            credentials,
+                            peer_address,
+                            access: Arc::clone(&listener.access),
+                        });
+                    }
                 }
                 ppp::Output::ArmUpstream(suite) => {
                     call.keys.arm();

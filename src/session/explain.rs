@@ -163,6 +163,7 @@ impl Sessions {
             host_and_vendor: connection.map(|connection| connection.host_and_vendor),
             name: attempt.name.clone(),
             user: call.user.clone(),
+            terms: call.terms().cloned(),
             identifications: call.link.remarks().identifications().into(),
             farewell: call.link.remarks().farewell().cloned(),
             stage: attempt.stage,

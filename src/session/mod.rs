@@ -26,6 +26,7 @@ mod facts;
 mod orders;
 mod peers;
 mod placement;
+mod reports;
 mod table;
 mod tally;
 mod teardown;
@@ -50,13 +51,14 @@ pub use peers::{CallError, Client, NotPlaced, Peer, PeerView};
 pub use tally::Tally;
 pub use terminate_cause::TerminateCause;
 pub use types::{
-    AcceptRefusal, CallRefusal, Capacity, Entropy, Event, LastHeard, Output, SessionConfig,
+    AcceptRefusal, CallRefusal, Capacity, Entropy, Event, LastHeard, Listener, Output,
+    SessionConfig,
 };
 pub use view::{CallView, ConnectionView};
 
 use crate::aaa::Pools;
 use crate::clock::Timestamp;
-use crate::flow::{BucketTable, FlowCommand, FlowKey, FlowReport};
+use crate::flow::{BucketTable, FlowCommand, FlowKey};
 use crate::pptp::{Control, ControlConfig};
 use crate::wire::pptp::StopReason;
 use admission::Admission;
@@ -66,7 +68,7 @@ use connection::Connection;
 use peers::PeerRecord;
 use table::{Id, Table};
 use timers::Timers;
-use verdict::{History, Step};
+use verdict::History;
 use ways::Ways;
 
 /// Names a control connection.
@@ -121,7 +123,7 @@ impl Sessions {
         capacity: Capacity,
         entropy: Entropy,
     ) -> Self {
-        let locals = config.listen.len();
+        let locals = config.listeners.len();
         Self {
             connections: Table::new(capacity.connections),
             calls: Table::new(capacity.calls),
@@ -201,7 +203,8 @@ impl Sessions {
 
     /// Position of an address of ours.
     fn local_of(&self, address: Ipv4Addr) -> Option<u16> {
-        let position = self.config.listen.iter().position(|own| *own == address)?;
+        let mut listeners = self.config.listeners.iter();
+        let position = listeners.position(|own| own.address == address)?;
         u16::try_from(position).ok()
     }
 
@@ -258,56 +261,6 @@ impl Sessions {
     pub fn forget(&mut self, id: ConnectionId) {
         if let Some(connection) = self.connections.remove(id) {
             self.tally.add_connection(&connection);
-        }
-    }
-
-    /// A worker reports.
-    pub fn report(&mut self, report: FlowReport, now: Timestamp) {
-        match report {
-            FlowReport::Opened { flow, slot } => self.flow_opened(flow, slot, now),
-            FlowReport::OpenRefused { flow, refusal } => {
-                self.flow_refused(flow, EndReason::Worker(refusal), now);
-            }
-            FlowReport::Closed { flow, totals } => self.flow_closed(flow, totals, now),
-            FlowReport::DecryptionFailing { flow } => {
-                let id = self.call_of(flow);
-                if let Some(call) = id.and_then(|id| self.calls.get_mut(id)) {
-                    let (peer_address, after) = (call.peer_address, now.since(call.created));
-                    call.attempt.steps.note(Step::DecryptionFailing, after);
-                    self.event(Event::DecryptionFailing { flow, peer_address });
-                }
-            }
-            FlowReport::SourceMoved { flow, address } => {
-                if let Some(call) = self.call_of(flow).and_then(|id| self.calls.get(id)) {
-                    let peer_address = call.peer_address;
-                    self.event(Event::SourceMoved {
-                        flow,
-                        peer_address,
-                        address,
-                    });
-                }
-            }
-            FlowReport::ResetWanted { flow } => self.reset_wanted(flow, now),
-            FlowReport::CommandRefused { flow } => self.event(Event::CommandRefused { flow }),
-        }
-        self.settle(now);
-    }
-
-    /// The worker has lost step with a client's stateful encryption.
-    fn reset_wanted(&mut self, flow: FlowKey, now: Timestamp) {
-        let id = self.call_of(flow);
-        if let Some((id, call)) = id.and_then(|id| Some((id, self.calls.get_mut(id)?))) {
-            match call.state {
-                CallState::Negotiating | CallState::Network => {
-                    call.link.handle(crate::ppp::link::Input::ResetWanted, now);
-                    self.touched_calls.push_back(id);
-                }
-                // Nothing more is decrypted for a call that is being taken down.
-                CallState::Opening
-                | CallState::Connecting
-                | CallState::Terminating
-                | CallState::Closing => {}
-            }
         }
     }
 

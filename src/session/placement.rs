@@ -11,9 +11,10 @@ use super::peers::NotPlaced;
 use super::teardown::refusal;
 use super::types::CallRefusal;
 use super::{CallState, ConnectionId, Event, FlowCommand, FlowKey, Peer, Sessions};
+use crate::aaa::Terms;
 use crate::clock::Timestamp;
 use crate::flow::{OpenCall, PeerReceive};
-use crate::ppp::link::Link;
+use crate::ppp::link::{Link, MppeChange};
 use crate::pptp::{self, Line};
 use crate::wire::call_id::CallId;
 use crate::wire::pptp::{IncomingCallRequest, OutgoingCallRequest};
@@ -93,13 +94,15 @@ impl Sessions {
         let connection = self.connections.get(id).ok_or(gone)?;
         let peer_receive = facts.line.map(peer_receive).unwrap_or_default();
         let (peer_address, local) = (*connection.peer.ip(), connection.local);
+        let listener = self.config.listeners.get(usize::from(local));
+        let listener = listener.ok_or(CallRefusal::LocalAddressUnknown)?.clone();
         let local_address = connection.local_address;
         let permit = connection.permit.admit_call().map_err(CallRefusal::Limit)?;
         let flow = self.reserve_call_id(local, peer_address, now)?;
         let mut seed = [0; 32];
         (self.entropy)(&mut seed);
         let client = placed_to.as_ref().and_then(|peer| peer.client.as_ref());
-        let link = client.map_or(&self.config.link, |client| &client.link);
+        let link = client.map_or(&listener.link, |client| &client.link);
         let link = Link::new(Arc::clone(link), seed, now);
         let call = Call::new(
             NewCall {
@@ -112,6 +115,7 @@ impl Sessions {
                 facts,
                 placed_to,
                 link,
+                terms: Terms::new(listener.access, MppeChange::NONE),
                 permit,
                 deadline: now + self.config.setup_timeout,
             },

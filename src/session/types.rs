@@ -8,23 +8,32 @@ use super::admission::{AdmissionLimits, AdmissionRefusal};
 use super::call_ids::CallIdRefusal;
 use super::verdict::{Finding, Stage};
 use super::{CallOrigin, CallRef, ConnectionId, EndReason, NotPlaced, Peer};
-use crate::aaa::NameServers;
+use crate::aaa::{Access, NameServers};
 use crate::clock::Timestamp;
 use crate::flow::{FlowKey, FlowTotals};
 use crate::ppp::link::{Credentials, LinkConfig};
 use crate::pptp::ControlConfig;
 use crate::wire::prefix::Prefix;
 
+/// An address that clients dial, and what holds for who comes in by it.
+#[derive(Clone)]
+pub struct Listener {
+    /// The address.
+    pub address: Ipv4Addr,
+    /// Settings of every PPP link there: the ways to log in that are offered, among others.
+    pub link: Arc<LinkConfig>,
+    /// What clients are permitted until they are known, and afterwards if they have no group.
+    pub access: Arc<Access>,
+}
+
 /// What all sessions share; replaced whole when the configuration changes.
 pub struct SessionConfig {
-    /// The addresses that clients dial; a position here is the `local` of a [`FlowKey`].
-    pub listen: Vec<Ipv4Addr>,
+    /// Where clients come in; a position here is the `local` of a [`FlowKey`].
+    pub listeners: Vec<Listener>,
     /// Settings of every control connection.
     pub control: Arc<ControlConfig>,
     /// Whom operators may call.
     pub peers: Vec<Arc<Peer>>,
-    /// Settings of every PPP link.
-    pub link: Arc<LinkConfig>,
     /// Whom to admit before any work is done.
     pub limits: AdmissionLimits,
     /// From Outgoing-Call-Request to the network phase.
@@ -59,6 +68,8 @@ pub enum Output {
         credentials: Credentials,
         /// Where it calls from.
         peer_address: Ipv4Addr,
+        /// What is permitted where it came in.
+        access: Arc<Access>,
     },
     /// Packets to `lease` are for `flow` from now on: enter it in the address directory before any
     /// later command of that flow is delivered.

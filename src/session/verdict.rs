@@ -31,7 +31,7 @@ pub use windows::{WindowsError, WindowsErrors};
 
 use super::types::CallRefusal;
 use super::{AcceptRefusal, EndReason};
-use crate::aaa::Rejection;
+use crate::aaa::{Rejection, Terms};
 use crate::clock::Timestamp;
 use crate::counted_enum;
 use crate::ppp::fsm::State;
@@ -111,6 +111,8 @@ pub struct Facts {
     pub name: Option<Box<[u8]>>,
     /// Who it is, once it has proved it.
     pub user: Option<Box<str>>,
+    /// What holds for it: of the address that it dialled, or of the user; `None` if there was no call.
+    pub terms: Option<Terms>,
     /// What it called itself in LCP Identification (RFC 1570 §1.1).
     pub identifications: Box<[PeerText]>,
     /// What it said with its LCP Terminate-Request.
@@ -154,6 +156,7 @@ impl Facts {
             host_and_vendor: None,
             name: None,
             user: None,
+            terms: None,
             identifications: Box::default(),
             farewell: None,
             stage: Stage::Tcp,

@@ -5,7 +5,7 @@ use std::net::{Ipv4Addr, SocketAddrV4};
 use super::admission::AdmissionCounts;
 use super::call_ids::CallIds;
 use super::{CallFacts, CallOrigin, CallRef, CallState, ConnectionId, Sessions};
-use crate::aaa::PoolUsage;
+use crate::aaa::{PoolUsage, Terms};
 use crate::clock::Timestamp;
 use crate::flow::FlowKey;
 use crate::ppp::link::{Negotiated, PeerText, Refusals};
@@ -49,6 +49,8 @@ pub struct CallView {
     pub state: CallState,
     /// Who it is, once known.
     pub user: Option<String>,
+    /// Whose policy holds for it: a group, or nobody's in particular.
+    pub group: Option<String>,
     /// The address of the other end: what it leased, or what a peer that we called has.
     pub lease: Option<Ipv4Addr>,
     /// What was negotiated.
@@ -145,6 +147,7 @@ impl Sessions {
             facts: call.facts.clone(),
             state: call.state,
             user: call.user.as_deref().map(str::to_owned),
+            group: call.terms().and_then(Terms::group).map(str::to_owned),
             lease: call.far_end(),
             negotiated: call.link.negotiated(),
             identifications: call.link.remarks().identifications().to_vec(),

@@ -128,8 +128,7 @@ impl Sessions {
     /// Whether an end of a call on which we are the client cannot be used, because we have the
     /// address already, or give it to clients.
     fn is_taken(&self, ends: &NetworkGrant) -> bool {
-        let own =
-            |address: Ipv4Addr| self.pools.knows(address) || self.config.listen.contains(&address);
+        let own = |address: Ipv4Addr| self.pools.knows(address) || self.local_of(address).is_some();
         own(ends.local_address) || own(ends.peer_address)
     }
 

@@ -218,9 +218,12 @@ impl EventLoop {
                         .close(id, self.poll.registry(), &mut self.sessions, now);
                 }
                 Output::Ask {
-                    call, credentials, ..
+                    call,
+                    credentials,
+                    access,
+                    ..
                 } => {
-                    let decision = self.users.decide(&credentials);
+                    let decision = self.users.decide(&credentials, &access);
                     for change in self.users.take_password_changes() {
                         events::password_changed(&change.user);
                     }

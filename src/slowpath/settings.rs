@@ -1,17 +1,16 @@
 //! From the configuration, which speaks to operators, to what each machine wants to know.
 
-use std::net::SocketAddrV4;
+use std::net::{Ipv4Addr, SocketAddrV4};
 use std::sync::Arc;
 
-use crate::aaa::{LocalUser, LocalUsers, NameServers, PoolConfig, Pools};
+use crate::aaa::{Access, LocalUser, LocalUsers, NameServers, PoolConfig, Pools};
 use crate::auth::Secret;
 use crate::config::{self, Config, Direction, Ipv6cpPolicy, MssClamp, SendWindow};
 use crate::dataplane::{self, GreConfig, PuntLimits, WorkerConfig};
-use crate::flow::{Encryption, FlowPolicy};
-use crate::ppp::link::{AddressPolicy, LinkConfig, MppeRequirement};
+use crate::ppp::link::{AddressPolicy, LinkConfig};
 use crate::pptp::{CallOffer, ControlConfig};
 use crate::session::admission::AdmissionLimits;
-use crate::session::{Capacity, Peer, SessionConfig};
+use crate::session::{Capacity, Listener, Peer, SessionConfig};
 use crate::wire::pptp::{Bearer, Framing, Text};
 
 /// IPv4 and TCP headers without options: an MSS is the MTU less these.
@@ -21,7 +20,7 @@ const IPV4_AND_TCP_HEADER_BYTES: u16 = 40;
 pub(super) fn session_config(config: &Config) -> SessionConfig {
     let server = &config.server;
     SessionConfig {
-        listen: server.listen.clone(),
+        listeners: listeners(config),
         control: Arc::new(ControlConfig {
             host_name: server.host_name.clone(),
             vendor_name: server.vendor_name.clone(),
@@ -40,7 +39,6 @@ pub(super) fn session_config(config: &Config) -> SessionConfig {
             .filter_map(|it| peer(config, it))
             .map(Arc::new)
             .collect(),
-        link: Arc::new(link_config(config)),
         limits: limits(config),
         setup_timeout: server.setup_timeout,
         mtu_max: config.ppp.mtu_max,
@@ -88,7 +86,73 @@ fn limits(config: &Config) -> AdmissionLimits {
     }
 }
 
-fn link_config(config: &Config) -> LinkConfig {
+/// The addresses that clients dial, each with what holds for its group.
+fn listeners(config: &Config) -> Vec<Listener> {
+    let accesses = Accesses::new(config);
+    let listener = |address: &Ipv4Addr| {
+        let access = accesses.of(config.group_at(*address));
+        Listener {
+            address: *address,
+            link: Arc::new(link_config(config, &access)),
+            access,
+        }
+    };
+    config.server.listen.iter().map(listener).collect()
+}
+
+/// What each group is permitted, and who has none.
+struct Accesses {
+    groups: Vec<Arc<Access>>,
+    without_group: Arc<Access>,
+}
+
+impl Accesses {
+    fn new(config: &Config) -> Self {
+        let forwarding = &config.forwarding;
+        let without_group = Access {
+            group: None,
+            methods: config.ppp.authentication.methods.clone(),
+            eap_methods: config.ppp.authentication.eap_methods.clone(),
+            mppe: config.ppp.mppe,
+            client_to_client: forwarding.client_to_client,
+            mss_max: match forwarding.mss_clamp {
+                MssClamp::Auto => {
+                    config.ppp.mtu_max.min(config.ppp.mru) - IPV4_AND_TCP_HEADER_BYTES
+                }
+                MssClamp::Octets(octets) => octets,
+                MssClamp::Off => 0,
+            },
+        };
+        let of_group = |group: &config::Group| Access {
+            group: Some(group.name.as_str().into()),
+            methods: group.methods.clone(),
+            eap_methods: group.eap_methods.clone(),
+            mppe: group.mppe,
+            ..without_group.clone()
+        };
+        let groups = config.groups.iter().map(of_group).map(Arc::new).collect();
+        Self {
+            groups,
+            without_group: Arc::new(without_group),
+        }
+    }
+
+    fn find(&self, group: &str) -> Option<Arc<Access>> {
+        let mut groups = self.groups.iter();
+        groups
+            .find(|access| access.group.as_deref() == Some(group))
+            .map(Arc::clone)
+    }
+
+    /// Of `group`, which exists if there is one.
+    fn of(&self, group: Option<&str>) -> Arc<Access> {
+        group
+            .and_then(|group| self.find(group))
+            .unwrap_or_else(|| Arc::clone(&self.without_group))
+    }
+}
+
+fn link_config(config: &Config, access: &Access) -> LinkConfig {
     let ppp = &config.ppp;
     LinkConfig {
         mru: ppp.mru,
@@ -102,11 +166,11 @@ fn link_config(config: &Config) -> LinkConfig {
         echo_adaptive: ppp.lcp_echo_adaptive,
         identification: ppp.lcp_identification.clone().unwrap_or_default(),
         echo_failures_max: ppp.lcp_echo_failures_max,
-        methods: ppp.authentication.methods.clone(),
+        methods: access.methods.clone(),
         reauthentication_interval: ppp.authentication.reauthentication_interval,
         chap_name: config.challenge_name().to_owned(),
         retries_max: ppp.authentication.retries_max,
-        mppe: ppp.mppe,
+        mppe: access.mppe,
         address: match ppp.ipcp.address {
             config::AddressPolicy::Assign => AddressPolicy::Assign,
             config::AddressPolicy::Keep => AddressPolicy::Keep,
@@ -124,42 +188,24 @@ fn name_servers(config: &Config) -> NameServers {
     }
 }
 
-/// What the data plane enforces for every call.
-pub(super) fn flow_policy(config: &Config) -> FlowPolicy {
-    FlowPolicy {
-        encryption: match config.ppp.mppe.requirement {
-            MppeRequirement::Required => Encryption::Required,
-            MppeRequirement::Optional | MppeRequirement::Passive => Encryption::Optional,
-            MppeRequirement::Off => Encryption::Off,
-        },
-        client_to_client: config.forwarding.client_to_client,
-        mss_max: match config.forwarding.mss_clamp {
-            MssClamp::Auto => config.ppp.mtu_max.min(config.ppp.mru) - IPV4_AND_TCP_HEADER_BYTES,
-            MssClamp::Octets(octets) => octets,
-            MssClamp::Off => 0,
-        },
-    }
-}
-
 /// The users file as the decisions need it.
 pub(super) fn local_users(config: &Config) -> LocalUsers {
+    let accesses = Accesses::new(config);
     let user = |user: &config::User| {
         let pool = user.pool.as_deref().unwrap_or(&config.ppp.ipcp.pool);
         LocalUser {
             address: user.address,
             password: user.password.as_ref().map(Secret::duplicate),
             standing: user.standing,
+            group: user.group.as_deref().and_then(|group| accesses.find(group)),
+            mppe: user.mppe,
             ..LocalUser::new(&user.name, user.nt_hash.duplicate(), pool)
         }
     };
     let authentication = &config.ppp.authentication;
-    LocalUsers::new(config.users.iter().map(user), flow_policy(config))
+    LocalUsers::new(config.users.iter().map(user))
         .with_names(config.users.names)
-        .with_eap(
-            &authentication.eap_methods,
-            config.challenge_name(),
-            authentication.retries_max,
-        )
+        .with_eap(config.challenge_name(), authentication.retries_max)
 }
 
 /// The pools, without the addresses that belong to users.
@@ -245,5 +291,98 @@ pub(super) fn capacity(config: &Config) -> Capacity {
     Capacity {
         connections: config.server.control_connections_max as usize,
         calls: config.server.calls_max as usize,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::flow::Encryption;
+    use crate::ppp::link::{Method, MppePolicy, Stateful};
+    use zeroize::Zeroizing;
+
+    const CONFIG: &str = r#"
+[server]
+listen = ["198.51.100.1"]
+[[listener]]
+address = "198.51.100.3"
+group = "legacy"
+[[port]]
+name = "both"
+device = "net_af_xdp0,iface=wan_s"
+addresses = ["198.51.100.1/24", "198.51.100.3/24"]
+[[pool]]
+name = "default"
+ranges = ["10.77.0.100-10.77.0.199"]
+gateway = "10.77.0.1"
+[group.legacy]
+authentication = ["pap"]
+mppe = { policy = "optional" }
+[users]
+file = "users.toml"
+"#;
+    const USERS: &str = r#"
+[[user]]
+name = "alice"
+password = "wonderland-7"
+[[user]]
+name = "bob"
+password = "builder-3"
+group = "legacy"
+mppe = { policy = "off", stateful = true }
+"#;
+
+    #[test]
+    fn an_address_has_the_settings_of_its_group_and_a_user_those_of_its_own() {
+        let users = |_: &std::path::Path| Ok(Zeroizing::new(USERS.to_owned()));
+        let config = Config::parse(CONFIG, "pns.toml", users).unwrap_or_else(|it| panic!("{it}"));
+        let session = session_config(&config);
+        let [first, second] = session.listeners.as_slice() else {
+            panic!("{} listeners", session.listeners.len())
+        };
+        assert_eq!(first.link.methods, [Method::MsChapV2, Method::Eap]);
+        assert_eq!(second.link.methods, [Method::Pap]);
+        for (listener, group, mppe) in [
+            (first, None, MppePolicy::REQUIRED),
+            (second, Some("legacy"), MppePolicy::OPTIONAL),
+        ] {
+            assert_eq!(listener.access.methods, listener.link.methods);
+            assert_eq!(listener.access.group.as_deref(), group);
+            assert_eq!((listener.link.mppe, listener.access.mppe), (mppe, mppe));
+        }
+        let mut users = local_users(&config);
+        let mut log_in = |name: &[u8], password: &[u8]| {
+            let credentials = crate::ppp::link::Credentials::Pap {
+                name: name.to_vec(),
+                password: password.to_vec(),
+            };
+            users.decide(&credentials, &second.access)
+        };
+        for (name, password, mppe, encryption) in [
+            (
+                "alice",
+                "wonderland-7",
+                MppePolicy::OPTIONAL,
+                Encryption::Optional,
+            ),
+            (
+                "bob",
+                "builder-3",
+                MppePolicy {
+                    stateful: Stateful::Allowed,
+                    ..MppePolicy::OFF
+                },
+                Encryption::Off,
+            ),
+        ] {
+            let decision = log_in(name.as_bytes(), password.as_bytes());
+            let crate::aaa::Decision::Accept(grant) = decision else {
+                panic!("{name} is not let in")
+            };
+            assert_eq!(grant.terms.group(), Some("legacy"));
+            assert_eq!(grant.terms.mppe(), mppe);
+            let policy = grant.authenticated.policy();
+            assert_eq!((policy.encryption, policy.mss_max), (encryption, 1360));
+        }
     }
 }

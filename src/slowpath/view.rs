@@ -72,6 +72,7 @@ impl ServerView<'_> {
             .unwrap_or_default();
         let identifiers = call.negotiated.interface_identifiers;
         SessionRow {
+            group: call.group.clone(),
             user: call.user.clone().unwrap_or_default(),
             address: call.lease,
             peer_address: call.peer_address,

@@ -3,7 +3,7 @@
 
 use crate::lossy::{Network, Path, STEP};
 use crate::server::{GRANT, Heard, LEASE, LOCAL, Server};
-use pns::aaa::{Decision, EapMethod, LocalUser, LocalUsers, own_login};
+use pns::aaa::{Access, Decision, EapMethod, LocalUser, LocalUsers, own_login};
 use pns::auth::{NtHash, Secret};
 use pns::clock::Timestamp;
 use pns::flow::{Encryption, FlowPolicy};
@@ -93,6 +93,7 @@ struct Pair {
     server: Server,
     client: Link,
     users: LocalUsers,
+    access: Arc<Access>,
     network: Network,
     /// What the client told its owner, and the keys of both ends.
     told: Vec<Output>,
@@ -118,12 +119,19 @@ impl Pair {
             password: Some(Secret::from("wonderland-7".to_owned())),
             ..LocalUser::new("alice", NtHash::from_password("wonderland-7"), "default")
         };
+        let access = Access {
+            methods: setup.offers.clone(),
+            eap_methods: setup.eap.clone(),
+            mppe: MppePolicy::OPTIONAL,
+            ..Access::default()
+        };
         let server = server(setup, byte);
         let client = Link::new(Arc::new(client), [byte ^ 0xff; 32], server.now);
         let mut pair = Self {
             server,
             client,
-            users: LocalUsers::new([alice], POLICY).with_eap(&setup.eap, "pns", 0),
+            users: LocalUsers::new([alice]),
+            access: Arc::new(access),
             network: Network::new(path, seed),
             told: Vec::new(),
             server_keys: None,
@@ -155,7 +163,7 @@ impl Pair {
                     self.network.send(false, &frame, now);
                 }
                 Heard::Told(Output::Authenticate(credentials)) => {
-                    let decision = self.users.decide(&credentials);
+                    let decision = self.users.decide(&credentials, &self.access);
                     self.decide(decision);
                 }
                 Heard::Told(_) => {}

@@ -18,6 +18,7 @@ mod endings;
 #[expect(dead_code, reason = "shared with tests that count sequence numbers")]
 #[path = "../captures/frames.rs"]
 mod frames;
+mod granted_policy;
 mod hostile;
 mod lcp_options;
 mod lcp_packets;

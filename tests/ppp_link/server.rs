@@ -19,6 +19,7 @@ pub(crate) const GRANT: NetworkGrant = NetworkGrant {
     peer_address: LEASE,
     dns: [Some(DNS), None],
     nbns: [None, None],
+    mppe: None,
 };
 pub(crate) const PROOF: &str = "S=0123456789ABCDEF0123456789ABCDEF01234567";
 
@@ -216,6 +217,9 @@ impl Server {
     }
 
     pub(crate) fn input(&mut self, input: Input<'_>) -> Vec<Heard> {
+        if let Input::Granted { network, .. } = input {
+            self.mppe = network.mppe.unwrap_or(self.mppe);
+        }
         self.link.handle(input, self.now);
         self.hear()
     }

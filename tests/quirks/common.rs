@@ -1,7 +1,6 @@
 //! The parts of a dialogue that are the same for most clients, so that a quirk stands out.
 
 use std::net::Ipv4Addr;
-use std::sync::Arc;
 use std::time::Duration;
 
 use pns::mppe::keys::{Mode, Strength, Suite};
@@ -11,7 +10,7 @@ use pns::wire::ipv4::{Header, protocol};
 
 use super::dialogue::{Dialogue, NAME, PASSWORD};
 use super::packets;
-use super::server::Setup;
+use super::server::{Setup, link_of};
 
 /// RC4 that goes on from frame to frame.
 const STATEFUL_128: Suite = Suite {
@@ -28,9 +27,7 @@ pub(crate) fn setup(adjust: fn(&mut SessionConfig)) -> Setup {
 }
 
 pub(crate) fn change_link(config: &mut SessionConfig, change: impl FnOnce(&mut LinkConfig)) {
-    let mut link = LinkConfig::clone(&config.link);
-    change(&mut link);
-    config.link = Arc::new(link);
+    change(link_of(config));
 }
 
 impl Dialogue {

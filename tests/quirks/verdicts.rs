@@ -3,7 +3,6 @@
 
 use std::time::Duration;
 
-use pns::flow::Encryption;
 use pns::operate::explain::text;
 use pns::ppp::link::MppePolicy;
 
@@ -105,7 +104,6 @@ fn w20_741_the_client_has_40_bit_keys_only() {
 #[test]
 fn w20_742_the_client_demands_encryption_of_a_server_without() {
     let setup = Setup {
-        encryption: Encryption::Off,
         adjust: |config| change_link(config, |link| link.mppe = MppePolicy::OFF),
         ..Setup::default()
     };

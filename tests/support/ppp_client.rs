@@ -21,6 +21,7 @@ const CONFIGURE_NAK: u8 = 3;
 const CONFIGURE_REJECT: u8 = 4;
 const TERMINATE_REQUEST: u8 = 5;
 const TERMINATE_ACK: u8 = 6;
+const PROTOCOL_REJECT: u8 = 8;
 const ECHO_REQUEST: u8 = 9;
 const ECHO_REPLY: u8 = 10;
 
@@ -230,6 +231,11 @@ impl PppClient {
                 self.lcp.ours = true;
                 self.pap_request().into_iter().collect()
             }
+            // It can do without encryption, if that is refused altogether.
+            PROTOCOL_REJECT if data.starts_with(&CCP.to_be_bytes()) => {
+                self.mppe = false;
+                vec![self.ipcp_request()]
+            }
             TERMINATE_REQUEST => {
                 self.terminated = true;
                 vec![frame(LCP, TERMINATE_ACK, identifier, &[])]
@@ -400,7 +406,8 @@ impl PppClient {
                 vec![frame(CCP, CONFIGURE_NAK, identifier, &self.mppe_option())]
             }
             CONFIGURE_REQUEST if !self.mppe && !data.is_empty() => {
-                vec![frame(CCP, CONFIGURE_REJECT, identifier, data)]
+                let reject = frame(CCP, CONFIGURE_REJECT, identifier, data);
+                vec![reject, self.ipcp_request()]
             }
             CONFIGURE_REQUEST => {
                 let before = self.ccp.open();

@@ -1,21 +1,19 @@
 //! One call for each way to log in, from the control connection to user data, and live calls that are
 //! asked again.
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use pns::flow::Encryption;
 use pns::ppp::link::{Method, MppePolicy};
 use pns::session::SessionConfig;
 
 use super::packets;
 use super::ppp_client::Login;
-use super::server::{HOST, Setup};
+use super::server::{HOST, Setup, link_of};
 use super::world::World;
 
 /// A server that offers everything, the strongest first, and lets calls be clear.
 fn offers_all(config: &mut SessionConfig) {
-    let link = Arc::make_mut(&mut config.link);
+    let link = link_of(config);
     link.methods = vec![
         Method::MsChapV2,
         Method::Eap,
@@ -30,7 +28,6 @@ fn offers_all(config: &mut SessionConfig) {
 
 fn setup() -> Setup {
     Setup {
-        encryption: Encryption::Optional,
         adjust: offers_all,
         ..Setup::default()
     }

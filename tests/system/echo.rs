@@ -1,19 +1,18 @@
 //! Whether a client that sends user data is asked whether it is there: the slow path sees no data, and
 //! hears of it by the worker's counters.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use pns::session::SessionConfig;
 
-use super::server::Setup;
+use super::server::{Setup, link_of};
 use super::world::World;
 
 /// A minute and a half of a client that sends a datagram every five seconds, or none; answers how often it
 /// was asked.
 fn asked(echo_adaptive: bool, busy: bool) -> usize {
     let adjust: fn(&mut SessionConfig) = if echo_adaptive {
-        |config| Arc::make_mut(&mut config.link).echo_adaptive = true
+        |config| link_of(config).echo_adaptive = true
     } else {
         |_| {}
     };

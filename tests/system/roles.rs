@@ -33,6 +33,7 @@ fn peer(name: &str, address: Ipv4Addr, offer: CallOffer) -> Arc<Peer> {
         address: SocketAddrV4::new(address, 1723),
         local_address: SERVER,
         offer,
+        client: None,
     })
 }
 

@@ -222,13 +222,22 @@ impl Server {
                 }
                 Output::Ask { .. } if self.nobody_decides => {}
                 Output::Ask {
-                    call, credentials, ..
+                    call,
+                    credentials,
+                    access,
+                    ..
                 } => {
-                    let decision = self.users.decide(&credentials);
+                    let decision = self.users.decide(&credentials, &access);
                     self.sessions.decide(call, decision, now);
                 }
                 Output::LeaseSet { lease, flow } => self.directory.set(lease, flow),
                 Output::LeaseCleared { lease } => self.directory.clear(lease),
+                Output::NetworkSet { .. }
+                | Output::NetworkCleared { .. }
+                | Output::RouteSet { .. }
+                | Output::RouteCleared { .. }
+                | Output::OwnAddressSet { .. }
+                | Output::OwnAddressCleared { .. } => {}
                 Output::Event(event) => self.events.push(event),
             }
         }

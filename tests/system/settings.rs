@@ -5,17 +5,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use pns::aaa::{
-    EapMethod, LocalUser, LocalUsers, NameRules, NameServers, PoolConfig, Pools, Standing,
+    Access, EapMethod, LocalUser, LocalUsers, NameRules, NameServers, PoolConfig, Pools, Standing,
 };
 use pns::auth::{NtHash, Secret};
 use pns::dataplane::{GreConfig, GreSource, PortConfig, PuntLimits, Side, WorkerConfig};
-use pns::flow::{BucketTable, Encryption, FlowPolicy};
+use pns::flow::BucketTable;
 use pns::ppp::link::LinkConfig;
 use pns::pptp::ControlConfig;
 use pns::routing::snapshot::{Snapshot, Target};
 use pns::routing::{Prefix, Published};
 use pns::session::admission::AdmissionLimits;
-use pns::session::{Capacity, SessionConfig, Sessions};
+use pns::session::{Capacity, Listener, SessionConfig, Sessions};
 
 pub(crate) const SERVER: Ipv4Addr = Ipv4Addr::new(198, 51, 100, 1);
 pub(crate) const NETWORK_ADDRESS: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 1);
@@ -36,8 +36,6 @@ pub(crate) struct Setup {
     /// Flows of one worker.
     pub(crate) flows: u32,
     pub(crate) seed: u64,
-    /// Whether user data has to be encrypted.
-    pub(crate) encryption: Encryption,
     /// Where GRE may come from.
     pub(crate) source: GreSource,
     /// How the names of clients are looked for.
@@ -52,7 +50,6 @@ impl Default for Setup {
             client_to_client: false,
             flows: 64,
             seed: 1,
-            encryption: Encryption::Required,
             source: GreSource::Strict,
             names: NameRules::default(),
             adjust: |_| {},
@@ -78,11 +75,6 @@ pub(crate) fn routes() -> Published {
 }
 
 pub(crate) fn sessions(setup: Setup) -> (Sessions, LocalUsers) {
-    let policy = FlowPolicy {
-        encryption: setup.encryption,
-        client_to_client: setup.client_to_client,
-        mss_max: 1360,
-    };
     let user = |name: &str, password: &str| LocalUser {
         password: Some(Secret::from(password.to_owned())),
         ..LocalUser::new(name, NtHash::from_password(password), "default")
@@ -103,11 +95,15 @@ pub(crate) fn sessions(setup: Setup) -> (Sessions, LocalUsers) {
         ranges: vec![POOL_FIRST..=POOL_LAST],
         gateway: Ipv4Addr::new(10, 77, 0, 1),
     };
+    let listener = Listener {
+        address: SERVER,
+        link: Arc::default(),
+        access: Arc::default(),
+    };
     let mut config = SessionConfig {
-        listen: vec![SERVER],
+        listeners: vec![listener],
         control: Arc::new(ControlConfig::default()),
         peers: Vec::new(),
-        link: Arc::new(LinkConfig::default()),
         limits: AdmissionLimits {
             control_connections_max: 256,
             control_connections_per_source_max: 128,
@@ -120,6 +116,16 @@ pub(crate) fn sessions(setup: Setup) -> (Sessions, LocalUsers) {
         name_servers: NameServers::default(),
     };
     (setup.adjust)(&mut config);
+    for listener in &mut config.listeners {
+        listener.access = Arc::new(Access {
+            methods: listener.link.methods.clone(),
+            eap_methods: vec![EapMethod::MsChapV2, EapMethod::Md5],
+            mppe: listener.link.mppe,
+            client_to_client: setup.client_to_client,
+            mss_max: 1360,
+            ..Access::default()
+        });
+    }
     let mut state = setup.seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
     let entropy = move |buffer: &mut [u8]| {
         for byte in buffer {
@@ -136,11 +142,12 @@ pub(crate) fn sessions(setup: Setup) -> (Sessions, LocalUsers) {
         },
         Box::new(entropy),
     );
-    let methods = [EapMethod::MsChapV2, EapMethod::Md5];
-    let users = LocalUsers::new(users, policy)
-        .with_names(setup.names)
-        .with_eap(&methods, "pns", 0);
-    (sessions, users)
+    (sessions, LocalUsers::new(users).with_names(setup.names))
+}
+
+/// The settings of the links of a server with one address.
+pub(crate) fn link_of(config: &mut SessionConfig) -> &mut LinkConfig {
+    Arc::make_mut(&mut config.listeners[0].link)
 }
 
 /// The next number of a xorshift generator.

@@ -1,19 +1,17 @@
 //! Calls with stateful MPPE over a path that loses 3 % in each direction: the whole server against
 //! clients of both kinds, that of RFC 3078 and Linux.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use pns::clock::Timestamp;
 use pns::dataplane::DropReason;
 use pns::mppe::keys::{StartKeys, Strength};
-use pns::ppp::link::{LinkConfig, MppePolicy};
 use pns::session::Event;
 
 use super::packets::numbers;
 use super::peers::{Received, Receiver, Rule, Sender};
 use super::ppp_client::{CCP, frame};
-use super::server::Setup;
+use super::server::{Setup, link_of};
 use super::world::{Path, World};
 
 const RESET_REQUEST: u8 = 14;
@@ -91,13 +89,7 @@ impl Stateful {
 }
 
 fn allow_stateful(config: &mut pns::session::SessionConfig) {
-    config.link = Arc::new(LinkConfig {
-        mppe: MppePolicy {
-            stateful: pns::ppp::link::Stateful::Allowed,
-            ..MppePolicy::REQUIRED
-        },
-        ..LinkConfig::default()
-    });
+    link_of(config).mppe.stateful = pns::ppp::link::Stateful::Allowed;
 }
 
 fn stateful_world(rule: Rule) -> (World, usize) {

@@ -7,20 +7,19 @@ use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use pns::config::accepted_keys;
-use pns::flow::Encryption;
 use pns::mppe::encrypt::EncryptState;
 use pns::mppe::keys::{Mode, StartKeys, Strength};
 use pns::operate::account;
 use pns::operate::admin::Response;
 use pns::operate::explain::{AccountRow, Subject, text};
 use pns::operate::show;
-use pns::ppp::link::{LinkConfig, MppePolicy};
+use pns::ppp::link::{Method, MppePolicy};
 use pns::session::verdict::Finding;
 
 use super::client::Client;
 use super::control_client as control;
-use super::ppp_client::{self, CCP, CHAP, IPCP, LCP, PppClient, Script};
-use super::server::Setup;
+use super::ppp_client::{self, CCP, CHAP, IPCP, LCP, Login, PppClient, Script};
+use super::server::{Setup, link_of};
 use super::world::World;
 
 const REQUEST: u8 = 1;
@@ -161,13 +160,7 @@ fn w20_a_wrong_password_is_691_and_so_is_a_name_that_nobody_has() {
         ),
     ] {
         let setup = Setup {
-            adjust: |config| {
-                let link = LinkConfig {
-                    retries_max: 0,
-                    ..LinkConfig::default()
-                };
-                config.link = link.into();
-            },
+            adjust: |config| link_of(config).retries_max = 0,
             ..Setup::default()
         };
         let row = attempt(setup, |client| client.ppp = PppClient::new(name, password));
@@ -286,10 +279,10 @@ fn w20_a_client_that_will_not_encrypt_is_734_whichever_way_it_says_so() {
 fn w20_a_login_without_keys_is_742() {
     // As of a RADIUS server that sends no MS-MPPE keys.
     let setup = Setup {
-        encryption: Encryption::Off,
+        adjust: |config| link_of(config).methods = vec![Method::Pap],
         ..Setup::default()
     };
-    let row = attempt(setup, |_| {});
+    let row = attempt(setup, |client| client.ppp.login = Login::Pap);
     assert_account(
         &row,
         ["ccp", "link.mppe_keys_missing", "keys_missing"],
@@ -302,14 +295,7 @@ fn w20_a_login_without_keys_is_742() {
 #[test]
 fn w15_w20_a_client_that_needs_encryption_where_it_is_off_is_742_and_says_so() {
     let setup = Setup {
-        encryption: Encryption::Off,
-        adjust: |config| {
-            let link = LinkConfig {
-                mppe: MppePolicy::OFF,
-                ..LinkConfig::default()
-            };
-            config.link = link.into();
-        },
+        adjust: |config| link_of(config).mppe = MppePolicy::OFF,
         ..Setup::default()
     };
     let row = attempt(setup, |client| {

@@ -5,16 +5,19 @@
 )]
 
 use super::*;
-use crate::aaa::local::tests::users;
+use crate::aaa::Standing;
+use crate::aaa::local::tests::{in_group, users};
 use crate::auth::mschapv2::{Exchange, check_authenticator_response, generate_nt_response};
 use crate::auth::{NtHash, Secret, change_password, chap_md5};
 use crate::mppe::keys::StartKeys;
+use crate::ppp::link::Method;
 
 const PEER_CHALLENGE: [u8; 16] = [0x21; 16];
 
 /// The client's side of a conversation, and what the server asked last.
 struct Conversation {
     users: LocalUsers,
+    access: Arc<Access>,
     name: &'static str,
     identifier: u8,
     state: Vec<u8>,
@@ -33,7 +36,11 @@ enum Asked {
 impl Conversation {
     fn new(methods: &[EapMethod], name: &'static str, retries_max: u8) -> (Self, Asked) {
         let mut it = Self {
-            users: users().with_eap(methods, "pns", retries_max),
+            users: users().with_eap("pns", retries_max),
+            access: Arc::new(Access {
+                eap_methods: methods.to_vec(),
+                ..Access::default()
+            }),
             name,
             identifier: 7,
             state: Vec::new(),
@@ -56,7 +63,7 @@ impl Conversation {
             state: self.state.clone(),
             nonce: [self.turns; 16],
         };
-        match self.users.decide(&credentials) {
+        match self.users.decide(&credentials, &self.access) {
             Decision::Accept(grant) => {
                 let (_, keys) = grant.authenticated.into_parts();
                 let keys = keys.map(|it| [*it.upstream.expose(), *it.downstream.expose()]);
@@ -213,6 +220,48 @@ fn who_is_refused_is_told_before_the_end_and_the_reason_is_kept() {
         assert!(text.starts_with(&format!("E={code} R=0 ")), "{text}");
         match it.answer(&Answer::Failure) {
             Asked::Rejected(found) => assert_eq!(found, rejection),
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+#[test]
+fn a_group_that_does_not_permit_the_method_inside_eap_is_told_and_named() {
+    for (methods, offered, good) in [
+        (Method::Eap, EapMethod::MsChapV2, true),
+        (Method::MsChapV2, EapMethod::MsChapV2, false),
+        (Method::Eap, EapMethod::Md5, false),
+    ] {
+        let (mut it, asked) = Conversation::new(&[offered], "alice", 0);
+        it.users = in_group(&[methods], "alice", Standing::Good).with_eap("pns", 0);
+        let end = match &asked {
+            Asked::Md5(data) => {
+                let data = Md5Data::parse(data).unwrap();
+                let secret = Secret::from("wonderland-6".to_owned());
+                let digest = chap_md5::response(it.identifier, &secret, data.value);
+                let answer = Md5Data {
+                    value: &digest,
+                    name: b"alice",
+                };
+                it.say(kind::MD5_CHALLENGE, &answer.emit())
+            }
+            _ => {
+                let asked = it.respond(&challenge(&asked), "wonderland-6");
+                let text = message(&asked);
+                assert!(good || text.starts_with("E=649 R=0 "), "{text}");
+                it.answer(if good {
+                    &Answer::Success
+                } else {
+                    &Answer::Failure
+                })
+            }
+        };
+        match end {
+            Asked::Accepted { keys } => assert!(good && keys.is_some()),
+            Asked::Rejected(found) => {
+                assert!(!good);
+                assert_eq!(found, Rejection::MethodNotPermitted);
+            }
             other => panic!("{other:?}"),
         }
     }

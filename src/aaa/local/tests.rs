@@ -5,17 +5,28 @@
 )]
 
 use super::*;
+use crate::ppp::link::MppePolicy;
+use crate::wire::ccp::Strengths;
 
 const CHALLENGE: [u8; 16] = [0x5b; 16];
 const SHORT_CHALLENGE: [u8; 8] = [0x5b; 8];
 const PEER_CHALLENGE: [u8; 16] = [0x21; 16];
 
-pub(in crate::aaa) fn users() -> LocalUsers {
-    let policy = FlowPolicy {
-        encryption: Encryption::Required,
-        client_to_client: false,
-        mss_max: 1360,
+/// An address where every way to log in is open.
+fn everything() -> Arc<Access> {
+    let all = Access {
+        methods: vec![
+            Method::MsChapV2,
+            Method::MsChapV1,
+            Method::ChapMd5,
+            Method::Pap,
+        ],
+        ..Access::default()
     };
+    all.into()
+}
+
+pub(in crate::aaa) fn users() -> LocalUsers {
     let user = |name: &str, password: &str| LocalUser {
         password: Some(Secret::from(password.to_owned())),
         ..LocalUser::new(name, NtHash::from_password(password), "default")
@@ -37,7 +48,7 @@ pub(in crate::aaa) fn users() -> LocalUsers {
         old,
         gone,
     ];
-    LocalUsers::new(users, policy)
+    LocalUsers::new(users)
 }
 
 /// What a client of this name that knows this password would send, by every method but EAP.
@@ -108,7 +119,7 @@ fn p8_the_right_password_is_let_in_whatever_stands_around_the_name() {
                 sent,
                 Credentials::MsChapV1 { .. } | Credentials::MsChapV2 { .. }
             );
-            let grant = accepted(users().decide(&sent));
+            let grant = accepted(users().decide(&sent, &everything()));
             assert_eq!(&*grant.user, user);
             assert_eq!(grant.authenticated.has_keys(), mschap, "{sent:?}");
             let proves = matches!(sent, Credentials::MsChapV2 { .. });
@@ -134,7 +145,7 @@ fn everybody_else_is_refused_with_the_reason() {
         (b"old", "wrong", Rejection::PasswordWrong),
     ] {
         for sent in credentials(name, password) {
-            let found = rejection(users().decide(&sent));
+            let found = rejection(users().decide(&sent, &everything()));
             assert_eq!(found, expected, "{sent:?}");
         }
     }
@@ -143,7 +154,7 @@ fn everybody_else_is_refused_with_the_reason() {
 #[test]
 fn a_stored_hash_serves_every_method_but_chap_md5() {
     for sent in credentials(b"hashed", "wonderland-7") {
-        let decision = users().decide(&sent);
+        let decision = users().decide(&sent, &everything());
         match sent {
             Credentials::ChapMd5 { .. } => {
                 assert_eq!(rejection(decision), Rejection::PasswordNotInClear);
@@ -155,17 +166,12 @@ fn a_stored_hash_serves_every_method_but_chap_md5() {
 
 #[test]
 fn rfc_1994_section_2_3_an_empty_secret_lets_nobody_in_by_chap_md5() {
-    let policy = FlowPolicy {
-        encryption: Encryption::Off,
-        client_to_client: false,
-        mss_max: 0,
-    };
     let empty = LocalUser {
         password: Some(Secret::new(Vec::new())),
         ..LocalUser::new("alice", NtHash::from_password(""), "default")
     };
     let [_, chap_md5, ..] = credentials(b"alice", "");
-    let decision = LocalUsers::new([empty], policy).decide(&chap_md5);
+    let decision = LocalUsers::new([empty]).decide(&chap_md5, &everything());
     assert_eq!(rejection(decision), Rejection::PasswordNotInClear);
 }
 
@@ -175,15 +181,13 @@ fn a_password_that_is_no_text_is_nobodys() {
         name: b"alice".to_vec(),
         password: b"\xff".to_vec(),
     };
-    assert_eq!(rejection(users().decide(&pap)), Rejection::PasswordWrong);
+    assert_eq!(
+        rejection(users().decide(&pap, &everything())),
+        Rejection::PasswordWrong
+    );
     // Not even that of one whose password is empty.
-    let policy = FlowPolicy {
-        encryption: Encryption::Off,
-        client_to_client: false,
-        mss_max: 0,
-    };
     let empty = LocalUser::new("alice", NtHash::from_password(""), "default");
-    let decision = LocalUsers::new([empty], policy).decide(&pap);
+    let decision = LocalUsers::new([empty]).decide(&pap, &everything());
     assert_eq!(rejection(decision), Rejection::PasswordWrong);
 }
 
@@ -198,7 +202,7 @@ fn rfc_2433_section_6_the_response_of_lan_manager_is_not_looked_at() {
                 uses_nt_response: false,
                 identifier: 1,
             };
-            let found = rejection(users().decide(&lan_manager));
+            let found = rejection(users().decide(&lan_manager, &everything()));
             assert_eq!(found, Rejection::LanManagerOnly);
         }
     }
@@ -248,7 +252,7 @@ fn change(old: &str, new: &str, proof: &str) -> [Credentials; 2] {
 fn rfc_2759_section_7_and_rfc_2433_section_10_a_new_password_is_in_force_at_once() {
     for sent in change("wonderland-6", "brave new 8", "brave new 8") {
         let mut users = users();
-        let grant = accepted(users.decide(&sent));
+        let grant = accepted(users.decide(&sent, &everything()));
         assert_eq!(&*grant.user, "old");
         assert!(grant.authenticated.has_keys());
         let changes = users.take_password_changes();
@@ -261,12 +265,12 @@ fn rfc_2759_section_7_and_rfc_2433_section_10_a_new_password_is_in_force_at_once
         assert!(users.take_password_changes().is_empty(), "told once");
         for (password, good) in [("brave new 8", true), ("wonderland-6", false)] {
             for sent in credentials(b"old", password) {
-                let accepted = matches!(users.decide(&sent), Decision::Accept(_));
+                let accepted = matches!(users.decide(&sent, &everything()), Decision::Accept(_));
                 assert_eq!(accepted, good, "{password} by {sent:?}");
             }
         }
         // It has not expired, so it cannot be replaced.
-        let found = rejection(users.decide(&sent));
+        let found = rejection(users.decide(&sent, &everything()));
         assert_eq!(found, Rejection::NewPasswordRefused);
     }
 }
@@ -294,12 +298,120 @@ fn a_new_password_that_does_not_fit_changes_nothing() {
     ];
     for sent in cases.into_iter().flatten().chain([broken(unbound)]) {
         let mut users = users();
-        let found = rejection(users.decide(&sent));
+        let found = rejection(users.decide(&sent, &everything()));
         assert_eq!(found, Rejection::NewPasswordRefused);
         assert!(users.take_password_changes().is_empty());
         let [.., mschapv2] = credentials(b"old", "wonderland-6");
-        let found = rejection(users.decide(&mschapv2));
+        let found = rejection(users.decide(&mschapv2, &everything()));
         assert_eq!(found, Rejection::PasswordExpired);
+    }
+}
+
+/// One user, in a group that permits these, and inside EAP what is usual.
+pub(in crate::aaa) fn in_group(methods: &[Method], name: &str, standing: Standing) -> LocalUsers {
+    let group = Access {
+        group: Some("office".into()),
+        methods: methods.to_vec(),
+        ..Access::default()
+    };
+    LocalUsers::new([LocalUser {
+        password: Some(Secret::from("wonderland-6".to_owned())),
+        standing,
+        group: Some(group.into()),
+        ..LocalUser::new(name, NtHash::from_password("wonderland-6"), "default")
+    }])
+}
+
+#[test]
+fn the_users_group_decides_by_which_method_it_may_log_in() {
+    let methods = [
+        Method::Pap,
+        Method::ChapMd5,
+        Method::MsChapV1,
+        Method::MsChapV2,
+    ];
+    for permitted in methods {
+        let sent = credentials(b"alice", "wonderland-6");
+        for (method, sent) in methods.into_iter().zip(&sent) {
+            let mut users = in_group(&[permitted], "alice", Standing::Good);
+            match users.decide(sent, &everything()) {
+                Decision::Accept(grant) => {
+                    assert_eq!(method, permitted);
+                    assert_eq!(grant.terms.group(), Some("office"));
+                }
+                Decision::Reject(rejection) => {
+                    assert_ne!(method, permitted);
+                    assert_eq!(rejection, Rejection::MethodNotPermitted);
+                }
+                Decision::Challenge { .. } => panic!("a challenge"),
+            }
+        }
+        for wrong in credentials(b"alice", "wrong") {
+            let mut users = in_group(&[permitted], "alice", Standing::Good);
+            let found = rejection(users.decide(&wrong, &everything()));
+            assert_eq!(
+                found,
+                Rejection::PasswordWrong,
+                "nobody else learns of the group"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_method_that_the_group_forbids_changes_no_password() {
+    let sent = change("wonderland-6", "brave new 8", "brave new 8");
+    for (sent, method) in sent.iter().zip([Method::MsChapV2, Method::MsChapV1]) {
+        for permitted in [Method::MsChapV2, Method::MsChapV1, Method::Eap] {
+            let mut users = in_group(&[permitted], "old", Standing::PasswordExpired);
+            let decision = users.decide(sent, &everything());
+            let replaced = method == permitted;
+            assert_eq!(matches!(decision, Decision::Accept(_)), replaced);
+            assert_eq!(users.take_password_changes().len(), usize::from(replaced));
+        }
+    }
+}
+
+#[test]
+fn what_the_user_has_of_its_own_goes_before_the_group_and_that_before_the_address() {
+    let [.., mschapv2] = credentials(b"alice", "wonderland-6");
+    let weaker = MppeChange {
+        strengths: Some(Strengths::ALL),
+        ..MppeChange::NONE
+    };
+    let off = Access {
+        mppe: MppePolicy::OFF,
+        ..(*everything()).clone()
+    };
+    let group = Arc::new(Access {
+        mppe: MppePolicy::OPTIONAL,
+        ..Access::default()
+    });
+    let own = MppePolicy {
+        strengths: Strengths::ALL,
+        ..MppePolicy::OPTIONAL
+    };
+    for (group, own, expected, encryption) in [
+        (None, MppeChange::NONE, MppePolicy::OFF, Encryption::Off),
+        (
+            Some(Arc::clone(&group)),
+            MppeChange::NONE,
+            MppePolicy::OPTIONAL,
+            Encryption::Optional,
+        ),
+        (Some(group), weaker, own, Encryption::Optional),
+    ] {
+        let alice = LocalUser {
+            group,
+            mppe: own,
+            ..LocalUser::new("alice", NtHash::from_password("wonderland-6"), "default")
+        };
+        let mut users = LocalUsers::new([alice]);
+        let grant = accepted(users.decide(&mschapv2, &Arc::new(off.clone())));
+        assert_eq!(grant.terms.mppe(), expected);
+        assert_eq!(grant.authenticated.policy().encryption, encryption);
+        let keys = encryption != Encryption::Off;
+        assert_eq!(grant.authenticated.has_keys(), keys, "no keys without use");
     }
 }
 
@@ -309,7 +421,10 @@ fn only_who_knows_the_password_learns_more_than_691() {
         let code = rejection.failure_code().number();
         let knows = matches!(
             rejection,
-            Rejection::PasswordExpired | Rejection::UserDisabled | Rejection::NewPasswordRefused
+            Rejection::PasswordExpired
+                | Rejection::UserDisabled
+                | Rejection::NewPasswordRefused
+                | Rejection::MethodNotPermitted
         );
         assert_eq!(code != 691, knows, "{rejection}");
         assert_eq!(rejection.text() != "Access denied", knows, "{rejection}");

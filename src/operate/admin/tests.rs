@@ -14,6 +14,7 @@ pub(crate) struct OneOfEach;
 
 fn row() -> SessionRow {
     SessionRow {
+        group: Some("office".into()),
         user: "alice".into(),
         address: Some(Ipv4Addr::new(10, 77, 0, 100)),
         peer_address: Ipv4Addr::new(198, 51, 100, 2),

@@ -42,6 +42,35 @@ pub struct MppePolicy {
     pub compression: bool,
 }
 
+/// What a user's own settings, or those that an authentication server sent, change of a policy.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct MppeChange {
+    /// Instead of [`MppePolicy::requirement`].
+    pub requirement: Option<MppeRequirement>,
+    /// Instead of [`MppePolicy::strengths`].
+    pub strengths: Option<Strengths>,
+    /// Instead of [`MppePolicy::stateful`].
+    pub stateful: Option<Stateful>,
+    /// Instead of [`MppePolicy::compression`].
+    pub compression: Option<bool>,
+}
+
+impl MppeChange {
+    /// Nothing is changed.
+    pub const NONE: Self = Self {
+        requirement: None,
+        strengths: None,
+        stateful: None,
+        compression: None,
+    };
+
+    /// Whether everything stays as it is.
+    #[must_use]
+    pub fn is_none(&self) -> bool {
+        *self == Self::NONE
+    }
+}
+
 impl MppePolicy {
     /// The default: 128-bit keys, stateless, or no call.
     pub const REQUIRED: Self = Self {
@@ -65,6 +94,17 @@ impl MppePolicy {
         requirement: MppeRequirement::Off,
         ..Self::REQUIRED
     };
+
+    /// This policy, where `change` says nothing else.
+    #[must_use]
+    pub fn changed(self, change: MppeChange) -> Self {
+        Self {
+            requirement: change.requirement.unwrap_or(self.requirement),
+            strengths: change.strengths.unwrap_or(self.strengths),
+            stateful: change.stateful.unwrap_or(self.stateful),
+            compression: change.compression.unwrap_or(self.compression),
+        }
+    }
 
     /// The mode that is asked for first.
     #[must_use]

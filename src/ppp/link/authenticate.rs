@@ -95,12 +95,11 @@ impl Link {
         }
         self.phase = Phase::Network;
         self.start_echo(now);
-        self.start_network(Ipcp::assigning(grant), keys, now);
+        self.start_network(Ipcp::assigning(grant), grant.mppe, keys, now);
     }
 
     /// What the keys of this log-in can be used for, and whether that leaves any.
-    pub(super) fn keyed_policy(&self, keys: bool) -> (MppePolicy, bool) {
-        let policy = self.config.mppe;
+    pub(super) fn keyed_policy(&self, policy: MppePolicy, keys: bool) -> (MppePolicy, bool) {
         let short_too = self.method().is_some_and(Method::gives_short_keys);
         if short_too {
             return (policy, keys);

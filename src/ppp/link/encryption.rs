@@ -7,7 +7,7 @@
 
 use super::network::Network;
 use super::teardown::Ending;
-use super::{EndReason, Link, MppeRequirement, Output, Refusal, Timer};
+use super::{EndReason, Link, MppePolicy, MppeRequirement, Output, Refusal, Timer};
 use crate::clock::Timestamp;
 use crate::ppp::automaton::{Automaton, Effect, Effects, Limits};
 use crate::ppp::ccp::{Ccp, Directions};
@@ -46,9 +46,16 @@ pub(super) enum Encryption {
 }
 
 impl Link {
-    pub(super) fn start_network(&mut self, ipcp: Ipcp, keys: bool, now: Timestamp) {
+    /// `mppe` is what the grant says of encryption, if it says anything.
+    pub(super) fn start_network(
+        &mut self,
+        ipcp: Ipcp,
+        mppe: Option<MppePolicy>,
+        keys: bool,
+        now: Timestamp,
+    ) {
         let limits = self.config.limits(self.config.configure_max);
-        let (policy, keys) = self.keyed_policy(keys);
+        let (policy, keys) = self.keyed_policy(mppe.unwrap_or(self.config.mppe), keys);
         let ccp = || {
             let configure_max = match policy.requirement {
                 MppeRequirement::Required => limits.configure_max,

@@ -91,7 +91,7 @@ impl Link {
         self.phase = Phase::Network;
         self.start_echo(now);
         let wish = self.config.client.as_ref().and_then(|client| client.wish);
-        self.start_network(Ipcp::obtaining(wish), keys, now);
+        self.start_network(Ipcp::obtaining(wish), None, keys, now);
     }
 
     /// What to say of a log-in that came to no end.

@@ -144,7 +144,9 @@ fn of_link(reason: ppp::EndReason, facts: &Facts) -> Finding {
         ppp::EndReason::LogonHoursRestricted => Finding::LogonHoursRestricted,
         ppp::EndReason::AccountDisabled => Finding::AccountDisabled,
         ppp::EndReason::PasswordExpired => Finding::PasswordExpired,
-        ppp::EndReason::DialInNotPermitted => Finding::DialInNotPermitted,
+        ppp::EndReason::DialInNotPermitted => {
+            rejected(facts).unwrap_or(Finding::DialInNotPermitted)
+        }
         ppp::EndReason::PasswordChangeFailed => Finding::PasswordNotChanged,
         ppp::EndReason::AuthenticationServerFault => Finding::AuthenticationServerFault,
         ppp::EndReason::MppeNoStrength => Finding::EncryptionNoStrength,
@@ -204,6 +206,7 @@ fn rejected(facts: &Facts) -> Option<Finding> {
         Rejection::NameUnusable => Finding::NameUnusable,
         Rejection::PasswordNotInClear => Finding::PasswordNotInClear,
         Rejection::LanManagerOnly => Finding::LanManagerOnly,
+        Rejection::MethodNotPermitted => Finding::MethodNotPermitted,
         Rejection::PasswordExpired => Finding::PasswordExpired,
         Rejection::UserDisabled => Finding::AccountDisabled,
         Rejection::NewPasswordRefused => Finding::PasswordNotChanged,

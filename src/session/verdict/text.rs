@@ -4,7 +4,8 @@ use std::net::Ipv4Addr;
 
 use super::observed::{MppeOffer, Observed};
 use super::{Facts, Finding};
-use crate::ppp::link::Farewell;
+use crate::aaa::Terms;
+use crate::ppp::link::{Farewell, MppeChange};
 
 /// Where something has to change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -82,6 +83,21 @@ fn value(word: &str, facts: &Facts) -> String {
         "mppe_offered" => mppe(observed.mppe_offered),
         "mppe_asked" => mppe(observed.mppe_asked),
         "methods_offered" => list(observed.methods_offered.names(), "none that it named"),
+        "methods_key" => key(facts, None, "authentication", "authentication.methods"),
+        "eap_methods_key" => key(facts, None, "eap_methods", "authentication.eap_methods"),
+        "mppe_policy_key" => {
+            let own = |own: MppeChange| own.requirement.is_some();
+            key(facts, Some(own), "mppe.policy", "mppe.policy")
+        }
+        "mppe_strength_key" => {
+            let own = |own: MppeChange| own.strengths.is_some();
+            key(facts, Some(own), "mppe.strength", "mppe.strength")
+        }
+        "mppe_stateful_key" => {
+            let own = |own: MppeChange| own.stateful.is_some();
+            key(facts, Some(own), "mppe.stateful", "mppe.stateful")
+        }
+        "mppe_of" => whose_mppe(facts),
         "methods_asked" => list(observed.methods_asked.names(), "none"),
         "address_offered" => observed
             .address_offered
@@ -99,6 +115,35 @@ fn value(word: &str, facts: &Facts) -> String {
         "frames" => observed.frames.to_string(),
         "malformed" => facts.malformed.unwrap_or("out of order").to_owned(),
         unknown => format!("{{{unknown}}}"),
+    }
+}
+
+/// Where an operator changes what holds for the call: at the user if `of_user` says that it is the
+/// user's own, in its group, or for the whole server.
+fn key(
+    facts: &Facts,
+    of_user: Option<fn(MppeChange) -> bool>,
+    of_group: &str,
+    of_server: &str,
+) -> String {
+    let terms = facts.terms.as_ref();
+    if terms.is_some_and(|terms| of_user.is_some_and(|own| own(terms.own()))) {
+        return format!("user.{of_group}");
+    }
+    match terms.and_then(Terms::group) {
+        Some(group) => format!("group.{group}.{of_group}"),
+        None => format!("ppp.{of_server}"),
+    }
+}
+
+/// Of whom encryption is demanded, if not of everybody.
+fn whose_mppe(facts: &Facts) -> String {
+    match &facts.terms {
+        Some(terms) if !terms.own().is_none() => " of this user".into(),
+        Some(terms) => terms
+            .group()
+            .map_or_else(String::new, |group| format!(" of group {group}")),
+        None => String::new(),
     }
 }
 

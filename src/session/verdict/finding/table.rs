@@ -219,7 +219,7 @@ findings! {
          {methods_asked}, the client would take {methods_offered}.",
         [Client: "Allow {methods_asked} (Windows: \"Microsoft CHAP Version 2\" in the security \
           settings of the connection).",
-         Server: "Or allow what the client has in ppp.authentication.methods."];
+         Server: "Or allow what the client has in {methods_key}."];
     AuthenticationTimeout => "authentication_timeout", [PppTimeout, RemoteEnded],
         "LCP was agreed on, but the client did not answer the authentication in time.",
         [Client: "Give it a name and a password.",
@@ -249,7 +249,13 @@ findings! {
     EapMethodNotAgreed => "eap_method_not_agreed", [AccessDenied],
         "{user} has none of the methods that the server offers inside EAP.",
         [Client: "Use EAP-MSCHAPv2, or MS-CHAPv2 without EAP.",
-         Server: "Or allow the method in ppp.authentication.eap_methods."];
+         Server: "Or allow the method in {eap_methods_key}."];
+    MethodNotPermitted => "method_not_permitted", [NoDialInPermission, AccessDenied],
+        "{user} proved who it is, but its group does not permit this way to log in (the server asked \
+         for {methods_asked}).",
+        [Client: "Log in by a method that the user's group permits.",
+         Server: "Or add the method to the authentication of the group that user.group names; or \
+          offer only what it permits at {local}."];
     EapBroken => "eap_broken", [AccessDenied],
         "What {user} answered inside EAP does not belong to where the log-in stood.",
         [Client: "Update its EAP software, or use MS-CHAPv2 without EAP."];
@@ -296,26 +302,28 @@ findings! {
 
     // Encryption.
     EncryptionRefused => "encryption_refused", [LcpTerminated],
-        "The server demands encryption (it asked for {mppe_asked}), and the client will not \
-         encrypt.",
+        "The server demands encryption{mppe_of} (it asked for {mppe_asked}), and the \
+         client will not encrypt.",
         [Client: "Turn encryption on (Windows: \"Require encryption\"; pppd: require-mppe-128, and \
           its kernel needs the module ppp_mppe).",
-         Server: "Or set ppp.mppe.policy to \"optional\": its data then crosses the network in \
+         Server: "Or set {mppe_policy_key} to \"optional\": its data then crosses the network in \
           clear."];
     EncryptionTooWeak => "encryption_too_weak", [NoLocalEncryption, LcpTerminated],
-        "The client offered {mppe_offered}; the server demands {mppe_asked} (ppp.mppe.strength).",
+        "The client offered {mppe_offered}; the server demands {mppe_asked}{mppe_of} \
+         ({mppe_strength_key}).",
         [Client: "Turn on stronger keys; old Windows needs its High Encryption Pack.",
-         Server: "Or allow the shorter keys in ppp.mppe.strength."];
+         Server: "Or allow the shorter keys in {mppe_strength_key}."];
     EncryptionTooStrong => "encryption_too_strong", [NoRemoteEncryption, LcpTerminated],
-        "The client demands {mppe_offered}; the server does {mppe_asked} (ppp.mppe.strength) and \
+        "The client demands {mppe_offered}; the server does {mppe_asked}{mppe_of} \
+         ({mppe_strength_key}) and \
          no more.",
-        [Server: "Allow the longer keys in ppp.mppe.strength.",
+        [Server: "Allow the longer keys in {mppe_strength_key}.",
          Client: "Or let it take weaker encryption (Windows: \"Optional encryption\")."];
     EncryptionNotAgreed => "encryption_not_agreed", [LcpTerminated],
         "Client and server want to encrypt in different ways: the client offered {mppe_offered}, \
          the server asked for {mppe_asked}.",
         [Client: "Allow {mppe_asked} (pppd: nomppe-stateful).",
-         Server: "Or allow what the client has in ppp.mppe.strength."];
+         Server: "Or allow what the client has in {mppe_strength_key}."];
     EncryptionNoStrength => "encryption_no_strength", [LcpTerminated],
         "The client offers MPPE and names no key length; the server asked for {mppe_asked}.",
         [Client: "Choose a key length, or update its PPP software."];
@@ -323,25 +331,26 @@ findings! {
         "The client insists on stateful MPPE (it offered {mppe_offered}); the server asked for \
          {mppe_asked}.",
         [Client: "Make it stateless (pppd: nomppe-stateful).",
-         Server: "Or allow stateful MPPE in ppp.mppe.stateful."];
+         Server: "Or allow stateful MPPE in {mppe_stateful_key}."];
     CompressionOnly => "compression_only", [LcpTerminated],
         "The client offers compression (MPPC) and no encryption; the server asked for \
          {mppe_asked}.",
         [Client: "Turn encryption on.",
-         Server: "Or set ppp.mppe.policy to \"optional\": its data then crosses the network in \
+         Server: "Or set {mppe_policy_key} to \"optional\": its data then crosses the network in \
           clear."];
     EncryptionTimeout => "encryption_timeout", [PppTimeout, LcpTerminated],
         "{user} was let in, but the client did not finish negotiating encryption.",
         [Client: "Turn on MPPE; see the client's log.",
          Path: "Look for loss of GRE between {peer} and {local}."];
     KeysMissing => "keys_missing", [NoRemoteEncryption, LcpTerminated],
-        "{user} was let in, but its authentication gave no keys, and the server demands encryption.",
+        "{user} was let in, but its authentication gave no keys, and the server demands \
+         encryption{mppe_of}.",
         [Server: "Let the RADIUS server send MS-MPPE-Send-Key and MS-MPPE-Recv-Key; or allow only \
-          methods that give keys in ppp.authentication.methods; or set ppp.mppe.policy to \
+          methods that give keys in {methods_key}; or set {mppe_policy_key} to \
           \"optional\"."];
     EncryptionOff => "encryption_off", [NoRemoteEncryption, LcpTerminated],
         "The client demands encryption, and the server refused to negotiate it for this call.",
-        [Server: "Set ppp.mppe.policy to \"optional\" or \"required\", and let the authentication \
+        [Server: "Set {mppe_policy_key} to \"optional\" or \"required\", and let the authentication \
           give keys: with MS-CHAPv2 it does, with RADIUS if that sends the MS-MPPE keys.",
          Client: "Or let it connect without encryption."];
     EncryptionClosed => "encryption_closed", [LcpTerminated],

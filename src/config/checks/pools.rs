@@ -1,0 +1,116 @@
+//! Pools that overlap, hold addresses of others, or are not there.
+
+use std::net::Ipv4Addr;
+
+use super::{Report, Tables};
+use crate::config::address::Ipv4Range;
+use crate::config::error::Fault;
+use crate::config::pool::Pool;
+
+pub(super) fn check(tables: &Tables<'_>, report: &mut Report<'_>) {
+    check_pools(tables, report);
+    check_default_pool(tables, report);
+}
+
+fn check_pools(tables: &Tables<'_>, report: &mut Report<'_>) {
+    if tables.pools.is_empty() {
+        let cure = "write a [[pool]] with name = \"default\"";
+        report.error(
+            "pool",
+            Fault::new("is missing: there is no address to give out", cure),
+        );
+    }
+    for (position, (index, pool)) in tables.pools.iter().enumerate() {
+        let path = |key: &str| format!("pool[{index}].{key}");
+        let earlier = || tables.pools.iter().take(position);
+        if earlier().any(|(_, other)| other.name == pool.name) {
+            let fault = Fault::new(format!("{:?} is the name of a pool above", pool.name), "");
+            report.error(&path("name"), fault);
+        }
+        for (at, range) in pool.ranges.iter().enumerate() {
+            let above = earlier().flat_map(|(_, other)| &other.ranges);
+            let overlap = above
+                .chain(pool.ranges.iter().take(at))
+                .find(|other| range.overlaps(**other));
+            if let Some(other) = overlap {
+                let problem = format!("{range} overlaps {other}");
+                let fault = Fault::new(problem, "let no address be in two ranges");
+                report.error(&path("ranges"), fault);
+            }
+        }
+        for (address, whose) in taken_addresses(tables) {
+            if pool.contains(address) {
+                let problem = format!("contain {address}, {whose}");
+                report.error(
+                    &path("ranges"),
+                    Fault::new(problem, "leave it out of the ranges"),
+                );
+            }
+        }
+        check_pool_surroundings(tables, pool, &path, report);
+    }
+}
+
+fn check_pool_surroundings(
+    tables: &Tables<'_>,
+    pool: &Pool,
+    path: &dyn Fn(&str) -> String,
+    report: &mut Report<'_>,
+) {
+    if tables.server.listen.contains(&pool.gateway) {
+        let fault = Fault::new(
+            format!("{} is also in server.listen", pool.gateway),
+            "write another address: a client that learns it as its peer routes its own GRE into \
+             the call",
+        );
+        report.error(&path("gateway"), fault);
+    }
+    let networks = tables.ports.iter().flat_map(|(_, port)| &port.addresses);
+    for network in networks {
+        let inside =
+            |range: &Ipv4Range| range.first <= network.last() && network.network() <= range.last;
+        if pool.ranges.iter().any(inside) {
+            let problem = format!("lie on a port's own network {network}");
+            let cure =
+                "hosts there will ask for them by ARP, which nobody answers; use another net";
+            report.warn(&path("ranges"), Fault::new(problem, cure));
+        }
+    }
+}
+
+/// Addresses that no client may be given, and whose they are.
+fn taken_addresses(tables: &Tables<'_>) -> Vec<(Ipv4Addr, String)> {
+    let mut taken = Vec::new();
+    for (_, pool) in tables.pools {
+        taken.push((pool.gateway, format!("the gateway of pool {:?}", pool.name)));
+    }
+    for address in &tables.server.listen {
+        taken.push((*address, "which is in server.listen".to_owned()));
+    }
+    for (_, port) in tables.ports {
+        for own in &port.addresses {
+            taken.push((own.address, format!("an address of port {:?}", port.name)));
+        }
+        for route in &port.routes {
+            taken.push((route.via, format!("a next hop of port {:?}", port.name)));
+        }
+    }
+    taken
+}
+
+fn check_default_pool(tables: &Tables<'_>, report: &mut Report<'_>) {
+    let wanted = &tables.ppp.ipcp.pool;
+    if report.is_wrong("pool") || tables.pools.iter().any(|(_, pool)| pool.name == *wanted) {
+        return;
+    }
+    let names: Vec<&str> = tables
+        .pools
+        .iter()
+        .map(|(_, pool)| pool.name.as_str())
+        .collect();
+    let cure = format!("name a [[pool]] so, or write one of {}", names.join(", "));
+    report.error(
+        "ppp.ipcp.pool",
+        Fault::new(format!("there is no pool {wanted:?}"), cure),
+    );
+}

@@ -1,0 +1,94 @@
+//! How calls and connections end, and that all is given back.
+
+use std::net::SocketAddrV4;
+use std::time::Duration;
+
+use pns::ppp::link::LinkConfig;
+
+use super::control_client as control;
+use super::ppp_client::PppClient;
+use super::world::{CALL_DISCONNECT_NOTIFY, CLIENT, SERVER, World};
+
+#[test]
+fn a_client_that_closes_tcp_gives_everything_back_at_once() {
+    let mut world = World::new();
+    let mut client = PppClient::new("alice", "wonderland-7");
+    let id = world.dial(&mut client);
+    world.sessions.peer_closed(id, world.now);
+    world.run();
+    assert_eq!(world.end_reason(), "control.peer_closed");
+    assert_eq!(world.closed, [id]);
+    world.assert_all_given_back();
+    assert!(world.sessions.is_empty());
+}
+
+#[test]
+fn a_client_that_falls_silent_is_gone_within_the_keep_alive_bound() {
+    let mut world = World::new();
+    let mut client = PppClient::new("alice", "wonderland-7");
+    world.dial(&mut client);
+    world.pass(Duration::from_secs(150));
+    let reason = world.end_reason();
+    assert!(
+        ["link.echo_timeout", "control.echo_timeout"].contains(&reason.as_str()),
+        "{reason}"
+    );
+    world.assert_all_given_back();
+}
+
+#[test]
+fn call_clear_request_is_answered_with_our_call_id() {
+    let mut world = World::new();
+    let mut client = PppClient::new("alice", "wonderland-7");
+    let id = world.dial(&mut client);
+    world.receive(id, &control::call_clear(0));
+    let notify = control::split(&world.written)
+        .into_iter()
+        .find(|message| control::kind(message) == CALL_DISCONNECT_NOTIFY)
+        .expect("Call-Disconnect-Notify")
+        .to_vec();
+    assert_eq!(control::call_id(&notify), world.flow.unwrap().call_id.get());
+    assert_eq!(world.end_reason(), "cleared_by_peer");
+    world.assert_all_given_back();
+}
+
+#[test]
+fn a_stop_ends_every_call_with_lcp_then_our_call_id_then_tcp() {
+    let mut world = World::new();
+    let mut client = PppClient::new("alice", "wonderland-7");
+    let id = world.dial(&mut client);
+    let frames = world.frames_of(|world| world.sessions.stop(world.now));
+    let replies = frames
+        .iter()
+        .flat_map(|frame| client.handle(frame))
+        .collect();
+    assert!(client.terminated);
+    world.talk(&mut client, replies);
+    world.pass(Duration::from_secs(3));
+    let notify = control::split(&world.written)
+        .into_iter()
+        .find(|message| control::kind(message) == CALL_DISCONNECT_NOTIFY)
+        .expect("Call-Disconnect-Notify")
+        .to_vec();
+    assert_eq!(control::call_id(&notify), world.flow.unwrap().call_id.get());
+    assert_eq!(world.closed, [id]);
+    assert_eq!(world.end_reason(), "administrative_stop");
+    assert!(world.sessions.is_empty());
+    let refused = world
+        .sessions
+        .accept(SocketAddrV4::new(CLIENT, 1), SERVER, world.now);
+    assert!(refused.is_err(), "nobody is admitted after the stop");
+    assert_eq!(world.sessions.refusals().get("stopping"), 1);
+}
+
+#[test]
+fn a_dead_client_is_not_waited_for_when_lcp_says_goodbye() {
+    let mut world = World::new();
+    let mut client = PppClient::new("alice", "wonderland-7");
+    world.dial(&mut client);
+    let config = LinkConfig::default();
+    let bound = config.echo_interval * (u32::from(config.echo_failures_max) + 1);
+    world.pass(bound + Duration::from_secs(1));
+    assert_eq!(world.end_reason(), "link.echo_timeout");
+    world.assert_all_given_back();
+}
