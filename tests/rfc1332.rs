@@ -15,6 +15,7 @@ use pns::ppp::fsm::State;
 use pns::ppp::link::{EndReason, Output, Refusal};
 use pns::wire::ppp::{Protocol, code};
 use server::{GRANT, Heard, LEASE, LOCAL, Server, names, packets};
+use std::time::Duration;
 
 const ACK: u8 = 2;
 const NAK: u8 = 3;
@@ -161,6 +162,14 @@ fn s3_3_our_own_address_is_named_until_the_peer_wants_it_otherwise() {
     server.packet(Protocol::IPCP, ACK, last.identifier, &[]);
     server.packet(Protocol::IPCP, 1, 1, &address(LEASE.octets()));
     assert!(server.promises.was_told(&Output::NetworkUp));
+}
+
+#[test]
+fn s3_3_our_own_address_is_named_again_until_the_peer_answers() {
+    let (mut server, ours) = network_phase(config(), GRANT);
+    let heard = server.pass(Duration::from_secs(4));
+    let again = only(&heard, Protocol::IPCP, code::CONFIGURE_REQUEST);
+    assert_eq!(again.data, ours.data);
 }
 
 #[test]

@@ -13,8 +13,9 @@ mod server;
 use network_phase::{answer, config, network_phase};
 use pns::ppp::link::NetworkGrant;
 use pns::wire::ppp::Protocol;
-use server::{GRANT, LEASE, Server};
+use server::{GRANT, LEASE, LOCAL, Server, names, packets};
 use std::net::Ipv4Addr;
+use std::time::Duration;
 
 const ACK: u8 = 2;
 const NAK: u8 = 3;
@@ -62,6 +63,15 @@ fn s1_1_to_s1_4_zero_asks_and_another_address_is_corrected() {
         let right = with_address(&option(kind, ours));
         assert_eq!(ipcp(ALL, &right), (ACK, right));
     }
+}
+
+#[test]
+fn s1_we_ask_a_client_for_no_server_of_its_own() {
+    let mut server = ready(ALL);
+    let heard = server.pass(Duration::from_secs(4));
+    assert_eq!(names(&heard), ["IPCP Request"], "it comes again,");
+    let request = &packets(&heard)[0].data;
+    assert_eq!(*request, option(3, LOCAL), "and names our address alone");
 }
 
 #[test]

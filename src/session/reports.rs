@@ -1,9 +1,10 @@
-//! What workers report of flows, to those whom it concerns.
+//! What the workers say of their calls.
 
 use super::verdict::Step;
 use super::{CallState, EndReason, Event, Sessions};
 use crate::clock::Timestamp;
 use crate::flow::{FlowKey, FlowReport};
+use crate::ppp::link as ppp;
 
 impl Sessions {
     /// A worker reports.
@@ -44,7 +45,7 @@ impl Sessions {
         if let Some((id, call)) = id.and_then(|id| Some((id, self.calls.get_mut(id)?))) {
             match call.state {
                 CallState::Negotiating | CallState::Network => {
-                    call.link.handle(crate::ppp::link::Input::ResetWanted, now);
+                    call.link.handle(ppp::Input::ResetWanted, now);
                     self.touched_calls.push_back(id);
                 }
                 // Nothing more is decrypted for a call that is being taken down.

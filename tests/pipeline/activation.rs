@@ -108,40 +108,25 @@ fn nothing_is_armed_or_forwarded_without_proof_of_authentication() {
     }
 }
 
+/// Both directions are to be encrypted.
+fn arm(lab: &mut Lab, flow: FlowKey) {
+    let suite = Suite::STATELESS_128;
+    lab.command(FlowCommand::ArmUpstream { flow, suite });
+    lab.command(FlowCommand::ArmDownstream { flow, suite });
+    lab.settle();
+}
+
 #[test]
 fn a_start_key_arms_once_and_never_where_encryption_is_off() {
     let mut lab = Lab::new();
     let mut client = lab.open(7, 2);
     let flow = client.key;
     lab.authorise(&mut client, policy(Encryption::Required));
-    for command in [
-        FlowCommand::ArmUpstream {
-            flow,
-            suite: Suite::STATELESS_128,
-        },
-        FlowCommand::ArmDownstream {
-            flow,
-            suite: Suite::STATELESS_128,
-        },
-    ] {
-        lab.command(command);
-        lab.settle();
-        assert_eq!(lab.reports(), []);
-    }
-    for command in [
-        FlowCommand::ArmUpstream {
-            flow,
-            suite: Suite::STATELESS_128,
-        },
-        FlowCommand::ArmDownstream {
-            flow,
-            suite: Suite::STATELESS_128,
-        },
-    ] {
-        lab.command(command);
-        lab.settle();
-        assert_eq!(lab.reports(), [FlowReport::CommandRefused { flow }]);
-    }
+    arm(&mut lab, flow);
+    assert_eq!(lab.reports(), []);
+    arm(&mut lab, flow);
+    let refused = FlowReport::CommandRefused { flow };
+    assert_eq!(lab.reports(), [refused, refused]);
     let mut other = lab.open(8, 3);
     lab.authorise(&mut other, policy(Encryption::Off));
     lab.command(FlowCommand::ArmUpstream {

@@ -363,7 +363,7 @@ fn a_wrong_password_is_refused_whatever_the_method() {
 /// RFC 2759 §8.8: a Success that does not prove that the peer knows the password is none.
 #[test]
 fn s8_8_a_forged_authenticator_response_ends_the_link() {
-    fn spoil(frame: &mut Vec<u8>) {
+    fn spoil(frame: &mut [u8]) {
         let found = frame.windows(2).position(|pair| pair == b"S=");
         if let Some(digit) = found.and_then(|at| frame.get_mut(at + 7)) {
             *digit = if *digit == b'0' { b'1' } else { b'0' };
@@ -375,10 +375,11 @@ fn s8_8_a_forged_authenticator_response_ends_the_link() {
             frame[6..8].copy_from_slice(&[0, 4]);
         }
     }
-    let forgeries: [(Method, fn(&mut Vec<u8>)); 3] = [
-        (Method::MsChapV2, spoil),
+    type Forgery = fn(&mut Vec<u8>);
+    let forgeries: [(Method, Forgery); 3] = [
+        (Method::MsChapV2, |frame| spoil(frame)),
         (Method::MsChapV2, leave_out),
-        (Method::Eap, spoil),
+        (Method::Eap, |frame| spoil(frame)),
     ];
     for (method, forge) in forgeries {
         let mut pair = Pair::new(&Setup::by(method), PERFECT, 1);

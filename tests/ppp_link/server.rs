@@ -1,5 +1,4 @@
 //! A link under test with a virtual clock, and the promises that hold whatever happens to it.
-#![allow(dead_code, reason = "each test uses what it needs")]
 
 use pns::clock::Timestamp;
 use pns::ppp::link::{

@@ -112,7 +112,13 @@ fn m6_what_we_send_is_in_order_and_without_gaps() {
     let mut mac = mac();
     let lease = mac.lease();
     for number in 0..200 {
-        mac.host_sends(&packets::numbered(HOST, lease, number));
+        // From the network, and now and then from the server's own kernel.
+        let packet = packets::numbered(HOST, lease, number);
+        if number % 10 == 0 {
+            mac.server.inject(&packet);
+        } else {
+            mac.host_sends(&packet);
+        }
     }
     mac.pass(Duration::from_millis(50));
     let sequences: Vec<u32> = mac.gre.iter().filter_map(|gre| gre.sequence).collect();

@@ -111,6 +111,28 @@ impl Dialogue {
         self.pass(Duration::from_millis(5));
     }
 
+    /// The client sends a request again and again, with `$id` counting, whatever it hears.
+    pub(crate) fn insist(&mut self, request: &str) {
+        for identifier in 5..25u8 {
+            self.name("id", [identifier]);
+            self.play(request);
+            self.pass(Duration::from_millis(10));
+        }
+    }
+
+    /// Answers the challenge with a wrong password: one more attempt is permitted, with a challenge
+    /// of its own.
+    pub(crate) fn fail_to_log_in(&mut self) {
+        self.answer_challenge(NAME, "wrong");
+        self.play(
+            r#"
+            ppp > ff03 c223 02 $challenge_id 003b 31 $response "alice"
+            ppp < ff03 c223 04 $challenge_id 0044 "E=691 R=1 C=" $digits/32 " V=3 M=Access denied"
+            "#,
+        );
+        self.name("challenge", self.digits("digits"));
+    }
+
     /// The bytes behind `$digits`, which are hexadecimal text of the server.
     pub(crate) fn digits(&self, name: &str) -> Vec<u8> {
         let digits = std::str::from_utf8(&self.names[name]).unwrap();

@@ -132,13 +132,8 @@ fn l6_header_compression_and_other_compressors_are_rejected() {
 #[test]
 fn l7_a_client_that_asks_for_mppe_without_a_bit_is_ended_for_a_reason() {
     let mut linux = Dialogue::logged_in(Setup::default());
-    let mut answers = 0;
-    for identifier in 5..25u8 {
-        linux.name("id", [identifier]);
-        linux.play("ppp > ff03 80fd 01 $id 000a 1206 00000000");
-        linux.pass(Duration::from_millis(10));
-        answers += linux.take_ppp().len();
-    }
+    linux.insist("ppp > ff03 80fd 01 $id 000a 1206 00000000");
+    let answers = linux.take_ppp().len();
     linux.pass(Duration::from_secs(10));
     assert!(answers <= 12, "{answers} answers");
     let ends = linux.server.ends();

@@ -17,16 +17,13 @@ mod dialogue;
 mod gre;
 mod linux;
 mod nat;
-#[allow(dead_code, reason = "shared with tests/system, which uses more of it")]
 #[path = "../system/packets.rs"]
 mod packets;
 mod ppp;
 mod routers;
 mod script;
-#[allow(dead_code, reason = "shared with tests/system, which uses more of it")]
 #[path = "../system/server.rs"]
 mod server;
-#[allow(dead_code, reason = "shared with tests/system, which uses more of it")]
 #[path = "../system/settings.rs"]
 mod settings;
 mod verdicts;

@@ -86,14 +86,7 @@ fn p4_a_response_after_our_success_gets_the_same_success() {
 #[test]
 fn p5_a_failure_permits_one_retry_and_then_none() {
     let mut client = Dialogue::challenged(Setup::default());
-    client.answer_challenge(NAME, "wrong");
-    client.play(
-        r#"
-        ppp > ff03 c223 02 $challenge_id 003b 31 $response "alice"
-        ppp < ff03 c223 04 $challenge_id 0044 "E=691 R=1 C=" $digits/32 " V=3 M=Access denied"
-        "#,
-    );
-    client.name("challenge", client.digits("digits"));
+    client.fail_to_log_in();
     client.answer_challenge(NAME, "wrong again");
     let next = client.names["challenge_id"][0].wrapping_add(1);
     client.name("next_id", [next]);
@@ -253,11 +246,7 @@ fn p9_a_client_that_gives_its_name_servers_up_one_by_one_comes_up() {
 fn p10_a_client_that_insists_on_an_address_of_its_own_is_told_its_own_and_then_let_go() {
     let mut client = Dialogue::encrypted(Setup::default());
     client.play("ppp > ff03 8021 02 $ipcp_id 000a 0306 0a4d0001");
-    for identifier in 5..25u8 {
-        client.name("id", [identifier]);
-        client.play("ppp > ff03 8021 01 $id 000a 0306 c0a80101");
-        client.pass(Duration::from_millis(10));
-    }
+    client.insist("ppp > ff03 8021 01 $id 000a 0306 c0a80101");
     client.pass(Duration::from_secs(10));
     let ends = client.server.ends();
     assert!(

@@ -93,16 +93,12 @@ fn c1_stateful_mode_is_the_operators_choice_and_its_refusal_is_explained() {
     // Allowed: both directions, and data.
     let mut router = Dialogue::up_stateful();
     router.assert_data_moves();
-    let view = router.server.sessions.views().next().unwrap();
+    let view = router.server.call(router.lease());
     let agreed = view.negotiated.mppe.unwrap().to_string();
     assert_eq!(agreed, "mppe-128-stateful");
     // By default it is not, and a router that has nothing else is told so.
     let mut router = Dialogue::logged_in(Setup::default());
-    for identifier in 5..25u8 {
-        router.name("id", [identifier]);
-        router.play("ppp > ff03 80fd 01 $id 000a 1206 00000040");
-        router.pass(Duration::from_millis(10));
-    }
+    router.insist("ppp > ff03 80fd 01 $id 000a 1206 00000040");
     router.pass(Duration::from_secs(10));
     assert_eq!(router.server.ends(), ["link.mppe_stateful_only"]);
     let row = router.explain().pop().unwrap();
@@ -142,6 +138,11 @@ fn c3_a_peer_that_acknowledges_late_is_sent_to_all_the_same() {
     assert_eq!(
         packets::numbers(&router.take_data()),
         (0..200).collect::<Vec<_>>()
+    );
+    let totals = router.server.totals(lease);
+    assert_eq!(
+        (totals.downstream_packets, totals.downstream_drops),
+        (200, 0)
     );
 }
 

@@ -223,9 +223,10 @@ fn w8_callback_is_rejected_as_often_as_it_is_asked_for_and_identifier_0_is_one()
 
 #[test]
 fn w9_version_2_is_offered_first_and_asked_for_as_soon_as_windows_naks_towards_it() {
+    type Adjust = fn(&mut SessionConfig);
     // By default it costs no round trip.
     Dialogue::challenged(Setup::default());
-    let adjusts: [(fn(&mut SessionConfig), &str); 3] = [
+    let adjusts: [(Adjust, &str); 3] = [
         (
             |config| methods(config, Method::Pap),
             "0016 0104 0578 0304 c023",

@@ -83,27 +83,6 @@ pub(crate) fn cut_as(whole: &[u8], piece: usize, identification: u16) -> Vec<Vec
     payload.chunks(piece).enumerate().map(one).collect()
 }
 
-/// Puts fragments together, whatever their order; panics if they do not make a whole.
-pub(crate) fn join(fragments: &[Vec<u8>]) -> Vec<u8> {
-    let mut parts: Vec<_> = fragments
-        .iter()
-        .map(|bytes| (Header::parse(bytes).expect("an IPv4 packet"), bytes))
-        .collect();
-    parts.sort_by_key(|(header, _)| header.fragment_offset);
-    let mut payload = Vec::new();
-    for (header, bytes) in &parts {
-        assert_eq!(usize::from(header.fragment_offset), payload.len());
-        payload.extend(&bytes[usize::from(header.header_length)..usize::from(header.total_length)]);
-    }
-    assert!(!parts.last().expect("fragments").0.more_fragments);
-    let whole = Header {
-        more_fragments: false,
-        fragment_offset: 0,
-        ..parts[0].0
-    };
-    packet(whole, &[], &payload)
-}
-
 /// A frame from `source` to `destination` around an IPv4 packet.
 pub(crate) fn ethernet(destination: [u8; 6], source: [u8; 6], packet: &[u8]) -> Vec<u8> {
     let mut frame = Vec::with_capacity(14 + packet.len());

@@ -232,9 +232,10 @@ impl Server {
                 }
                 Output::LeaseSet { lease, flow } => self.directory.set(lease, flow),
                 Output::LeaseCleared { lease } => self.directory.clear(lease),
-                Output::NetworkSet { .. }
-                | Output::NetworkCleared { .. }
-                | Output::RouteSet { .. }
+                Output::NetworkSet { network, flow } => self.directory.set_network(network, flow),
+                Output::NetworkCleared { network } => self.directory.clear_network(network),
+                // The kernel's part, which is not here.
+                Output::RouteSet { .. }
                 | Output::RouteCleared { .. }
                 | Output::OwnAddressSet { .. }
                 | Output::OwnAddressCleared { .. } => {}
