@@ -35,21 +35,18 @@ impl Config {
     pub fn load_with(path: &Path, mode: UsersFileMode) -> Result<Self, ConfigErrors> {
         let file = path.display().to_string();
         let text = read_text(path).map_err(|fault| ConfigErrors(vec![whole(&file, fault)]))?;
-        let mut mode_warning = None;
+        let mut mode_warnings = Vec::new();
         let mut config = Self::parse(&text, &file, |users_path| {
             let (users_text, fault) = read_secret_text(users_path)?;
             match (fault, mode) {
                 (Some(fault), UsersFileMode::Refuse) => return Err(fault),
-                (fault, _) => mode_warning = fault,
+                (fault, _) => mode_warnings.extend(fault),
             }
             Ok(users_text)
         })?;
         config
             .warnings
-            .extend(mode_warning.map(|fault| ConfigError {
-                key: "users.file".to_owned(),
-                ..whole(&file, fault)
-            }));
+            .extend(mode_warnings.into_iter().map(|fault| whole(&file, fault)));
         Ok(config)
     }
 }

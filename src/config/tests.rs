@@ -37,7 +37,7 @@ const ALICE: &str = "[[user]]\nname = \"alice\"\npassword = \"wonderland-7\"\n";
 
 fn parse(text: &str, users: &str) -> Result<Config, Vec<String>> {
     let users = Zeroizing::new(users.to_owned());
-    Config::parse(text, "etc/pns.toml", |_| Ok(users))
+    Config::parse(text, "etc/pns.toml", |_| Ok(users.clone()))
         .map_err(|errors| errors.0.iter().map(ToString::to_string).collect())
 }
 

@@ -13,6 +13,7 @@ use super::events::{self, EventLog};
 use super::exception::ExceptionPath;
 use super::kernel_mirror::KernelMirror;
 use super::notify;
+use super::radius::RadiusPort;
 use super::signals::StopRequests;
 use super::sockets::Sockets;
 use super::supervisor::Supervisor;
@@ -22,6 +23,7 @@ use super::worker_link::WorkerLink;
 use super::worker_threads::WorkerThreads;
 use crate::aaa::LocalUsers;
 use crate::clock::{MonotonicClock, Timestamp};
+use crate::flow::FlowTotals;
 use crate::flow::ring::{Doorbell, Punted};
 use crate::routing::directory::DirectoryWriter;
 use crate::session::{Output, Sessions};
@@ -46,6 +48,7 @@ pub(super) struct EventLoop {
     pub(super) doorbell: Arc<Doorbell>,
     pub(super) sessions: Sessions,
     pub(super) users: LocalUsers,
+    pub(super) radius: RadiusPort,
     pub(super) workers: Vec<WorkerLink>,
     pub(super) directory: DirectoryWriter,
     pub(super) sockets: Sockets,
@@ -88,6 +91,15 @@ impl EventLoop {
         self.hear_workers(now);
         let registry = self.poll.registry();
         self.sockets.turn(registry, &mut self.sessions, now);
+        let workers = &self.workers;
+        let totals = |sessions: &Sessions, flow| {
+            let found = sessions.counters_of(flow);
+            let found = found.and_then(|(at, slot)| Some((workers.get(usize::from(at))?, slot)));
+            found.map_or_else(FlowTotals::default, |(worker, slot)| {
+                worker.totals(Some(slot))
+            })
+        };
+        self.radius.turn(&mut self.sessions, totals, now);
         self.exception.turn(&mut self.workers);
         self.kernel.turn(now);
         self.sessions.handle_timeout(now);
@@ -128,6 +140,7 @@ impl EventLoop {
             self.exception.has_work(),
             self.kernel.has_work(),
             self.admin.has_work(),
+            self.radius.has_work(),
         ];
         if sources.contains(&true) {
             return Duration::ZERO;
@@ -136,6 +149,7 @@ impl EventLoop {
             self.sessions.poll_timeout(),
             self.sockets.poll_timeout(),
             self.supervisor.poll_timeout(),
+            self.radius.poll_timeout(),
         ];
         let most = if self.commands_wait {
             RING_RETRY_TIME
@@ -159,6 +173,7 @@ impl EventLoop {
                 Source::Tap(port) => self.exception.tap_ready(port),
                 Source::Admin => self.admin.listener_ready(),
                 Source::AdminClient(index) => self.admin.client_ready(index),
+                Source::Radius(index) => self.radius.ready(index),
                 Source::Listener(index) => self.sockets.listener_ready(index),
                 Source::Connection(index) => {
                     let readable =
@@ -193,8 +208,21 @@ impl EventLoop {
         }
     }
 
-    /// Does what the sessions ask for, until they ask for nothing more.
+    /// Does what the sessions and the RADIUS client ask for, until they ask for nothing more.
     fn carry_out(&mut self, now: Timestamp) {
+        loop {
+            self.carry_out_sessions(now);
+            if self.stopping_since.is_some() && self.sessions.is_empty() {
+                self.radius.stop(now);
+            }
+            let registry = self.poll.registry();
+            if !self.radius.carry_out(registry, &mut self.sessions, now) {
+                return;
+            }
+        }
+    }
+
+    fn carry_out_sessions(&mut self, now: Timestamp) {
         while let Some(output) = self.sessions.poll_output() {
             match output {
                 Output::Transmit(id) => self.sockets.write(id, &mut self.sessions, now),
@@ -220,14 +248,18 @@ impl EventLoop {
                 Output::Ask {
                     call,
                     credentials,
+                    caller,
                     access,
-                    ..
                 } => {
-                    let decision = self.users.decide(&credentials, &access);
+                    let users = &mut self.users;
+                    let asked = &credentials;
+                    let decision = self.radius.ask(call, &caller, asked, &access, users, now);
                     for change in self.users.take_password_changes() {
                         events::password_changed(&change.user);
                     }
-                    self.sessions.decide(call, decision, now);
+                    if let Some(decision) = decision {
+                        self.sessions.decide(call, decision, now);
+                    }
                 }
                 Output::LeaseSet { lease, flow } => self.directory.set(lease, flow),
                 Output::LeaseCleared { lease } => self.directory.clear(lease),
@@ -237,7 +269,10 @@ impl EventLoop {
                 Output::RouteCleared { network } => self.call_routes.remove(network),
                 Output::OwnAddressSet { address } => self.call_routes.add_address(address),
                 Output::OwnAddressCleared { address } => self.call_routes.remove_address(address),
-                Output::Event(event) => self.events.write(&event, now),
+                Output::Event(event) => {
+                    self.radius.hear(&event, now);
+                    self.events.write(&event, now);
+                }
             }
         }
     }
@@ -250,6 +285,7 @@ impl EventLoop {
             workers: &self.workers,
             ports: &self.ports,
             exception: &self.exception,
+            radius: &self.radius,
             now,
         };
         self.admin.turn(self.poll.registry(), &mut view);
@@ -269,6 +305,8 @@ impl EventLoop {
             return false;
         };
         let expired = self.clock.now().since(since) > STOP_TIME_MAX;
-        (self.sessions.is_empty() && self.sockets.is_quiet()) || expired || self.stop.count() > 1
+        (self.sessions.is_empty() && self.sockets.is_quiet() && self.radius.is_quiet())
+            || expired
+            || self.stop.count() > 1
     }
 }

@@ -3,7 +3,7 @@
 //! - `start` brings everything up, in this order: `ports` (DPDK), `kernel` (TAP, TUN, netlink),
 //!   `workers`, sockets, sessions.
 //! - `event_loop` is the one loop; each of its sources is a file: `sockets` (TCP/1723), `exception`
-//!   (TAP and TUN), `kernel_mirror` (routes and neighbours), `admin_socket`, `signals`, `worker_link`.
+//!   (TAP and TUN), `kernel_mirror` (routes and neighbours), `admin_socket`, `signals`, `worker_link`, `radius` (RADIUS).
 //! - `view` is what `pns show` sees, `events` what the log says, `supervisor` watches the workers.
 
 pub mod device;
@@ -36,6 +36,10 @@ mod kernel;
 mod kernel_mirror;
 #[cfg(feature = "dpdk")]
 mod ports;
+#[cfg(feature = "dpdk")]
+mod radius;
+#[cfg(feature = "dpdk")]
+mod radius_view;
 #[cfg(feature = "dpdk")]
 mod settings;
 #[cfg(feature = "dpdk")]

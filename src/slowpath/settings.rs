@@ -2,9 +2,12 @@
 
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::sync::Arc;
+use std::time::{Duration, SystemTime};
 
+use crate::aaa::radius::{Client, Nas, ServerConfig, Service, Settings, Timing};
 use crate::aaa::{Access, LocalUser, LocalUsers, NameServers, PoolConfig, Pools};
 use crate::auth::Secret;
+use crate::clock::Timestamp;
 use crate::config::{self, Config, Direction, Ipv6cpPolicy, MssClamp, SendWindow};
 use crate::dataplane::{self, GreConfig, PuntLimits, WorkerConfig};
 use crate::ppp::link::{AddressPolicy, LinkConfig};
@@ -55,6 +58,7 @@ fn peer(config: &Config, peer: &config::Peer) -> Option<Peer> {
         name: peer.name.clone(),
         address: SocketAddrV4::new(peer.address, peer.port),
         local_address: peer.local_address.or(default)?,
+        client: None,
         offer: match peer.direction {
             Direction::Outgoing => CallOffer::Outgoing {
                 minimum_bps: peer.minimum_bps,
@@ -155,6 +159,7 @@ impl Accesses {
 fn link_config(config: &Config, access: &Access) -> LinkConfig {
     let ppp = &config.ppp;
     LinkConfig {
+        client: None,
         mru: ppp.mru,
         restart_timer_initial: ppp.restart_timer_initial,
         restart_timer: ppp.restart_timer,
@@ -206,6 +211,70 @@ pub(super) fn local_users(config: &Config) -> LocalUsers {
     LocalUsers::new(config.users.iter().map(user))
         .with_names(config.users.names)
         .with_eap(config.challenge_name(), authentication.retries_max)
+}
+
+/// The client of RADIUS, if there are servers to ask.
+pub(super) fn radius_client(
+    config: &Config,
+    now: Timestamp,
+    entropy: fn(&mut [u8]),
+) -> Option<Client> {
+    let radius = &config.radius;
+    let some = |time: Duration| (!time.is_zero()).then_some(time);
+    let servers: Vec<_> = radius.servers.iter().flat_map(radius_services).collect();
+    if servers.is_empty() {
+        return None;
+    }
+    let unix = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    let unix = unix.unwrap_or_default();
+    let nas_identifier = radius.nas_identifier.as_ref();
+    let settings = Settings {
+        servers,
+        timing: Timing {
+            timeout: radius.timeout,
+            dead_after: radius.dead_after,
+            dead_time: radius.dead_time,
+            probe_interval: some(radius.probe_interval),
+            give_up: radius.give_up,
+            hedge: some(radius.hedge),
+            ..Timing::default()
+        },
+        nas: Nas {
+            identifier: nas_identifier
+                .unwrap_or(&config.server.host_name)
+                .as_str()
+                .into(),
+            address: radius.nas_address,
+            eap_mtu: config.ppp.mru,
+        },
+        pool: config.ppp.ipcp.pool.as_str().into(),
+        interim: some(radius.interim_interval),
+        unix_at_zero_s: unix.as_secs() - now.since(Timestamp::ZERO).as_secs().min(unix.as_secs()),
+    };
+    Some(Client::new(
+        settings,
+        Box::new(entropy),
+        Box::new(entropy),
+        now,
+    ))
+}
+
+fn radius_services(server: &config::RadiusServer) -> impl Iterator<Item = ServerConfig> {
+    let services = [
+        (Service::Authentication, server.authentication),
+        (Service::Accounting, server.accounting),
+    ];
+    services.into_iter().filter_map(|(service, address)| {
+        Some(ServerConfig {
+            name: server.name.as_str().into(),
+            service,
+            address: address?,
+            secret: server.secret.duplicate(),
+            priority: server.priority,
+            weight: server.weight,
+            demand: server.require_message_authenticator,
+        })
+    })
 }
 
 /// The pools, without the addresses that belong to users.

@@ -14,6 +14,7 @@ use super::events::EventLog;
 use super::exception::ExceptionPath;
 use super::kernel::Kernel;
 use super::ports::{self, OpenPorts};
+use super::radius::RadiusPort;
 use super::signals::StopRequests;
 use super::sockets::Sockets;
 pub use super::start_error::StartError;
@@ -72,6 +73,10 @@ fn start(config: &Config) -> Result<EventLoop, StartError> {
     let admin = AdminSocket::open(&config.admin.socket, admin_group(config)?, registry)
         .map_err(during("cannot open admin.socket"))?;
     let users = settings::local_users(config);
+    let radius = RadiusPort::new(
+        settings::radius_client(config, clock.now(), fill_with_entropy),
+        config.radius.local_users_first,
+    );
     let buckets = Arc::new(buckets);
     let mut sessions = Sessions::new(
         settings::session_config(config),
@@ -98,6 +103,7 @@ fn start(config: &Config) -> Result<EventLoop, StartError> {
         poll,
         clock,
         doorbell,
+        radius,
         sessions,
         users,
         threads,

@@ -5,6 +5,8 @@ use std::time::{Duration, SystemTime};
 
 use super::call_view;
 use super::exception::ExceptionPath;
+use super::radius::RadiusPort;
+use super::radius_view;
 use super::worker_link::WorkerLink;
 use crate::clock::Timestamp;
 use crate::dataplane::{DropReason, FrameCount};
@@ -12,8 +14,8 @@ use crate::operate::account;
 use crate::operate::admin::{Action, AdminError, Selector, View};
 use crate::operate::explain::{AccountRow, FailureRow, Subject};
 use crate::operate::rows::{
-    Counter, DropCount, DropRow, NegotiatedOption, PeerRow, PoolRow, PortRow, SessionDetail,
-    SessionRow, Status, WorkerRow,
+    Counter, DropCount, DropRow, NegotiatedOption, PeerRow, PoolRow, PortRow, RadiusStatus,
+    SessionDetail, SessionRow, Status, WorkerRow,
 };
 use crate::session::{CallView, Sessions};
 use crate::wire::call_id::CallId;
@@ -60,6 +62,7 @@ pub(super) struct ServerView<'a> {
     pub(super) workers: &'a [WorkerLink],
     pub(super) ports: &'a [PortInfo],
     pub(super) exception: &'a ExceptionPath,
+    pub(super) radius: &'a RadiusPort,
     pub(super) slow_turns: u64,
     pub(super) now: Timestamp,
 }
@@ -303,6 +306,10 @@ impl View for ServerView<'_> {
 
     fn peers(&self) -> Vec<PeerRow> {
         self.sessions.peers().map(call_view::peer_row).collect()
+    }
+
+    fn radius(&self) -> RadiusStatus {
+        radius_view::status(self.radius, self.now)
     }
 
     fn act(&mut self, action: &Action) -> Result<String, AdminError> {

@@ -70,6 +70,13 @@ impl Attributes {
         self
     }
 
+    /// Appends all of `others`.
+    pub fn append(&mut self, others: &Self) -> &mut Self {
+        self.bytes.extend_from_slice(&others.bytes);
+        self.too_long |= others.too_long;
+        self
+    }
+
     fn header(&mut self, number: u8, value_bytes: usize) {
         match u8::try_from(value_bytes + 2) {
             Ok(length) => self.bytes.extend_from_slice(&[number, length]),
