@@ -23,6 +23,8 @@ mod client;
 #[path = "../tests/pipeline/lab.rs"]
 #[expect(dead_code, reason = "shared with the tests of the pipeline")]
 mod lab;
+#[path = "../tests/pipeline/mppc_model.rs"]
+mod mppc_model;
 #[path = "../tests/pipeline/packets.rs"]
 #[expect(dead_code, reason = "shared with the tests of the pipeline")]
 mod packets;

@@ -18,7 +18,10 @@ fn repository() -> &'static Path {
 fn shipped() -> Vec<PathBuf> {
     let files = fs::read_dir(repository().join("config")).unwrap();
     let mut files: Vec<PathBuf> = files.map(|file| file.unwrap().path()).collect();
-    files.retain(|file| file.extension().is_some_and(|it| it == "toml"));
+    files.retain(|file| {
+        file.extension()
+            .is_some_and(|extension| extension == "toml")
+    });
     files.sort();
     assert!(files.len() >= 4, "{files:?}");
     files

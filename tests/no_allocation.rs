@@ -9,6 +9,7 @@
 use pns::dataplane::FrameCount;
 use pns::flow::{Encryption, FlowCommand, FlowPolicy, FrameBytes};
 use pns::mppe::keys::{Mode, Strength, Suite};
+use pns::wire::ccp::Agreement;
 
 use lab::{ACCESS, HOST, HOST_MAC, Lab, NETWORK, NETWORK_MAC, Plan, policy};
 use packets::udp;
@@ -19,6 +20,8 @@ mod client;
 #[path = "pipeline/lab.rs"]
 #[expect(dead_code, reason = "shared with the tests of the pipeline")]
 mod lab;
+#[path = "pipeline/mppc_model.rs"]
+mod mppc_model;
 #[path = "pipeline/packets.rs"]
 #[expect(dead_code, reason = "shared with the tests of the pipeline")]
 mod packets;
@@ -109,6 +112,50 @@ fn stateful_forwarding_losses_and_flushes_allocate_nothing() {
     }
     assert_eq!(lab.network_received().len(), 300 - 15 - 15 * 4);
     assert_eq!(lab.sent(ACCESS).len(), 300);
+}
+
+#[test]
+fn compression_and_decompression_allocate_nothing() {
+    let suite = |mode| Suite {
+        strength: Strength::Bits128,
+        mode,
+    };
+    let with = |mode| Agreement {
+        compression: true,
+        ..suite(mode).into()
+    };
+    for (agreement, encryption) in [
+        (with(Mode::Stateless), Encryption::Required),
+        (with(Mode::Stateful), Encryption::Required),
+        (Agreement::COMPRESSION, Encryption::Optional),
+    ] {
+        let mut plan = Plan {
+            pool: 512,
+            ..Plan::default()
+        };
+        plan.config.mppc_calls_max = 1;
+        let mut lab = Lab::of(plan);
+        let mut client = lab.dial_with(20, 2, policy(encryption), agreement);
+        let flow = client.key;
+        for round in 0..60 {
+            let up = client.data(&udp(client.lease, HOST, round * 20));
+            // A lost frame and what follows until the client has started afresh.
+            if round % 20 != 7 {
+                lab.push(0, ACCESS, &up);
+            }
+            lab.push_from_network(&udp(HOST, client.lease, round * 20));
+            if round % 20 == 11 {
+                client.flush();
+                lab.command(FlowCommand::FlushDownstream { flow });
+            }
+            assert_eq!(turn(&mut lab), 0, "round {round}");
+            lab.now = lab.now + std::time::Duration::from_millis(10);
+        }
+        let lost = if agreement.is_stateful() { 5 } else { 1 };
+        assert_eq!(lab.network_received().len(), 60 - 3 * lost);
+        let frames = lab.sent(ACCESS);
+        assert_eq!(client.packets(&frames).len(), 60);
+    }
 }
 
 #[test]

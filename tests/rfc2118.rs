@@ -36,7 +36,7 @@ fn send(compressor: &mut Compressor, packet: &[u8]) -> Sent {
 
 fn receive(decompressor: &mut Decompressor, sent: &Sent) -> Result<Vec<u8>, Refusal> {
     let packet = decompressor.decompress(sent.header, &sent.bytes, PACKET_MAX)?;
-    Ok(packet.to_vec())
+    Ok(packet.unwrap_or(&sent.bytes).to_vec())
 }
 
 /// RFC 2118 §4 by a reader of its own: a vector that grows, and no arithmetic on places.
@@ -77,7 +77,7 @@ fn s4_a_text_with_repetitions_becomes_the_codes_of_its_repetitions() {
     let header = send(&mut Compressor::new(), BELL).header;
     let mut decompressor = Decompressor::new();
     let text = decompressor.decompress(header, &bytes[..length], PACKET_MAX);
-    assert_eq!(text, Ok(BELL));
+    assert_eq!(text, Ok(Some(BELL)));
     // Ours is as short.
     assert!(send(&mut Compressor::new(), BELL).bytes.len() <= length);
 }
@@ -95,14 +95,28 @@ fn s3_1_the_first_packet_empties_the_history_and_begins_at_its_front() {
 #[test]
 fn s3_1_a_packet_that_would_grow_is_sent_as_it_is_and_empties_the_history() {
     let (mut compressor, mut decompressor) = (Compressor::new(), Decompressor::new());
+    let mut shapes = Vec::new();
     for packet in [BELL, &[0xe5, 0x81, 0xfe, 0x9a, 0xc3, 0xb7], BELL, BELL] {
         let sent = send(&mut compressor, packet);
         assert_eq!(receive(&mut decompressor, &sent).unwrap(), packet);
+        shapes.push((
+            sent.header.flushed,
+            sent.header.at_front,
+            sent.header.compressed,
+        ));
         if packet != BELL {
-            assert!(sent.header.flushed && !sent.header.compressed);
             assert_eq!(sent.bytes, packet);
         }
     }
+    // The next packet says that both histories are empty, and is at the front of them.
+    let started = (true, true, true);
+    let expected = [
+        started,
+        (false, false, false),
+        started,
+        (false, false, true),
+    ];
+    assert_eq!(shapes, expected);
 }
 
 #[test]
@@ -137,42 +151,83 @@ fn s4_3_after_a_loss_nothing_is_used_until_the_sender_has_started_anew() {
 
 #[test]
 fn a_bomb_ends_at_the_longest_packet_of_the_link() {
-    // One literal and a copy of 8191 bytes: five bytes that stand for 8192.
-    let mut bytes = [0; 8];
-    let mut writer = BitWriter::new(&mut bytes);
-    writer.push(Code::Literal(7)).unwrap();
+    // One literal and a copy of 8191 bytes: six bytes that stand for 8192.
     let copy = Code::Copy {
         offset: 1,
         length: 8191,
     };
-    writer.push(copy).unwrap();
-    let length = writer.finish().unwrap();
-    let header = send(&mut Compressor::new(), BELL).header;
+    let bytes = written(&[Code::Literal(7), copy]);
+    assert_eq!(bytes.len(), 6);
+    let header = compressed(true, true);
     let mut decompressor = Decompressor::new();
-    let refused = decompressor.decompress(header, &bytes[..length], PACKET_MAX);
+    let refused = decompressor.decompress(header, &bytes, PACKET_MAX);
     assert_eq!(refused, Err(Refusal::PacketTooLong));
     assert!(!decompressor.is_in_step());
-    let whole = decompressor.decompress(header, &bytes[..length], HISTORY_LENGTH);
-    assert_eq!(whole.unwrap(), vec![7; HISTORY_LENGTH]);
+    let whole = decompressor.decompress(header, &bytes, HISTORY_LENGTH);
+    assert_eq!(whole.unwrap(), Some(&[7; HISTORY_LENGTH][..]));
+}
+
+/// The codes as bytes.
+fn written(codes: &[Code]) -> Vec<u8> {
+    let mut bytes = [0; PACKET_MAX];
+    let mut writer = BitWriter::new(&mut bytes);
+    for code in codes {
+        writer.push(*code).unwrap();
+    }
+    let length = writer.finish().unwrap();
+    bytes[..length].to_vec()
+}
+
+fn compressed(flushed: bool, at_front: bool) -> Header {
+    Header {
+        flushed,
+        at_front,
+        compressed: true,
+        encrypted: false,
+        coherency_count: CoherencyCount::new(0),
+    }
+}
+
+/// Peers look back over the front: into zeros, and into what was written before bit B.
+#[test]
+fn s3_1_a_history_is_zeros_at_first_and_keeps_what_is_behind_a_packet_at_its_front() {
+    let mut decompressor = Decompressor::new();
+    let copy = |offset, length| Code::Copy { offset, length };
+    let first = written(&[Code::Literal(7), copy(2, 3)]);
+    let packet = decompressor.decompress(compressed(true, true), &first, PACKET_MAX);
+    assert_eq!(packet, Ok(Some(&[7, 0, 7, 0][..])));
+    // As far as place 8000, and then at the front again.
+    let long: Vec<u8> = (0..999).map(|place| (place % 251) as u8 | 1).collect();
+    let literals: Vec<Code> = long.iter().copied().map(Code::Literal).collect();
+    for _ in 0..8 {
+        let again = decompressor.decompress(compressed(false, false), &written(&literals), 1500);
+        assert_eq!(again, Ok(Some(&long[..])));
+    }
+    let behind = decompressor.decompress(
+        compressed(false, true),
+        &written(&[copy(8192 - 7990, 6)]),
+        PACKET_MAX,
+    );
+    assert_eq!(behind, Ok(Some(&long[7990 - 4 - 7 * 999..][..6])));
+    let emptied = written(&[copy(8192 - 7990, 6)]);
+    let emptied = decompressor.decompress(compressed(true, true), &emptied, PACKET_MAX);
+    assert_eq!(emptied, Ok(Some(&[0; 6][..])), "nothing of before bit A");
 }
 
 #[test]
-fn a_copy_from_before_the_history_is_refused() {
-    let mut bytes = [0; 8];
-    let mut writer = BitWriter::new(&mut bytes);
-    writer.push(Code::Literal(7)).unwrap();
-    writer
-        .push(Code::Copy {
-            offset: 2,
-            length: 3,
-        })
-        .unwrap();
-    let length = writer.finish().unwrap();
-    let header = send(&mut Compressor::new(), BELL).header;
-    let refused = Decompressor::new()
-        .decompress(header, &bytes[..length], PACKET_MAX)
-        .map(<[u8]>::to_vec);
-    assert_eq!(refused, Err(Refusal::OffsetBeyondHistory));
+fn a_packet_that_runs_over_the_end_of_the_history_is_refused() {
+    let mut decompressor = Decompressor::new();
+    let long = written(&[
+        Code::Literal(7),
+        Code::Copy {
+            offset: 1,
+            length: 8000,
+        },
+    ]);
+    let whole = decompressor.decompress(compressed(true, true), &long, HISTORY_LENGTH);
+    assert!(whole.is_ok());
+    let over = decompressor.decompress(compressed(false, false), &long, HISTORY_LENGTH);
+    assert_eq!(over, Err(Refusal::HistoryFull));
 }
 
 /// Packets with something to find in them.
@@ -241,13 +296,34 @@ proptest! {
     }
 
     #[test]
+    fn what_is_peeked_at_is_the_start_of_what_comes_out(
+        packets in packets(),
+        cut in 0usize..200,
+        room in 1usize..100,
+    ) {
+        let (mut compressor, mut decompressor) = (Compressor::new(), Decompressor::new());
+        for packet in packets {
+            let sent = send(&mut compressor, &packet);
+            if sent.header.compressed {
+                let mut start = vec![0; room];
+                let prefix = &sent.bytes[..sent.bytes.len().min(cut)];
+                let start = decompressor.peek(sent.header, prefix, &mut start);
+                prop_assert!(packet.starts_with(start));
+                // A byte that is no part of a copy takes nine bits at most.
+                prop_assert!(start.len() >= room.min(prefix.len().saturating_sub(6) * 8 / 9));
+            }
+            prop_assert_eq!(receive(&mut decompressor, &sent), Ok(packet));
+        }
+    }
+
+    #[test]
     fn noise_is_never_more_than_refused(
         noise in prop::collection::vec(any::<u8>(), 0..300),
         bits in any::<u16>(),
     ) {
         let mut decompressor = Decompressor::new();
         let header = Header::parse(&bits.to_be_bytes()).unwrap();
-        if let Ok(packet) = decompressor.decompress(header, &noise, PACKET_MAX) {
+        if let Ok(Some(packet)) = decompressor.decompress(header, &noise, PACKET_MAX) {
             prop_assert!(packet.len() <= PACKET_MAX);
         }
     }

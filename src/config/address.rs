@@ -4,6 +4,7 @@ use std::fmt;
 use std::net::Ipv4Addr;
 
 use super::error::Fault;
+use crate::wire::prefix::Prefix;
 
 /// An IPv4 address with the length of its prefix: an interface's own (`198.51.100.1/24`) or, with
 /// the host bits clear, a network (`192.168.99.0/24`).
@@ -124,6 +125,13 @@ pub(super) fn network(text: &str) -> Result<Ipv4Prefix, Fault> {
         ));
     }
     Ok(prefix)
+}
+
+/// The same for networks that lie behind a call.
+pub(super) fn network_behind(text: &str) -> Result<Prefix, Fault> {
+    let network = network(text)?;
+    Prefix::new(network.network(), network.length_bits)
+        .ok_or_else(|| Fault::new(format!("{text:?} is not a network"), "write a.b.c.d/length"))
 }
 
 /// `10.77.0.100-10.77.0.199`, or one address alone: addresses to lease.

@@ -2,6 +2,7 @@
 //! contradict each other.
 
 mod access;
+mod networks;
 mod pools;
 mod ports;
 
@@ -167,6 +168,9 @@ fn check_peers(tables: &Tables<'_>, report: &mut Report<'_>) {
             let known: Vec<String> = listen.iter().map(Ipv4Addr::to_string).collect();
             let cure = format!("write one of {}", known.join(", "));
             report.error(&path("local_address"), Fault::new(problem, cure));
+        }
+        if let Some(login) = &peer.login {
+            networks::check_login(tables, *index, peer, login, report);
         }
     }
 }

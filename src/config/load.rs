@@ -36,13 +36,13 @@ impl Config {
         let file = path.display().to_string();
         let text = read_text(path).map_err(|fault| ConfigErrors(vec![whole(&file, fault)]))?;
         let mut mode_warnings = Vec::new();
-        let mut config = Self::parse(&text, &file, |users_path| {
-            let (users_text, fault) = read_secret_text(users_path)?;
+        let mut config = Self::parse(&text, &file, |path| {
+            let (text, fault) = read_secret_text(path)?;
             match (fault, mode) {
                 (Some(fault), UsersFileMode::Refuse) => return Err(fault),
                 (fault, _) => mode_warnings.extend(fault),
             }
-            Ok(users_text)
+            Ok(text)
         })?;
         config
             .warnings
@@ -78,7 +78,7 @@ fn read_secret_text(path: &Path) -> Result<(Zeroizing<String>, Option<Fault>), F
         let problem = format!("{} cannot be read: {error}", path.display());
         Fault::new(
             problem,
-            "copy config/users.example.toml there and chmod 0640 it",
+            "write it (for users.file, copy config/users.example.toml) and chmod 0640 it",
         )
     };
     let mut file = File::open(path).map_err(unreadable)?;

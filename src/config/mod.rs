@@ -18,6 +18,7 @@ mod load;
 mod log;
 mod machine;
 mod peer;
+mod peer_login;
 mod pool;
 mod port;
 mod ppp;
@@ -50,6 +51,7 @@ pub use load::UsersFileMode;
 pub use log::{Log, LogFormat, LogLevel};
 pub use machine::{Finding, Severity, machine_check};
 pub use peer::{Bearer, Direction, Peer};
+pub use peer_login::PeerLogin;
 pub use pool::Pool;
 pub use port::{Device, Port, Route, Side};
 pub use ppp::{AddressPolicy, Authentication, Ipcp, Ipv6cp, Ipv6cpPolicy, Ppp};
@@ -101,8 +103,8 @@ pub struct Config {
 }
 
 impl Config {
-    /// Understands `text`, called `file` in messages; `read_secret` supplies the text of the users
-    /// file and of files with shared secrets. Pure but for what it does.
+    /// Understands `text`, called `file` in messages; `read_secret` supplies the text of the users file
+    /// and of files with a password or a secret. Pure but for what `read_secret` does.
     ///
     /// # Errors
     /// Everything wrong with any text.
@@ -117,6 +119,7 @@ impl Config {
             return Err(ConfigErrors(report.finish().errors));
         };
         checks::check(&draft.tables(), &mut report);
+        draft.read_passwords(&mut report, &mut read_secret);
         radius::read_secrets(&mut draft.radius, &mut report, &mut read_secret);
         let (users, of_users) = draft.read_users(&mut report, read_secret);
         let Findings {
@@ -129,6 +132,19 @@ impl Config {
         match users {
             Some(users) if errors.is_empty() => Ok(draft.into_config(users, warnings)),
             _ => Err(ConfigErrors(errors)),
+        }
+    }
+
+    /// How many calls may keep a history of MPPC: none if nobody may compress.
+    #[must_use]
+    pub fn mppc_calls_max(&self) -> usize {
+        let groups = self.groups.iter().map(|group| group.mppe.compression);
+        let users = self.users.iter().filter_map(|user| user.mppe.compression);
+        let compresses = self.ppp.mppe.compression || groups.chain(users).any(|allowed| allowed);
+        if compresses {
+            self.ppp.mppc_calls_max
+        } else {
+            0
         }
     }
 
@@ -221,7 +237,7 @@ impl Draft {
             ports: indexed(table.sections("port", port::read)),
             workers: table.section("workers", workers::read),
             pools: indexed(table.sections("pool", pool::read)),
-            peers: indexed(table.sections("peer", peer::read)),
+            peers: indexed(table.sections("peer", |it| peer::read(it, Path::new(file)))),
             ppp,
             groups: groups.into_iter().flatten().collect(),
             users: table.section("users", |it| {
@@ -247,6 +263,22 @@ impl Draft {
             peers: &self.peers,
             ppp: &self.ppp,
             groups: &self.groups,
+        }
+    }
+
+    /// Our passwords at the peers that we call.
+    fn read_passwords(
+        &mut self,
+        report: &mut Report<'_>,
+        read: &mut impl FnMut(&Path) -> Result<Zeroizing<String>, Fault>,
+    ) {
+        for (index, peer) in &mut self.peers {
+            let Some(login) = &mut peer.login else {
+                continue;
+            };
+            if let Err(fault) = login.read_password(&mut *read) {
+                report.error(&format!("peer[{index}].password_file"), fault);
+            }
         }
     }
 

@@ -1,15 +1,17 @@
 //! `[[peer]]`: whom `pns call` calls, and with what.
 
 use std::net::Ipv4Addr;
+use std::path::Path;
 
 use super::address::host_address;
 use super::error::Fault;
+use super::peer_login::{self, PeerLogin};
 use super::server::{FRAMINGS, Framing};
 use super::table::Table;
 use super::words::{name, one_of, printable};
 
 /// Somebody to call.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Peer {
     /// What operators call it.
     pub name: String,
@@ -35,6 +37,8 @@ pub struct Peer {
     pub minimum_bps: u32,
     /// Highest acceptable line speed of an outgoing call, bits a second.
     pub maximum_bps: u32,
+    /// What we log in with; `None`: the peer logs in to us.
+    pub login: Option<PeerLogin>,
 }
 
 /// Which part we play in a call (RFC 2637 §3.2).
@@ -80,7 +84,7 @@ const BEARERS: &[(&str, Bearer)] = &[
     ("digital", Bearer::Digital),
 ];
 
-pub(super) fn read(table: &mut Table<'_, '_>) -> Option<Peer> {
+pub(super) fn read(table: &mut Table<'_, '_>, config_file: &Path) -> Option<Peer> {
     let name = table.required("name", "name = \"branch\"", name(32));
     let address = table.required("address", "address = \"192.0.2.7\"", host_address);
     let direction = table.parsed("direction", one_of("a direction", DIRECTIONS));
@@ -95,6 +99,7 @@ pub(super) fn read(table: &mut Table<'_, '_>) -> Option<Peer> {
     let framing = table.parsed("framing", one_of("a framing", FRAMINGS));
     let minimum_bps = table.number("minimum_bps", 300, 1..=u32::MAX);
     let maximum_bps = table.number("maximum_bps", 100_000_000, 1..=u32::MAX);
+    let login = peer_login::read(table, config_file);
     let peer = Peer {
         name: name?,
         address: address?,
@@ -108,6 +113,7 @@ pub(super) fn read(table: &mut Table<'_, '_>) -> Option<Peer> {
         framing: framing.unwrap_or(Framing::Both),
         minimum_bps,
         maximum_bps,
+        login,
     };
     refuse_contradictions(table, &peer);
     Some(peer)

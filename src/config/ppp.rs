@@ -41,6 +41,8 @@ pub struct Ppp {
     pub authentication: Authentication,
     /// Encryption (RFC 3078).
     pub mppe: MppePolicy,
+    /// How many calls may keep a history of MPPC (RFC 2118 §4), if anybody may.
+    pub mppc_calls_max: usize,
     /// What clients are told about the network.
     pub ipcp: Ipcp,
     /// IPv6 on the link.
@@ -131,6 +133,8 @@ const STRENGTHS_OR_AUTO: &[(&str, Strengths)] = &[
     ("128", Strengths::only(Strength::Bits128)),
 ];
 
+const COMPRESSIONS: &[(&str, bool)] = &[("off", false), ("allow", true)];
+
 const ADDRESS_POLICIES: &[(&str, AddressPolicy)] = &[
     ("assign", AddressPolicy::Assign),
     ("keep", AddressPolicy::Keep),
@@ -141,6 +145,10 @@ const IPV6CP_POLICIES: &[(&str, Ipv6cpPolicy)] =
     &[("on", Ipv6cpPolicy::On), ("off", Ipv6cpPolicy::Off)];
 
 pub(super) fn read(table: &mut Table<'_, '_>) -> Ppp {
+    let (mppe, mppc_calls_max) = table.section("mppe", |table| {
+        let calls_max = table.number("mppc_calls_max", 64, 1..=16_384);
+        (MppePolicy::REQUIRED.changed(read_mppe(table)), calls_max)
+    });
     Ppp {
         mru: table.number("mru", 1400, 128..=1_960),
         mtu_max: table.number("mtu_max", 1400, 128..=1_960),
@@ -158,22 +166,32 @@ pub(super) fn read(table: &mut Table<'_, '_>) -> Ppp {
         terminate_max: table.number("terminate_max", 2, 1..=20),
         failure_max: table.number("failure_max", 5, 1..=50),
         authentication: table.section("authentication", read_authentication),
-        mppe: MppePolicy::REQUIRED.changed(table.section("mppe", read_mppe)),
+        mppe,
+        mppc_calls_max,
         ipcp: table.section("ipcp", read_ipcp),
         ipv6cp: table.section("ipv6cp", read_ipv6cp),
     }
 }
 
 fn read_authentication(table: &mut Table<'_, '_>) -> Authentication {
-    let methods = read_methods(table, "methods");
-    let eap_methods = read_eap_methods(table);
+    let (methods, eap_methods) = read_log_in_methods(table);
     Authentication {
-        methods: methods.unwrap_or_else(|| vec![Method::MsChapV2, Method::Eap]),
-        eap_methods: eap_methods.unwrap_or_else(|| vec![EapMethod::MsChapV2]),
+        methods,
+        eap_methods,
         retries_max: table.number("retries_max", 0, 0..=3),
         reauthentication_interval: table.seconds("reauthentication_interval_s", 0, 0..=86_400),
         challenge_name: table.parsed("challenge_name", printable(64)),
     }
+}
+
+/// `methods` and `eap_methods`, of either side of a log-in.
+pub(super) fn read_log_in_methods(table: &mut Table<'_, '_>) -> (Vec<Method>, Vec<EapMethod>) {
+    let methods = read_methods(table, "methods");
+    let eap_methods = read_eap_methods(table);
+    (
+        methods.unwrap_or_else(|| vec![Method::MsChapV2, Method::Eap]),
+        eap_methods.unwrap_or_else(|| vec![EapMethod::MsChapV2]),
+    )
 }
 
 /// Ways to log in, best first.
@@ -212,7 +230,7 @@ pub(super) fn read_mppe(table: &mut Table<'_, '_>) -> MppeChange {
         requirement: table.parsed("policy", one_of("a policy", REQUIREMENTS)),
         strengths: read_strengths(table),
         stateful: read_stateful(table),
-        compression: table.parsed("mppc", mppc),
+        compression: table.parsed("mppc", one_of("a word for compression", COMPRESSIONS)),
     };
     if change.requirement != Some(MppeRequirement::Off) {
         warn_of_weakness(change, table);
@@ -272,14 +290,12 @@ fn warn_of_weakness(change: MppeChange, table: &mut Table<'_, '_>) {
         let cure = "write false, unless a client can do nothing else";
         table.warn("stateful", Fault::new(problem, cure));
     }
-}
-
-fn mppc(text: &str) -> Result<bool, Fault> {
-    if text == "allow" {
-        let problem = "MPPC compression on calls is not built yet";
-        return Err(Fault::new(problem, "write \"off\""));
+    if change.compression == Some(true) {
+        let problem =
+            "lets clients compress before they encrypt, so that lengths tell what repeats";
+        let cure = "write \"off\", unless a client can do nothing else";
+        table.warn("mppc", Fault::new(problem, cure));
     }
-    one_of("a word for compression", &[("off", false)])(text)
 }
 
 fn read_ipcp(table: &mut Table<'_, '_>) -> Ipcp {

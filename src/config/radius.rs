@@ -10,7 +10,7 @@ use zeroize::Zeroizing;
 use super::address::host_address;
 use super::error::{Fault, Report};
 use super::table::Table;
-use super::words::{name, one_of, printable};
+use super::words::{beside, name, one_of, path, printable};
 use crate::aaa::radius::Demand;
 use crate::auth::Secret;
 
@@ -90,8 +90,7 @@ const LOCAL_USERS: &[(&str, bool)] = &[("never", false), ("first", true)];
 
 /// Reads the table; the secrets are left for [`read_secrets`].
 pub(super) fn read(table: &mut Table<'_, '_>, config_file: &Path) -> Radius {
-    let folder = config_file.parent().unwrap_or_else(|| Path::new(""));
-    let servers = table.sections("server", |server| read_server(server, folder));
+    let servers = table.sections("server", |server| read_server(server, config_file));
     if servers.len() > SERVERS_MAX {
         let problem = format!("are {} servers", servers.len());
         let cure = format!("write at most {SERVERS_MAX}");
@@ -124,17 +123,16 @@ pub(super) fn read(table: &mut Table<'_, '_>, config_file: &Path) -> Radius {
     radius
 }
 
-fn read_server(table: &mut Table<'_, '_>, folder: &Path) -> Option<RadiusServer> {
+fn read_server(table: &mut Table<'_, '_>, config_file: &Path) -> Option<RadiusServer> {
     let server_name = table.required("name", "name = \"radius1\"", name(32));
     let address = table.required("address", "address = \"10.0.0.5\"", ip_address);
     let port: u16 = table.number("port", 1812, 0..=65_535);
     let accounting_port: u16 = table.number("accounting_port", 1813, 0..=65_535);
-    let secret_file = table.required("secret_file", "secret_file = \"radius.secret\"", |text| {
-        let path = !text.is_empty() && !text.contains('\0');
-        let cure = "write for example \"radius.secret\"";
-        path.then(|| PathBuf::from(text))
-            .ok_or_else(|| Fault::new("is not a path", cure))
-    });
+    let secret_file = table.required(
+        "secret_file",
+        "secret_file = \"radius.secret\"",
+        path("radius.secret"),
+    );
     if port == 0 && accounting_port == 0 {
         let fault = Fault::new("and radius.server.port are both 0", "take the server out");
         table.refuse("accounting_port", fault);
@@ -154,7 +152,7 @@ fn read_server(table: &mut Table<'_, '_>, folder: &Path) -> Option<RadiusServer>
         name: server_name?,
         authentication: at(port),
         accounting: at(accounting_port),
-        secret_file: folder.join(secret_file?),
+        secret_file: beside(config_file, &secret_file?),
         secret: Secret::new(Vec::new()),
         priority,
         weight,
@@ -180,19 +178,19 @@ pub(super) fn read_secrets(
 ) {
     let mut names: Vec<&str> = Vec::new();
     for (index, server) in radius.servers.iter_mut().enumerate() {
-        let path = |key: &str| format!("radius.server[{index}].{key}");
+        let place = |key: &str| format!("radius.server[{index}].{key}");
         if names.contains(&server.name.as_str()) {
             let problem = format!("{:?} already is a server", server.name);
-            report.error(&path("name"), Fault::new(problem, "choose another name"));
+            report.error(&place("name"), Fault::new(problem, "choose another name"));
         }
         names.push(&server.name);
         match read(&server.secret_file).and_then(|text| secret(&text)) {
-            Err(fault) => report.error(&path("secret_file"), fault),
+            Err(fault) => report.error(&place("secret_file"), fault),
             Ok(secret) => {
                 if secret.expose().len() < SECRET_LENGTH_ADVISED {
                     let problem = format!("has fewer than {SECRET_LENGTH_ADVISED} bytes");
                     let cure = "who hears an answer can guess offline: better use 32 random ones";
-                    report.warn(&path("secret_file"), Fault::new(problem, cure));
+                    report.warn(&place("secret_file"), Fault::new(problem, cure));
                 }
                 server.secret = secret;
             }

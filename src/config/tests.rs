@@ -60,6 +60,58 @@ fn assert_one_error(text: &str, users: &str, expected: &str) {
     );
 }
 
+/// A peer that we log in to is read whole, its password with it, and the rest of its keys belong to that.
+#[test]
+fn a_peer_that_we_log_in_to() {
+    let peer =
+        |keys: &str| format!("{MINIMAL}[[peer]]\nname = \"b\"\naddress = \"203.0.113.9\"\n{keys}");
+    let read = |keys: &str, secret: &'static str| {
+        let users = Zeroizing::new(ALICE.to_owned());
+        let result = Config::parse(&peer(keys), "etc/pns.toml", |path| {
+            if path == Path::new("etc/secret") {
+                Ok(Zeroizing::new(secret.to_owned()))
+            } else {
+                Ok(users.clone())
+            }
+        });
+        result.map_err(|errors| errors.to_string())
+    };
+    let login = "user = \"us\"\npassword_file = \"secret\"\n";
+    let config = read(
+        &format!("{login}routes = [\"10.9.0.0/16\"]\n"),
+        "pass word\r\nrest\n",
+    )
+    .unwrap();
+    let found = config.peers[0].login.as_ref().unwrap();
+    assert_eq!((found.user.as_str(), found.routes.len()), ("us", 1));
+    assert_eq!(found.mppe, MppePolicy::REQUIRED);
+    assert_eq!(found.secret().unwrap().user(), "us");
+    assert!(!format!("{config:?}").contains("pass word"));
+    for (keys, secret, problem) in [
+        ("user = \"us\"\n", "x", "password_file"),
+        ("routes = [\"10.9.0.0/16\"]\n", "x", "do not log in to"),
+        (login, "\nlater", "first line of 0 characters"),
+        (
+            "user = \"us\"\npassword_file = \"secret\"\nroutes = [\"203.0.113.0/24\"]\n",
+            "x",
+            "peer itself",
+        ),
+        (
+            "user = \"us\"\npassword_file = \"secret\"\nroutes = [\"0.0.0.0/0\"]\n",
+            "x",
+            "contains",
+        ),
+        (
+            "user = \"us\"\npassword_file = \"secret\"\nroutes = [\"10.9.0.1/16\"]\n",
+            "x",
+            "behind its prefix",
+        ),
+    ] {
+        let error = read(keys, secret).expect_err(keys);
+        assert!(error.contains(problem), "{keys}: {error}");
+    }
+}
+
 #[test]
 fn defaults_are_those_of_the_documentation() {
     let config = parse(MINIMAL, ALICE).unwrap();
@@ -348,11 +400,6 @@ fn users_may_be_disabled_or_have_to_change_their_password() {
 fn what_is_not_built_yet_is_refused_and_not_ignored() {
     let ppp = |keys: &str| format!("{MINIMAL}[ppp.{keys}\n");
     assert_one_error(
-        &ppp("mppe]\nmppc = \"allow\""),
-        ALICE,
-        "MPPC compression on calls is not built yet; write \"off\"",
-    );
-    assert_one_error(
         &ppp("ipcp]\npool = \"gold\""),
         ALICE,
         "there is no pool \"gold\"",
@@ -404,7 +451,19 @@ fn encryption_in_the_words_of_the_field() {
         assert_eq!(config.ppp.mppe.requirement, requirement);
         assert_eq!(config.ppp.mppe.stateful, Stateful::Refused);
         assert!(!config.ppp.mppe.compression);
+        assert_eq!(config.mppc_calls_max(), 0);
     }
+    let config = mppe("mppc = \"allow\"");
+    assert!(config.ppp.mppe.compression);
+    assert_eq!(config.mppc_calls_max(), 64);
+    // Or one group, or one user.
+    let group =
+        format!("{MINIMAL}[ppp.mppe]\nmppc_calls_max = 7\n[group.old.mppe]\nmppc = \"allow\"\n");
+    let config = parse(&group, ALICE).unwrap();
+    assert!(!config.ppp.mppe.compression);
+    assert_eq!(config.mppc_calls_max(), 7);
+    let user = format!("{ALICE}mppe = {{ mppc = \"allow\" }}\n");
+    assert_eq!(parse(MINIMAL, &user).unwrap().mppc_calls_max(), 64);
     for (word, stateful) in [
         ("false", Stateful::Refused),
         ("true", Stateful::Allowed),

@@ -9,19 +9,20 @@ use std::fmt;
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 
-use super::address::host_address;
+use super::address::{host_address, network_behind};
 use super::error::{Fault, Report};
 use super::ppp;
 use super::table::{Table, read_document};
-use super::words::name;
+use super::words::{beside, name, path};
 use crate::aaa::{NameRules, Standing};
 use crate::auth::secret::{NtHash, Secret};
 use crate::ppp::link::MppeChange;
+use crate::wire::prefix::Prefix;
 
 /// Longest user name, in bytes: what fits a RADIUS User-Name too (RFC 2865 §5.1).
 const USER_NAME_LENGTH_MAX: usize = 253;
 /// Longest password, in characters (RFC 2759 §8.1).
-const PASSWORD_LENGTH_MAX: usize = 256;
+pub(super) const PASSWORD_LENGTH_MAX: usize = 256;
 /// Passwords shorter than this are warned about: MS-CHAPv2 lets a listener guess offline.
 const PASSWORD_LENGTH_ADVISED: usize = 8;
 
@@ -53,6 +54,8 @@ pub struct User {
     pub group: Option<String>,
     /// What the user's encryption has of its own.
     pub mppe: MppeChange,
+    /// The networks behind the user.
+    pub routes: Vec<Prefix>,
 }
 
 impl Users {
@@ -119,22 +122,13 @@ pub(super) fn read_section(
         strip_realm: table.flag("strip_realm", NameRules::default().strip_realm),
         ignore_case: table.flag("ignore_case", NameRules::default().ignore_case),
     };
-    let path = |text: &str| {
-        if text.is_empty() || text.contains('\0') {
-            return Err(Fault::new(
-                "is not a path",
-                "write for example \"users.toml\"",
-            ));
-        }
-        Ok(PathBuf::from(text))
-    };
+    let path = path("users.toml");
     let file = if required {
         Some(table.required("file", "file = \"users.toml\"", path)?)
     } else {
         table.parsed("file", path)
     };
-    let folder = config_file.parent().unwrap_or_else(|| Path::new(""));
-    let file = file.map(|file| folder.join(file));
+    let file = file.map(|file| beside(config_file, &file));
     Some(Section { file, names })
 }
 
@@ -204,6 +198,7 @@ fn read_user(table: &mut Table<'_, '_>) -> Option<User> {
     let pool = table.parsed("pool", name(32));
     let group = table.parsed("group", name(32));
     let mppe = table.section("mppe", ppp::read_mppe);
+    let routes = table.list("routes", network_behind).unwrap_or_default();
     let (nt_hash, password) = secret?;
     Some(User {
         name: user_name?,
@@ -214,6 +209,7 @@ fn read_user(table: &mut Table<'_, '_>) -> Option<User> {
         pool,
         group,
         mppe,
+        routes,
     })
 }
 
@@ -280,7 +276,7 @@ fn nt_hash(text: &str) -> Result<NtHash, Fault> {
     Ok(NtHash::from_bytes(bytes))
 }
 
-fn user_name(text: &str) -> Result<String, Fault> {
+pub(super) fn user_name(text: &str) -> Result<String, Fault> {
     if text.is_empty() || text.len() > USER_NAME_LENGTH_MAX || text.chars().any(char::is_control) {
         let cure = format!("write 1 to {USER_NAME_LENGTH_MAX} bytes without control characters");
         return Err(Fault::new(format!("{text:?} cannot be a user name"), cure));
@@ -288,7 +284,7 @@ fn user_name(text: &str) -> Result<String, Fault> {
     Ok(text.to_owned())
 }
 
-/// Why the users file is refused with this mode, and the command that helps.
+/// Why a file with passwords is refused with this mode, and the command that helps.
 pub(super) fn mode_fault(file: &Path, mode: u32) -> Option<Fault> {
     (mode & 0o007 != 0).then(|| {
         Fault::new(

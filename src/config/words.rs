@@ -1,6 +1,7 @@
 //! Texts that several tables take: one word of a few, names, host names.
 
 use super::error::Fault;
+use std::path::{Path, PathBuf};
 
 /// Reads one word of `words`; `what` names the kind in the message ("a policy").
 pub(super) fn one_of<T: Copy>(
@@ -20,6 +21,23 @@ pub(super) fn one_of<T: Copy>(
             Fault::new(format!("{text:?} is not {what}"), cure)
         })
     }
+}
+
+/// The path of a file; `example` is shown to who writes none.
+pub(super) fn path(example: &'static str) -> impl Fn(&str) -> Result<PathBuf, Fault> {
+    move |text| {
+        if text.is_empty() || text.contains('\0') {
+            let cure = format!("write for example {example:?}");
+            return Err(Fault::new("is not a path", cure));
+        }
+        Ok(PathBuf::from(text))
+    }
+}
+
+/// A path that the configuration file names, which counts from its own directory.
+pub(super) fn beside(config_file: &Path, named: &Path) -> PathBuf {
+    let directory = config_file.parent().unwrap_or_else(|| Path::new(""));
+    directory.join(named)
 }
 
 /// A short name for tables and logs: letters, digits, `-`, `_` and `.`, at most `length_max`.

@@ -4,6 +4,7 @@ use std::net::Ipv4Addr;
 
 use arrayvec::ArrayVec;
 
+use super::compression::Packing;
 use super::drop_reason::DropReason;
 use super::flow_table::Arrival;
 use super::source::Sender;
@@ -85,11 +86,13 @@ pub struct Meta {
     pub direction: Direction,
     /// Whether it is encrypted.
     pub cipher: Cipher,
+    /// Whether it is compressed, or may be.
+    pub packing: Packing,
     /// Why its sequence number is believed.
     pub standing: Standing,
     /// Who sent it, by its source address.
     pub sender: Sender,
-    /// The MPPE header to send.
+    /// The header of MPPE and MPPC to send.
     pub mppe_header: [u8; 2],
 }
 
@@ -111,6 +114,7 @@ impl Meta {
             origin: Origin::Wire,
             direction: Direction::Upstream,
             cipher: Cipher::Clear,
+            packing: Packing::Off,
             standing: Standing::Within,
             sender: Sender::Peer,
             mppe_header: [0; 2],

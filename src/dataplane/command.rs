@@ -1,6 +1,7 @@
 //! What the slow path asks of a worker: commands, PPP frames to send, and frames from the kernel.
 
 use super::batch::{Entry, Origin, Packet};
+use super::compression::{Packing, Way};
 use super::drop_reason::DropReason;
 use super::flow::Ipv6Ends;
 use super::frame::Frame;
@@ -18,6 +19,7 @@ use crate::mppe::decrypt::DecryptState;
 use crate::mppe::encrypt::EncryptState;
 use crate::mppe::keys::{DownstreamKey, Suite, UpstreamKey};
 use crate::wire::call_id::CallId;
+use crate::wire::ccp::Agreement;
 use crate::wire::ethernet::{TAG_LENGTH, TAG_OFFSET, TAGGED};
 use crate::wire::ipv4;
 
@@ -51,8 +53,8 @@ impl<P: PortIo> Worker<P> {
                 flow,
                 authenticated,
             } => self.authorise(flow, authenticated),
-            FlowCommand::ArmUpstream { flow, suite } => self.arm_upstream(flow, suite),
-            FlowCommand::ArmDownstream { flow, suite } => self.arm_downstream(flow, suite),
+            FlowCommand::ArmUpstream { flow, agreement } => self.arm_upstream(flow, agreement),
+            FlowCommand::ArmDownstream { flow, agreement } => self.arm_downstream(flow, agreement),
             FlowCommand::FlushDownstream { flow } => self.flush_downstream(flow),
             FlowCommand::ForwardUpstream { flow, lease } => self.authorised(flow).map(|flow| {
                 flow.lease = lease;
@@ -128,6 +130,9 @@ impl<P: PortIo> Worker<P> {
         self.release_early(slot);
         self.ports.flush();
         self.ports.forget(slot);
+        if let Some(flow) = self.flows.get_mut(slot) {
+            self.compression.release(flow.packing);
+        }
         let totals = self.flows.close(slot, &mut self.decrypt, &mut self.encrypt);
         self.exits.report(FlowReport::Closed { flow, totals });
         Ok(())
@@ -153,6 +158,7 @@ impl<P: PortIo> Worker<P> {
         if let Some(keys) = &mut flow.encrypt {
             keys.wipe(&mut self.encrypt);
         }
+        self.compression.release(flow.packing);
         flow.suspend();
         Ok(())
     }
@@ -207,13 +213,49 @@ impl<P: PortIo> Worker<P> {
         Ok(())
     }
 
-    fn arm_upstream(&mut self, flow: FlowKey, suite: Suite) -> Result<(), Refused> {
+    fn arm_upstream(&mut self, flow: FlowKey, agreement: Agreement) -> Result<(), Refused> {
+        self.arm_packing(flow, Way::Upstream, agreement)?;
+        agreement
+            .suite
+            .map_or(Ok(()), |suite| self.arm_decryption(flow, suite))
+    }
+
+    fn arm_downstream(&mut self, flow: FlowKey, agreement: Agreement) -> Result<(), Refused> {
+        self.arm_packing(flow, Way::Downstream, agreement)?;
+        agreement
+            .suite
+            .map_or(Ok(()), |suite| self.arm_encryption(flow, suite))
+    }
+
+    /// Compression alone is nothing for a flow that has to encrypt.
+    fn arm_packing(
+        &mut self,
+        flow: FlowKey,
+        way: Way,
+        agreement: Agreement,
+    ) -> Result<(), Refused> {
+        let slot = self.flows.find(flow).ok_or(Refused)?;
+        if way == Way::Upstream {
+            // What came before is in clear.
+            self.release_early(slot);
+        }
+        let packing = Packing::of(agreement);
+        let flow = self.flows.get_mut(slot).ok_or(Refused)?;
+        let may_compress = flow.permissions.authorised
+            && (agreement.suite.is_some() || flow.policy.encryption != Encryption::Required);
+        if packing != Packing::Off && !may_compress {
+            return Err(Refused);
+        }
+        let armed = self.compression.arm(flow.packing, way, packing);
+        flow.packing = armed.ok_or(Refused)?;
+        Ok(())
+    }
+
+    fn arm_decryption(&mut self, flow: FlowKey, suite: Suite) -> Result<(), Refused> {
         let now = self.exits.now;
         let limit = self.catch_up_per_flow;
         let id = self.flows.new_key_id();
         let slot = self.flows.find(flow).ok_or(Refused)?;
-        // What came before is in clear.
-        self.release_early(slot);
         let flow = self
             .flows
             .get_mut(slot)
@@ -234,7 +276,7 @@ impl<P: PortIo> Worker<P> {
         Ok(())
     }
 
-    fn arm_downstream(&mut self, flow: FlowKey, suite: Suite) -> Result<(), Refused> {
+    fn arm_encryption(&mut self, flow: FlowKey, suite: Suite) -> Result<(), Refused> {
         let slot = self.flows.find(flow).ok_or(Refused)?;
         let flow = self
             .flows
@@ -251,7 +293,10 @@ impl<P: PortIo> Worker<P> {
 
     fn flush_downstream(&mut self, flow: FlowKey) -> Result<(), Refused> {
         let flow = self.authorised(flow)?;
-        flow.encrypt.as_mut().ok_or(Refused)?.flush();
+        if flow.encrypt.is_none() && flow.packing.downstream == Packing::Off {
+            return Err(Refused);
+        }
+        flow.start_afresh();
         Ok(())
     }
 

@@ -14,6 +14,9 @@ use crate::flow::ring::{Doorbell, WorkerEnds};
 use crate::mppe::skipped::KEPT_BACK;
 use crate::routing::{Directory, Published};
 
+/// A peer may send so much, whatever it was told (RFC 1661 §6.1), in bytes.
+pub(super) const MRU_DEFAULT: u16 = 1500;
+
 /// Most frames per second from one worker to the slow path, per class.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PuntLimits {
@@ -113,6 +116,11 @@ pub struct WorkerConfig {
     pub catch_up: CatchUpLimit,
     /// Room for keys of overtaken frames, in regions of [`GreConfig::late_max`].
     pub skipped_key_regions: usize,
+    /// How many calls may keep histories of MPPC.
+    pub mppc_calls_max: usize,
+    /// The longest information field that clients are told to send, in bytes. What is longer after
+    /// decompression is refused.
+    pub mru: u16,
     /// After so many frames in a row that cannot be decrypted, the slow path is told.
     pub implausible_frames_max: u32,
     /// ICMP errors that we send, a second.
@@ -140,6 +148,8 @@ impl Default for WorkerConfig {
                 steps_per_s: 65_536,
             },
             skipped_key_regions: 256,
+            mppc_calls_max: 0,
+            mru: MRU_DEFAULT,
             implausible_frames_max: 64,
             icmp_errors_per_s: 100,
             idle_sleep_max: Duration::from_micros(20),

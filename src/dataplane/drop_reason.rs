@@ -3,6 +3,7 @@
 
 use super::window::WindowRefusal;
 use crate::counted_enum;
+use crate::mppc;
 use crate::mppe::decrypt::DecryptRefusal;
 use crate::wire::{gre, ipv4};
 
@@ -132,6 +133,16 @@ counted_enum! {
         /// See [`DecryptRefusal::BudgetExhausted`].
         MppeBudgetExhausted => "mppe_budget_exhausted",
 
+        /// See [`mppc::Refusal::OutOfStep`]; or a late frame of a call that compresses and does not
+        /// encrypt.
+        MppcOutOfStep => "mppc_out_of_step",
+        /// See [`mppc::Refusal::NotACode`].
+        MppcNotACode => "mppc_not_a_code",
+        /// See [`mppc::Refusal::HistoryFull`].
+        MppcHistoryFull => "mppc_history_full",
+        /// See [`mppc::Refusal::PacketTooLong`].
+        MppcPacketTooLong => "mppc_packet_too_long",
+
         /// What a client sent is not an IPv4 packet of right lengths and checksum.
         InnerMalformed => "inner_malformed",
         /// User data before IPCP has agreed on an address.
@@ -225,6 +236,17 @@ impl From<DecryptRefusal> for DropReason {
     }
 }
 
+impl From<mppc::Refusal> for DropReason {
+    fn from(refusal: mppc::Refusal) -> Self {
+        match refusal {
+            mppc::Refusal::OutOfStep => Self::MppcOutOfStep,
+            mppc::Refusal::NotACode => Self::MppcNotACode,
+            mppc::Refusal::HistoryFull => Self::MppcHistoryFull,
+            mppc::Refusal::PacketTooLong => Self::MppcPacketTooLong,
+        }
+    }
+}
+
 impl DropReason {
     /// The layer that refuses: a heading in tables.
     #[must_use]
@@ -244,8 +266,10 @@ impl DropReason {
             "gre"
         } else if position < Self::MppeNotArmed as u8 {
             "ppp"
-        } else if position < Self::InnerMalformed as u8 {
+        } else if position < Self::MppcOutOfStep as u8 {
             "mppe"
+        } else if position < Self::InnerMalformed as u8 {
+            "mppc"
         } else if position < Self::NoLease as u8 {
             "inner"
         } else {
@@ -268,7 +292,7 @@ mod tests {
             .map(|reason| reason.layer())
             .collect();
         layers.dedup();
-        let wanted = "port ethernet punt ipv4 reassembly gre ppp mppe inner downstream";
+        let wanted = "port ethernet punt ipv4 reassembly gre ppp mppe mppc inner downstream";
         assert_eq!(layers.join(" "), wanted);
     }
 }

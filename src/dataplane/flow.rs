@@ -2,6 +2,7 @@
 
 use std::net::Ipv4Addr;
 
+use super::compression::{FlowPacking, Packing};
 use super::policer::Policer;
 use super::send_window::SendWindow;
 use super::source::PeerSource;
@@ -16,7 +17,7 @@ use crate::wire::call_id::CallId;
 use crate::wire::ipv4;
 use crate::wire::ipv6::InterfaceIdentifier;
 
-/// Bytes that MPPE adds to a PPP frame: its header, and the protocol field inside (RFC 3078 §3).
+/// Bytes that MPPE or MPPC adds to a PPP frame: its header, and the protocol field inside (RFC 3078 §3).
 pub const MPPE_OVERHEAD: u16 = 4;
 /// IPv4 and TCP headers without options: a segment has the rest of a packet.
 const IPV4_AND_TCP_BYTES: u16 = 40;
@@ -139,6 +140,8 @@ pub struct Flow {
     pub ipv6: Ipv6Ends,
     /// Wishes that the client starts its stateful encryption afresh.
     pub resets: Policer,
+    /// What is compressed.
+    pub packing: FlowPacking,
     /// Keys from the client, once armed.
     pub decrypt: Option<DecryptState>,
     /// Keys to the client, once armed.
@@ -185,6 +188,7 @@ impl Flow {
             exceptions: Policer::default(),
             ipv6: Ipv6Ends::default(),
             resets: Policer::default(),
+            packing: FlowPacking::default(),
             decrypt: None,
             encrypt: None,
             upstream_key: None,
@@ -225,10 +229,20 @@ impl Flow {
         self.local_end = Ipv4Addr::UNSPECIFIED;
         self.ipv6 = Ipv6Ends::default();
         self.implausible = 0;
+        self.packing = FlowPacking::default();
         self.decrypt = None;
         self.encrypt = None;
         self.upstream_key = None;
         self.downstream_key = None;
+    }
+
+    /// The client has lost step, or will: the next frame to it starts its encryption and compression
+    /// afresh, if they run on from frame to frame.
+    pub(super) fn start_afresh(&mut self) {
+        self.packing.flush = true;
+        if let Some(encrypt) = &mut self.encrypt {
+            encrypt.flush();
+        }
     }
 
     /// Empties the slot. Dropping the keys wipes them.
@@ -277,7 +291,7 @@ impl Flow {
 
     #[inline]
     const fn mppe_overhead(&self) -> u16 {
-        if self.encrypt.is_some() {
+        if self.encrypt.is_some() || !matches!(self.packing.downstream, Packing::Off) {
             MPPE_OVERHEAD
         } else {
             0

@@ -10,7 +10,9 @@
 pub mod acknowledgments;
 pub mod batch;
 mod command;
+pub mod compression;
 pub mod config;
+mod decryption_reports;
 #[cfg(feature = "dpdk")]
 mod dpdk_port;
 pub mod drop_reason;

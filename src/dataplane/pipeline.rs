@@ -22,6 +22,9 @@
 //!                                 port tx                  port tx
 //! ```
 //!
+//! Frames of calls that agreed on compression (RFC 2118) go through `mppc_input` inside `mppe_decrypt`,
+//! and through `mppc_output` inside `mppe_encrypt`.
+//!
 //! Whatever does not reach the next node ends in `exits`, which counts it.
 
 use super::batch::{BURST, Verdict};
@@ -132,6 +135,7 @@ impl<P: PortIo> Worker<P> {
             routes,
             ports,
             decrypt,
+            compression,
             control_rate,
             ..
         } = self;
@@ -141,7 +145,7 @@ impl<P: PortIo> Worker<P> {
             |packet| ppp_input::run(packet, flows, *control_rate, now),
             |packet, verdict| exits.take(packet, verdict),
         );
-        mppe_decrypt::run(batch, flows, decrypt, exits, view);
+        mppe_decrypt::run(batch, flows, decrypt, compression, exits, view);
         batch.stage(
             |packet| inner_input::run(packet, flows, view, directory, routes, limit),
             |packet, verdict| exits.take(packet, verdict),
@@ -210,10 +214,11 @@ impl<P: PortIo> Worker<P> {
             view,
             ports,
             encrypt,
+            compression,
             stamp,
             ..
         } = self;
-        mppe_encrypt::run(batch, flows, encrypt, exits);
+        mppe_encrypt::run(batch, flows, encrypt, compression, exits);
         for packet in batch.packets().drain(..) {
             gre_output::run(packet, flows, view, ports, exits, stamp);
         }

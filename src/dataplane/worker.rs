@@ -11,6 +11,7 @@ use arc_swap::{ArcSwap, Cache};
 use rtrb::Consumer;
 
 use super::batch::{BURST, Batch, Burst, Packet};
+use super::compression::Compression;
 use super::config::{CatchUpLimit, View, WorkerConfig, WorkerShared};
 use super::drop_reason::DropReason;
 use super::exits::{Exits, ExitsParts};
@@ -49,6 +50,7 @@ pub struct Worker<P: PortIo> {
     pub(super) exits: Exits<P::Frame>,
     pub(super) decrypt: DecryptWorker,
     pub(super) encrypt: EncryptWorker,
+    pub(super) compression: Compression,
     pub(super) reassembly: Reassembly,
     pub(super) reorder: Reorder<P::Frame>,
     pub(super) error_limit: ErrorLimit,
@@ -135,6 +137,7 @@ impl<P: PortIo> Worker<P> {
             )
             .with_streams(capacity),
             encrypt: EncryptWorker::new(capacity),
+            compression: Compression::new(config.mppc_calls_max, config.mru),
             reassembly: Reassembly::new(),
             reorder: Reorder::new(gre.hold_packets, gre.hold),
             error_limit: ErrorLimit::new(config.icmp_errors_per_s),

@@ -4,8 +4,8 @@
 use std::net::Ipv4Addr;
 
 use super::{Authenticated, FlowKey, FrameBytes, OpenCall, PeerReceive};
-use crate::mppe::keys::Suite;
 use crate::wire::call_id::CallId;
+use crate::wire::ccp::Agreement;
 use crate::wire::ipv6::InterfaceIdentifier;
 
 /// An order to the worker that owns `flow`.
@@ -47,24 +47,24 @@ pub enum FlowCommand {
         /// The proof.
         authenticated: Authenticated,
     },
-    /// MPPE was agreed for frames from the client: decrypt them. Precedes every Configure-Ack of CCP
-    /// that the client could open on.
+    /// MPPE or MPPC was agreed for frames from the client: decrypt and decompress them. Precedes
+    /// every Configure-Ack of CCP that the client could open on.
     ArmUpstream {
         /// The call.
         flow: FlowKey,
-        /// What frames from the client are encrypted with.
-        suite: Suite,
+        /// How frames from the client are encrypted and compressed.
+        agreement: Agreement,
     },
-    /// CCP has reached Opened: encrypt frames to the client.
+    /// CCP has reached Opened: encrypt and compress frames to the client.
     ArmDownstream {
         /// The call.
         flow: FlowKey,
-        /// What frames to the client are encrypted with.
-        suite: Suite,
+        /// How frames to the client are encrypted and compressed.
+        agreement: Agreement,
     },
-    /// The client has sent a CCP Reset-Request: the next frame to it starts RC4 afresh and says so
-    /// (RFC 3078 §8.2). Means nothing in stateless mode. Follows the Reset-Ack in the FIFO, because
-    /// a client may wait for that before it looks at a frame again.
+    /// The client has sent a CCP Reset-Request: the next frame to it starts RC4 and the history
+    /// afresh and says so (RFC 3078 §8.2, RFC 2118 §4.3). Means nothing in stateless mode. Follows
+    /// the Reset-Ack in the FIFO, because a client may wait for that before it looks at a frame again.
     FlushDownstream {
         /// The call.
         flow: FlowKey,

@@ -197,7 +197,7 @@ mod tests {
             slow.commands
                 .push(FlowCommand::ArmUpstream {
                     flow,
-                    suite: Suite::STATELESS_128
+                    agreement: Suite::STATELESS_128.into()
                 })
                 .is_err()
         );

@@ -31,9 +31,12 @@ pub enum Code {
 /// What is left of a compressed packet.
 #[derive(Clone, Debug)]
 pub struct BitReader<'a> {
+    /// What is not in `window` yet.
     bytes: &'a [u8],
-    /// Position of the next bit.
-    position: usize,
+    /// The next bits, the first of them highest.
+    window: u64,
+    /// How many of them there are; all below are zero.
+    available: usize,
 }
 
 /// The bits are not the code of anything.
@@ -44,7 +47,11 @@ impl<'a> BitReader<'a> {
     /// From the first bit.
     #[must_use]
     pub const fn new(bytes: &'a [u8]) -> Self {
-        Self { bytes, position: 0 }
+        Self {
+            bytes,
+            window: 0,
+            available: 0,
+        }
     }
 
     /// The next element; `None` at the end, where fewer than eight zero bits may be left over.
@@ -53,7 +60,7 @@ impl<'a> BitReader<'a> {
     /// [`NotACode`] for what no compressor writes: a code cut short, a length without a zero, an
     /// offset of zero.
     pub fn next_code(&mut self) -> Result<Option<Code>, NotACode> {
-        let left = self.bytes.len() * 8 - self.position;
+        let left = self.bytes.len() * 8 + self.available;
         if left < 8 {
             return match self.take(left) {
                 Some(0) => Ok(None),
@@ -106,15 +113,26 @@ impl<'a> BitReader<'a> {
         Some((1 << low_bits) + self.take(low_bits)?)
     }
 
+    /// The next `count` bits, thirteen at most, as a number.
     fn take(&mut self, count: usize) -> Option<usize> {
-        let mut value = 0;
-        for _ in 0..count {
-            let byte = self.bytes.get(self.position / 8)?;
-            let bit = byte >> (7 - self.position % 8) & 1;
-            value = value << 1 | usize::from(bit);
-            self.position += 1;
+        if self.available < count {
+            self.refill();
         }
-        Some(value)
+        self.available = self.available.checked_sub(count)?;
+        // The window has 64 bits, of which none is wanted if `count` is zero.
+        let value = self.window.unbounded_shr(64 - u32::try_from(count).ok()?);
+        self.window <<= count;
+        usize::try_from(value).ok()
+    }
+
+    fn refill(&mut self) {
+        while self.available <= 56
+            && let Some((byte, rest)) = self.bytes.split_first()
+        {
+            self.window |= u64::from(*byte) << (56 - self.available);
+            self.available += 8;
+            self.bytes = rest;
+        }
     }
 }
 

@@ -75,10 +75,10 @@ impl Compressor {
                 length,
             },
             Err(Full) => {
-                // Both histories are empty after this packet, so the receiver needs no part of it.
-                self.forget();
+                // Both histories are empty after this packet, and the next one says so.
+                self.restart();
                 Compressed {
-                    flushed: true,
+                    flushed,
                     at_front: false,
                     compressed: false,
                     length: 0,

@@ -12,15 +12,16 @@ mod stateless;
 
 use crate::clock::Timestamp;
 use crate::counted_enum;
+use crate::mppc::Decompressor;
 use crate::mppe::catch_up::{Budget, UnfinishedWalks};
 use crate::mppe::chain::{Chain, Link};
 use crate::mppe::keys::{DownstreamKey, Mode, Strength, UpstreamKey};
-use crate::mppe::plausible::{Agreed, PREFIX_LENGTH, plausible_ppp};
+use crate::mppe::plausible::{Agreed, Looks, PREFIX_LENGTH};
 use crate::mppe::rc4::Rc4;
 use crate::mppe::skipped::{KEPT_BACK, KeyId, SkippedKeys};
 use crate::mppe::streams::Streams;
 use crate::wire::mppe::{CoherencyCount, HEADER_LENGTH, Header};
-use recovery::Recovery;
+pub use recovery::Recovery;
 pub use stateful::FlushRule;
 
 counted_enum! {
@@ -197,12 +198,16 @@ impl DecryptState {
         worker: &mut DecryptWorker,
         now: Timestamp,
     ) -> Result<&'p mut [u8], DecryptRefusal> {
-        self.decrypt_from(Source::Peer, payload, sequence, worker, now)
+        let from = Origin {
+            source: Source::Peer,
+            history: None,
+        };
+        self.decrypt_from(from, payload, sequence, worker, now)
     }
 
     fn decrypt_from<'p>(
         &mut self,
-        source: Source,
+        from: Origin<'_>,
         payload: &'p mut [u8],
         sequence: u32,
         worker: &mut DecryptWorker,
@@ -215,22 +220,21 @@ impl DecryptState {
         if !header.encrypted {
             return Err(DecryptRefusal::NotEncrypted);
         }
-        if header.compressed {
-            return Err(DecryptRefusal::Compressed);
-        }
+        let looks = self.looks(header, from.history)?;
         let count = header.coherency_count;
         let (_, frame) = payload
             .split_at_mut_checked(HEADER_LENGTH)
             .unwrap_or_default();
         match self.chain.mode() {
             Mode::Stateless => {
-                self.decrypt_stateless(frame, count, sequence, worker, now)?;
+                self.decrypt_stateless(frame, looks, (count, sequence), worker, now)?;
             }
             Mode::Stateful => {
                 let arrival = stateful::Arrival {
                     header,
                     sequence,
-                    source,
+                    source: from.source,
+                    looks,
                     now,
                 };
                 self.decrypt_stateful(frame, arrival, worker)?;
@@ -251,14 +255,36 @@ impl DecryptState {
         self.sequence = 0;
     }
 
+    /// What has to come out of a frame with this header. Only with a history may it be compressed, and
+    /// each frame of a stateless flow starts with an empty one.
+    fn looks<'h>(
+        &self,
+        header: Header,
+        history: Option<&'h Decompressor>,
+    ) -> Result<Looks<'h>, DecryptRefusal> {
+        let flushed = header.flushed || self.chain.mode() == Mode::Stateless;
+        let compressed = match history {
+            _ if !header.compressed => None,
+            Some(history) => Some((Header { flushed, ..header }, history)),
+            None => return Err(DecryptRefusal::Compressed),
+        };
+        Ok(Looks {
+            agreed: self.agreed,
+            compressed,
+        })
+    }
+
     /// Decrypts `frame` in place with a session key if it comes out as a packet; otherwise it stays
     /// as it was.
-    fn opens(&self, session_key: &[u8; 16], frame: &mut [u8], rc4: &mut Rc4) -> bool {
+    fn opens(
+        &self,
+        session_key: &[u8; 16],
+        frame: &mut [u8],
+        looks: Looks<'_>,
+        rc4: &mut Rc4,
+    ) -> bool {
         self.chain.key(rc4, session_key);
-        let agreed = self.agreed;
-        open(frame, rc4, |prefix, length| {
-            plausible_ppp(prefix, length, agreed)
-        })
+        open(frame, rc4, |prefix, length| looks.packet(prefix, length))
     }
 }
 
@@ -336,6 +362,13 @@ pub enum Source {
     Elsewhere,
 }
 
+/// What is known of a frame beside its bytes.
+#[derive(Clone, Copy)]
+struct Origin<'h> {
+    source: Source,
+    history: Option<&'h Decompressor>,
+}
+
 /// One frame to decrypt.
 pub struct DecryptJob<'f> {
     /// Whose frame this is, for [`DecryptStates`]. A flow may have several jobs in a batch; they
@@ -345,6 +378,9 @@ pub struct DecryptJob<'f> {
     pub sequence: u32,
     /// Who it is from.
     pub source: Source,
+    /// What a compressed frame builds upon, where MPPC was agreed on (RFC 2118). Frames of a flow
+    /// whose history grows have to be decrypted one by one, with the one before decompressed.
+    pub history: Option<&'f Decompressor>,
     /// MPPE header and encrypted frame; decrypted in place behind the header.
     pub payload: &'f mut [u8],
     /// What came of it.
@@ -359,6 +395,7 @@ impl<'f> DecryptJob<'f> {
             flow,
             sequence,
             source: Source::Peer,
+            history: None,
             payload,
             outcome: Err(DecryptRefusal::NoKeys),
         }
@@ -374,9 +411,15 @@ pub fn decrypt_batch(
 ) {
     for job in jobs {
         job.outcome = match states.decrypt_state(job.flow) {
-            Some(state) => state
-                .decrypt_from(job.source, job.payload, job.sequence, worker, now)
-                .map(|_frame| ()),
+            Some(state) => {
+                let from = Origin {
+                    source: job.source,
+                    history: job.history,
+                };
+                state
+                    .decrypt_from(from, job.payload, job.sequence, worker, now)
+                    .map(|_frame| ())
+            }
             None => Err(DecryptRefusal::NoKeys),
         };
     }

@@ -74,6 +74,18 @@ impl EncryptState {
         self.flush = true;
     }
 
+    /// Whether bit A will be set in the next frame: it starts RC4 afresh. Of a frame that is
+    /// compressed too the bit says the same of MPPC's history, which has to be empty then.
+    #[must_use]
+    pub const fn starts_afresh(&self) -> bool {
+        match self.chain.mode() {
+            Mode::Stateless => true,
+            Mode::Stateful => {
+                self.flush || (self.chain.committed.position + 1).is_multiple_of(FLAG_EVERY)
+            }
+        }
+    }
+
     /// Encrypts one frame in place, its PPP protocol field included, and answers the MPPE header to
     /// put before it (RFC 3078 §3, §7).
     ///

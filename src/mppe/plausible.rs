@@ -8,7 +8,9 @@
 //! only on a link that agreed on it, and only from the link-local address that was agreed on, or from
 //! none (a client that checks whether it is alone): 128 bits that noise would have to hit.
 
+use crate::mppc::{Decompressor, HISTORY_LENGTH};
 use crate::wire::ipv6::{self, InterfaceIdentifier};
+use crate::wire::mppe::Header;
 
 /// How much of a frame [`plausible_ppp`] needs to see: the protocol field and the longest IPv4
 /// header.
@@ -29,6 +31,45 @@ pub enum Agreed {
         /// The interface identifier of whoever encrypts.
         peer: InterfaceIdentifier,
     },
+}
+
+/// What has to come out of a frame.
+#[derive(Clone, Copy)]
+pub struct Looks<'h> {
+    /// Which packets it may be.
+    pub agreed: Agreed,
+    /// Of a frame that is compressed by MPPC: its header, and the history that it builds upon.
+    pub compressed: Option<(Header, &'h Decompressor)>,
+}
+
+impl Looks<'_> {
+    /// As [`plausible_ppp`], for a frame that may be compressed. How long the packet is in the end
+    /// is not known of one that is.
+    #[must_use]
+    pub fn packet(self, prefix: &[u8], length: usize) -> bool {
+        match self.compressed {
+            None => plausible_ppp(prefix, length, self.agreed),
+            Some((header, history)) => {
+                let mut start = [0; PREFIX_LENGTH];
+                let start = history.peek(header, prefix, &mut start);
+                plausible_ppp(start, HISTORY_LENGTH, self.agreed)
+            }
+        }
+    }
+
+    /// As [`plausible_protocol`], for a frame that may be compressed. One that builds upon a history
+    /// that we do not have says nothing; its place in the keystream is all the same certain.
+    #[must_use]
+    pub fn protocol(self, prefix: &[u8]) -> bool {
+        match self.compressed {
+            None => plausible_protocol(prefix),
+            Some((header, history)) if !header.flushed && !history.is_in_step() => true,
+            Some((header, history)) => {
+                let mut start = [0; 2];
+                plausible_protocol(history.peek(header, prefix, &mut start))
+            }
+        }
+    }
 }
 
 /// Whether a decrypted PPP frame of `length` bytes that starts with `prefix` is a packet.

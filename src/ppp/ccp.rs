@@ -5,7 +5,8 @@
 //!
 //! - Of several key lengths the longest that both have is asked for, and nothing beside it.
 //! - Stateless mode is offered first, or what the policy prefers. A client that insists on the other
-//!   mode gets it if the policy allows it; likewise compression.
+//!   mode gets it if the policy allows it; likewise compression (RFC 2118 §2), which may stand alone
+//!   where calls need not be encrypted.
 //! - Each side says what it can decrypt: our request rules upstream, the client's downstream. The key
 //!   length is the same both ways, since a client that wants two is confused; the mode need not be.
 //! - What was acknowledged once stays: its start key is on its way to the worker.
@@ -29,6 +30,8 @@ use crate::wire::ppp::Protocol;
 #[derive(Debug)]
 pub struct Ccp {
     policy: MppePolicy,
+    /// The login gave keys. Without them there can be compression only.
+    keys: bool,
     /// What our next request says. Its key lengths are those that are still possible either way.
     ask: SupportedBits,
     /// The client was told which mode we prefer, and that we would rather not compress.
@@ -61,12 +64,18 @@ impl std::fmt::Display for Directions {
 }
 
 impl Ccp {
-    /// Options for a call under `policy`.
+    /// Options for a call under `policy`, whose login gave `keys` or none.
     #[must_use]
-    pub const fn new(policy: MppePolicy) -> Self {
+    pub const fn new(policy: MppePolicy, keys: bool) -> Self {
+        let ask = if keys {
+            SupportedBits::offer(policy.strengths, policy.preferred_mode(), false)
+        } else {
+            SupportedBits::COMPRESSION
+        };
         Self {
             policy,
-            ask: SupportedBits::offer(policy.strengths, policy.preferred_mode(), false),
+            keys,
+            ask,
             suggested: false,
             hinted: false,
             offer: None,
@@ -111,22 +120,38 @@ impl Ccp {
         self.policy.compression && bits.contains(SupportedBits::COMPRESSION)
     }
 
+    /// Whether compression alone is what becomes of a client that wants nothing but `bits`.
+    fn only_compresses(&self, bits: SupportedBits) -> bool {
+        let may_be_clear = self.policy.requirement != MppeRequirement::Required;
+        may_be_clear && bits.strengths().is_none() && self.compresses(bits)
+    }
+
     /// What we would acknowledge to a client that offers `bits`.
     fn wanted(&self, bits: SupportedBits) -> Agreement {
         if let Some(agreed) = self.agreed {
             return agreed.downstream;
         }
+        // The same holds for both directions, so what we ask for by now says it too.
+        let alone = self.suggested && self.only_compresses(bits);
+        if !self.keys || alone || self.ask.strengths().is_none() {
+            return Agreement::COMPRESSION;
+        }
         let insists_on_mode = self.suggested && self.policy.allows_mode(bits.mode());
+        let allowed = self.allows(bits);
         let suite = Suite {
-            strength: self.allows(bits).unwrap_or(self.strengths()).strongest(),
+            strength: allowed.unwrap_or(self.strengths()).strongest(),
             mode: if insists_on_mode {
                 bits.mode()
             } else {
                 self.policy.preferred_mode()
             },
         };
-        let compression = self.suggested && self.compresses(bits);
-        Agreement { suite, compression }
+        // A client with key lengths, none of them allowed, shall not take compression for the answer.
+        let compression = self.suggested && allowed.is_some() && self.compresses(bits);
+        Agreement {
+            suite: Some(suite),
+            compression,
+        }
     }
 
     /// Why nothing came of an offer of `bits` that the client would not change.
@@ -197,12 +222,15 @@ impl OptionPolicy for Ccp {
         };
         // Our own request may still be out. The client will send with the key length that it
         // receives with, and in the mode that we ask for, or the call will come to nothing.
-        let upstream = Agreement {
-            suite: Suite {
-                strength: downstream.suite.strength,
-                mode: self.ask.mode(),
+        let upstream = match downstream.suite {
+            Some(suite) => Agreement {
+                suite: Some(Suite {
+                    strength: suite.strength,
+                    mode: self.ask.mode(),
+                }),
+                compression: self.ask.contains(SupportedBits::COMPRESSION),
             },
-            compression: self.ask.contains(SupportedBits::COMPRESSION),
+            None => downstream,
         };
         self.ask = upstream.bits();
         self.agreed.get_or_insert(Directions {
@@ -222,7 +250,13 @@ impl OptionPolicy for Ccp {
             let reason = bits.map_or(EndReason::MppeNotAgreed, |bits| self.why_not(bits));
             return Err(self.give_up(reason));
         }
-        let possible = bits.and_then(|bits| Some((bits, self.allows(bits)?)));
+        if self.agreed.is_none() && bits.is_some_and(|bits| self.only_compresses(bits)) {
+            self.ask = SupportedBits::COMPRESSION;
+            return Ok(());
+        }
+        let possible = bits
+            .filter(|_| self.keys)
+            .and_then(|bits| Some((bits, self.allows(bits)?)));
         if let Some((bits, strengths)) = possible.filter(|_| self.agreed.is_none()) {
             // Our request was the suggestion, so what it is answered with is insisted upon.
             let mode = if self.policy.allows_mode(bits.mode()) {

@@ -168,6 +168,11 @@ end_reasons! {
     MppeCompressionOnly => "mppe_compression_only",
         "The client offers compression but no encryption; enable encryption on the client, or \
          make it optional on the server.";
+    /// As many calls as may keep a history of MPPC do.
+    MppcCallsFull => "mppc_calls_full",
+        "The client insists on compression that keeps a history, and as many calls as may do so \
+         already; switch compression off on the client, or raise ppp.mppe.mppc_calls_max on the \
+         server.";
     /// The client insists on another kind of encryption.
     MppeNotAgreed => "mppe_not_agreed",
         "The client insists on a combination of MPPE options that the server does not have; set \
@@ -193,7 +198,7 @@ end_reasons! {
          the user that address.";
     /// The peer that we called assigned us no address.
     AddressNotAssigned => "address_not_assigned",
-        "The peer gave us no address on the link; let it assign one to our user, or take `wish` \
+        "The peer gave us no address on the link; let it assign one to our user, or take `inner_address` \
          out of this [[peer]] if it will not have that one.";
     /// The peer that we called changed the addresses of a live link.
     AddressChanged => "address_changed",

@@ -3,8 +3,8 @@
 use super::authenticatee::Keying;
 use super::credentials::Credentials;
 use super::end_reason::EndReason;
+use crate::wire::ccp::Agreement;
 use crate::wire::ipv6::InterfaceIdentifier;
-use crate::wire::mppe::Suite;
 use std::collections::VecDeque;
 use std::net::Ipv4Addr;
 
@@ -47,12 +47,12 @@ pub enum Output {
     /// The peer that we called has let us in, and this is what its keys are made from. Precedes
     /// everything that needs a proof of log-in.
     LoggedIn(Keying),
-    /// Install the keys for what the client sends, to be used in this way.
-    ArmUpstream(Suite),
-    /// Install the keys for what is sent to the client, to be used in this way.
-    ArmDownstream(Suite),
-    /// The client lost step with our stateful encryption: start RC4 afresh and mark the next frame
-    /// as flushed (RFC 3078 §8).
+    /// This was agreed on for what the client sends: install its keys, or decompress it.
+    ArmUpstream(Agreement),
+    /// This was agreed on for what is sent to the client.
+    ArmDownstream(Agreement),
+    /// The client lost step with our stateful encryption or compression: start afresh and mark the
+    /// next frame as flushed (RFC 3078 §8, RFC 2118 §4.3).
     FlushDownstream,
     /// Forward what the client sends from its lease.
     ForwardUpstream,

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::admission::CallPermit;
+use super::ccp::MppcPlace;
 use super::facts::{CallFacts, CallOrigin};
 use super::verdict::{Attempt, Step};
 use super::ways::Way;
@@ -135,6 +136,8 @@ pub struct Call {
     /// The entry of this call in the timer heap.
     pub(super) armed: Option<Timestamp>,
     pub(super) keys: UsedKeys,
+    /// The worker's place for histories of MPPC, if this call needs one.
+    pub(super) mppc: Option<MppcPlace>,
     /// The networks that it leads to.
     pub(super) way: Way,
     /// What it was granted beside its address.
@@ -195,6 +198,7 @@ impl Call {
             deadline: Some(new.deadline),
             armed: None,
             keys: UsedKeys::default(),
+            mppc: None,
             way,
             network: NetworkTerms::default(),
             outbox: VecDeque::new(),

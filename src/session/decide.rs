@@ -125,8 +125,8 @@ impl Sessions {
         let (flow, peer_address) = (call.flow, call.peer_address);
         let after = now.since(call.created);
         call.attempt.refused(rejection, denial.detail, after);
-        // Of local users the same words whoever is asking: nobody learns which names exist. The decision may come too
-        // late, and is about nothing then.
+        // Of local users the same words whoever is asking: nobody learns which names exist. The
+        // decision may come too late, and is about nothing then.
         if !call.link.awaits_decision() {
             return;
         }

@@ -78,13 +78,13 @@ impl Sessions {
                         });
                     }
                 }
-                ppp::Output::ArmUpstream(suite) => {
-                    call.keys.arm();
-                    self.order(id, FlowCommand::ArmUpstream { flow, suite }, now);
+                ppp::Output::ArmUpstream(agreement) => {
+                    let command = FlowCommand::ArmUpstream { flow, agreement };
+                    self.arm(id, agreement, command, now);
                 }
-                ppp::Output::ArmDownstream(suite) => {
-                    call.keys.arm();
-                    self.order(id, FlowCommand::ArmDownstream { flow, suite }, now);
+                ppp::Output::ArmDownstream(agreement) => {
+                    let command = FlowCommand::ArmDownstream { flow, agreement };
+                    self.arm(id, agreement, command, now);
                 }
                 ppp::Output::FlushDownstream => {
                     self.order(id, FlowCommand::FlushDownstream { flow }, now);

@@ -16,6 +16,7 @@ mod address;
 pub mod admission;
 mod call;
 pub mod call_ids;
+mod ccp;
 mod connection;
 mod control_events;
 mod decide;
@@ -96,6 +97,7 @@ pub struct Sessions {
     /// Call Serial Number of the last call that we placed.
     call_serial: u16,
     pools: Pools,
+    mppc: ccp::MppcPlaces,
     ways: Ways,
     timers: Timers<TimerKey>,
     outputs: VecDeque<Output>,
@@ -144,6 +146,7 @@ impl Sessions {
             history: History::default(),
             failures: Failures::default(),
             stopping: false,
+            mppc: ccp::MppcPlaces::new(config.mppc_calls_max),
             config,
             buckets,
             pools,

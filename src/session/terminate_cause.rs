@@ -120,6 +120,7 @@ const fn of_link(reason: ppp::EndReason) -> TerminateCause {
         | Reason::MppeProtocolRejected
         | Reason::MppeNotOffered
         | Reason::MppeNotAgreed
+        | Reason::MppcCallsFull
         | Reason::MppeKeysMissing
         | Reason::IdentityChanged
         | Reason::RekeyNotPossible

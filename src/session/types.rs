@@ -41,6 +41,8 @@ pub struct SessionConfig {
     pub setup_timeout: Duration,
     /// The longest packet to a client, in bytes, whatever it says that it receives.
     pub mtu_max: u16,
+    /// How many calls may keep a history of MPPC: as many as each worker has places for.
+    pub mppc_calls_max: usize,
     /// What clients are told in IPCP.
     pub name_servers: NameServers,
 }

@@ -279,6 +279,8 @@ pub(super) fn observe(link: &Link) -> LinkProgress {
     };
     LinkProgress {
         stage,
-        encrypted: negotiated.mppe.is_some(),
+        encrypted: negotiated
+            .mppe
+            .is_some_and(|agreed| agreed.downstream.suite.is_some()),
     }
 }

@@ -3,7 +3,8 @@
 //! - `start` brings everything up, in this order: `ports` (DPDK), `kernel` (TAP, TUN, netlink),
 //!   `workers`, sockets, sessions.
 //! - `event_loop` is the one loop; each of its sources is a file: `sockets` (TCP/1723), `exception`
-//!   (TAP and TUN), `kernel_mirror` (routes and neighbours), `admin_socket`, `signals`, `worker_link`, `radius` (RADIUS).
+//!   (TAP and TUN), `kernel_mirror` (routes and neighbours), `admin_socket`, `signals`, `worker_link`,
+//!   `radius` (the sockets of the RADIUS client).
 //! - `view` is what `pns show` sees, `events` what the log says, `supervisor` watches the workers.
 
 pub mod device;
@@ -38,6 +39,8 @@ mod kernel_mirror;
 mod ports;
 #[cfg(feature = "dpdk")]
 mod radius;
+#[cfg(feature = "dpdk")]
+mod radius_settings;
 #[cfg(feature = "dpdk")]
 mod radius_view;
 #[cfg(feature = "dpdk")]

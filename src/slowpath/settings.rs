@@ -2,18 +2,15 @@
 
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
 
-use crate::aaa::radius::{Client, Nas, ServerConfig, Service, Settings, Timing};
-use crate::aaa::{Access, LocalUser, LocalUsers, NameServers, PoolConfig, Pools};
+use crate::aaa::{Access, LocalUser, LocalUsers, NameServers, PoolConfig, Pools, Terms};
 use crate::auth::Secret;
-use crate::clock::Timestamp;
-use crate::config::{self, Config, Direction, Ipv6cpPolicy, MssClamp, SendWindow};
+use crate::config::{self, Config, Direction, Ipv6cpPolicy, MssClamp, PeerLogin, SendWindow};
 use crate::dataplane::{self, GreConfig, PuntLimits, WorkerConfig};
-use crate::ppp::link::{AddressPolicy, LinkConfig};
+use crate::ppp::link::{AddressPolicy, ClientRole, LinkConfig, MppeChange};
 use crate::pptp::{CallOffer, ControlConfig};
 use crate::session::admission::AdmissionLimits;
-use crate::session::{Capacity, Listener, Peer, SessionConfig};
+use crate::session::{Capacity, Client, Listener, Peer, SessionConfig};
 use crate::wire::pptp::{Bearer, Framing, Text};
 
 /// IPv4 and TCP headers without options: an MSS is the MTU less these.
@@ -45,6 +42,7 @@ pub(super) fn session_config(config: &Config) -> SessionConfig {
         limits: limits(config),
         setup_timeout: server.setup_timeout,
         mtu_max: config.ppp.mtu_max,
+        mppc_calls_max: config.mppc_calls_max(),
         name_servers: name_servers(config),
     }
 }
@@ -58,7 +56,7 @@ fn peer(config: &Config, peer: &config::Peer) -> Option<Peer> {
         name: peer.name.clone(),
         address: SocketAddrV4::new(peer.address, peer.port),
         local_address: peer.local_address.or(default)?,
-        client: None,
+        client: peer.login.as_ref().and_then(|login| client(config, login)),
         offer: match peer.direction {
             Direction::Outgoing => CallOffer::Outgoing {
                 minimum_bps: peer.minimum_bps,
@@ -75,6 +73,27 @@ fn peer(config: &Config, peer: &config::Peer) -> Option<Peer> {
                 subaddress,
             },
         },
+    })
+}
+
+/// What we are on calls to a peer that we log in to; `None` only without a password, which no
+/// configuration has.
+fn client(config: &Config, login: &PeerLogin) -> Option<Client> {
+    let role = ClientRole {
+        login: login.secret()?,
+        wish: login.inner_address,
+    };
+    let access = Access {
+        mppe: login.mppe,
+        ..(*Accesses::new(config).without_group).clone()
+    };
+    Some(Client {
+        link: Arc::new(LinkConfig {
+            client: Some(role),
+            ..link_config(config, &access)
+        }),
+        policy: Terms::new(Arc::new(access), MppeChange::NONE).flow_policy(),
+        networks: login.routes.as_slice().into(),
     })
 }
 
@@ -159,7 +178,6 @@ impl Accesses {
 fn link_config(config: &Config, access: &Access) -> LinkConfig {
     let ppp = &config.ppp;
     LinkConfig {
-        client: None,
         mru: ppp.mru,
         restart_timer_initial: ppp.restart_timer_initial,
         restart_timer: ppp.restart_timer,
@@ -182,6 +200,7 @@ fn link_config(config: &Config, access: &Access) -> LinkConfig {
             config::AddressPolicy::Override => AddressPolicy::Override,
         },
         ipv6cp: ppp.ipv6cp.policy == Ipv6cpPolicy::On,
+        client: None,
     }
 }
 
@@ -204,6 +223,7 @@ pub(super) fn local_users(config: &Config) -> LocalUsers {
             standing: user.standing,
             group: user.group.as_deref().and_then(|group| accesses.find(group)),
             mppe: user.mppe,
+            networks: user.routes.as_slice().into(),
             ..LocalUser::new(&user.name, user.nt_hash.duplicate(), pool)
         }
     };
@@ -211,70 +231,6 @@ pub(super) fn local_users(config: &Config) -> LocalUsers {
     LocalUsers::new(config.users.iter().map(user))
         .with_names(config.users.names)
         .with_eap(config.challenge_name(), authentication.retries_max)
-}
-
-/// The client of RADIUS, if there are servers to ask.
-pub(super) fn radius_client(
-    config: &Config,
-    now: Timestamp,
-    entropy: fn(&mut [u8]),
-) -> Option<Client> {
-    let radius = &config.radius;
-    let some = |time: Duration| (!time.is_zero()).then_some(time);
-    let servers: Vec<_> = radius.servers.iter().flat_map(radius_services).collect();
-    if servers.is_empty() {
-        return None;
-    }
-    let unix = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-    let unix = unix.unwrap_or_default();
-    let nas_identifier = radius.nas_identifier.as_ref();
-    let settings = Settings {
-        servers,
-        timing: Timing {
-            timeout: radius.timeout,
-            dead_after: radius.dead_after,
-            dead_time: radius.dead_time,
-            probe_interval: some(radius.probe_interval),
-            give_up: radius.give_up,
-            hedge: some(radius.hedge),
-            ..Timing::default()
-        },
-        nas: Nas {
-            identifier: nas_identifier
-                .unwrap_or(&config.server.host_name)
-                .as_str()
-                .into(),
-            address: radius.nas_address,
-            eap_mtu: config.ppp.mru,
-        },
-        pool: config.ppp.ipcp.pool.as_str().into(),
-        interim: some(radius.interim_interval),
-        unix_at_zero_s: unix.as_secs() - now.since(Timestamp::ZERO).as_secs().min(unix.as_secs()),
-    };
-    Some(Client::new(
-        settings,
-        Box::new(entropy),
-        Box::new(entropy),
-        now,
-    ))
-}
-
-fn radius_services(server: &config::RadiusServer) -> impl Iterator<Item = ServerConfig> {
-    let services = [
-        (Service::Authentication, server.authentication),
-        (Service::Accounting, server.accounting),
-    ];
-    services.into_iter().filter_map(|(service, address)| {
-        Some(ServerConfig {
-            name: server.name.as_str().into(),
-            service,
-            address: address?,
-            secret: server.secret.duplicate(),
-            priority: server.priority,
-            weight: server.weight,
-            demand: server.require_message_authenticator,
-        })
-    })
 }
 
 /// The pools, without the addresses that belong to users.
@@ -320,6 +276,8 @@ pub(super) fn worker_config(config: &Config, index: u8, macs: &[[u8; 6]]) -> Wor
             ppp_frames_per_call_per_s: punt.ppp_frames_per_call_per_s,
         },
         gre: gre_config(config),
+        mppc_calls_max: config.mppc_calls_max(),
+        mru: config.ppp.mru,
         idle_sleep_max: config.workers.idle_sleep_max,
         ..WorkerConfig::default()
     }

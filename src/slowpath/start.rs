@@ -22,7 +22,7 @@ use super::start_error::during;
 use super::supervisor::Supervisor;
 use super::view::{PortFigures, PortInfo, ServerFacts};
 use super::workers::{self, Shared};
-use super::{notify, settings, token, worker_link, worker_threads};
+use super::{notify, radius_settings, settings, token, worker_link, worker_threads};
 use crate::clock::MonotonicClock;
 use crate::config::{Config, Device, Side};
 use crate::flow::BucketTable;
@@ -74,7 +74,7 @@ fn start(config: &Config) -> Result<EventLoop, StartError> {
         .map_err(during("cannot open admin.socket"))?;
     let users = settings::local_users(config);
     let radius = RadiusPort::new(
-        settings::radius_client(config, clock.now(), fill_with_entropy),
+        radius_settings::client(config, clock.now(), fill_with_entropy),
         config.radius.local_users_first,
     );
     let buckets = Arc::new(buckets);

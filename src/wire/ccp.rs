@@ -177,46 +177,86 @@ impl fmt::Debug for Strengths {
     }
 }
 
-/// What an MPPE option says when there is nothing left to choose: one key length, one mode, with or
-/// without compression.
+/// What an MPPE option says when there is nothing left to choose: one key length and one mode, with or
+/// without compression, or compression alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Agreement {
-    /// How frames are encrypted.
-    pub suite: Suite,
+    /// How frames are encrypted; `None`: they are compressed only.
+    pub suite: Option<Suite>,
     /// Whether they may be compressed by MPPC (RFC 2118).
     pub compression: bool,
 }
 
 impl Agreement {
+    /// Compression without encryption.
+    pub const COMPRESSION: Self = Self {
+        suite: None,
+        compression: true,
+    };
+
     /// The bits that say just this.
     #[must_use]
     pub const fn bits(self) -> SupportedBits {
-        let Suite { strength, mode } = self.suite;
-        SupportedBits::offer(Strengths::only(strength), mode, self.compression)
+        match self.suite {
+            Some(Suite { strength, mode }) => {
+                SupportedBits::offer(Strengths::only(strength), mode, self.compression)
+            }
+            None if self.compression => SupportedBits::COMPRESSION,
+            None => SupportedBits(0),
+        }
     }
 
     /// What the bits say, unless they leave a choice, say nothing, or have a bit that means nothing.
     #[must_use]
     pub fn from_bits(bits: SupportedBits) -> Option<Self> {
-        let agreement = Self {
-            suite: Suite {
-                strength: bits.strengths()?.strongest(),
-                mode: bits.mode(),
-            },
-            compression: bits.contains(SupportedBits::COMPRESSION),
-        };
-        (agreement.bits() == bits).then_some(agreement)
+        let suite = bits.strengths().map(|strengths| Suite {
+            strength: strengths.strongest(),
+            mode: bits.mode(),
+        });
+        let compression = bits.contains(SupportedBits::COMPRESSION);
+        let agreement = Self { suite, compression };
+        (agreement.bits() == bits && bits.0 != 0).then_some(agreement)
+    }
+
+    /// Whether a frame builds upon those before it, so that a lost one costs all until the sender
+    /// starts afresh.
+    #[must_use]
+    pub const fn is_stateful(self) -> bool {
+        match self.suite {
+            Some(suite) => matches!(suite.mode, Mode::Stateful),
+            None => self.compression,
+        }
+    }
+
+    /// Whether both ends keep a history of what was sent. A stateless sender empties it before each
+    /// frame.
+    #[must_use]
+    pub const fn keeps_history(self) -> bool {
+        self.compression && self.is_stateful()
     }
 }
 
-/// As tables show it: `mppe-128-stateless`, `mppe-40-stateful-mppc`.
+/// Encryption alone.
+impl From<Suite> for Agreement {
+    fn from(suite: Suite) -> Self {
+        Self {
+            suite: Some(suite),
+            compression: false,
+        }
+    }
+}
+
+/// As tables show it: `mppe-128-stateless`, `mppe-40-stateful-mppc`, `mppc`.
 impl fmt::Display for Agreement {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mode = match self.suite.mode {
+        let Some(Suite { strength, mode }) = self.suite else {
+            return formatter.write_str("mppc");
+        };
+        let mode = match mode {
             Mode::Stateless => "stateless",
             Mode::Stateful => "stateful",
         };
-        write!(formatter, "mppe-{}-{mode}", self.suite.strength.bits())?;
+        write!(formatter, "mppe-{}-{mode}", strength.bits())?;
         formatter.write_str(if self.compression { "-mppc" } else { "" })
     }
 }
@@ -263,12 +303,12 @@ mod tests {
     use crate::wire::options::Options;
 
     #[test]
-    fn an_agreement_is_one_of_twelve_sets_of_bits() {
+    fn an_agreement_is_one_of_thirteen_sets_of_bits() {
         let agreements: Vec<_> = (0..=0x1ff)
             .map(|low| SupportedBits(low & 0xff | (low & 0x100) << 16))
             .filter_map(|bits| Some((bits, Agreement::from_bits(bits)?)))
             .collect();
-        assert_eq!(agreements.len(), 12);
+        assert_eq!(agreements.len(), 13);
         assert!(
             agreements
                 .iter()
@@ -281,6 +321,7 @@ mod tests {
         };
         assert_eq!(named(0x0100_0040), "mppe-128-stateless");
         assert_eq!(named(0x0000_0021), "mppe-40-stateful-mppc");
+        assert_eq!(named(0x0000_0001), "mppc");
     }
 
     #[test]

@@ -5,13 +5,14 @@ use std::path::{Path, PathBuf};
 use toml::{Table, Value};
 
 /// `config/lab.toml`, changed.
-pub(crate) struct Config(Table);
+pub(crate) struct Config(Table, Vec<(&'static str, String)>);
 
 impl Config {
     /// As shipped.
     pub(crate) fn lab() -> Self {
         let text = std::fs::read_to_string(shipped("lab.toml")).expect("config/lab.toml");
-        Self(text.parse().expect("config/lab.toml is TOML"))
+        let table = text.parse().expect("config/lab.toml is TOML");
+        Self(table, Vec::new())
     }
 
     /// Sets `table.table.key`; a number in the path is an index into an array of tables.
@@ -40,11 +41,28 @@ impl Config {
         self
     }
 
+    /// Puts the tables of `text` in the place of its own of these names.
+    pub(crate) fn with_tables(mut self, text: &str) -> Self {
+        self.0.extend(text.parse::<Table>().expect("TOML"));
+        self
+    }
+
+    /// Puts a file beside it.
+    pub(crate) fn with_file(mut self, name: &'static str, text: &str) -> Self {
+        self.1.push((name, text.to_owned()));
+        self
+    }
+
     /// Writes it, and the users file that it names, into `directory`; the path of the file.
     pub(crate) fn write(&self, directory: &Path) -> PathBuf {
         std::fs::create_dir_all(directory).unwrap();
         let users = self.0["users"]["file"].as_str().expect("users.file");
-        std::fs::copy(shipped(users), directory.join(users)).expect("the users file");
+        for (name, text) in &self.1 {
+            std::fs::write(directory.join(name), text).unwrap();
+        }
+        if !directory.join(users).exists() {
+            std::fs::copy(shipped(users), directory.join(users)).expect("the users file");
+        }
         let file = directory.join("lab.toml");
         std::fs::write(&file, toml::to_string(&self.0).unwrap()).unwrap();
         file

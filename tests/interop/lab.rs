@@ -83,6 +83,39 @@ impl Lab {
         stdout_of(&words, &command.output().unwrap());
     }
 
+    /// Starts a second PNS, in namespace `pns2`, before a host of its own.
+    pub(crate) fn serve_site(&self, config: &Config) {
+        let file = config.write(&self.state.join("site"));
+        let file = file.to_str().unwrap();
+        self.command(&["site-start", env!("CARGO_BIN_EXE_pns"), file]);
+    }
+
+    /// What `pns` prints when it asks the server in namespace `place`.
+    pub(crate) fn ask(&self, place: &str, words: &[&str]) -> String {
+        let state = match place {
+            "pns" => self.state.clone(),
+            other => self.state.join(other),
+        };
+        let output = Command::new(env!("CARGO_BIN_EXE_pns"))
+            .args(words)
+            .arg("--socket")
+            .arg(state.join("run/pns/admin.sock"))
+            .output()
+            .unwrap();
+        stdout_of(words, &output)
+    }
+
+    /// Pings from a host of the lab; how many replies, and what ping printed.
+    pub(crate) fn ping_from(&self, namespace: &str, options: &str, to: &str) -> (u32, String) {
+        replies(self.inside(namespace, &format!("ping -n {options} {to}")))
+    }
+
+    /// What a script prints in a namespace of the lab, whatever its exit code.
+    pub(crate) fn inside(&self, namespace: &str, script: &str) -> String {
+        let output = self.run(&["inside", namespace, "bash", "-c", script]);
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    }
+
     /// The folder of this lab, which the server sees as `/run/lab`.
     pub(crate) fn state(&self) -> &Path {
         &self.state
@@ -178,12 +211,12 @@ impl Lab {
 
     /// The rows of `pns show WHAT --json`.
     pub(crate) fn show(&self, what: &str) -> Vec<Value> {
-        let socket = self.state.join("run/pns/admin.sock");
-        let output = Command::new(env!("CARGO_BIN_EXE_pns"))
-            .args(["show", what, "--json", "--socket", socket.to_str().unwrap()])
-            .output()
-            .unwrap();
-        let text = stdout_of(&["show", what], &output);
+        self.show_at("pns", what)
+    }
+
+    /// The same of the server in namespace `place`.
+    pub(crate) fn show_at(&self, place: &str, what: &str) -> Vec<Value> {
+        let text = self.ask(place, &["show", what, "--json"]);
         let value: Value = serde_json::from_str(&text).expect(&text);
         let rows = value.get(what).unwrap_or(&value);
         rows.as_array()
@@ -278,6 +311,19 @@ fn stdout_of(words: &[&str], output: &Output) -> String {
         output.status
     );
     text
+}
+
+/// How many replies ping counted, with what it printed.
+fn replies(text: String) -> (u32, String) {
+    let received = text
+        .lines()
+        .find(|line| line.contains("packets transmitted"))
+        .and_then(|line| {
+            line.split(", ")
+                .find_map(|part| part.strip_suffix(" received"))
+        })
+        .unwrap_or_else(|| panic!("ping printed no statistics: {text}"));
+    (received.parse().unwrap(), text)
 }
 
 /// A command that ends, and is waited for, with this value.
@@ -391,15 +437,7 @@ impl Client<'_> {
     /// Pings with `options`; how many replies, and what ping printed.
     pub(crate) fn ping(&self, options: &str, to: &str) -> (u32, String) {
         let (_, text) = self.run(&format!("ping -n {options} {to}"));
-        let received = text
-            .lines()
-            .find(|line| line.contains("packets transmitted"))
-            .and_then(|line| {
-                line.split(", ")
-                    .find_map(|part| part.strip_suffix(" received"))
-            })
-            .unwrap_or_else(|| panic!("ping printed no statistics: {text}"));
-        (received.parse().unwrap(), text)
+        replies(text)
     }
 
     /// pppd's debug log of the last call.

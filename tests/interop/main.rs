@@ -18,6 +18,7 @@ mod forwarding;
 mod lab;
 mod peers;
 mod service;
+mod sites;
 mod wire;
 
 /// Starts a lab, or says why not and ends the test.

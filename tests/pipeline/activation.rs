@@ -61,7 +61,7 @@ fn data_right_behind_the_acks_of_ccp_and_ipcp_is_not_lost() {
     // Our Ack of the client's CCP request is what the client may open on.
     lab.command(FlowCommand::ArmUpstream {
         flow,
-        suite: Suite::STATELESS_128,
+        agreement: Suite::STATELESS_128.into(),
     });
     let frame = FrameBytes::copy_of(&CONFIGURE_ACK).unwrap();
     lab.command(FlowCommand::Frame { flow, frame });
@@ -93,11 +93,11 @@ fn nothing_is_armed_or_forwarded_without_proof_of_authentication() {
     for command in [
         FlowCommand::ArmUpstream {
             flow,
-            suite: Suite::STATELESS_128,
+            agreement: Suite::STATELESS_128.into(),
         },
         FlowCommand::ArmDownstream {
             flow,
-            suite: Suite::STATELESS_128,
+            agreement: Suite::STATELESS_128.into(),
         },
         FlowCommand::ForwardUpstream { flow, lease },
         FlowCommand::ForwardDownstream { flow, mtu: 1400 },
@@ -111,8 +111,14 @@ fn nothing_is_armed_or_forwarded_without_proof_of_authentication() {
 /// Both directions are to be encrypted.
 fn arm(lab: &mut Lab, flow: FlowKey) {
     let suite = Suite::STATELESS_128;
-    lab.command(FlowCommand::ArmUpstream { flow, suite });
-    lab.command(FlowCommand::ArmDownstream { flow, suite });
+    lab.command(FlowCommand::ArmUpstream {
+        flow,
+        agreement: suite.into(),
+    });
+    lab.command(FlowCommand::ArmDownstream {
+        flow,
+        agreement: suite.into(),
+    });
     lab.settle();
 }
 
@@ -131,7 +137,7 @@ fn a_start_key_arms_once_and_never_where_encryption_is_off() {
     lab.authorise(&mut other, policy(Encryption::Off));
     lab.command(FlowCommand::ArmUpstream {
         flow: other.key,
-        suite: Suite::STATELESS_128,
+        agreement: Suite::STATELESS_128.into(),
     });
     lab.settle();
     assert_eq!(
@@ -251,7 +257,7 @@ fn clear_data_passes_where_policy_says_so_until_mppe_is_armed() {
             let flow = client.key;
             lab.command(FlowCommand::ArmUpstream {
                 flow,
-                suite: Suite::STATELESS_128,
+                agreement: Suite::STATELESS_128.into(),
             });
             lab.settle();
             let packet = udp(client.lease, HOST, 33);

@@ -5,20 +5,26 @@ use std::net::Ipv4Addr;
 use pns::clock::Timestamp;
 use pns::dataplane::memory_port::MemoryFrame;
 use pns::flow::FlowKey;
+use pns::mppc::Decompressor;
 use pns::mppe::catch_up::Budget;
-use pns::mppe::decrypt::{DecryptState, DecryptWorker};
+use pns::mppe::decrypt::{
+    DecryptJob, DecryptRefusal, DecryptState, DecryptStates, DecryptWorker, decrypt_batch,
+};
 use pns::mppe::encrypt::{EncryptState, EncryptWorker};
 use pns::mppe::keys::{StartKeys, Suite};
 use pns::mppe::plausible::Agreed;
 use pns::mppe::skipped::KeyId;
 use pns::wire::call_id::CallId;
+use pns::wire::ccp::Agreement;
 use pns::wire::ethernet::ether_type;
 use pns::wire::gre;
 use pns::wire::ipv4::protocol;
 use pns::wire::ipv6::InterfaceIdentifier;
+use pns::wire::mppe::Header;
 use pns::wire::ppp::{Frame as PppFrame, Protocol};
 
 use crate::lab::{ACCESS, ACCESS_MAC, LOCAL, Lab, lease, mac_of, start_keys};
+use crate::mppc_model::Model;
 use crate::packets;
 
 pub(crate) struct Client {
@@ -35,8 +41,58 @@ pub(crate) struct Client {
     seed: u8,
     encrypt: Option<EncryptState>,
     decrypt: Option<DecryptState>,
+    pub(crate) mppc: Option<Mppc>,
     decrypt_worker: DecryptWorker,
     encrypt_worker: EncryptWorker,
+}
+
+/// Both ends of what a client compresses.
+pub(crate) struct Mppc {
+    pub(crate) sender: Model,
+    pub(crate) receiver: Model,
+    /// The receiver again, by the product's code: decryption looks at it.
+    history: Decompressor,
+    /// Without MPPE.
+    next_sent: u16,
+    next_received: u16,
+    /// Octets that went each way before and after compression.
+    pub(crate) plain: usize,
+    pub(crate) packed: usize,
+}
+
+impl Mppc {
+    fn new() -> Self {
+        Self {
+            sender: Model::new(),
+            receiver: Model::new(),
+            history: Decompressor::new(),
+            next_sent: 0,
+            next_received: 0,
+            plain: 0,
+            packed: 0,
+        }
+    }
+
+    /// What a frame from the server stands for; both readers agree.
+    fn unpack(&mut self, header: Header, packed: &[u8]) -> Vec<u8> {
+        let bits = u16::from_be_bytes(header.to_bytes());
+        let packet = self.receiver.decompress(bits, packed);
+        let ours = self.history.decompress(header, packed, 2000).unwrap();
+        assert_eq!(packet.as_deref(), Some(ours.unwrap_or(packed)));
+        let packet = packet.unwrap();
+        self.plain += packet.len();
+        self.packed += packed.len();
+        packet
+    }
+}
+
+/// A state that is everybody's.
+struct Only<'s>(&'s mut DecryptState);
+
+impl DecryptStates for Only<'_> {
+    fn decrypt_state(&mut self, _flow: u32) -> Option<&mut DecryptState> {
+        Some(self.0)
+    }
 }
 
 /// What a client has received.
@@ -63,6 +119,7 @@ impl Client {
             seed: last,
             encrypt: None,
             decrypt: None,
+            mppc: None,
             decrypt_worker: DecryptWorker::new(4, Budget::new(1 << 16, 1 << 16, Timestamp::ZERO))
                 .with_streams(1),
             encrypt_worker: EncryptWorker::new(1),
@@ -73,8 +130,16 @@ impl Client {
         start_keys(self.seed)
     }
 
-    /// Starts to encrypt, and to expect it.
-    pub(crate) fn arm(&mut self, suite: Suite) {
+    /// Starts to encrypt and to compress, and to expect it.
+    pub(crate) fn arm(&mut self, agreement: impl Into<Agreement>) {
+        let Agreement { suite, compression } = agreement.into();
+        self.mppc = compression.then(Mppc::new);
+        if let Some(suite) = suite {
+            self.arm_keys(suite);
+        }
+    }
+
+    fn arm_keys(&mut self, suite: Suite) {
         let keys = self.start_keys();
         let Suite { strength, mode } = suite;
         self.encrypt = Some(EncryptState::new_for_client(keys.upstream, strength, mode));
@@ -97,9 +162,14 @@ impl Client {
         packets::frame(ACCESS_MAC, mac_of(self.address), ether_type::IPV4, &packet)
     }
 
-    /// Starts RC4 afresh with the next frame.
+    /// Starts RC4 and the history afresh with the next frame.
     pub(crate) fn flush(&mut self) {
-        self.encrypt.as_mut().expect("armed").flush();
+        if let Some(encrypt) = &mut self.encrypt {
+            encrypt.flush();
+        }
+        if let Some(mppc) = &mut self.mppc {
+            mppc.sender.restart();
+        }
     }
 
     /// A frame around PPP bytes with any sequence number.
@@ -126,15 +196,39 @@ impl Client {
         self.wrap_inside(inside)
     }
 
-    /// A protocol field and what follows, encrypted if that is armed. Uses up a key.
-    pub(crate) fn wrap_inside(&mut self, mut inside: Vec<u8>) -> Vec<u8> {
-        let mut ppp = vec![0xff, 0x03];
+    /// A protocol field and what follows, compressed and encrypted if that is armed. Uses up a key.
+    pub(crate) fn wrap_inside(&mut self, inside: Vec<u8>) -> Vec<u8> {
+        let Some(mppc) = &mut self.mppc else {
+            return self.wrap_packed(0, inside);
+        };
         if let Some(encrypt) = &mut self.encrypt {
-            let header = encrypt
-                .encrypt(&mut inside, &mut self.encrypt_worker)
-                .unwrap();
+            // Bit A is both's.
+            if mppc.sender.flush {
+                encrypt.flush();
+            }
+            mppc.sender.flush |= encrypt.starts_afresh();
+        }
+        let (bits, packed) = mppc.sender.compress(&inside);
+        mppc.plain += inside.len();
+        mppc.packed += packed.len();
+        self.wrap_packed(bits, packed)
+    }
+
+    /// What compression has left, with its bits of the header.
+    pub(crate) fn wrap_packed(&mut self, bits: u16, mut inside: Vec<u8>) -> Vec<u8> {
+        let mut ppp = vec![0xff, 0x03];
+        let header = if let Some(encrypt) = &mut self.encrypt {
+            let header = encrypt.encrypt(&mut inside, &mut self.encrypt_worker);
+            Some(u16::from_be_bytes(header.unwrap().to_bytes()) | bits)
+        } else if let Some(mppc) = &mut self.mppc {
+            mppc.next_sent = (mppc.next_sent + 1) % 4096;
+            Some(((mppc.next_sent + 4095) % 4096) | bits)
+        } else {
+            None
+        };
+        if let Some(header) = header {
             ppp.extend_from_slice(&[0x00, 0xfd]);
-            ppp.extend_from_slice(&header.to_bytes());
+            ppp.extend_from_slice(&header.to_be_bytes());
         }
         ppp.extend_from_slice(&inside);
         ppp
@@ -202,18 +296,36 @@ impl Client {
         if ppp.protocol != Protocol::COMPRESSED {
             return Received::Clear(ppp.protocol, ppp.payload.to_vec());
         }
-        let mut secret = ppp.payload.to_vec();
-        let decrypt = self.decrypt.as_mut().expect("the client has no keys yet");
-        let inside = decrypt
-            .decrypt(
-                &mut secret,
-                sequence,
-                &mut self.decrypt_worker,
-                Timestamp::ZERO,
-            )
+        let inside = self
+            .open(ppp.payload, sequence)
             .expect("the client cannot decrypt");
-        let (protocol, packet) = Protocol::parse(inside).unwrap();
+        let (protocol, packet) = Protocol::parse(&inside).unwrap();
         Received::Secret(protocol, packet.to_vec())
+    }
+
+    /// Decrypts and decompresses what follows the protocol field of a frame from the server.
+    fn open(&mut self, payload: &[u8], sequence: u32) -> Result<Vec<u8>, DecryptRefusal> {
+        let mut payload = payload.to_vec();
+        let header = Header::parse(&payload).unwrap();
+        if let Some(decrypt) = &mut self.decrypt {
+            let mut job = DecryptJob::new(0, sequence, &mut payload);
+            job.history = self.mppc.as_ref().map(|mppc| &mppc.history);
+            let mut jobs = [job];
+            let worker = &mut self.decrypt_worker;
+            decrypt_batch(&mut Only(decrypt), &mut jobs, worker, Timestamp::ZERO);
+            let [job] = jobs;
+            job.outcome?;
+        } else {
+            let mppc = self.mppc.as_mut().expect("neither armed");
+            let due = header.coherency_count.value() == mppc.next_received;
+            assert!(!header.encrypted && (due || header.flushed));
+            mppc.next_received = (header.coherency_count.value() + 1) % 4096;
+        }
+        let packed = payload.split_off(2);
+        match &mut self.mppc {
+            Some(mppc) => Ok(mppc.unpack(header, &packed)),
+            None => Ok(packed),
+        }
     }
 
     /// Tries an encrypted frame from the server, which may come after a loss: the packet, if it
@@ -224,11 +336,7 @@ impl Client {
         let sequence = header.sequence.unwrap();
         self.expected = sequence.wrapping_add(1);
         let ppp = PppFrame::parse(&packet[20 + header.length()..]).unwrap();
-        let mut secret = ppp.payload.to_vec();
-        let decrypt = self.decrypt.as_mut().expect("the client has no keys yet");
-        let (worker, now) = (&mut self.decrypt_worker, Timestamp::ZERO);
-        let inside = decrypt.decrypt(&mut secret, sequence, worker, now).ok()?;
-        Some(inside.to_vec())
+        self.open(ppp.payload, sequence).ok()
     }
 
     /// The IPv4 packets of frames from the server.

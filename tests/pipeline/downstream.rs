@@ -334,7 +334,7 @@ fn nothing_is_sent_before_it_can_be_encrypted() {
     assert_eq!(lab.dropped(DropReason::EncryptionNotReady), 1);
     lab.command(FlowCommand::ArmDownstream {
         flow,
-        suite: Suite::STATELESS_128,
+        agreement: Suite::STATELESS_128.into(),
     });
     lab.settle();
     client.arm(Suite::STATELESS_128);

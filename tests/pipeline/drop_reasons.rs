@@ -12,6 +12,7 @@ use pns::flow::ring::Injected;
 use pns::flow::{Encryption, FlowCommand, FlowKey, FrameBytes, OpenCall, PeerReceive};
 use pns::mppe::keys::{Mode, Strength, Suite};
 use pns::wire::call_id::CallId;
+use pns::wire::ccp::Agreement;
 use pns::wire::ethernet::ether_type;
 use pns::wire::ipv4;
 
@@ -22,6 +23,7 @@ use crate::lab::{
     ACCESS, ACCESS_MAC, GATEWAY, HOST, HOST_MAC, LOCAL, Lab, NETWORK, NETWORK_MAC, Plan, lease,
     policy,
 };
+use crate::mppc;
 use crate::packets::{self, ip, ip_with, tagged, udp};
 
 /// A lab with a change to its plan.
@@ -134,6 +136,7 @@ fn scenario(reason: DropReason) -> Lab {
         "reassembly" => reassembly_scenario(reason),
         "gre" => gre_scenario(reason),
         "ppp" | "mppe" => ppp_scenario(reason),
+        "mppc" => mppc_scenario(reason),
         "inner" => inner_scenario(reason),
         _ => downstream_scenario(reason),
     }
@@ -295,6 +298,35 @@ fn ppp_scenario(reason: DropReason) -> Lab {
             client.send(&mut lab, &packet);
             lab
         }
+        _ => panic!("no scenario for {reason}"),
+    }
+}
+
+fn mppc_scenario(reason: DropReason) -> Lab {
+    match reason {
+        DropReason::MppcOutOfStep => {
+            let mut world = mppc::World::new(Agreement::COMPRESSION);
+            world.lost_up(100);
+            assert!(!world.up(100));
+            world.lab.reports();
+            world.lab
+        }
+        DropReason::MppcNotACode => mppc::packed(0xe000, &[0xff]),
+        DropReason::MppcHistoryFull => {
+            let mut world = mppc::World::new(Agreement::COMPRESSION);
+            for _ in 0..5 {
+                assert!(world.up(1440));
+            }
+            // It would have to be at the front.
+            let packet = mppc::text(world.client.lease, HOST, 1440);
+            let packed = world.pack(&packet);
+            assert_eq!(packed.0, 0x6000);
+            world.send_packed(0x2000, &packed.1);
+            world.lab.reports();
+            world.lab
+        }
+        // A literal, and 8191 times the same.
+        DropReason::MppcPacketTooLong => mppc::packed(0xe000, &[7, 0xf0, 0x7f, 0xf7, 0xff, 0x80]),
         _ => panic!("no scenario for {reason}"),
     }
 }

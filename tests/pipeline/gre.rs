@@ -284,7 +284,7 @@ fn s4_4_sequence_numbers_start_anywhere_and_wrap() {
         let flow = client.key;
         lab.command(FlowCommand::ArmUpstream {
             flow,
-            suite: Suite::STATELESS_128,
+            agreement: Suite::STATELESS_128.into(),
         });
         lab.command(FlowCommand::ForwardUpstream {
             flow,

@@ -22,6 +22,7 @@ use pns::routing::directory::directory;
 use pns::routing::snapshot::Target;
 use pns::routing::{DirectoryWriter, Prefix, Snapshot};
 use pns::wire::call_id::CallId;
+use pns::wire::ccp::Agreement;
 use pns::wire::ethernet::{Mac, ether_type};
 
 use crate::client::Client;
@@ -322,29 +323,34 @@ impl Lab {
         self.dial_with(call_id, last, policy, Suite::STATELESS_128)
     }
 
-    /// A call with another kind of MPPE.
+    /// A call with another kind of MPPE, or with MPPC.
     pub(crate) fn dial_with(
         &mut self,
         call_id: u16,
         last: u8,
         policy: FlowPolicy,
-        suite: Suite,
+        agreement: impl Into<Agreement>,
     ) -> Client {
         let mut client = self.open(call_id, last);
         client.greet(self);
-        self.bring_up(&mut client, policy, suite);
+        self.bring_up(&mut client, policy, agreement);
         client
     }
 
     /// The same of a call that is open.
-    pub(crate) fn bring_up(&mut self, client: &mut Client, policy: FlowPolicy, suite: Suite) {
-        let encrypted = policy.encryption == Encryption::Required;
+    pub(crate) fn bring_up(
+        &mut self,
+        client: &mut Client,
+        policy: FlowPolicy,
+        agreement: impl Into<Agreement>,
+    ) {
+        let agreement = agreement.into();
         self.authorise(client, policy);
         let flow = client.key;
-        if encrypted {
-            self.command(FlowCommand::ArmUpstream { flow, suite });
-            self.command(FlowCommand::ArmDownstream { flow, suite });
-            client.arm(suite);
+        if policy.encryption == Encryption::Required || agreement.suite.is_none() {
+            self.command(FlowCommand::ArmUpstream { flow, agreement });
+            self.command(FlowCommand::ArmDownstream { flow, agreement });
+            client.arm(agreement);
         }
         self.directory.set(client.lease, flow);
         self.command(FlowCommand::ForwardUpstream {

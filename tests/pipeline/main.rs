@@ -20,6 +20,8 @@ mod gre_source;
 mod ipv6;
 mod isolation;
 mod lab;
+mod mppc;
+mod mppc_model;
 mod packets;
 mod ports;
 mod reordering;

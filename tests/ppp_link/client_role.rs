@@ -571,7 +571,7 @@ fn every_pair_of_policies_has_one_outcome_at_both_ends() {
             encrypted += usize::from(possible);
             let refused = |it: &MppePolicy| it.stateful == Stateful::Refused;
             if let Some(agreed) = mppe.filter(|_| both.iter().any(refused)) {
-                let modes = [agreed.upstream, agreed.downstream].map(|it| it.suite.mode);
+                let modes = [agreed.upstream, agreed.downstream].map(|it| it.suite.unwrap().mode);
                 assert_eq!(modes, [pns::wire::mppe::Mode::Stateless; 2], "{what}");
             }
         }
@@ -607,4 +607,55 @@ proptest! {
             prop_assert!(server.is_some() && client.is_some(), "{:?}", pair.ends());
         }
     }
+}
+
+/// RFC 3748 §4.1, §5.2, §5.3: the peer's side of EAP, packet by packet.
+#[test]
+fn rfc_3748_the_peers_side_answers_what_it_knows_and_declines_the_rest() {
+    fn answers(link: &mut Link, request: &[u8]) -> Vec<Vec<u8>> {
+        let frame = [&[0xff, 3, 0xc2, 0x27], request].concat();
+        link.handle(Input::Frame(&frame), Timestamp::ZERO);
+        let outputs = std::iter::from_fn(|| link.poll_output());
+        let frames = outputs.filter_map(|output| match output {
+            Output::Frame(frame) => frame
+                .as_bytes()
+                .strip_prefix(&[0xff, 3, 0xc2, 0x27])
+                .map(<[u8]>::to_vec),
+            _ => None,
+        });
+        frames.collect()
+    }
+    // A link whose peer has asked for EAP, and then speaks no more.
+    let mut pair = Pair::new(&Setup::by(Method::Eap), PERFECT, 1);
+    pair.forge = |frame| {
+        if frame.get(2..4) != Some(&[0xc0, 0x21]) {
+            frame.clear();
+        }
+    };
+    pair.run(Duration::from_millis(200));
+    let link = &mut pair.client;
+    assert_eq!(link.phase(), Phase::Authenticate);
+    let identity = vec![2, 7, 0, 10, 1, b'a', b'l', b'i', b'c', b'e'];
+    let expanded = vec![
+        2, 10, 0, 20, 254, 0, 0, 0, 0, 0, 0, 3, 254, 0, 0, 0, 0, 0, 0, 26,
+    ];
+    for (request, answer) in [
+        (&[1, 7, 0, 5, 1][..], identity.clone()),
+        // Again: the same, though it is no other question.
+        (&[1, 7, 0, 5, 1], identity),
+        (&[1, 8, 0, 8, 2, b'h', b'e', b'y'], vec![2, 8, 0, 5, 2]),
+        // MD5-Challenge and TLS are not among what may be used here; EAP-MSCHAPv2 is.
+        (&[1, 9, 0, 7, 4, 1, 5], vec![2, 9, 0, 6, 3, 26]),
+        (&[1, 9, 0, 6, 13, 0x20], vec![2, 9, 0, 6, 3, 26]),
+        (&[1, 10, 0, 12, 254, 0, 1, 0x37, 0, 0, 0, 1], expanded),
+    ] {
+        assert_eq!(answers(link, request), [answer], "{request:?}");
+    }
+    // Nothing is said unasked.
+    let soon = Timestamp::ZERO + Duration::from_secs(2000);
+    link.handle_timeout(soon);
+    let unasked = std::iter::from_fn(|| link.poll_output());
+    let eap = unasked
+        .filter(|it| matches!(it, Output::Frame(frame) if frame.as_bytes()[2..4] == [0xc2, 0x27]));
+    assert_eq!(eap.count(), 0);
 }

@@ -88,7 +88,7 @@ fn clear_network(server: &mut Server) {
     assert!(
         !server
             .promises
-            .was_told(&Output::ArmUpstream(Suite::STATELESS_128))
+            .was_told(&Output::ArmUpstream(Suite::STATELESS_128.into()))
     );
 }
 

@@ -345,8 +345,8 @@ fn the_operations_reach_every_depth() {
         );
         let promises = &game.server.promises;
         for (depth, output) in [
-            Output::ArmUpstream(Suite::STATELESS_128),
-            Output::ArmDownstream(Suite::STATELESS_128),
+            Output::ArmUpstream(Suite::STATELESS_128.into()),
+            Output::ArmDownstream(Suite::STATELESS_128.into()),
             Output::ForwardUpstream,
             Output::NetworkUp,
         ]

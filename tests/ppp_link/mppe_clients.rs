@@ -4,8 +4,8 @@
 use crate::dialogues::{address, find, granted};
 use crate::frames::ppp_frames;
 use crate::server::{Heard, LEASE, Server, names, packets};
-use pns::ppp::link::{EndReason, Input, LinkConfig, MppePolicy, MppeRequirement, Stateful};
-use pns::wire::ccp::{Strengths, SupportedBits};
+use pns::ppp::link::{EndReason, Input, LinkConfig, MppePolicy, MppeRequirement, Output, Stateful};
+use pns::wire::ccp::{Agreement, Strengths, SupportedBits};
 use pns::wire::mppe::Strength;
 use pns::wire::ppp::{Packet, Protocol};
 use std::collections::VecDeque;
@@ -169,6 +169,41 @@ fn w14_windows_that_compresses_only_is_told_apart() {
     }
     assert_eq!(call.ended(), Some(EndReason::MppeCompressionOnly));
     assert_eq!(call.offered(), Some(SupportedBits(0x0100_0001)));
+}
+
+#[test]
+fn rfc2118_s2_a_client_that_compresses_only_may_where_calls_need_not_be_encrypted() {
+    let policy = MppePolicy {
+        compression: true,
+        ..MppePolicy::OPTIONAL
+    };
+    let mut call = Call::new(policy);
+    // Both sides set bit C, and nothing else.
+    call.follows(
+        "< 80fd 01 01 000a 1206 01000040
+         > 80fd 03 01 000a 1206 00000001
+         < 80fd 01 02 000a 1206 00000001
+         > 80fd 02 02 000a 1206 00000001
+         > 80fd 01 01 000a 1206 00000001
+         < 80fd 02 01 000a 1206 00000001
+         < 8021 01 01 000a 0306 0a4d0001",
+    );
+    assert_eq!(call.agreed(), "mppc");
+    assert!(
+        call.server
+            .promises
+            .was_told(&Output::ArmUpstream(Agreement::COMPRESSION))
+    );
+    assert!(
+        call.server
+            .promises
+            .was_told(&Output::ArmDownstream(Agreement::COMPRESSION))
+    );
+    // It loses step, and so do we: both histories are emptied (RFC 2118 §4.3).
+    let heard = call.server.input(Input::ResetWanted);
+    assert_eq!(names(&heard), ["CCP ResetRequest"]);
+    let heard = call.server.packet(Protocol::CCP, 14, 7, &[]);
+    assert_eq!(names(&heard), ["CCP ResetAck", "FlushDownstream"]);
 }
 
 #[test]
@@ -494,4 +529,35 @@ fn without_keys_no_requirement_leads_to_mppe() {
         assert_eq!(names(&heard), ["LCP ProtocolReject"], "{requirement:?}");
         assert_eq!(server.link.negotiated().mppe, None);
     }
+}
+
+#[test]
+fn without_keys_a_client_may_compress_if_it_asks() {
+    let policy = MppePolicy {
+        compression: true,
+        ..MppePolicy::OPTIONAL
+    };
+    let (mut server, challenge) = crate::dialogues::authenticating(config(policy));
+    server.input(Input::Frame(&crate::dialogues::response(challenge)));
+    let heard = server.input(Input::Granted {
+        success_message: crate::server::PROOF,
+        network: crate::server::GRANT,
+        keys: false,
+    });
+    assert_eq!(names(&heard), ["Success"], "we do not ask");
+    // It would encrypt too, and is told what there is.
+    let heard = server.packet(Protocol::CCP, 1, 1, &bytes("1206 010000e1"));
+    assert_eq!(names(&heard), ["CCP Request", "CCP Nak"]);
+    let told: Vec<_> = packets(&heard)
+        .into_iter()
+        .map(|packet| packet.data)
+        .collect();
+    let compression = bytes("1206 00000001");
+    assert_eq!(told, [compression.clone(), compression.clone()]);
+    let ours = find(&heard, Protocol::CCP, 1);
+    let heard = server.packet(Protocol::CCP, 1, 2, &compression);
+    assert_eq!(names(&heard), ["ArmUpstream", "CCP Ack"]);
+    let heard = server.packet(Protocol::CCP, 2, ours.identifier, &compression);
+    assert_eq!(names(&heard), ["ArmDownstream", "IPCP Request"]);
+    assert_eq!(server.link.negotiated().mppe.unwrap().to_string(), "mppc");
 }

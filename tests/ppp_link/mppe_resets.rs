@@ -67,8 +67,8 @@ fn each_direction_has_its_own_mode() {
             _ => Mode::Stateless,
         };
         let promises = &server.promises;
-        assert!(promises.was_told(&Output::ArmUpstream(suite(mode(upstream)))));
-        assert!(promises.was_told(&Output::ArmDownstream(suite(mode(downstream)))));
+        assert!(promises.was_told(&Output::ArmUpstream(suite(mode(upstream)).into())));
+        assert!(promises.was_told(&Output::ArmDownstream(suite(mode(downstream)).into())));
         let agreed = server.link.negotiated().mppe.unwrap();
         assert_eq!(agreed.to_string(), shown);
     }

@@ -161,7 +161,7 @@ impl Negotiation {
 
     /// What the client says to a request of ours.
     fn judge(&mut self, bits: u32) -> (u8, u32) {
-        let single = lengths(bits).count_ones() == 1;
+        let single = lengths(bits).count_ones() == 1 || bits == C;
         let possible = match lengths(bits & self.offer) {
             0 => self.offer,
             common => common,
@@ -191,7 +191,7 @@ impl Negotiation {
         let common = bits & self.offer;
         match self.habit {
             Habit::Insists => {}
-            Habit::Follows if lengths(common) == 0 => {}
+            Habit::Follows if lengths(common) == 0 && common != C => {}
             Habit::Follows => self.asks = common,
             Habit::Pppd => {
                 self.hung_up = bits & !self.offer != 0;
@@ -209,8 +209,8 @@ impl Negotiation {
         if let Some(agreed) = link.negotiated().mppe {
             assert!(self.acknowledged && link.mppe_refusal().is_none());
             let suites = [
-                Output::ArmUpstream(agreed.upstream.suite),
-                Output::ArmDownstream(agreed.downstream.suite),
+                Output::ArmUpstream(agreed.upstream),
+                Output::ArmDownstream(agreed.downstream),
             ];
             assert!(
                 suites
@@ -248,6 +248,14 @@ fn expected(policy: MppePolicy, habit: Habit, offer: u32) -> Outcome {
     let best = allowed.clone().find(|(bit, _)| offer & bit != 0);
     let (has_h, has_c) = (offer & H != 0, offer & C != 0);
     let Some((_, strength)) = best else {
+        // Compression alone is for who wants no more, where calls need not be encrypted.
+        let alone = policy.compression && policy.requirement != MppeRequirement::Required;
+        if alone && (offer == C || offer & !(D | H) == C && habit == Habit::Follows) {
+            return Outcome::Agreed {
+                upstream: Agreement::COMPRESSION,
+                downstream: Agreement::COMPRESSION,
+            };
+        }
         return match (habit, lengths(offer), has_c) {
             (Habit::Pppd, ..) => Outcome::HungUp,
             (_, 0, true) => Outcome::Refused(EndReason::MppeCompressionOnly),
@@ -270,7 +278,7 @@ fn expected(policy: MppePolicy, habit: Habit, offer: u32) -> Outcome {
         Mode::Stateful
     };
     let agreement = Agreement {
-        suite: Suite { strength, mode },
+        suite: Some(Suite { strength, mode }),
         compression: habit == Habit::Insists && has_c,
     };
     Outcome::Agreed {

@@ -108,8 +108,10 @@ impl Promises {
             let bits = packet.data.strip_prefix(&[18, 6]).unwrap();
             let bits = SupportedBits(u32::from_be_bytes(bits.try_into().unwrap()));
             let Agreement { suite, compression } = Agreement::from_bits(bits).unwrap();
-            assert!(mppe.strengths.contains(suite.strength), "{bits:?}");
-            assert!(mppe.allows_mode(suite.mode), "{bits:?}");
+            if let Some(suite) = suite {
+                assert!(mppe.strengths.contains(suite.strength), "{bits:?}");
+                assert!(mppe.allows_mode(suite.mode), "{bits:?}");
+            }
             assert!(mppe.compression || !compression, "{bits:?}");
         }
         if packet.is(Protocol::IPCP, code::CONFIGURE_ACK) {

@@ -8,7 +8,7 @@ use std::time::Duration;
 use pns::aaa::{Access, LocalUser, LocalUsers};
 use pns::auth::NtHash;
 use pns::flow::Encryption;
-use pns::ppp::link::{LinkConfig, Method, MppeChange, MppePolicy, MppeRequirement};
+use pns::ppp::link::{LinkConfig, Method, MppeChange, MppePolicy, MppeRequirement, Stateful};
 use pns::session::verdict::{Key, Verdict};
 use pns::session::{Account, Listener};
 use pns::wire::ccp::Strengths;
@@ -337,5 +337,32 @@ fn a_call_that_is_negotiated_anew_has_the_policy_of_its_newest_login() {
         assert_eq!(told, [Encryption::Required, expected]);
         let shown = world.sessions.views().next().and_then(|view| view.group);
         assert_eq!(shown.as_deref(), group.as_deref());
+    }
+}
+
+#[test]
+fn a_client_that_insists_on_a_history_where_there_is_no_place_is_told_and_named() {
+    let mppe = MppePolicy {
+        stateful: Stateful::Allowed,
+        compression: true,
+        ..MppePolicy::REQUIRED
+    };
+    let old = access(Some("old"), &[Method::MsChapV2], mppe);
+    // 128 bits, compressed; stateful, and stateless, whose frames build upon nothing.
+    for (mppe_bits, fits) in [([0, 0, 0, 0x41], false), ([1, 0, 0, 0x41], true)] {
+        let mut world = world([&old, &old]);
+        alice(&mut world, Some(Arc::clone(&old)), MppeChange::NONE);
+        let mut client = PppClient::new("alice", "wonderland-7");
+        client.mppe_bits = mppe_bits;
+        world.dial(&mut client);
+        assert_eq!(client.network_up(), fits);
+        if !fits {
+            world.pass(Duration::from_secs(10));
+            assert!(client.terminated, "LCP says goodbye");
+            assert_eq!(world.end_reason(), "link.mppc_calls_full");
+            let mut commands = world.commands.iter();
+            assert!(commands.all(|(word, _)| *word != "arm_upstream"));
+            world.assert_all_given_back();
+        }
     }
 }

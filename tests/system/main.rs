@@ -32,6 +32,7 @@ mod renegotiation;
 mod roles;
 mod server;
 mod settings;
+mod sites;
 mod stateful;
 mod teardown;
 mod verdicts;

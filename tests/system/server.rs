@@ -1,6 +1,7 @@
 //! The production server without its IO: sessions and users on the slow path, three workers on
 //! memory, and between them what the event loop does.
 
+use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::sync::Arc;
 
@@ -12,6 +13,7 @@ use pns::flow::counters::{CounterArena, counter_arena};
 use pns::flow::ring::{Doorbell, Injected, Punted, RingCapacities, SlowPathEnds, rings};
 use pns::flow::{BucketTable, FlowTotals, FrameBytes};
 use pns::routing::directory::{Directory, DirectoryWriter, directory};
+use pns::routing::{Prefix, Published};
 use pns::session::{ConnectionId, Event, Output, Sessions};
 
 pub(crate) use super::settings::*;
@@ -42,6 +44,11 @@ pub(crate) struct Server {
     /// Connections that sessions asked to be opened, until somebody takes them.
     pub(crate) connects: Vec<(ConnectionId, SocketAddrV4)>,
     pub(crate) events: Vec<Event>,
+    site: Site,
+    routes: Published,
+    /// What the kernel was told of networks behind calls, and of our addresses there.
+    pub(crate) kernel_routes: BTreeMap<Prefix, Option<Ipv4Addr>>,
+    pub(crate) own_addresses: Vec<Ipv4Addr>,
     /// Inner packets that went to the kernel.
     pub(crate) tun: Vec<Vec<u8>>,
     /// Frames that went to the kernel by a TAP.
@@ -55,8 +62,11 @@ pub(crate) struct Server {
 impl Server {
     pub(crate) fn new(setup: Setup, now: Timestamp) -> Self {
         let (mut sessions, users) = sessions(setup);
-        let (writer, owners) = directory(&[POOL_FIRST..=POOL_LAST]);
-        let (routes, doorbell) = (routes(), Doorbell::new(Box::new(|| {})));
+        let (writer, owners) = directory(&[setup.site.pool[0]..=setup.site.pool[1]]);
+        let (routes, doorbell) = (
+            routes(setup.site, &[]).publish(),
+            Doorbell::new(Box::new(|| {})),
+        );
         let (mut workers, mut links) = (Vec::new(), Vec::new());
         for (index, handoff) in (0..WORKERS).zip(mesh(WORKERS, 1024)) {
             let (slow_path, worker_ends) = rings(RingCapacities::default());
@@ -109,6 +119,10 @@ impl Server {
             tun: Vec::new(),
             tap: 0,
             slow_path_stalls: false,
+            site: setup.site,
+            routes,
+            kernel_routes: BTreeMap::new(),
+            own_addresses: Vec::new(),
             nobody_decides: false,
         }
     }
@@ -116,7 +130,7 @@ impl Server {
     pub(crate) fn accept(&mut self, peer: Ipv4Addr, now: Timestamp) -> ConnectionId {
         let id = self
             .sessions
-            .accept(SocketAddrV4::new(peer, 40_000), SERVER, now);
+            .accept(SocketAddrV4::new(peer, 40_000), self.site.server, now);
         let id = id.expect("admitted");
         self.sockets.push(Socket {
             id,
@@ -205,7 +219,7 @@ impl Server {
                     local_address,
                     peer,
                 } => {
-                    assert_eq!(local_address, SERVER);
+                    assert_eq!(local_address, self.site.server);
                     self.sockets.push(Socket {
                         id: connection,
                         written: Vec::new(),
@@ -234,14 +248,27 @@ impl Server {
                 Output::LeaseCleared { lease } => self.directory.clear(lease),
                 Output::NetworkSet { network, flow } => self.directory.set_network(network, flow),
                 Output::NetworkCleared { network } => self.directory.clear_network(network),
-                // The kernel's part, which is not here.
-                Output::RouteSet { .. }
-                | Output::RouteCleared { .. }
-                | Output::OwnAddressSet { .. }
-                | Output::OwnAddressCleared { .. } => {}
+                Output::RouteSet { network, source } => {
+                    let known = source.is_none_or(|own| self.own_addresses.contains(&own));
+                    assert!(known, "the kernel refuses a source that is not its own");
+                    self.kernel_routes.insert(network, source);
+                }
+                Output::RouteCleared { network } => {
+                    assert!(self.kernel_routes.remove(&network).is_some());
+                }
+                Output::OwnAddressSet { address } => self.own(address, true),
+                Output::OwnAddressCleared { address } => self.own(address, false),
                 Output::Event(event) => self.events.push(event),
             }
         }
+    }
+
+    /// The kernel gets or loses an address, and workers hear of it.
+    fn own(&mut self, address: Ipv4Addr, set: bool) {
+        self.own_addresses.retain(|own| *own != address);
+        self.own_addresses.extend(set.then_some(address));
+        let snapshot = routes(self.site, &self.own_addresses);
+        self.routes.store(Arc::new(snapshot));
     }
 
     fn write(&mut self, id: ConnectionId, now: Timestamp) {

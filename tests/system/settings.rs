@@ -12,8 +12,8 @@ use pns::dataplane::{GreConfig, GreSource, PortConfig, PuntLimits, Side, WorkerC
 use pns::flow::BucketTable;
 use pns::ppp::link::LinkConfig;
 use pns::pptp::ControlConfig;
+use pns::routing::Prefix;
 use pns::routing::snapshot::{Snapshot, Target};
-use pns::routing::{Prefix, Published};
 use pns::session::admission::AdmissionLimits;
 use pns::session::{Capacity, Listener, SessionConfig, Sessions};
 
@@ -29,9 +29,39 @@ pub(crate) const WORKERS: u8 = 3;
 pub(crate) const POOL_FIRST: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 100);
 pub(crate) const POOL_LAST: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 199);
 
+/// A server's addresses.
+#[derive(Clone, Copy)]
+pub(crate) struct Site {
+    pub(crate) server: Ipv4Addr,
+    pub(crate) network_address: Ipv4Addr,
+    pub(crate) host: Ipv4Addr,
+    pub(crate) gateway: Ipv4Addr,
+    pub(crate) pool: [Ipv4Addr; 2],
+}
+
+impl Site {
+    /// Of all worlds with one server.
+    pub(crate) const FIRST: Self = Self {
+        server: SERVER,
+        network_address: NETWORK_ADDRESS,
+        host: HOST,
+        gateway: Ipv4Addr::new(10, 77, 0, 1),
+        pool: [POOL_FIRST, POOL_LAST],
+    };
+    /// The network that the host is on.
+    pub(crate) fn network(&self) -> Prefix {
+        Prefix::new(self.network_address, 24).unwrap()
+    }
+}
+
+/// Who logs in from the network of the first site.
+pub(crate) const FIRST_SITE: (&str, &str) = ("first-site", "between-sites-1");
+
 /// What differs between tests.
 #[derive(Clone, Copy)]
 pub(crate) struct Setup {
+    /// Where it stands.
+    pub(crate) site: Site,
     pub(crate) client_to_client: bool,
     /// Flows of one worker.
     pub(crate) flows: u32,
@@ -47,6 +77,7 @@ pub(crate) struct Setup {
 impl Default for Setup {
     fn default() -> Self {
         Self {
+            site: Site::FIRST,
             client_to_client: false,
             flows: 64,
             seed: 1,
@@ -57,30 +88,41 @@ impl Default for Setup {
     }
 }
 
-pub(crate) fn routes() -> Published {
+/// The kernel's routes; `own` are addresses that peers assigned.
+pub(crate) fn routes(site: Site, own: &[Ipv4Addr]) -> Snapshot {
     let prefix = |text: &str, length| Prefix::new(text.parse().unwrap(), length).unwrap();
     let mut builder = Snapshot::builder()
         .port(0, PORT_MACS[ACCESS], 1500)
         .port(1, PORT_MACS[NETWORK], 1500)
-        .local_address(SERVER)
-        .local_address(NETWORK_ADDRESS)
+        .local_address(site.server)
+        .local_address(site.network_address)
         .on_link(prefix("198.51.100.0", 24), 0)
-        .on_link(prefix("192.0.2.0", 24), 1)
-        .target(prefix("10.77.0.0", 24), Target::Kernel)
-        .neighbour(1, HOST, HOST_MAC);
-    for last in 2..=254 {
-        builder = builder.neighbour(0, Ipv4Addr::new(198, 51, 100, last), CLIENT_MAC);
+        .on_link(site.network(), 1)
+        .target(Prefix::new(site.gateway, 24).unwrap(), Target::Kernel)
+        .neighbour(1, site.host, HOST_MAC);
+    let others = (1..=254).map(|last| Ipv4Addr::new(198, 51, 100, last));
+    for other in others.filter(|other| *other != site.server) {
+        builder = builder.neighbour(0, other, CLIENT_MAC);
     }
-    builder.build().publish()
+    let builder = own
+        .iter()
+        .fold(builder, |builder, address| builder.local_address(*address));
+    builder.build()
 }
 
-pub(crate) fn sessions(setup: Setup) -> (Sessions, LocalUsers) {
+/// Who may log in.
+fn users() -> Vec<LocalUser> {
     let user = |name: &str, password: &str| LocalUser {
         password: Some(Secret::from(password.to_owned())),
         ..LocalUser::new(name, NtHash::from_password(password), "default")
     };
+    let (name, password) = FIRST_SITE;
+    let first_site = LocalUser {
+        networks: Arc::new([Site::FIRST.network()]),
+        ..user(name, password)
+    };
     let longest = "x".repeat(253);
-    let users = [
+    vec![
         user("alice", "wonderland-7"),
         user("bob", "builder-3"),
         user("zoë", "wonderland-7"),
@@ -89,14 +131,18 @@ pub(crate) fn sessions(setup: Setup) -> (Sessions, LocalUsers) {
             standing: Standing::Disabled,
             ..user("carol", "wonderland-7")
         },
-    ];
+        first_site,
+    ]
+}
+
+pub(crate) fn sessions(setup: Setup) -> (Sessions, LocalUsers) {
     let pool = PoolConfig {
         name: "default".into(),
-        ranges: vec![POOL_FIRST..=POOL_LAST],
-        gateway: Ipv4Addr::new(10, 77, 0, 1),
+        ranges: vec![setup.site.pool[0]..=setup.site.pool[1]],
+        gateway: setup.site.gateway,
     };
     let listener = Listener {
-        address: SERVER,
+        address: setup.site.server,
         link: Arc::default(),
         access: Arc::default(),
     };
@@ -113,6 +159,7 @@ pub(crate) fn sessions(setup: Setup) -> (Sessions, LocalUsers) {
         },
         setup_timeout: Duration::from_secs(30),
         mtu_max: 1500,
+        mppc_calls_max: 1,
         name_servers: NameServers::default(),
     };
     (setup.adjust)(&mut config);
@@ -142,7 +189,7 @@ pub(crate) fn sessions(setup: Setup) -> (Sessions, LocalUsers) {
         },
         Box::new(entropy),
     );
-    (sessions, LocalUsers::new(users).with_names(setup.names))
+    (sessions, LocalUsers::new(users()).with_names(setup.names))
 }
 
 /// The settings of the links of a server with one address.
@@ -168,10 +215,10 @@ pub(crate) fn worker_config(index: u8, setup: Setup) -> WorkerConfig {
     WorkerConfig {
         index,
         ports: vec![
-            port(ACCESS, Side::Access, SERVER),
-            port(NETWORK, Side::Network, NETWORK_ADDRESS),
+            port(ACCESS, Side::Access, setup.site.server),
+            port(NETWORK, Side::Network, setup.site.network_address),
         ],
-        listen: vec![SERVER],
+        listen: vec![setup.site.server],
         punt: PuntLimits::default(),
         gre: GreConfig {
             source: setup.source,

@@ -119,18 +119,34 @@ pub(super) fn access_request(
     if name.is_empty() || name.len() > NAME_BYTES_MAX || std::str::from_utf8(name).is_err() {
         return Err(Rejection::NameUnusable);
     }
-    let mut attributes = Attributes::new();
-    attributes.octets(&USER_NAME, name);
-    let (mut password, mut only) = (None, None);
-    let login = match credentials {
-        Credentials::Pap {
-            password: clear, ..
-        } => {
-            if clear.len() > PASSWORD_BYTES_MAX {
-                return Err(Rejection::PasswordWrong);
-            }
-            password = Some(Zeroizing::new(clear.clone()));
-            Login::Password
+    let mut question = Question {
+        code: Code::ACCESS_REQUEST,
+        attributes: Attributes::new(),
+        password: None,
+        happened: None,
+        only: None,
+    };
+    question.attributes.octets(&USER_NAME, name);
+    let login = prove(credentials, nas, &mut question)?;
+    let call = describe(caller, nas, session_id);
+    question.attributes.append(&call);
+    Ok((question, login))
+}
+
+/// What the client proves its name with.
+fn prove(
+    credentials: &Credentials,
+    nas: &Nas,
+    question: &mut Question,
+) -> Result<Login, Rejection> {
+    let attributes = &mut question.attributes;
+    match credentials {
+        Credentials::Pap { password, .. } if password.len() > PASSWORD_BYTES_MAX => {
+            Err(Rejection::PasswordWrong)
+        }
+        Credentials::Pap { password, .. } => {
+            question.password = Some(Zeroizing::new(password.clone()));
+            Ok(Login::Password)
         }
         Credentials::ChapMd5 {
             challenge,
@@ -142,15 +158,36 @@ pub(super) fn access_request(
             attributes
                 .octets(&CHAP_PASSWORD, &value)
                 .octets(&CHAP_CHALLENGE, challenge);
-            Login::Password
+            Ok(Login::Password)
         }
-        Credentials::MsChapV1 {
-            uses_nt_response: false,
-            ..
-        } => return Err(Rejection::LanManagerOnly),
+        Credentials::Eap { packet, state, .. } => {
+            attributes
+                .pieces(&EAP_MESSAGE, packet)
+                .integer(&FRAMED_MTU, u32::from(nas.eap_mtu));
+            if !state.is_empty() {
+                let (server, state) = unpack_state(state).ok_or(Rejection::EapOutOfStep)?;
+                attributes.octets(&STATE, state);
+                question.only = Some(server);
+            }
+            Ok(Login::Eap)
+        }
+        Credentials::MsChapV1 { .. }
+        | Credentials::MsChapV2 { .. }
+        | Credentials::ChangePasswordV2 { .. }
+        | Credentials::ChangePasswordV3 { .. } => prove_by_mschap(credentials, attributes),
+    }
+}
+
+/// RFC 2548 §2.1 and §2.3.
+fn prove_by_mschap(
+    credentials: &Credentials,
+    attributes: &mut Attributes,
+) -> Result<Login, Rejection> {
+    match credentials {
         Credentials::MsChapV1 {
             challenge,
             nt_response,
+            uses_nt_response: true,
             identifier,
             ..
         } => {
@@ -159,9 +196,8 @@ pub(super) fn access_request(
             attributes
                 .octets(&MS_CHAP_CHALLENGE, challenge)
                 .octets(&MS_CHAP_RESPONSE, &value);
-            Login::MsChapV1 {
-                challenge: *challenge,
-            }
+            let challenge = *challenge;
+            Ok(Login::MsChapV1 { challenge })
         }
         Credentials::MsChapV2 {
             authenticator_challenge,
@@ -175,11 +211,9 @@ pub(super) fn access_request(
             attributes
                 .octets(&MS_CHAP_CHALLENGE, authenticator_challenge)
                 .octets(&MS_CHAP2_RESPONSE, &value);
-            Login::MsChapV2 {
-                identifier: *identifier,
-            }
+            let identifier = *identifier;
+            Ok(Login::MsChapV2 { identifier })
         }
-        Credentials::ChangePasswordV2 { .. } => return Err(Rejection::NewPasswordRefused),
         Credentials::ChangePasswordV3 {
             authenticator_challenge,
             change,
@@ -187,32 +221,17 @@ pub(super) fn access_request(
             ..
         } => {
             attributes.octets(&MS_CHAP_CHALLENGE, authenticator_challenge);
-            change_password(&mut attributes, change, *identifier);
-            Login::MsChapV2 {
-                identifier: *identifier,
-            }
+            change_password(attributes, change, *identifier);
+            let identifier = *identifier;
+            Ok(Login::MsChapV2 { identifier })
         }
-        Credentials::Eap { packet, state, .. } => {
-            attributes
-                .pieces(&EAP_MESSAGE, packet)
-                .integer(&FRAMED_MTU, u32::from(nas.eap_mtu));
-            if !state.is_empty() {
-                let (server, state) = unpack_state(state).ok_or(Rejection::EapOutOfStep)?;
-                attributes.octets(&STATE, state);
-                only = Some(server);
-            }
-            Login::Eap
-        }
-    };
-    attributes.append(&describe(caller, nas, session_id));
-    let question = Question {
-        code: Code::ACCESS_REQUEST,
-        attributes,
-        password,
-        happened: None,
-        only,
-    };
-    Ok((question, login))
+        // Servers want the response of LAN Manager for it, which PNS does not even read.
+        Credentials::ChangePasswordV2 { .. } => Err(Rejection::NewPasswordRefused),
+        Credentials::MsChapV1 { .. }
+        | Credentials::Pap { .. }
+        | Credentials::ChapMd5 { .. }
+        | Credentials::Eap { .. } => Err(Rejection::LanManagerOnly),
+    }
 }
 
 /// RFC 2548 §2.1.6 and §2.3.4.

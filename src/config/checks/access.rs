@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
 
-use super::{Report, Tables};
+use super::{Report, Tables, networks};
 use crate::aaa::EapMethod;
 use crate::config::error::Fault;
 use crate::config::group::Group;
@@ -247,6 +247,7 @@ impl Tables<'_> {
         }
         if known.pools {
             self.check_pool_and_address(user)?;
+            networks::check(&user.routes, self)?;
         }
         Ok(())
     }

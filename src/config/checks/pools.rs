@@ -79,7 +79,7 @@ fn check_pool_surroundings(
 }
 
 /// Addresses that no client may be given, and whose they are.
-fn taken_addresses(tables: &Tables<'_>) -> Vec<(Ipv4Addr, String)> {
+pub(super) fn taken_addresses(tables: &Tables<'_>) -> Vec<(Ipv4Addr, String)> {
     let mut taken = Vec::new();
     for (_, pool) in tables.pools {
         taken.push((pool.gateway, format!("the gateway of pool {:?}", pool.name)));

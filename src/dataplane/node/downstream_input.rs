@@ -108,6 +108,7 @@ pub(super) fn seal<F: Frame>(
     flow: &Flow,
     next_hop: NextHop,
 ) -> Result<u16, DropReason> {
+    packet.meta.packing = flow.packing.downstream;
     packet.meta.cipher = match (&flow.encrypt, flow.policy.encryption) {
         (Some(_), _) => Cipher::Encrypted,
         (None, Encryption::Required) => return Err(DropReason::EncryptionNotReady),

@@ -3,6 +3,7 @@
 
 use crate::clock::Timestamp;
 use crate::dataplane::batch::{Cipher, Direction, Meta, Packet};
+use crate::dataplane::compression::Packing;
 use crate::dataplane::config::View;
 use crate::dataplane::drop_reason::DropReason;
 use crate::dataplane::exits::Exits;
@@ -40,8 +41,8 @@ impl Payload {
     fn of(meta: &Meta) -> Self {
         let [address, control] = ADDRESS_CONTROL;
         let [mppe_high, mppe_low] = meta.mppe_header;
-        let encrypted = meta.cipher == Cipher::Encrypted;
-        let protocol = if encrypted {
+        let headed = meta.cipher == Cipher::Encrypted || meta.packing != Packing::Off;
+        let protocol = if headed {
             Protocol::COMPRESSED
         } else {
             meta.protocol
@@ -49,7 +50,7 @@ impl Payload {
         let [high, low] = protocol.0.to_be_bytes();
         Self::Framed {
             head: [address, control, high, low, mppe_high, mppe_low],
-            length: if encrypted { 6 } else { 4 },
+            length: if headed { 6 } else { 4 },
         }
     }
 
@@ -95,9 +96,9 @@ pub(in crate::dataplane) fn run<P: PortIo>(
             false
         }
     };
-    // What was encrypted and is not sent is a frame lost for the client.
-    if !sent && let Some(encrypt) = &mut flow.encrypt {
-        encrypt.flush();
+    // What was encrypted or compressed and is not sent is a frame lost for the client.
+    if !sent {
+        flow.start_afresh();
     }
 }
 

@@ -5,27 +5,19 @@ use arrayvec::ArrayVec;
 
 use crate::clock::Timestamp;
 use crate::dataplane::batch::{BURST, Batch, Cipher, NO_FLOW, Packet, Verdict};
+use crate::dataplane::compression::{Compression, Packing};
 use crate::dataplane::config::View;
+use crate::dataplane::decryption_reports::refused;
 use crate::dataplane::drop_reason::DropReason;
 use crate::dataplane::exits::Exits;
-use crate::dataplane::flow::Flow;
 use crate::dataplane::flow_table::FlowTable;
 use crate::dataplane::frame::Frame;
-use crate::dataplane::policer::Rate;
+use crate::dataplane::node::mppc_input;
 use crate::dataplane::source::Sender;
 use crate::flow::FlowReport;
 use crate::mppe::decrypt::{DecryptJob, DecryptRefusal, DecryptWorker, Source, decrypt_batch};
-use crate::mppe::keys::Mode;
 use crate::wire::mppe::HEADER_LENGTH;
 use crate::wire::ppp::Protocol;
-
-/// With wrong keys all stateful frames but the fresh starts are only out of step, so of those it takes
-/// no more than this in a row to say that the keys are wrong.
-const FRESH_STARTS_FAILING: u32 = 4;
-/// A stranger who can guess much makes us ask for fresh starts that nobody needs, and each costs a
-/// real client something. So a flow asks at most so often.
-const RESETS_PER_S: u32 = 50;
-const RESETS_AT_ONCE: u32 = 10;
 
 /// Decrypts what is encrypted, in place.
 #[inline]
@@ -38,15 +30,9 @@ pub(in crate::dataplane) fn decrypt<F: Frame>(
     let packets = batch.packets();
     let mut jobs: ArrayVec<DecryptJob<'_>, BURST> = ArrayVec::new();
     for packet in packets.iter_mut() {
-        if packet.meta.cipher == Cipher::Encrypted {
-            let (flow, sequence) = (packet.meta.flow, packet.meta.sequence);
+        if is_for_batch(packet) {
             // As many places as packets.
-            let mut job = DecryptJob::new(flow, sequence, packet.frame.bytes_mut());
-            job.source = match packet.meta.sender {
-                Sender::Peer => Source::Peer,
-                Sender::Candidate | Sender::Anybody | Sender::Stranger => Source::Elsewhere,
-            };
-            let _full = jobs.try_push(job);
+            let _full = jobs.try_push(job_of(packet));
         }
     }
     if jobs.is_empty() {
@@ -55,15 +41,31 @@ pub(in crate::dataplane) fn decrypt<F: Frame>(
     decrypt_batch(flows, &mut jobs, worker, now);
     let outcomes: ArrayVec<Result<(), DecryptRefusal>, BURST> =
         jobs.into_iter().map(|job| job.outcome).collect();
-    let encrypted = packets
-        .iter_mut()
-        .filter(|packet| packet.meta.cipher == Cipher::Encrypted);
+    let encrypted = packets.iter_mut().filter(|packet| is_for_batch(packet));
     for (packet, outcome) in encrypted.zip(outcomes) {
         packet.meta.cipher = match outcome {
             Ok(()) => Cipher::Decrypted,
             Err(refusal) => Cipher::Refused(refusal),
         };
     }
+}
+
+/// What is compressed too takes a way of its own.
+#[inline]
+fn is_for_batch<F>(packet: &Packet<F>) -> bool {
+    packet.meta.cipher == Cipher::Encrypted && packet.meta.packing == Packing::Off
+}
+
+/// A frame that is still to be decrypted.
+#[inline]
+pub(super) fn job_of<F: Frame>(packet: &mut Packet<F>) -> DecryptJob<'_> {
+    let (flow, sequence) = (packet.meta.flow, packet.meta.sequence);
+    let mut job = DecryptJob::new(flow, sequence, packet.frame.bytes_mut());
+    job.source = match packet.meta.sender {
+        Sender::Peer => Source::Peer,
+        Sender::Candidate | Sender::Anybody | Sender::Stranger => Source::Elsewhere,
+    };
+    job
 }
 
 /// Takes the sequence number of a decrypted frame, and leaves its IP packet. Too many frames in a
@@ -99,37 +101,9 @@ pub(in crate::dataplane) fn accept<F: Frame>(
     }
 }
 
-/// What the slow path must know about a frame that did not decrypt.
-#[cold]
-fn refused(
-    flow: &mut Flow,
-    refusal: DecryptRefusal,
-    failing_after: u32,
-    now: Timestamp,
-) -> Option<FlowReport> {
-    let key = flow.key;
-    let state = flow.decrypt.as_mut()?;
-    if refusal == DecryptRefusal::Implausible {
-        let weight = match state.mode() {
-            Mode::Stateless => 1,
-            Mode::Stateful => failing_after / FRESH_STARTS_FAILING,
-        };
-        let before = flow.implausible;
-        flow.implausible = before.saturating_add(weight.max(1));
-        if before < failing_after && flow.implausible >= failing_after {
-            return Some(FlowReport::DecryptionFailing { flow: key });
-        }
-    }
-    let wanted = state.reset_wanted(now)
-        && flow
-            .resets
-            .allow(Rate::new(RESETS_PER_S, RESETS_AT_ONCE), now);
-    wanted.then_some(FlowReport::ResetWanted { flow: key })
-}
-
 /// Takes off the MPPE header and the protocol field inside.
 #[inline]
-fn strip<F: Frame>(packet: &mut Packet<F>) -> Verdict {
+pub(super) fn strip<F: Frame>(packet: &mut Packet<F>) -> Verdict {
     packet.frame.trim_front(HEADER_LENGTH);
     let bytes = packet.frame.bytes();
     let Ok((protocol, payload)) = Protocol::parse(bytes) else {
@@ -153,6 +127,7 @@ pub(in crate::dataplane) fn run<F: Frame>(
     batch: &mut Batch<F>,
     flows: &mut FlowTable,
     worker: &mut DecryptWorker,
+    compression: &mut Compression,
     exits: &mut Exits<F>,
     view: &View,
 ) {
@@ -161,7 +136,11 @@ pub(in crate::dataplane) fn run<F: Frame>(
     let mut reports: ArrayVec<FlowReport, BURST> = ArrayVec::new();
     batch.stage(
         |packet| {
-            let (verdict, report) = accept(packet, flows, view, now);
+            let (verdict, report) = if packet.meta.packing == Packing::Off {
+                accept(packet, flows, view, now)
+            } else {
+                mppc_input::run(packet, flows, worker, compression, (view, now))
+            };
             reports.extend(report);
             verdict
         },

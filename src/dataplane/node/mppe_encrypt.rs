@@ -2,35 +2,41 @@
 
 use arrayvec::ArrayVec;
 
-use crate::dataplane::batch::{BURST, Batch, Cipher, Verdict};
+use crate::dataplane::batch::{BURST, Batch, Cipher, Packet, Verdict};
+use crate::dataplane::compression::{Compression, Packing};
 use crate::dataplane::drop_reason::DropReason;
 use crate::dataplane::exits::Exits;
 use crate::dataplane::flow_table::FlowTable;
 use crate::dataplane::frame::Frame;
+use crate::dataplane::node::mppc_output;
 use crate::mppe::encrypt::{EncryptJob, EncryptWorker, encrypt_batch};
 use crate::wire::mppe::Header;
 
 /// IP packets of calls. Those of encrypted calls are left encrypted, with the protocol field that
-/// is part of what is encrypted, and with their MPPE header noted.
+/// is part of what is encrypted, and with their MPPE header noted; likewise those that are
+/// compressed.
 #[inline]
 pub(in crate::dataplane) fn run<F: Frame>(
     batch: &mut Batch<F>,
     flows: &mut FlowTable,
     worker: &mut EncryptWorker,
+    compression: &mut Compression,
     exits: &mut Exits<F>,
 ) {
     batch.stage(
         |packet| {
-            if packet.meta.cipher != Cipher::Encrypted {
+            let packed = packet.meta.packing != Packing::Off;
+            if packet.meta.cipher != Cipher::Encrypted && !packed {
                 return Verdict::Next;
             }
-            match packet.frame.prepend(2) {
-                Some(room) => {
-                    room.copy_from_slice(&packet.meta.protocol.0.to_be_bytes());
-                    Verdict::Next
-                }
-                None => Verdict::Drop(DropReason::HeadroomShort),
+            let Some(room) = packet.frame.prepend(2) else {
+                return Verdict::Drop(DropReason::HeadroomShort);
+            };
+            room.copy_from_slice(&packet.meta.protocol.0.to_be_bytes());
+            if packed {
+                return mppc_output::run(packet, flows, worker, compression);
             }
+            Verdict::Next
         },
         |packet, verdict| exits.take(packet, verdict),
     );
@@ -55,7 +61,7 @@ fn encrypt<F: Frame>(
     let packets = batch.packets();
     let mut jobs: ArrayVec<EncryptJob<'_>, BURST> = ArrayVec::new();
     for packet in packets.iter_mut() {
-        if packet.meta.cipher == Cipher::Encrypted {
+        if is_for_batch(packet) {
             // As many places as packets.
             let job = EncryptJob::new(packet.meta.flow, packet.frame.bytes_mut());
             let _full = jobs.try_push(job);
@@ -67,9 +73,7 @@ fn encrypt<F: Frame>(
     encrypt_batch(flows, &mut jobs, worker);
     let headers: ArrayVec<Option<Header>, BURST> = jobs.into_iter().map(|job| job.header).collect();
     let mut refused = false;
-    let encrypted = packets
-        .iter_mut()
-        .filter(|packet| packet.meta.cipher == Cipher::Encrypted);
+    let encrypted = packets.iter_mut().filter(|packet| is_for_batch(packet));
     for (packet, header) in encrypted.zip(headers) {
         match header {
             Some(header) => packet.meta.mppe_header = header.to_bytes(),
@@ -80,4 +84,10 @@ fn encrypt<F: Frame>(
         }
     }
     refused
+}
+
+/// What is compressed was encrypted with it.
+#[inline]
+fn is_for_batch<F>(packet: &Packet<F>) -> bool {
+    packet.meta.cipher == Cipher::Encrypted && packet.meta.packing == Packing::Off
 }

@@ -3,6 +3,7 @@
 
 use crate::clock::Timestamp;
 use crate::dataplane::batch::{Cipher, NO_FLOW, Packet, Punt, Verdict};
+use crate::dataplane::compression::Packing;
 use crate::dataplane::drop_reason::DropReason;
 use crate::dataplane::flow::Flow;
 use crate::dataplane::flow_table::FlowTable;
@@ -41,6 +42,13 @@ pub(in crate::dataplane) fn run<F: Frame>(
     match protocol {
         Protocol::COMPRESSED if flow.decrypt.is_some() => {
             packet.meta.cipher = Cipher::Encrypted;
+            packet.meta.packing = flow.packing.upstream;
+            packet.frame.trim_front(front);
+            Verdict::Next
+        }
+        // Compressed only.
+        Protocol::COMPRESSED if flow.packing.upstream != Packing::Off => {
+            packet.meta.packing = flow.packing.upstream;
             packet.frame.trim_front(front);
             Verdict::Next
         }

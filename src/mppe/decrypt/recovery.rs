@@ -14,7 +14,7 @@ const WAIT_MAX: Duration = Duration::from_secs(1);
 /// Whether a stateful stream is in step, and what was done about it if not.
 #[derive(Clone, Copy, Debug)]
 #[repr(C)]
-pub(super) struct Recovery {
+pub struct Recovery {
     /// When the peer was asked last.
     asked: Timestamp,
     /// How long to wait for the answer to the first question.
@@ -24,8 +24,16 @@ pub(super) struct Recovery {
     lost: bool,
 }
 
+impl Default for Recovery {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl Recovery {
-    pub(super) const fn new() -> Self {
+    /// In step.
+    #[must_use]
+    pub const fn new() -> Self {
         Self {
             asked: Timestamp::ZERO,
             wait_ms: millis(WAIT_FIRST),
@@ -35,19 +43,19 @@ impl Recovery {
     }
 
     /// A frame is missing.
-    pub(super) const fn lose(&mut self) {
+    pub const fn lose(&mut self) {
         self.lost = true;
     }
 
     /// The stream runs on: nothing was missing after all.
-    pub(super) const fn run_on(&mut self) {
+    pub const fn run_on(&mut self) {
         self.lost = false;
         self.requests = 0;
     }
 
     /// The peer has started afresh. If that answers the only question, the time that it took says
     /// how long to wait for the next answer.
-    pub(super) fn start_afresh(&mut self, now: Timestamp) {
+    pub fn start_afresh(&mut self, now: Timestamp) {
         if self.lost && self.requests == 1 {
             let twice = now.since(self.asked) * 2;
             self.wait_ms = millis(twice.clamp(WAIT_MIN, WAIT_MAX));
@@ -56,7 +64,8 @@ impl Recovery {
     }
 
     /// Whether the peer has to be asked now; `true` counts as asked.
-    pub(super) fn wanted(&mut self, now: Timestamp) -> bool {
+    #[must_use]
+    pub fn wanted(&mut self, now: Timestamp) -> bool {
         if !self.lost || (self.requests > 0 && now.since(self.asked) < self.wait()) {
             return false;
         }

@@ -15,7 +15,7 @@ use super::{DecryptRefusal, DecryptState, DecryptWorker, FREE_STEPS, Source, dis
 use crate::clock::Timestamp;
 use crate::mppe::catch_up::Budget;
 use crate::mppe::chain::{FLAG_EVERY, Link};
-use crate::mppe::plausible::{plausible_ppp, plausible_protocol};
+use crate::mppe::plausible::Looks;
 use crate::wire::mppe::{CoherencyCount, Header};
 
 /// What a sender does to the key of a flushed frame whose count does not end in 0xff.
@@ -45,10 +45,11 @@ const FLAGS_PER_TURN: u64 = CoherencyCount::MODULUS as u64 / FLAG_EVERY;
 
 /// A frame as it came.
 #[derive(Clone, Copy)]
-pub(super) struct Arrival {
+pub(super) struct Arrival<'h> {
     pub(super) header: Header,
     pub(super) sequence: u32,
     pub(super) source: Source,
+    pub(super) looks: Looks<'h>,
     pub(super) now: Timestamp,
 }
 
@@ -57,13 +58,14 @@ impl DecryptState {
     pub(super) fn decrypt_stateful(
         &mut self,
         frame: &mut [u8],
-        arrival: Arrival,
+        arrival: Arrival<'_>,
         worker: &mut DecryptWorker,
     ) -> Result<(), DecryptRefusal> {
         let Arrival {
             header,
             sequence,
             source,
+            looks: _,
             now,
         } = arrival;
         let ahead = sequence.wrapping_sub(self.sequence);
@@ -93,12 +95,12 @@ impl DecryptState {
         worker.budget.refill(now);
         let beyond = u64::from(ahead).saturating_sub(nearest);
         let turns = beyond / u64::from(CoherencyCount::MODULUS);
-        let found = self.find_key(frame, (nearest, turns), sequence, worker);
+        let found = self.find_key(frame, (nearest, turns), arrival, worker);
         match found {
             Err(DecryptRefusal::Implausible)
                 if due && !count.is_flag() && source == Source::Peer =>
             {
-                self.decrypt_by_rule(frame, sequence, worker)?;
+                self.decrypt_by_rule(frame, arrival, worker)?;
             }
             Err(refusal) => return Err(refusal),
             Ok(()) => {}
@@ -111,7 +113,7 @@ impl DecryptState {
     fn decrypt_due(
         &mut self,
         frame: &mut [u8],
-        arrival: Arrival,
+        arrival: Arrival<'_>,
         worker: &mut DecryptWorker,
     ) -> Result<(), DecryptRefusal> {
         let DecryptWorker { rc4, streams, .. } = worker;
@@ -126,10 +128,9 @@ impl DecryptState {
         } else {
             rc4.resume(stream);
         }
-        let agreed = self.agreed;
         let looks_right = |prefix: &[u8], length| match arrival.source {
-            Source::Peer => plausible_protocol(prefix),
-            Source::Elsewhere => plausible_ppp(prefix, length, agreed),
+            Source::Peer => arrival.looks.protocol(prefix),
+            Source::Elsewhere => arrival.looks.packet(prefix, length),
         };
         if !open(frame, rc4, looks_right) {
             return Err(DecryptRefusal::Implausible);
@@ -147,7 +148,7 @@ impl DecryptState {
         &mut self,
         frame: &mut [u8],
         (nearest, turns): (u64, u64),
-        sequence: u32,
+        arrival: Arrival<'_>,
         worker: &mut DecryptWorker,
     ) -> Result<(), DecryptRefusal> {
         let DecryptWorker {
@@ -159,6 +160,9 @@ impl DecryptState {
         } = worker;
         let stream = streams.at(self.place).ok_or(DecryptRefusal::NoKeys)?;
         let base = self.chain.committed.position;
+        let Arrival {
+            sequence, looks, ..
+        } = arrival;
         let first = self.chain.committed.flags_within(nearest);
         let last = first + turns * FLAGS_PER_TURN + FLUSHES_LOST_MAX;
         // Its position counts key changes here.
@@ -169,13 +173,10 @@ impl DecryptState {
             link = walked;
         }
         let mut free = FREE_STEPS;
-        let agreed = self.agreed;
         loop {
             if link.position >= first {
                 self.chain.key(rc4, &link.session_key);
-                if open(frame, rc4, |prefix, length| {
-                    plausible_ppp(prefix, length, agreed)
-                }) {
+                if open(frame, rc4, |prefix, length| looks.packet(prefix, length)) {
                     break;
                 }
             }
@@ -213,7 +214,7 @@ impl DecryptState {
     fn decrypt_by_rule(
         &mut self,
         frame: &mut [u8],
-        sequence: u32,
+        arrival: Arrival<'_>,
         worker: &mut DecryptWorker,
     ) -> Result<(), DecryptRefusal> {
         let DecryptWorker { rc4, streams, .. } = worker;
@@ -225,11 +226,11 @@ impl DecryptState {
         }
         link.position += 1;
         self.chain.key(rc4, &link.session_key);
-        if !open(frame, rc4, |prefix, _| plausible_protocol(prefix)) {
+        if !open(frame, rc4, |prefix, _| arrival.looks.protocol(prefix)) {
             return Err(DecryptRefusal::Implausible);
         }
         rc4.store(stream);
-        self.take(link, sequence);
+        self.take(link, arrival.sequence);
         Ok(())
     }
 

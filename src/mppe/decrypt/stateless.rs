@@ -7,6 +7,7 @@ use super::{DecryptRefusal, DecryptState, DecryptWorker, FREE_STEPS, distance};
 use crate::clock::Timestamp;
 use crate::mppe::catch_up::Budget;
 use crate::mppe::chain::Link;
+use crate::mppe::plausible::Looks;
 use crate::mppe::trail::Trail;
 use crate::wire::mppe::CoherencyCount;
 
@@ -15,16 +16,16 @@ impl DecryptState {
     pub(super) fn decrypt_stateless(
         &mut self,
         frame: &mut [u8],
-        count: CoherencyCount,
-        sequence: u32,
+        looks: Looks<'_>,
+        (count, sequence): (CoherencyCount, u32),
         worker: &mut DecryptWorker,
         now: Timestamp,
     ) -> Result<(), DecryptRefusal> {
         let ahead = sequence.wrapping_sub(self.sequence);
         match ahead {
             0 => Err(DecryptRefusal::Duplicate),
-            1..=0x7fff_ffff => self.decrypt_ahead(frame, count, sequence, worker, now),
-            0x8000_0000.. => self.decrypt_late(frame, count, ahead.wrapping_neg(), worker),
+            1..=0x7fff_ffff => self.decrypt_ahead(frame, looks, (count, sequence), worker, now),
+            0x8000_0000.. => self.decrypt_late(frame, looks, (count, ahead.wrapping_neg()), worker),
         }
     }
 
@@ -32,8 +33,8 @@ impl DecryptState {
     fn decrypt_ahead(
         &mut self,
         frame: &mut [u8],
-        count: CoherencyCount,
-        sequence: u32,
+        looks: Looks<'_>,
+        (count, sequence): (CoherencyCount, u32),
         worker: &mut DecryptWorker,
         now: Timestamp,
     ) -> Result<(), DecryptRefusal> {
@@ -45,7 +46,7 @@ impl DecryptState {
         let mut link = self.chain.committed.duplicate();
         if nearest == 1 {
             self.chain.step(&mut link, &mut worker.rc4);
-            if self.opens(&link.session_key, frame, &mut worker.rc4) {
+            if self.opens(&link.session_key, frame, looks, &mut worker.rc4) {
                 self.commit(link, sequence);
                 return Ok(());
             }
@@ -55,7 +56,7 @@ impl DecryptState {
         }
         self.budget.refill(now);
         worker.budget.refill(now);
-        self.catch_up(link, frame, count, sequence, worker)
+        self.catch_up(link, frame, looks, (count, sequence), worker)
     }
 
     /// Frames are missing, so walk from `link` past their keys. The count says where the wanted key
@@ -66,8 +67,8 @@ impl DecryptState {
         &mut self,
         link: Link,
         frame: &mut [u8],
-        count: CoherencyCount,
-        sequence: u32,
+        looks: Looks<'_>,
+        (count, sequence): (CoherencyCount, u32),
         worker: &mut DecryptWorker,
     ) -> Result<(), DecryptRefusal> {
         let DecryptWorker {
@@ -100,7 +101,7 @@ impl DecryptState {
                 unfinished.save(self.id, base, sequence, &trail.link);
                 return Err(DecryptRefusal::BudgetExhausted);
             }
-            if self.opens(&trail.link.session_key, frame, rc4) {
+            if self.opens(&trail.link.session_key, frame, looks, rc4) {
                 break;
             }
             trail.resume(unfinished.find(self.id, base, sequence));
@@ -115,8 +116,8 @@ impl DecryptState {
     fn decrypt_late(
         &mut self,
         frame: &mut [u8],
-        count: CoherencyCount,
-        behind: u32,
+        looks: Looks<'_>,
+        (count, behind): (CoherencyCount, u32),
         worker: &mut DecryptWorker,
     ) -> Result<(), DecryptRefusal> {
         let newest = &self.chain.committed;
@@ -138,7 +139,7 @@ impl DecryptState {
         let position = newest.position - back;
         let key = worker.skipped.find(self.id, position).map(Zeroizing::new);
         let key = key.ok_or(DecryptRefusal::KeyGone)?;
-        if !self.opens(&key, frame, &mut worker.rc4) {
+        if !self.opens(&key, frame, looks, &mut worker.rc4) {
             return Err(DecryptRefusal::Implausible);
         }
         worker.skipped.wipe(self.id, position);

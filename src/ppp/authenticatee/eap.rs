@@ -90,6 +90,7 @@ impl Eap {
             kind::NOTIFICATION => Ok(turn.respond(kind::NOTIFICATION, &[])),
             kind::MD5_CHALLENGE if has(EapMethod::Md5) => self.md5(turn, login),
             kind::MSCHAPV2 if has(EapMethod::MsChapV2) => self.mschapv2(turn, login, draws),
+            kind::EXPANDED => Ok(turn.respond(kind::EXPANDED, &expanded_nak(login))),
             _ => {
                 let wanted: Vec<u8> = login.eap_methods().iter().map(|it| it.kind()).collect();
                 Ok(turn.respond(kind::NAK, &wanted))
@@ -193,6 +194,15 @@ impl Eap {
             Outcome::Answer(_) | Outcome::Denied(_) | Outcome::Wait | Outcome::Refused(_) => None,
         }
     }
+}
+
+/// RFC 3748 §5.3.2: the Nak of a vendor's type names types with their vendors; ours have vendor zero.
+fn expanded_nak(login: &Login) -> Vec<u8> {
+    let mut data = vec![0, 0, 0, 0, 0, 0, kind::NAK];
+    for method in login.eap_methods() {
+        data.extend([kind::EXPANDED, 0, 0, 0, 0, 0, 0, method.kind()]);
+    }
+    data
 }
 
 /// One Request.

@@ -16,7 +16,6 @@ use crate::ppp::ipcp::Ipcp;
 use crate::ppp::judgement::Objection;
 use crate::ppp::outbox::PppFrame;
 use crate::wire::ccp::{Agreement, kind};
-use crate::wire::mppe::Mode;
 use crate::wire::options::Options;
 use crate::wire::ppp::{Frame, Packet, Protocol, code};
 use std::time::Duration;
@@ -39,7 +38,7 @@ pub(super) enum Encryption {
     Awaited,
     /// CCP is being negotiated.
     Pending,
-    /// MPPE is in force.
+    /// MPPE is in force, or MPPC alone.
     On,
     /// There is none.
     Off,
@@ -68,7 +67,7 @@ impl Link {
                 failure_max: limits.failure_max.min(FAILURES_MAX),
                 ..limits
             };
-            Automaton::new(Ccp::new(policy), limits)
+            Automaton::new(Ccp::new(policy, keys), limits)
         };
         match policy.requirement {
             MppeRequirement::Required if !keys => self.end(EndReason::MppeKeysMissing, now),
@@ -76,7 +75,8 @@ impl Link {
                 self.network = Some(Network::new(ipcp, policy, Some(ccp()), limits));
                 self.open_ccp(now);
             }
-            MppeRequirement::Passive if keys => {
+            // Without keys a client may still compress, if it asks for that.
+            MppeRequirement::Optional | MppeRequirement::Passive if keys || policy.compression => {
                 let mut network = Network::new(ipcp, policy, Some(ccp()), limits);
                 network.encryption = Encryption::Awaited;
                 self.network = Some(network);
@@ -203,19 +203,18 @@ impl Link {
         }
     }
 
-    /// CCP acknowledges nothing without MPPE, so the peer may encrypt from the Ack on.
+    /// CCP acknowledges nothing but MPPE and MPPC, so the peer may encrypt from the Ack on.
     fn say_arm_upstream(&mut self, agreed: Option<Directions>) {
         if let Some(agreed) = agreed.filter(|_| !self.said.arm_upstream) {
             self.said.arm_upstream = true;
-            self.outbox.push(Output::ArmUpstream(agreed.upstream.suite));
+            self.outbox.push(Output::ArmUpstream(agreed.upstream));
         }
     }
 
     fn ccp_up(&mut self, agreed: Option<Directions>, now: Timestamp) {
         if let Some(agreed) = agreed.filter(|_| !self.said.arm_downstream) {
             self.said.arm_downstream = true;
-            self.outbox
-                .push(Output::ArmDownstream(agreed.downstream.suite));
+            self.outbox.push(Output::ArmDownstream(agreed.downstream));
         }
         if let Some(network) = &mut self.network {
             network.encryption = Encryption::On;
@@ -280,7 +279,7 @@ impl Link {
             return false;
         }
         let agreed = self.network.as_ref().and_then(Network::agreed);
-        agreed.is_some_and(|agreed| direction(agreed).suite.mode == Mode::Stateful)
+        agreed.is_some_and(|agreed| direction(agreed).is_stateful())
     }
 
     /// The worker lost step with the client's stream.

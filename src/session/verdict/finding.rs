@@ -151,6 +151,7 @@ fn of_link(reason: ppp::EndReason, facts: &Facts) -> Finding {
         ppp::EndReason::AuthenticationServerFault => Finding::AuthenticationServerFault,
         ppp::EndReason::MppeNoStrength => Finding::EncryptionNoStrength,
         ppp::EndReason::MppeStatefulOnly => Finding::EncryptionStateful,
+        ppp::EndReason::MppcCallsFull => Finding::CompressionFull,
         ppp::EndReason::MppeCompressionOnly => Finding::CompressionOnly,
         ppp::EndReason::MppeStrengthNotAllowed => {
             difference(facts).unwrap_or(Finding::EncryptionTooWeak)

@@ -58,7 +58,10 @@ impl Attributes {
 
     /// Appends text, cut to what fits.
     pub fn text(&mut self, attribute: &Attribute, value: &str) -> &mut Self {
-        let end = value.floor_char_boundary(VALUE_BYTES_MAX);
+        let mut end = value.len().min(VALUE_BYTES_MAX);
+        while !value.is_char_boundary(end) {
+            end -= 1;
+        }
         self.octets(attribute, value.get(..end).unwrap_or(value).as_bytes())
     }
 

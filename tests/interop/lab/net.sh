@@ -2,18 +2,23 @@
 # and a dead run's remains can be told from a living one's.
 #
 #   [c1] c1 == c1b [br0 in ns wan] wan_b == wan_s [ns pns] lan_s == lan_h [ns host]
+#                              wan_b2 == wan_s [ns pns2] lan_s == lan_h [ns host2], if asked for
 
 readonly STATE_ROOT=/run/pns-lab
 readonly PREFIX=pns-lab
 readonly WAN_NETWORK=198.51.100 SERVER_ADDRESS=198.51.100.1
 readonly INSIDE_HOST=192.168.99.2 INSIDE_GATEWAY=192.168.99.1 INSIDE_NETWORK=192.168.99.0/24
 readonly BEHIND_NETWORK=172.16.0
+readonly SITE_HOST=192.168.98.2 SITE_GATEWAY=192.168.98.1
 readonly POOL_NETWORK=10.77.0.0/24
 
 say() { printf '%s\n' "$*" >&2; }
 die() { say "lab: $*"; exit 1; }
 
 state() { echo "$STATE_ROOT/$PNS_LAB_ID"; }
+# Of the server in namespace pns, or of the second one.
+place() { echo "${PNS_LAB_PLACE:-pns}"; }
+server_state() { if [ "$(place)" = pns ]; then state; else echo "$(state)/$(place)"; fi; }
 namespace() { echo "$PREFIX-$PNS_LAB_ID-$1"; }
 # ip netns exec replaces itself by the command, so its process id is the command's.
 inside() { local name=$1; shift; ip netns exec "$(namespace "$name")" "$@"; }
@@ -68,6 +73,19 @@ lab_up() {
     trap - ERR
     watch_owner "$owner"
     echo "$PNS_LAB_ID"
+}
+
+# A second place for a server, pns2, with a network of its own behind it, on the same wire.
+site_up() {
+    local ns
+    for ns in pns2 host2; do
+        add_namespace $ns
+    done
+    wire "$(namespace wan)" wan_b2 "$(namespace pns2)" wan_s
+    ip -n "$(namespace wan)" link set wan_b2 master br0
+    wire "$(namespace pns2)" lan_s "$(namespace host2)" lan_h
+    ip -n "$(namespace host2)" address add "$SITE_HOST/24" dev lan_h
+    ip -n "$(namespace host2)" route add default via "$SITE_GATEWAY"
 }
 
 # However the owner ends, even by SIGKILL, the lab goes.

@@ -3,6 +3,13 @@
 readonly USER_NAME=alice PASSWORD=wonderland-7
 readonly LISTEN_S=30
 
+# site_start BINARY CONFIG: a second PNS, at a place of its own.
+site_start() {
+    PNS_LAB_PLACE=pns2
+    site_up
+    start_pns "$@"
+}
+
 # server_start pns BINARY CONFIG | server_start pptpd [pppd option...]
 server_start() {
     local kind=$1
@@ -24,12 +31,14 @@ server_start() {
 start_pns() {
     local binary deadline=$((SECONDS + LISTEN_S))
     binary=$(realpath "$1")
-    mkdir -p "$(state)/run/pns" "$(state)/run/lab" "$(state)/etc"
-    rm -f "$(state)"/server.{pid,exit,log}
+    mkdir -p "$(server_state)/run/pns" "$(server_state)/run/lab" "$(server_state)/etc"
+    rm -f "$(server_state)"/server.{pid,exit,log}
     # PNS does not read a users file that everybody can, as those of a working copy are.
-    install -m 640 "$2" "$(state)/etc/pns.toml"
-    install -m 640 -t "$(state)/etc" "$(dirname "$2")"/*users*.toml
-    PNS_STATE=$(state) setsid ip netns exec "$(namespace pns)" unshare -m /bin/bash -c '
+    install -m 640 "$2" "$(server_state)/etc/pns.toml"
+    install -m 640 -t "$(server_state)/etc" "$(dirname "$2")"/*users*.toml
+    find "$(dirname "$2")" -maxdepth 1 -name '*password' \
+        -exec install -m 640 -t "$(server_state)/etc" {} +
+    PNS_STATE=$(server_state) setsid ip netns exec "$(namespace "$(place)")" unshare -m /bin/bash -c '
         mount --make-rprivate / && mount --bind "$PNS_STATE" "$PNS_STATE/run/lab" &&
             mount --rbind "$PNS_STATE/run" /run && cd / || exit 1
         "$@" &
@@ -37,8 +46,8 @@ start_pns() {
         wait $!
         echo $? > /run/lab/server.exit' pns \
         "$binary" run --config /run/lab/etc/pns.toml < /dev/null > "$(server_log)" 2>&1 &
-    until inside pns ss -Hltn sport = :1723 | grep -q .; do
-        if [ -e "$(state)/server.exit" ] || [ $SECONDS -ge $deadline ]; then
+    until inside "$(place)" ss -Hltn sport = :1723 | grep -q .; do
+        if [ -e "$(server_state)/server.exit" ] || [ $SECONDS -ge $deadline ]; then
             tail -n 40 "$(server_log)" >&2
             die "pns did not listen on TCP/1723"
         fi
@@ -46,8 +55,8 @@ start_pns() {
     done
 }
 
-server_log() { echo "$(state)/server.log"; }
-server_socket() { echo "$(state)/run/pns/admin.sock"; }
+server_log() { echo "$(server_state)/server.log"; }
+server_socket() { echo "$(server_state)/run/pns/admin.sock"; }
 
 # server_stop [SIGNAL]: waits until it has gone; its exit code, or 124 when it had to be killed.
 server_stop() {

@@ -174,7 +174,7 @@ findings! {
     AddressNotAssigned => "address_not_assigned", [],
         "{peer} assigned us no address on the link.",
         [Client: "Let it assign one to {user}; see its pools.",
-         Server: "Take peer.wish out if it will not have that one."];
+         Server: "Take peer.inner_address out if it will not have that one."];
     AddressChanged => "address_changed", [],
         "{peer} changed the addresses of the live link.",
         [Server: "Call it again: `pns call`."];
@@ -353,6 +353,11 @@ findings! {
         [Client: "Turn encryption on.",
          Server: "Or set {mppe_policy_key} to \"optional\": its data then crosses the network in \
           clear."];
+    CompressionFull => "compression_full", [LcpTerminated],
+        "The client insists on compression (MPPC), and as many calls as may keep a history of it do \
+         already.",
+        [Server: "Raise ppp.mppe.mppc_calls_max.",
+         Client: "Or turn software compression off."];
     EncryptionTimeout => "encryption_timeout", [PppTimeout, LcpTerminated],
         "{user} was let in, but the client did not finish negotiating encryption.",
         [Client: "Turn on MPPE; see the client's log.",
