@@ -81,6 +81,7 @@ impl Sessions {
             peer_address: address,
             dns,
             nbns,
+            peer_chooses: grant.network.client_chooses,
             mppe: Some(mppe),
         };
         let success_message = &grant.success_message;
