@@ -9,7 +9,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::config::{Config, DEFAULT_SOCKET, UsersFileMode, machine_check};
+use crate::config::{Config, DEFAULT_SOCKET, UsersFileMode, machine_check, memory_needed};
 use crate::operate::admin::{Action, Request, Response, Selector};
 use crate::operate::explain::{LAST_DEFAULT, Subject};
 use crate::operate::{client, show};
@@ -339,6 +339,7 @@ fn check(
     for finding in &findings {
         writeln!(out, "this machine: {finding}")?;
     }
+    writeln!(out, "{}", memory_needed(&config))?;
     let (warnings, lacks) = (config.warnings.len(), findings.len());
     let summary = format!("{warnings} warning(s), this machine lacks {lacks} thing(s)");
     writeln!(out, "{}: right; {summary}", file.display())?;

@@ -7,14 +7,15 @@ mod mppe;
 mod pipeline;
 mod report;
 mod rustcrypto;
+mod setup;
 
 use std::error::Error;
+use std::net::SocketAddrV4;
 use std::process::ExitCode;
 
 use clap::{Parser, ValueEnum};
 
 use measure::{Effort, Meter};
-use report::Report;
 
 /// What a scenario comes to: figures, or why there are none.
 type Outcome<T> = Result<T, Box<dyn Error>>;
@@ -29,6 +30,17 @@ struct Arguments {
     /// A short run: the same cases, fewer samples; written to results/SCENARIO.quick.json.
     #[arg(long)]
     quick: bool,
+    /// Measure nothing, but dial this PPTP server over the sockets of this machine (as root), hold
+    /// the calls for a moment, and say how it went. Users are user0000000 with the password
+    /// \"secret of 0\", and so on.
+    #[arg(long, value_name = "ADDRESS:PORT", conflicts_with = "scenario")]
+    dial: Option<SocketAddrV4>,
+    /// Clients that dial.
+    #[arg(long, default_value_t = 100, requires = "dial")]
+    clients: usize,
+    /// Clients that may be on their way at once.
+    #[arg(long, default_value_t = 100, requires = "dial")]
+    at_once: usize,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -39,21 +51,40 @@ enum Scenario {
     Upstream,
     /// A worker's way from the network to a client, against forwarding the same frames as they are.
     Downstream,
+    /// Calls that the slow path sets up in a second of its CPU time, and how long clients wait.
+    Setup,
+    /// What a call takes of memory.
+    Scale,
 }
 
 impl Scenario {
-    fn run(self, effort: Effort) -> Outcome<Report> {
+    fn run(self, effort: Effort) -> Outcome<()> {
         let mut meter = Meter::new();
-        match self {
-            Self::Mppe => mppe::run(effort, &mut meter),
-            Self::Upstream => pipeline::run(pipeline::Way::Upstream, effort, &mut meter),
-            Self::Downstream => pipeline::run(pipeline::Way::Downstream, effort, &mut meter),
-        }
+        let report = match self {
+            Self::Mppe => mppe::run(effort, &mut meter)?,
+            Self::Upstream => pipeline::run(pipeline::Way::Upstream, effort, &mut meter)?,
+            Self::Downstream => pipeline::run(pipeline::Way::Downstream, effort, &mut meter)?,
+            Self::Setup => return report::publish("setup", &setup::run(effort)?, effort),
+            Self::Scale => return report::publish("scale", &setup::scale(effort)?, effort),
+        };
+        report.publish(effort)
     }
 }
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
+    if let Some(server) = arguments.dial {
+        let (clients, at_once) = (arguments.clients, arguments.at_once);
+        let plan = setup::Plan {
+            server,
+            clients,
+            at_once,
+        };
+        return answer(setup::dial(plan).and_then(|(dialled, _calls)| {
+            println!("{}", serde_json::to_string(&dialled)?);
+            Ok(())
+        }));
+    }
     let effort = if arguments.quick {
         Effort::Quick
     } else {
@@ -61,13 +92,20 @@ fn main() -> ExitCode {
     };
     let chosen = arguments.scenario.as_ref().map(std::slice::from_ref);
     for scenario in chosen.unwrap_or(Scenario::value_variants()) {
-        let outcome = scenario
-            .run(effort)
-            .and_then(|report| report.publish(effort));
-        if let Err(error) = outcome {
-            eprintln!("pns-perf: {error}");
-            return ExitCode::FAILURE;
+        let outcome = scenario.run(effort);
+        if outcome.is_err() {
+            return answer(outcome);
         }
     }
     ExitCode::SUCCESS
+}
+
+fn answer(outcome: Outcome<()>) -> ExitCode {
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("pns-perf: {error}");
+            ExitCode::FAILURE
+        }
+    }
 }

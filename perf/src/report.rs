@@ -128,31 +128,33 @@ impl Report {
         for case in &self.cases {
             case.print();
         }
-        let line = serde_json::to_string(self)?;
-        let suffix = match effort {
-            Effort::Quick => ".quick.json",
-            Effort::Normal => ".json",
-        };
-        let folder = package().join("results");
-        fs::create_dir_all(&folder)?;
-        let unfinished = folder.join(format!("{}.tmp", self.scenario));
-        fs::write(&unfinished, serde_json::to_string_pretty(self)? + "\n")?;
-        fs::rename(
-            unfinished,
-            folder.join(format!("{}{suffix}", self.scenario)),
-        )?;
-        println!("{line}");
-        Ok(())
+        publish(self.scenario, self, effort)
     }
 }
 
+/// Prints the line of JSON that a scenario ends with, and keeps it in a file.
+pub(crate) fn publish(name: &str, figures: &impl Serialize, effort: Effort) -> Outcome<()> {
+    let line = serde_json::to_string(figures)?;
+    let suffix = match effort {
+        Effort::Quick => ".quick.json",
+        Effort::Normal => ".json",
+    };
+    let folder = package().join("results");
+    fs::create_dir_all(&folder)?;
+    let unfinished = folder.join(format!("{name}.tmp"));
+    fs::write(&unfinished, serde_json::to_string_pretty(figures)? + "\n")?;
+    fs::rename(unfinished, folder.join(format!("{name}{suffix}")))?;
+    println!("{line}");
+    Ok(())
+}
+
 /// Where this package is: cargo says so, and without cargo we are in the root of the tree.
-fn package() -> PathBuf {
+pub(crate) fn package() -> PathBuf {
     std::env::var_os("CARGO_MANIFEST_DIR").map_or_else(|| PathBuf::from("perf"), PathBuf::from)
 }
 
 /// With so many digits behind the point as mean something.
-fn rounded(value: f64, digits: i32) -> f64 {
+pub(crate) fn rounded(value: f64, digits: i32) -> f64 {
     let scale = 10f64.powi(digits);
     (value * scale).round() / scale
 }

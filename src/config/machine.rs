@@ -14,8 +14,9 @@ use super::{Config, Placement};
 const HANDED_OVER: [&str; 3] = ["vfio-pci", "uio_pci_generic", "igb_uio"];
 /// Kernel drivers that DPDK works beside.
 const SHARED: [&str; 4] = ["mlx4_core", "mlx5_core", "gve", "mana"];
-/// Descriptors that the server needs beside one per control connection.
-const DESCRIPTORS_BESIDE: u64 = 256;
+/// Descriptors that the server needs beside one per control connection: ports, TAPs, and sockets
+/// whose connection is gone and that linger for a second.
+const DESCRIPTORS_BESIDE: u64 = 256 + 4096;
 
 /// Something about the machine.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -257,22 +258,29 @@ impl Machine<'_> {
     }
 
     fn check_descriptors(&mut self, config: &Config) {
-        let wanted = u64::from(config.server.control_connections_max) + DESCRIPTORS_BESIDE;
-        let Some(limit) = self
-            .line("proc/self/limits")
-            .and_then(|text| open_files(&text))
-        else {
+        let wanted = descriptors_wanted(config);
+        let limits = self.line("proc/self/limits");
+        let Some(hard) = limits.and_then(|text| open_files_hard(&text)) else {
             return;
         };
-        if limit < wanted {
+        // The soft limit is no obstacle: the server raises its own.
+        if hard < wanted {
             let problem = format!(
-                "a process may have {limit} files open, {wanted} are needed for \
+                "a process may have {hard} files open, {wanted} are needed for \
                  control_connections_max"
             );
-            let cure = format!("set LimitNOFILE={wanted} in the unit, or run: ulimit -n {wanted}");
-            self.warn("server", problem, cure);
+            let cure = format!(
+                "set LimitNOFILE={wanted} in the unit, or run as root before: ulimit -Hn {wanted}"
+            );
+            self.error("server", problem, cure);
         }
     }
+}
+
+/// Descriptors that the server needs: one for each control connection, and some beside.
+#[must_use]
+pub fn descriptors_wanted(config: &Config) -> u64 {
+    u64::from(config.server.control_connections_max) + DESCRIPTORS_BESIDE
 }
 
 /// `0-3,8` as the cores it names.
@@ -284,16 +292,16 @@ fn core_list(text: &str) -> Vec<u16> {
     spans.flatten().collect()
 }
 
-/// The soft limit on open files in `/proc/self/limits`; `None` if it is not understood.
-fn open_files(text: &str) -> Option<u64> {
+/// The hard limit on open files in `/proc/self/limits`; `None` if it is not understood.
+fn open_files_hard(text: &str) -> Option<u64> {
     let line = text
         .lines()
         .find_map(|line| line.strip_prefix("Max open files"))?;
-    let soft = line.split_whitespace().next()?;
-    if soft == "unlimited" {
+    let hard = line.split_whitespace().nth(1)?;
+    if hard == "unlimited" {
         Some(u64::MAX)
     } else {
-        soft.parse().ok()
+        hard.parse().ok()
     }
 }
 

@@ -4,10 +4,11 @@
 //! connection. Pure: bytes and a [`View`] in, a value out.
 
 use std::fmt;
+use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
 
-use super::explain::{AccountRow, FailureRow, LAST_DEFAULT, LAST_MAX, Subject};
+use super::explain::{AccountRow, FailureRow, LAST_DEFAULT, Subject};
 use super::rows::{
     DropRow, PeerRow, PoolRow, PortRow, RadiusStatus, SessionDetail, SessionRow, Status, WorkerRow,
 };
@@ -187,16 +188,21 @@ pub enum ErrorCode {
 pub trait View {
     /// The server as a whole.
     fn status(&self) -> Status;
-    /// Every session.
-    fn sessions(&self) -> Vec<SessionRow>;
-    /// The sessions that `which` means.
-    fn session(&self, which: &Selector) -> Vec<SessionDetail>;
+    /// How many places sessions may be in. Those of today are below it; a session keeps its place.
+    fn places(&self) -> usize;
+    /// The sessions in these places.
+    fn sessions(&self, places: Range<usize>) -> Vec<SessionRow>;
+    /// The sessions in these places that `which` means; for a Call ID, wherever they are.
+    fn session(&self, which: &Selector, places: Range<usize>) -> Vec<SessionDetail>;
     /// Every worker.
     fn workers(&self) -> Vec<WorkerRow>;
     /// Every port.
     fn ports(&self) -> Vec<PortRow>;
-    /// Every worker's drops; reasons that never happened may be left out.
+    /// Every worker's drops, and what sessions that ended have refused; reasons that never happened
+    /// may be left out.
     fn drops(&self) -> Vec<DropRow>;
+    /// What the sessions in these places have refused so far.
+    fn drops_of_sessions(&self, places: Range<usize>) -> Vec<DropRow>;
     /// Every pool.
     fn pools(&self) -> Vec<PoolRow>;
     /// Every peer that can be called.
@@ -210,52 +216,10 @@ pub trait View {
     fn act(&mut self, action: &Action) -> Result<String, AdminError>;
     /// Every stage and finding that happened.
     fn failures(&self) -> Vec<FailureRow>;
-    /// What is known of `which`: live ones first, then the latest, `last` at the most.
-    fn explain(&self, which: &Subject, last: usize) -> Vec<AccountRow>;
-}
-
-/// Answers one question.
-#[must_use]
-pub fn handle(request: &Request, view: &mut dyn View) -> Response {
-    match request {
-        Request::Status {} => Response::Status(view.status()),
-        Request::Sessions {} => Response::Sessions(view.sessions()),
-        Request::Session { which } => {
-            let sessions = view.session(which);
-            if sessions.is_empty() {
-                let message = format!("there is no session of {which}; see: pns show sessions");
-                return Response::Error(AdminError {
-                    code: ErrorCode::SessionUnknown,
-                    message,
-                });
-            }
-            Response::Session(sessions)
-        }
-        Request::Workers {} => Response::Workers(view.workers()),
-        Request::Ports {} => Response::Ports(view.ports()),
-        Request::Drops {} => Response::Drops(view.drops()),
-        Request::Pools {} => Response::Pools(view.pools()),
-        Request::Peers {} => Response::Peers(view.peers()),
-        Request::Radius {} => Response::Radius(view.radius()),
-        Request::Do(action) => view
-            .act(action)
-            .map_or_else(Response::Error, Response::Done),
-        Request::Failures {} => Response::Failures(view.failures()),
-        Request::Explain { which, last } => {
-            let accounts = view.explain(which, (*last).clamp(1, LAST_MAX));
-            if accounts.is_empty() {
-                let message = format!(
-                    "nothing is known of {which}: it never came, or so long ago that \
-                     explain.history_max other attempts came after it"
-                );
-                return Response::Error(AdminError {
-                    code: ErrorCode::AttemptUnknown,
-                    message,
-                });
-            }
-            Response::Explain(accounts)
-        }
-    }
+    /// How those of `which` stand that live in these places, `max` at the most.
+    fn explain_live(&self, which: &Subject, places: Range<usize>, max: usize) -> Vec<AccountRow>;
+    /// Why the latest of `which` ended, `max` at the most.
+    fn explain_ended(&self, which: &Subject, max: usize) -> Vec<AccountRow>;
 }
 
 /// What stands at the front of what a client has sent so far.

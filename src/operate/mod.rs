@@ -2,11 +2,12 @@
 //!
 //! `rows` says what can be seen, `admin` how it is asked for and answered, `table` and `show` how
 //! it is printed. `account` and `explain` do the same for why calls end. `client` is the asking
-//! side of the socket; the answering side belongs to the event loop, which calls
-//! [`admin::handle`] with its [`admin::View`].
+//! side of the socket; the answering side belongs to the event loop, which makes an
+//! [`answer::Answer`] with its [`admin::View`].
 
 pub mod account;
 pub mod admin;
+pub mod answer;
 pub mod client;
 pub mod explain;
 pub mod log;

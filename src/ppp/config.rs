@@ -25,6 +25,10 @@ pub enum AddressPolicy {
 pub struct LinkConfig {
     /// The Maximum-Receive-Unit that we ask for, in bytes (RFC 1661 §6.1).
     pub mru: u16,
+    /// How long the peer may speak first. What we send right behind Outgoing-Call-Reply overtakes it
+    /// in many clients, which take no GRE before they have read it: it would cost the whole time of a
+    /// repetition.
+    pub start_delay: Duration,
     /// Time before a request is sent again for the first time; it doubles with each repetition up to
     /// `restart_timer` (RFC 1661 §4.6).
     pub restart_timer_initial: Duration,
@@ -96,6 +100,7 @@ impl Default for LinkConfig {
     fn default() -> Self {
         Self {
             mru: 1400,
+            start_delay: Duration::ZERO,
             restart_timer_initial: Duration::from_secs(3),
             restart_timer: Duration::from_secs(3),
             configure_max: 10,

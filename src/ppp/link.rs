@@ -276,6 +276,9 @@ impl Link {
 
     /// Does what is due at `now`.
     pub fn handle_timeout(&mut self, now: Timestamp) {
+        if self.timers.is_due(Timer::Start, now) {
+            self.start_lcp(now);
+        }
         let effects = self.lcp.handle_timeout(now);
         self.run_lcp(effects, EndReason::NegotiationTimeoutLcp, now);
         self.network_timeout(now);
@@ -402,6 +405,19 @@ impl Link {
         self.phase = Phase::Establish;
         self.timers
             .set(Timer::Setup, now + self.config.setup_timeout);
+        let delay = self.config.start_delay;
+        self.timers.set(Timer::Start, now + delay);
+        if delay.is_zero() {
+            self.start_lcp(now);
+        }
+    }
+
+    /// We speak, if we have not: the peer has spoken, or has had its time.
+    fn start_lcp(&mut self, now: Timestamp) {
+        if !self.timers.is_set(Timer::Start) {
+            return;
+        }
+        self.timers.clear(Timer::Start);
         let effects = self.lcp.open(now);
         self.run_lcp(effects, EndReason::ProtocolFailure, now);
         let effects = self.lcp.up(now);

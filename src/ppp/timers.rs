@@ -6,6 +6,8 @@ use crate::clock::Timestamp;
 /// What a link waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Timer {
+    /// The peer has had time to speak first.
+    Start,
     /// The network has to be up.
     Setup,
     /// The challenge is sent again.
@@ -21,7 +23,7 @@ pub enum Timer {
 }
 
 impl Timer {
-    const COUNT: usize = 6;
+    const COUNT: usize = 7;
 }
 
 /// One deadline for each [`Timer`].
@@ -54,14 +56,16 @@ impl Timers {
         *self = Self::default();
     }
 
+    /// Whether `timer` has run out.
+    #[must_use]
+    pub fn is_due(&self, timer: Timer, now: Timestamp) -> bool {
+        let deadline = self.0.get(timer as usize).copied().flatten();
+        deadline.is_some_and(|at| at <= now)
+    }
+
     /// Whether `timer` has run out; it is stopped then.
     pub fn take_due(&mut self, timer: Timer, now: Timestamp) -> bool {
-        let due = self
-            .0
-            .get(timer as usize)
-            .copied()
-            .flatten()
-            .is_some_and(|at| at <= now);
+        let due = self.is_due(timer, now);
         if due {
             self.clear(timer);
         }

@@ -2,6 +2,7 @@
 //! with what is live.
 
 use std::net::{Ipv4Addr, SocketAddrV4};
+use std::ops::Range;
 
 use super::call::Call;
 use super::types::CallRefusal;
@@ -104,26 +105,36 @@ impl Sessions {
     /// the most.
     #[must_use]
     pub fn explain(&self, key: &Key, max: usize) -> Vec<Account> {
-        let calls = self.calls.iter().map(|(_, call)| call);
+        let mut accounts = self.explain_live(key, 0..self.places(), max);
+        accounts.extend(self.explain_ended(key, max.saturating_sub(accounts.len())));
+        accounts
+    }
+
+    /// What is live of `key` in these places, `max` at the most.
+    #[must_use]
+    pub fn explain_live(&self, key: &Key, places: Range<usize>, max: usize) -> Vec<Account> {
+        let calls = self.calls.iter_in(places.clone()).map(|(_, call)| call);
         let live_calls = calls
             .filter(|call| is_of(call, key))
             .map(|call| self.live_call(call));
-        let connections = self
-            .connections
-            .iter()
+        let connections = self.connections.iter_in(places);
+        let connections = connections
             .map(|(_, connection)| connection)
             .filter(|connection| {
                 *key == Key::Peer(*connection.peer.ip())
                     && connection.calls.is_empty()
                     && !connection.closing
             });
-        let ended = self.history.find(key).into_iter();
+        let connections = connections.map(live_connection);
+        live_calls.chain(connections).take(max).collect()
+    }
+
+    /// The verdicts of `key`, the latest first, `max` at the most.
+    #[must_use]
+    pub fn explain_ended(&self, key: &Key, max: usize) -> Vec<Account> {
+        let ended = self.history.find(key).into_iter().take(max);
         let ended = ended.map(|verdict| Account::Ended(Box::new(verdict.clone())));
-        live_calls
-            .chain(connections.map(live_connection))
-            .chain(ended)
-            .take(max)
-            .collect()
+        ended.collect()
     }
 
     fn live_call(&self, call: &Call) -> Account {

@@ -28,6 +28,7 @@ mod orders;
 mod peers;
 mod placement;
 mod reports;
+mod sweep;
 mod table;
 mod tally;
 mod teardown;
@@ -61,16 +62,19 @@ use crate::aaa::Pools;
 use crate::clock::Timestamp;
 use crate::flow::{BucketTable, FlowCommand, FlowKey};
 use crate::pptp::{Control, ControlConfig};
-use crate::wire::pptp::StopReason;
 use admission::Admission;
 use call::Call;
 use call_ids::CallIds;
 use connection::Connection;
 use peers::PeerRecord;
+use sweep::Sweep;
 use table::{Id, Table};
 use timers::Timers;
 use verdict::History;
 use ways::Ways;
+
+/// Machines whose time has come, in one turn.
+const TIMER_BUDGET: usize = 256;
 
 /// Names a control connection.
 pub type ConnectionId = Id<Connection>;
@@ -103,6 +107,8 @@ pub struct Sessions {
     outputs: VecDeque<Output>,
     /// For each worker, the calls that have orders waiting, each at most once.
     ready: Vec<VecDeque<CallRef>>,
+    /// How many calls each worker has.
+    worker_calls: Vec<usize>,
     /// Machines that were touched and may have outputs.
     touched_connections: VecDeque<ConnectionId>,
     touched_calls: VecDeque<CallRef>,
@@ -112,6 +118,8 @@ pub struct Sessions {
     history: History,
     failures: Failures,
     stopping: bool,
+    /// How far an orderly stop has come.
+    sweep: Option<Sweep>,
 }
 
 impl Sessions {
@@ -137,8 +145,9 @@ impl Sessions {
             peers: config.peers.iter().map(PeerRecord::new).collect(),
             call_serial: 0,
             ready: (0..buckets.workers()).map(|_| VecDeque::new()).collect(),
+            worker_calls: vec![0; usize::from(buckets.workers())],
             ways: Ways::default(),
-            timers: Timers::new(),
+            timers: Timers::new(capacity.connections + capacity.calls),
             outputs: VecDeque::new(),
             touched_connections: VecDeque::new(),
             touched_calls: VecDeque::new(),
@@ -147,6 +156,7 @@ impl Sessions {
             failures: Failures::default(),
             stopping: false,
             mppc: ccp::MppcPlaces::new(config.mppc_calls_max),
+            sweep: None,
             config,
             buckets,
             pools,
@@ -294,21 +304,29 @@ impl Sessions {
         }
     }
 
-    /// Timers have run out.
+    /// Timers have run out. One turn takes a bounded number of them; [`Self::poll_timeout`] says if
+    /// there are more.
     pub fn handle_timeout(&mut self, now: Timestamp) {
-        while let Some((deadline, key)) = self.timers.pop_due(now) {
+        for _ in 0..TIMER_BUDGET {
+            let Some((deadline, key)) = self.timers.pop_due(now) else {
+                break;
+            };
             match key {
                 TimerKey::Connection(id) => self.connection_timeout(id, deadline, now),
                 TimerKey::Call(id) => self.call_timeout(id, deadline, now),
             }
         }
+        self.sweep(now);
         self.settle(now);
     }
 
     /// When [`Self::handle_timeout`] is next needed, at the latest.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Timestamp> {
-        self.timers.next()
+        match self.sweep {
+            Some(_) => Some(Timestamp::ZERO),
+            None => self.timers.next(),
+        }
     }
 
     /// The next thing for the world outside.
@@ -316,21 +334,14 @@ impl Sessions {
         self.outputs.pop_front()
     }
 
-    /// Ends every session in an orderly way and accepts no new ones. [`Self::is_empty`] says when
-    /// they are gone.
+    /// Ends every session in an orderly way, as many in a turn as a turn has time for, and accepts no
+    /// new ones from now on. [`Self::is_empty`] says when they are gone.
     pub fn stop(&mut self, now: Timestamp) {
         self.stopping = true;
-        let calls: Vec<_> = self.calls.iter().map(|(id, _)| id).collect();
-        for id in calls {
-            self.begin_end(id, EndReason::AdministrativeStop, now);
-        }
-        let without_calls = |(id, connection): (ConnectionId, &Connection)| {
-            connection.calls.is_empty().then_some(id)
-        };
-        let idle: Vec<_> = self.connections.iter().filter_map(without_calls).collect();
-        for id in idle {
-            self.stop_connection(id, StopReason::STOP_LOCAL_SHUTDOWN, now);
-        }
+        self.sweep = Some(Sweep::Calls { next: 0 });
+        // First the calls, then the connections: a small server is through with both at once.
+        self.sweep(now);
+        self.sweep(now);
         self.settle(now);
     }
 

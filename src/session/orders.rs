@@ -66,6 +66,13 @@ impl Sessions {
     }
 
     pub(super) fn index_call(&mut self, flow: FlowKey, call: Option<CallRef>) {
+        let worker = usize::from(self.buckets.worker(flow.call_id));
+        if let Some(calls) = self.worker_calls.get_mut(worker) {
+            *calls = match call {
+                Some(_) => calls.saturating_add(1),
+                None => calls.saturating_sub(1),
+            };
+        }
         let table = self.by_call_id.get_mut(usize::from(flow.local));
         let place = table.and_then(|table| table.get_mut(usize::from(flow.call_id.get())));
         if let Some(place) = place {

@@ -55,7 +55,9 @@ impl Sessions {
         };
         connection.called = true;
         let peer = connection.peer;
-        let opened = if connection.may_call(now) {
+        let opened = if self.stopping {
+            Err(CallRefusal::Stopping)
+        } else if connection.may_call(now) {
             self.open_call(id, Some(peer_call_id), origin, facts, None, now)
         } else {
             Err(CallRefusal::Rate)

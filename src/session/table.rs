@@ -1,6 +1,8 @@
 //! A slab whose identifiers do not outlive what they name: an old identifier finds nothing, even when
 //! its place has been taken again.
 
+use std::ops::Range;
+
 use slab::Slab;
 
 /// Names one entry of one [`Table`], now and never again another.
@@ -56,6 +58,8 @@ pub(super) struct Table<T> {
     slab: Slab<(u32, T)>,
     serial: u32,
     capacity: usize,
+    /// One more than the highest place that was ever taken.
+    places: usize,
 }
 
 impl<T> Table<T> {
@@ -66,6 +70,7 @@ impl<T> Table<T> {
             slab: Slab::with_capacity(capacity),
             serial: 0,
             capacity,
+            places: 0,
         }
     }
 
@@ -81,7 +86,8 @@ impl<T> Table<T> {
         let Ok(index) = u32::try_from(self.slab.vacant_key()) else {
             return Err(entry);
         };
-        self.slab.insert((self.serial, entry));
+        let place = self.slab.insert((self.serial, entry));
+        self.places = self.places.max(place + 1);
         Ok(Id {
             index,
             serial: self.serial,
@@ -112,8 +118,21 @@ impl<T> Table<T> {
 
     /// All entries.
     pub(super) fn iter(&self) -> impl Iterator<Item = (Id<T>, &T)> {
-        self.slab.iter().filter_map(|(index, (serial, entry))| {
-            let index = u32::try_from(index).ok()?;
+        self.iter_in(0..self.places)
+    }
+
+    /// How many places there are to look at. An entry stays in its place.
+    #[must_use]
+    pub(super) const fn places(&self) -> usize {
+        self.places
+    }
+
+    /// The entries in these places: for who may not look at all in one turn.
+    pub(super) fn iter_in(&self, places: Range<usize>) -> impl Iterator<Item = (Id<T>, &T)> {
+        let places = places.start..places.end.min(self.places);
+        places.filter_map(|place| {
+            let (serial, entry) = self.slab.get(place)?;
+            let index = u32::try_from(place).ok()?;
             Some((
                 Id {
                     index,

@@ -2,6 +2,7 @@
 //! is lost with its call.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use super::admission::AdmissionRefusal;
 use super::call_ids::CallIdRefusal;
@@ -38,6 +39,12 @@ impl Tally {
         }
     }
 
+    fn merge(&mut self, other: &Self) {
+        for (layer, reason, count) in other.iter() {
+            self.add(layer, reason, count);
+        }
+    }
+
     /// Every reason that happened: layer, reason, count.
     pub fn iter(&self) -> impl Iterator<Item = (&'static str, &'static str, u64)> {
         self.0
@@ -59,11 +66,26 @@ impl Sessions {
     /// Everything that was refused so far, by machines that ended and by those that live.
     #[must_use]
     pub fn refusals(&self) -> Tally {
+        let mut tally = self.refusals_so_far();
+        tally.merge(&self.refusals_in(0..self.places()));
+        tally
+    }
+
+    /// What the machines in these places have refused: a part of [`Self::refusals`].
+    #[must_use]
+    pub fn refusals_in(&self, places: Range<usize>) -> Tally {
+        let mut tally = Tally::default();
+        let calls = self.calls.iter_in(places.clone());
+        calls.for_each(|(_, call)| tally.add_call(call));
+        let connections = self.connections.iter_in(places);
+        connections.for_each(|(_, connection)| tally.add_connection(connection));
+        tally
+    }
+
+    /// The other part: what belongs to no machine that lives.
+    #[must_use]
+    pub fn refusals_so_far(&self) -> Tally {
         let mut tally = self.tally.clone();
-        self.calls.iter().for_each(|(_, call)| tally.add_call(call));
-        self.connections
-            .iter()
-            .for_each(|(_, connection)| tally.add_connection(connection));
         for refusal in AdmissionRefusal::ALL {
             tally.add(
                 "admission",

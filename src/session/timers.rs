@@ -13,11 +13,12 @@ pub(super) struct Timers<K> {
 }
 
 impl<K: Ord + Copy> Timers<K> {
-    /// No deadlines yet.
+    /// No deadlines yet, and room for `capacity` of them: one for each machine that may live, and as
+    /// a rule some are free for what is stale.
     #[must_use]
-    pub(super) fn new() -> Self {
+    pub(super) fn new(capacity: usize) -> Self {
         Self {
-            heap: BinaryHeap::new(),
+            heap: BinaryHeap::with_capacity(capacity),
         }
     }
 
@@ -54,12 +55,6 @@ impl<K: Ord + Copy> Timers<K> {
     }
 }
 
-impl<K: Ord + Copy> Default for Timers<K> {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -71,7 +66,7 @@ mod tests {
 
     #[test]
     fn an_earlier_deadline_is_armed_and_a_later_one_costs_nothing() {
-        let mut timers = Timers::new();
+        let mut timers = Timers::new(4);
         let mut armed = None;
         timers.arm('a', Some(at(5)), &mut armed);
         timers.arm('a', Some(at(7)), &mut armed);

@@ -279,6 +279,8 @@ pub enum CallRefusal {
     LocalAddressUnknown,
     /// The control connection ended while the call was asked for.
     ConnectionGone,
+    /// The server is about to stop.
+    Stopping,
 }
 
 impl CallRefusal {
@@ -292,6 +294,7 @@ impl CallRefusal {
             Self::TableFull => "table_full",
             Self::LocalAddressUnknown => "local_address_unknown",
             Self::ConnectionGone => "connection_gone",
+            Self::Stopping => "stopping",
         }
     }
 }

@@ -1,6 +1,8 @@
 //! What a session looks like from outside: values for tables, copied when somebody asks.
 
 use std::net::{Ipv4Addr, SocketAddrV4};
+use std::ops::Range;
+use std::time::Duration;
 
 use super::admission::AdmissionCounts;
 use super::call_ids::CallIds;
@@ -11,7 +13,6 @@ use crate::flow::FlowKey;
 use crate::ppp::link::{Negotiated, PeerText, Refusals};
 use crate::pptp::Control;
 use crate::wire::call_id::CallId;
-use std::time::Duration;
 
 /// A control connection.
 #[derive(Clone, Debug)]
@@ -77,6 +78,33 @@ impl Sessions {
         self.calls.iter().filter_map(|(id, _)| self.view(id))
     }
 
+    /// How many places calls and control connections may be in: what [`Self::views_in`] and the like
+    /// take a part of at a time.
+    #[must_use]
+    pub fn places(&self) -> usize {
+        self.calls.places().max(self.connections.places())
+    }
+
+    /// The calls in these places.
+    pub fn views_in(&self, places: Range<usize>) -> impl Iterator<Item = CallView> {
+        let calls = self.calls.iter_in(places);
+        calls.filter_map(|(id, _)| self.view(id))
+    }
+
+    /// The calls in these places that are of `user`.
+    pub fn views_of(&self, user: &str, places: Range<usize>) -> impl Iterator<Item = CallView> {
+        let calls = self.calls.iter_in(places);
+        let calls = calls.filter(move |(_, call)| call.user.as_deref() == Some(user));
+        calls.filter_map(|(id, _)| self.view(id))
+    }
+
+    /// The calls that have this Call ID of ours, on whichever address.
+    pub fn views_with(&self, call_id: CallId) -> impl Iterator<Item = CallView> {
+        let locals = (0u16..).zip(&self.by_call_id);
+        let calls = locals.filter_map(move |(local, _)| self.call_of(FlowKey::new(local, call_id)));
+        calls.filter_map(|id| self.view(id))
+    }
+
     /// How full the pools are.
     #[must_use]
     pub fn pool_usage(&self) -> Vec<PoolUsage> {
@@ -92,11 +120,8 @@ impl Sessions {
     /// How many calls a worker has.
     #[must_use]
     pub fn calls_of(&self, worker: u8) -> usize {
-        let of_worker = |call: &super::Call| self.buckets.worker(call.flow.call_id) == worker;
-        self.calls
-            .iter()
-            .filter(|(_, call)| of_worker(call))
-            .count()
+        let calls = self.worker_calls.get(usize::from(worker));
+        calls.copied().unwrap_or_default()
     }
 
     /// How many calls there are, whatever their state.
@@ -109,6 +134,13 @@ impl Sessions {
     #[must_use]
     pub fn live_call_ids(&self) -> usize {
         self.call_ids.iter().map(CallIds::live).sum()
+    }
+
+    /// The control connection of a call, and its client's outer address.
+    #[must_use]
+    pub fn ends_of(&self, flow: FlowKey) -> Option<(ConnectionId, Ipv4Addr)> {
+        let call = self.calls.get(self.call_of(flow)?)?;
+        Some((call.connection, call.peer_address))
     }
 
     /// What is admitted at the moment.

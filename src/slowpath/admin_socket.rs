@@ -10,16 +10,19 @@ use mio::net::{UnixListener, UnixStream};
 use mio::{Interest, Registry};
 
 use super::token;
-use crate::operate::admin::{self, Received, Response, View};
+use crate::operate::admin::{self, AdminError, Received, Response, View};
+use crate::operate::answer::Answer;
 
 /// Clients at once; more wait in the kernel's backlog.
 const CLIENTS_MAX: usize = 16;
-/// Requests answered to one client in one turn.
-const REQUEST_BUDGET: usize = 4;
+/// Bytes that wait for a client to read them before it gets the next slice of its answer.
+const UNREAD_BYTES_MAX: usize = 64 * 1024;
 
 struct Client {
     stream: UnixStream,
     received: Vec<u8>,
+    /// What it has asked and is not answered to the end.
+    answer: Option<Answer>,
     to_write: VecDeque<u8>,
     readable: bool,
     closing: bool,
@@ -32,6 +35,8 @@ pub(super) struct AdminSocket {
     allowed_group: Option<u32>,
     acceptable: bool,
     clients: Vec<Option<Client>>,
+    /// Who got the last slice.
+    served: usize,
 }
 
 impl AdminSocket {
@@ -60,6 +65,7 @@ impl AdminSocket {
             allowed_group,
             acceptable: true,
             clients,
+            served: 0,
         })
     }
 
@@ -75,20 +81,28 @@ impl AdminSocket {
 
     /// Whether a client may have more for us.
     pub(super) fn has_work(&self) -> bool {
-        self.clients
-            .iter()
-            .flatten()
-            .any(|client| client.readable && client.to_write.is_empty())
+        self.clients.iter().flatten().any(Client::has_work)
     }
 
-    /// Accepts, answers and writes.
+    /// Accepts, answers and writes. In one turn one client gets one slice of its answer: they take
+    /// turns, and however many ask, the loop has the rest of its time for calls.
     pub(super) fn turn(&mut self, registry: &Registry, view: &mut dyn View) {
         self.accept(registry);
-        for place in &mut self.clients {
+        let after = self.served + 1;
+        let mut is_served = false;
+        for index in (0..CLIENTS_MAX).map(|step| (after + step) % CLIENTS_MAX) {
+            let Some(place) = self.clients.get_mut(index) else {
+                continue;
+            };
             let Some(client) = place else { continue };
             client.read();
-            client.answer(view);
-            if client.write().is_err() || (client.closing && client.to_write.is_empty()) {
+            client.take_request();
+            if !is_served && client.may_advance() {
+                is_served = true;
+                self.served = index;
+                client.advance(view);
+            }
+            if client.write().is_err() || client.is_done() {
                 let _unregistered = registry.deregister(&mut client.stream);
                 *place = None;
                 // Somebody may be waiting for the place.
@@ -121,6 +135,7 @@ impl AdminSocket {
                 *place = Some(Client {
                     stream,
                     received: Vec::new(),
+                    answer: None,
                     to_write: VecDeque::new(),
                     readable: true,
                     closing: false,
@@ -182,32 +197,55 @@ impl Client {
         }
     }
 
-    fn answer(&mut self, view: &mut dyn View) {
-        for _ in 0..REQUEST_BUDGET {
-            // One answer at a time: a client that does not read cannot make us hold more.
-            if !self.to_write.is_empty() {
-                return;
-            }
-            match admin::receive(&self.received) {
-                Received::Incomplete => return,
-                Received::Line { length, request } => {
-                    self.received.drain(..length);
-                    let response = match request {
-                        Ok(request) => admin::handle(&request, view),
-                        Err(error) => Response::Error(error),
-                    };
-                    self.to_write.extend(response.to_line());
-                }
-                Received::TooLong(error) => {
-                    self.received.clear();
-                    self.closing = true;
-                    self.to_write.extend(Response::Error(error).to_line());
+    /// Takes the next question, when the last one is answered.
+    fn take_request(&mut self) {
+        if self.answer.is_some() {
+            return;
+        }
+        match admin::receive(&self.received) {
+            Received::Incomplete => {}
+            Received::Line { length, request } => {
+                self.received.drain(..length);
+                match request {
+                    Ok(request) => self.answer = Some(Answer::new(request)),
+                    Err(error) => self.refuse(error),
                 }
             }
-            if self.write().is_err() {
-                return;
+            Received::TooLong(error) => {
+                self.received.clear();
+                self.closing = true;
+                self.refuse(error);
             }
         }
+    }
+
+    fn refuse(&mut self, error: AdminError) {
+        self.to_write.extend(Response::Error(error).to_line());
+    }
+
+    /// Whether a slice of an answer may be made: a client that does not read gets no more.
+    fn may_advance(&self) -> bool {
+        self.answer.is_some() && self.to_write.len() < UNREAD_BYTES_MAX
+    }
+
+    fn advance(&mut self, view: &mut dyn View) {
+        let Some(answer) = &mut self.answer else {
+            return;
+        };
+        let (bytes, is_last) = answer.advance(view);
+        self.to_write.extend(bytes);
+        if is_last {
+            self.answer = None;
+            self.take_request();
+        }
+    }
+
+    fn has_work(&self) -> bool {
+        self.may_advance() || (self.readable && self.received.len() < admin::REQUEST_LENGTH_MAX)
+    }
+
+    fn is_done(&self) -> bool {
+        self.closing && self.answer.is_none() && self.to_write.is_empty()
     }
 
     fn write(&mut self) -> io::Result<()> {

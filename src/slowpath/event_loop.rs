@@ -2,56 +2,48 @@
 //! what they ask for; each source has a budget, and the loop never waits for anything but the poll.
 
 use std::io;
+use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
 use std::sync::Arc;
 use std::time::Duration;
 
-use mio::{Events, Poll};
+use mio::{Events, Poll, Registry};
 
 use super::admin_socket::AdminSocket;
 use super::call_routes::CallRoutes;
-use super::events::{self, EventLog};
+use super::control_plane::{ControlPlane, Outside, RouteChange};
 use super::exception::ExceptionPath;
 use super::kernel_mirror::KernelMirror;
 use super::notify;
-use super::radius::RadiusPort;
+use super::radius::RadiusSockets;
 use super::signals::StopRequests;
-use super::sockets::Sockets;
+use super::sockets::{Readiness, Sockets};
 use super::supervisor::Supervisor;
 use super::token::{self, Source};
 use super::view::{PortInfo, ServerFacts, ServerView};
-use super::worker_link::WorkerLink;
 use super::worker_threads::WorkerThreads;
-use crate::aaa::LocalUsers;
+use crate::aaa::radius::SocketId;
 use crate::clock::{MonotonicClock, Timestamp};
-use crate::flow::FlowTotals;
-use crate::flow::ring::{Doorbell, Punted};
-use crate::routing::directory::DirectoryWriter;
-use crate::session::{Output, Sessions};
+use crate::flow::ring::Doorbell;
+use crate::session::{ConnectionId, Sessions};
 
-/// Reports heard from one worker in one turn.
-const REPORT_BUDGET: usize = 512;
-/// Punted frames heard from one worker in one turn.
-const PUNT_BUDGET: usize = 256;
 /// A turn that takes longer than this is counted: something in it waited or was too much at once.
 const TURN_TIME_MAX: Duration = Duration::from_millis(5);
 /// The loop looks around at least this often.
 const SLEEP_TIME_MAX: Duration = Duration::from_millis(250);
 /// How soon a full command ring is looked at again.
 const RING_RETRY_TIME: Duration = Duration::from_millis(1);
-/// How long an orderly stop may take.
+/// How long an orderly stop may take, and how much longer for each call.
 const STOP_TIME_MAX: Duration = Duration::from_secs(5);
+const STOP_TIME_PER_CALL: Duration = Duration::from_micros(200);
 
 /// Everything that the slow path owns.
 pub(super) struct EventLoop {
     pub(super) poll: Poll,
     pub(super) clock: MonotonicClock,
     pub(super) doorbell: Arc<Doorbell>,
-    pub(super) sessions: Sessions,
-    pub(super) users: LocalUsers,
-    pub(super) radius: RadiusPort,
-    pub(super) workers: Vec<WorkerLink>,
-    pub(super) directory: DirectoryWriter,
+    pub(super) plane: ControlPlane,
     pub(super) sockets: Sockets,
+    pub(super) radius: RadiusSockets,
     pub(super) threads: WorkerThreads,
     pub(super) exception: ExceptionPath,
     pub(super) kernel: KernelMirror,
@@ -62,10 +54,8 @@ pub(super) struct EventLoop {
     pub(super) facts: ServerFacts,
     pub(super) stop: StopRequests,
     pub(super) stopping_since: Option<Timestamp>,
+    pub(super) stop_time_max: Duration,
     pub(super) slow_turns: u64,
-    pub(super) events: EventLog,
-    /// A command ring was full: its worker says nothing when there is room again.
-    pub(super) commands_wait: bool,
 }
 
 impl EventLoop {
@@ -88,40 +78,48 @@ impl EventLoop {
 
     /// One round of everything that is not the kernel's poll.
     fn turn(&mut self, now: Timestamp) {
-        self.hear_workers(now);
-        let registry = self.poll.registry();
-        self.sockets.turn(registry, &mut self.sessions, now);
-        let workers = &self.workers;
-        let totals = |sessions: &Sessions, flow| {
-            let found = sessions.counters_of(flow);
-            let found = found.and_then(|(at, slot)| Some((workers.get(usize::from(at))?, slot)));
-            found.map_or_else(FlowTotals::default, |(worker, slot)| {
-                worker.totals(Some(slot))
-            })
+        let mut outside = KernelSide {
+            registry: self.poll.registry(),
+            sockets: &mut self.sockets,
+            exception: &mut self.exception,
+            call_routes: &mut self.call_routes,
+            radius: &mut self.radius,
         };
-        self.radius.turn(&mut self.sessions, totals, now);
-        self.exception.turn(&mut self.workers);
+        self.plane.hear_workers(&mut outside, now);
+        // Calls that exist come first: what is accepted now would only wait with them.
+        let may_accept = !self.plane.has_news();
+        let (registry, sessions) = (self.poll.registry(), &mut self.plane.sessions);
+        self.sockets.turn(registry, may_accept, sessions, now);
+        self.radius.turn(&mut self.plane, now);
+        self.exception.turn(&mut self.plane.workers);
         self.kernel.turn(now);
-        self.sessions.handle_timeout(now);
+        self.plane.sessions.handle_timeout(now);
+        self.plane.handle_timeout(now);
         if self.stop.count() > 0 && self.stopping_since.is_none() {
             tracing::info!("stopping: every call is ended and told so");
             self.stopping_since = Some(now);
             notify::stopping();
-            self.sessions.stop(now);
+            self.stop_time_max = stop_time_max(self.plane.sessions.call_count());
+            self.plane.sessions.stop(now);
+        }
+        if self.stopping_since.is_some() && self.plane.sessions.is_empty() {
+            self.plane.end_bills(now);
         }
         self.serve_admin(now);
-        self.carry_out(now);
-        self.commands_wait = false;
-        for worker in &mut self.workers {
-            self.commands_wait |= worker.deliver_commands(&mut self.sessions);
-        }
-        self.events.turn(now);
-        self.supervisor.turn(&self.workers, now);
+        let mut outside = KernelSide {
+            registry: self.poll.registry(),
+            sockets: &mut self.sockets,
+            exception: &mut self.exception,
+            call_routes: &mut self.call_routes,
+            radius: &mut self.radius,
+        };
+        self.plane.carry_out(&mut outside, now);
+        self.supervisor.turn(&self.plane.workers, now);
     }
 
     fn poll_kernel(&mut self, events: &mut Events, timeout: Duration) -> io::Result<()> {
         self.doorbell.prepare_to_sleep();
-        let timeout = if self.workers.iter().any(WorkerLink::has_news) {
+        let timeout = if self.plane.has_news() {
             Duration::ZERO
         } else {
             timeout
@@ -146,12 +144,12 @@ impl EventLoop {
             return Duration::ZERO;
         }
         let deadlines = [
-            self.sessions.poll_timeout(),
+            self.plane.sessions.poll_timeout(),
             self.sockets.poll_timeout(),
             self.supervisor.poll_timeout(),
-            self.radius.poll_timeout(),
+            self.plane.poll_timeout(),
         ];
-        let most = if self.commands_wait {
+        let most = if self.plane.commands_wait() {
             RING_RETRY_TIME
         } else {
             SLEEP_TIME_MAX
@@ -176,102 +174,12 @@ impl EventLoop {
                 Source::Radius(index) => self.radius.ready(index),
                 Source::Listener(index) => self.sockets.listener_ready(index),
                 Source::Connection(index) => {
-                    let readable =
-                        event.is_readable() || event.is_read_closed() || event.is_error();
-                    self.sockets
-                        .socket_ready(index, readable, &mut self.sessions, now);
-                }
-            }
-        }
-    }
-
-    fn hear_workers(&mut self, now: Timestamp) {
-        for worker in &mut self.workers {
-            for _ in 0..REPORT_BUDGET {
-                let Some(report) = worker.next_report() else {
-                    break;
-                };
-                self.sessions.report(report, now);
-            }
-            for _ in 0..PUNT_BUDGET {
-                match worker.next_punted() {
-                    Some(Punted::Ppp { flow, frame }) => {
-                        self.sessions.frame(flow, frame.as_slice(), now);
-                    }
-                    Some(Punted::Ethernet { port, frame }) => {
-                        self.exception.write_tap(port, frame.as_slice());
-                    }
-                    Some(Punted::Inner { frame, .. }) => self.exception.write_tun(frame.as_slice()),
-                    None => break,
-                }
-            }
-        }
-    }
-
-    /// Does what the sessions and the RADIUS client ask for, until they ask for nothing more.
-    fn carry_out(&mut self, now: Timestamp) {
-        loop {
-            self.carry_out_sessions(now);
-            if self.stopping_since.is_some() && self.sessions.is_empty() {
-                self.radius.stop(now);
-            }
-            let registry = self.poll.registry();
-            if !self.radius.carry_out(registry, &mut self.sessions, now) {
-                return;
-            }
-        }
-    }
-
-    fn carry_out_sessions(&mut self, now: Timestamp) {
-        while let Some(output) = self.sessions.poll_output() {
-            match output {
-                Output::Transmit(id) => self.sockets.write(id, &mut self.sessions, now),
-                Output::Connect {
-                    connection,
-                    local_address,
-                    peer,
-                } => {
-                    let registry = self.poll.registry();
-                    self.sockets.connect(
-                        connection,
-                        local_address,
-                        peer,
-                        registry,
-                        &mut self.sessions,
-                        now,
-                    );
-                }
-                Output::Close(id) => {
-                    self.sockets
-                        .close(id, self.poll.registry(), &mut self.sessions, now);
-                }
-                Output::Ask {
-                    call,
-                    credentials,
-                    caller,
-                    access,
-                } => {
-                    let users = &mut self.users;
-                    let asked = &credentials;
-                    let decision = self.radius.ask(call, &caller, asked, &access, users, now);
-                    for change in self.users.take_password_changes() {
-                        events::password_changed(&change.user);
-                    }
-                    if let Some(decision) = decision {
-                        self.sessions.decide(call, decision, now);
-                    }
-                }
-                Output::LeaseSet { lease, flow } => self.directory.set(lease, flow),
-                Output::LeaseCleared { lease } => self.directory.clear(lease),
-                Output::NetworkSet { network, flow } => self.directory.set_network(network, flow),
-                Output::NetworkCleared { network } => self.directory.clear_network(network),
-                Output::RouteSet { network, source } => self.call_routes.add(network, source),
-                Output::RouteCleared { network } => self.call_routes.remove(network),
-                Output::OwnAddressSet { address } => self.call_routes.add_address(address),
-                Output::OwnAddressCleared { address } => self.call_routes.remove_address(address),
-                Output::Event(event) => {
-                    self.radius.hear(&event, now);
-                    self.events.write(&event, now);
+                    let readiness = Readiness {
+                        readable: event.is_readable(),
+                        ending: event.is_read_closed() || event.is_error(),
+                    };
+                    let sessions = &mut self.plane.sessions;
+                    self.sockets.socket_ready(index, readiness, sessions, now);
                 }
             }
         }
@@ -281,11 +189,11 @@ impl EventLoop {
         let mut view = ServerView {
             facts: &self.facts,
             slow_turns: self.slow_turns,
-            sessions: &mut self.sessions,
-            workers: &self.workers,
+            sessions: &mut self.plane.sessions,
+            workers: &self.plane.workers,
             ports: &self.ports,
-            exception: &self.exception,
-            radius: &self.radius,
+            kernel: &self.exception,
+            radius: self.plane.log_ins.client(),
             now,
         };
         self.admin.turn(self.poll.registry(), &mut view);
@@ -304,9 +212,69 @@ impl EventLoop {
         let Some(since) = self.stopping_since else {
             return false;
         };
-        let expired = self.clock.now().since(since) > STOP_TIME_MAX;
-        (self.sessions.is_empty() && self.sockets.is_quiet() && self.radius.is_quiet())
+        let expired = self.clock.now().since(since) > self.stop_time_max;
+        (self.plane.sessions.is_empty() && self.sockets.is_quiet() && self.plane.is_quiet())
             || expired
             || self.stop.count() > 1
     }
+}
+
+/// The kernel's sockets and devices, as the machines see them.
+struct KernelSide<'a> {
+    registry: &'a Registry,
+    sockets: &'a mut Sockets,
+    exception: &'a mut ExceptionPath,
+    call_routes: &'a mut CallRoutes,
+    radius: &'a mut RadiusSockets,
+}
+
+impl Outside for KernelSide<'_> {
+    fn write(&mut self, id: ConnectionId, sessions: &mut Sessions, now: Timestamp) {
+        self.sockets.write(id, sessions, now);
+    }
+
+    fn connect(
+        &mut self,
+        id: ConnectionId,
+        local_address: Ipv4Addr,
+        peer: SocketAddrV4,
+        sessions: &mut Sessions,
+        now: Timestamp,
+    ) {
+        self.sockets
+            .connect(id, local_address, peer, self.registry, sessions, now);
+    }
+
+    fn close(&mut self, id: ConnectionId, sessions: &mut Sessions, now: Timestamp) {
+        self.sockets.close(id, self.registry, sessions, now);
+    }
+
+    fn ethernet(&mut self, port: u8, frame: &[u8]) {
+        self.exception.write_tap(port, frame);
+    }
+
+    fn inner(&mut self, packet: &[u8]) {
+        self.exception.write_tun(packet);
+    }
+
+    fn open_datagrams(&mut self, socket: SocketId, to: SocketAddr) {
+        self.radius.open(socket, to, self.registry);
+    }
+
+    fn send_datagram(&mut self, socket: SocketId, bytes: &[u8]) {
+        self.radius.send(socket, bytes);
+    }
+
+    fn route(&mut self, change: RouteChange) {
+        match change {
+            RouteChange::Set { network, source } => self.call_routes.add(network, source),
+            RouteChange::Cleared { network } => self.call_routes.remove(network),
+            RouteChange::AddressSet { address } => self.call_routes.add_address(address),
+            RouteChange::AddressCleared { address } => self.call_routes.remove_address(address),
+        }
+    }
+}
+
+fn stop_time_max(calls: usize) -> Duration {
+    STOP_TIME_MAX + STOP_TIME_PER_CALL.saturating_mul(u32::try_from(calls).unwrap_or(u32::MAX))
 }

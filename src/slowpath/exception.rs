@@ -7,6 +7,7 @@ use std::sync::Arc;
 use super::device::Received;
 use super::tap::Tap;
 use super::tun::Tun;
+use super::view::KernelFigures;
 use super::worker_link::WorkerLink;
 use crate::flow::frame::FRAME_BYTES_MAX;
 use crate::flow::ring::Injected;
@@ -88,29 +89,6 @@ impl ExceptionPath {
         self.tun.ready || self.taps.iter().any(|tap| tap.ready)
     }
 
-    pub(super) fn tap_counters(&self, port: usize) -> ExceptionCounters {
-        self.taps
-            .get(port)
-            .map(|tap| tap.counters)
-            .unwrap_or_default()
-    }
-
-    /// What was lost here, by reason.
-    pub(super) fn drops(&self) -> impl Iterator<Item = (&'static str, u64)> {
-        let devices = self
-            .taps
-            .iter()
-            .map(|tap| tap.counters)
-            .chain([self.tun.counters]);
-        let (mut to, mut from) = (0, 0);
-        for counters in devices {
-            to += counters.to_kernel_dropped;
-            from += counters.from_kernel_dropped;
-        }
-        let all = [("kernel_refused", to), ("from_kernel_unusable", from)];
-        all.into_iter().filter(|(_, frames)| *frames > 0)
-    }
-
     /// A frame that came in by `port` and is for the kernel.
     pub(super) fn write_tap(&mut self, port: u8, frame: &[u8]) {
         if let Some(tap) = self.taps.get_mut(usize::from(port)) {
@@ -165,6 +143,29 @@ impl ExceptionPath {
                 Some(_) | None => tun.counters.from_kernel_dropped += 1,
             }
         }
+    }
+}
+
+impl KernelFigures for ExceptionPath {
+    fn tap_frames(&self, port: usize) -> (u64, u64) {
+        let counters = self.taps.get(port).map(|tap| tap.counters);
+        let counters = counters.unwrap_or_default();
+        (counters.to_kernel, counters.from_kernel)
+    }
+
+    fn drops(&self) -> Vec<(&'static str, u64)> {
+        let devices = self
+            .taps
+            .iter()
+            .map(|tap| tap.counters)
+            .chain([self.tun.counters]);
+        let (mut to, mut from) = (0, 0);
+        for counters in devices {
+            to += counters.to_kernel_dropped;
+            from += counters.from_kernel_dropped;
+        }
+        let all = [("kernel_refused", to), ("from_kernel_unusable", from)];
+        all.into_iter().filter(|(_, frames)| *frames > 0).collect()
     }
 }
 

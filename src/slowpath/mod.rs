@@ -5,16 +5,28 @@
 //! - `event_loop` is the one loop; each of its sources is a file: `sockets` (TCP/1723), `exception`
 //!   (TAP and TUN), `kernel_mirror` (routes and neighbours), `admin_socket`, `signals`, `worker_link`,
 //!   `radius` (the sockets of the RADIUS client).
+//! - `control_plane` is the loop without its IO: what the harness and tests run on memory; its `log_ins`
+//!   asks local users or RADIUS.
 //! - `view` is what `pns show` sees, `events` what the log says, `supervisor` watches the workers.
 
+pub mod control_plane;
+pub mod descriptors;
 pub mod device;
+pub mod entropy;
 pub mod jobs;
 pub mod netlink;
 pub mod notify;
 pub mod sysctl;
 pub mod tap;
 pub mod tun;
+pub mod view;
 pub mod watchdog;
+pub mod worker_link;
+
+mod call_view;
+mod events;
+mod log_ins;
+mod radius_view;
 
 #[cfg(feature = "dpdk")]
 pub mod start;
@@ -24,11 +36,7 @@ mod admin_socket;
 #[cfg(feature = "dpdk")]
 mod call_routes;
 #[cfg(feature = "dpdk")]
-mod call_view;
-#[cfg(feature = "dpdk")]
 mod event_loop;
-#[cfg(feature = "dpdk")]
-mod events;
 #[cfg(feature = "dpdk")]
 mod exception;
 #[cfg(feature = "dpdk")]
@@ -42,8 +50,6 @@ mod radius;
 #[cfg(feature = "dpdk")]
 mod radius_settings;
 #[cfg(feature = "dpdk")]
-mod radius_view;
-#[cfg(feature = "dpdk")]
 mod settings;
 #[cfg(feature = "dpdk")]
 mod signals;
@@ -55,10 +61,6 @@ mod start_error;
 mod supervisor;
 #[cfg(feature = "dpdk")]
 mod token;
-#[cfg(feature = "dpdk")]
-mod view;
-#[cfg(feature = "dpdk")]
-mod worker_link;
 #[cfg(feature = "dpdk")]
 mod worker_threads;
 #[cfg(feature = "dpdk")]

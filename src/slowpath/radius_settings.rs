@@ -2,12 +2,13 @@
 
 use std::time::{Duration, SystemTime};
 
+use super::entropy::Entropy;
 use crate::aaa::radius::{Client, Nas, ServerConfig, Service, Settings, Timing};
 use crate::clock::Timestamp;
 use crate::config::{Config, RadiusServer};
 
 /// The client of RADIUS, if there are servers to ask.
-pub(super) fn client(config: &Config, now: Timestamp, entropy: fn(&mut [u8])) -> Option<Client> {
+pub(super) fn client(config: &Config, now: Timestamp) -> Option<Client> {
     let radius = &config.radius;
     let some = |time: Duration| (!time.is_zero()).then_some(time);
     let servers: Vec<_> = radius.servers.iter().flat_map(services).collect();
@@ -40,12 +41,8 @@ pub(super) fn client(config: &Config, now: Timestamp, entropy: fn(&mut [u8])) ->
         interim: some(radius.interim_interval),
         unix_at_zero_s: unix.as_secs() - now.since(Timestamp::ZERO).as_secs().min(unix.as_secs()),
     };
-    Some(Client::new(
-        settings,
-        Box::new(entropy),
-        Box::new(entropy),
-        now,
-    ))
+    let entropy = || Box::new(Entropy::new().into_fill());
+    Some(Client::new(settings, entropy(), entropy(), now))
 }
 
 fn services(server: &RadiusServer) -> impl Iterator<Item = ServerConfig> {

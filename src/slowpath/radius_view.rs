@@ -1,13 +1,12 @@
 //! The RADIUS servers as an operator sees them.
 
-use super::radius::RadiusPort;
-use crate::aaa::radius::{Counters, RTT_BOUNDS_MS, RecordFate, ReplyRefusal, ServerView};
+use crate::aaa::radius::{Client, Counters, RTT_BOUNDS_MS, RecordFate, ReplyRefusal, ServerView};
 use crate::clock::Timestamp;
 use crate::operate::rows::{Counter, RadiusRow, RadiusStatus, RoundTrips};
 
 /// Every service of every server, and what became of records.
-pub(super) fn status(port: &RadiusPort, now: Timestamp) -> RadiusStatus {
-    let Some(client) = port.client() else {
+pub(super) fn status(client: Option<&Client>, now: Timestamp) -> RadiusStatus {
+    let Some(client) = client else {
         return RadiusStatus {
             servers: Vec::new(),
             records_outstanding: 0,

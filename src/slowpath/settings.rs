@@ -2,6 +2,7 @@
 
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::aaa::{Access, LocalUser, LocalUsers, NameServers, PoolConfig, Pools, Terms};
 use crate::auth::Secret;
@@ -15,6 +16,10 @@ use crate::wire::pptp::{Bearer, Framing, Text};
 
 /// IPv4 and TCP headers without options: an MSS is the MTU less these.
 const IPV4_AND_TCP_HEADER_BYTES: u16 = 40;
+
+/// Long enough for a client to read Outgoing-Call-Reply and open its GRE, and shorter than anybody
+/// notices; a client that speaks first, as most do, ends it.
+const START_DELAY: Duration = Duration::from_millis(50);
 
 /// Settings of control connections, links and admission.
 pub(super) fn session_config(config: &Config) -> SessionConfig {
@@ -179,6 +184,7 @@ fn link_config(config: &Config, access: &Access) -> LinkConfig {
     let ppp = &config.ppp;
     LinkConfig {
         mru: ppp.mru,
+        start_delay: START_DELAY,
         restart_timer_initial: ppp.restart_timer_initial,
         restart_timer: ppp.restart_timer,
         configure_max: ppp.configure_max,

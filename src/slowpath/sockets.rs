@@ -10,18 +10,15 @@ use mio::net::{TcpListener, TcpStream};
 use mio::{Interest, Registry};
 use rustix::net;
 
+use super::control_plane::{ACCEPT_BUDGET, ACCEPT_BUDGET_BUSY, READ_BUDGET};
 use super::token;
 use crate::clock::Timestamp;
 use crate::session::{ConnectionId, Sessions};
 
 /// Bytes read from one socket in one turn of the loop, so that none starves the others.
 const READ_BUDGET_BYTES: usize = 16 * 1024;
-/// Sockets read in one turn; the others keep their place in the queue.
-const READ_SOCKETS_BUDGET: usize = 64;
 /// How soon accepting is tried again after it failed.
 const ACCEPT_RETRY_TIME: Duration = Duration::from_secs(1);
-/// Connections accepted in one turn.
-const ACCEPT_BUDGET: usize = 64;
 /// How long a socket whose last words are written stays open: closing at once while the client's
 /// own last words are unread would reset the connection and could destroy ours on their way.
 const LINGER_TIME: Duration = Duration::from_secs(1);
@@ -39,8 +36,18 @@ struct Socket {
     stream: TcpStream,
     /// Readable by the last word of the kernel, which speaks only when that changes.
     readable: bool,
+    /// The kernel has said that the peer sends no more, or that the connection broke.
+    ending: bool,
     /// We are opening it, and the kernel has not said how that ended.
     connecting: bool,
+}
+
+/// What the kernel says of a connected socket.
+#[derive(Clone, Copy)]
+pub(super) struct Readiness {
+    pub(super) readable: bool,
+    /// Nothing follows what there is to read.
+    pub(super) ending: bool,
 }
 
 /// All listening and connected sockets of the control protocol.
@@ -100,7 +107,7 @@ impl Sockets {
     pub(super) fn socket_ready(
         &mut self,
         index: usize,
-        readable: bool,
+        readiness: Readiness,
         sessions: &mut Sessions,
         now: Timestamp,
     ) {
@@ -118,7 +125,9 @@ impl Sockets {
                 None => return,
             }
         }
-        if readable && !std::mem::replace(&mut socket.readable, true) {
+        let Readiness { readable, ending } = readiness;
+        socket.ending |= ending;
+        if (readable || ending) && !std::mem::replace(&mut socket.readable, true) {
             self.runnable.push_back(id);
         }
         self.write(id, sessions, now);
@@ -145,21 +154,35 @@ impl Sockets {
         self.lingering.is_empty()
     }
 
-    /// Accepts and reads within this turn's budget, and closes what has lingered.
-    pub(super) fn turn(&mut self, registry: &Registry, sessions: &mut Sessions, now: Timestamp) {
+    /// Reads and accepts within this turn's budget, and closes what has lingered. In a storm clients
+    /// that are in come first, and the others wait in the kernel's backlog, where they cost nothing:
+    /// so those that are in are up before their own patience ends. `unhurried` says that nothing
+    /// else waits.
+    pub(super) fn turn(
+        &mut self,
+        registry: &Registry,
+        unhurried: bool,
+        sessions: &mut Sessions,
+        now: Timestamp,
+    ) {
         if self.retry_accept_at.is_some_and(|at| at <= now) {
             self.retry_accept_at = None;
             self.listeners
                 .iter_mut()
                 .for_each(|listener| listener.ready = true);
         }
-        for index in 0..self.listeners.len() {
-            self.accept(index, registry, sessions, now);
-        }
-        for _ in 0..self.runnable.len().min(READ_SOCKETS_BUDGET) {
+        for _ in 0..self.runnable.len().min(READ_BUDGET) {
             if let Some(id) = self.runnable.pop_front() {
                 self.read(id, sessions, now);
             }
+        }
+        let budget = if unhurried && self.runnable.is_empty() {
+            ACCEPT_BUDGET
+        } else {
+            ACCEPT_BUDGET_BUSY
+        };
+        for index in 0..self.listeners.len() {
+            self.accept(index, budget, registry, sessions, now);
         }
         while self
             .lingering
@@ -233,11 +256,12 @@ impl Sockets {
     fn accept(
         &mut self,
         index: usize,
+        budget: usize,
         registry: &Registry,
         sessions: &mut Sessions,
         now: Timestamp,
     ) {
-        for _ in 0..ACCEPT_BUDGET {
+        for _ in 0..budget {
             let Some(listener) = self
                 .listeners
                 .get_mut(index)
@@ -297,6 +321,7 @@ impl Sockets {
                 id,
                 stream,
                 readable: !connecting,
+                ending: false,
                 connecting,
             });
         }
@@ -319,7 +344,14 @@ impl Sockets {
                     socket.readable = false;
                     return sessions.peer_closed(id, now);
                 }
-                Ok(length) => sessions.receive(id, buffer.get(..length).unwrap_or(&[]), now),
+                Ok(length) => {
+                    sessions.receive(id, buffer.get(..length).unwrap_or(&[]), now);
+                    // Less than was asked for is all there was; the kernel tells when there is more.
+                    if length < buffer.len() && !socket.ending {
+                        socket.readable = false;
+                        return;
+                    }
+                }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     socket.readable = false;
                     return;

@@ -5,16 +5,19 @@ use std::io;
 use std::net::Ipv4Addr;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
+use std::time::Duration;
 
 use mio::{Poll, Waker};
 
 use super::admin_socket::AdminSocket;
+use super::control_plane::ControlPlane;
+use super::descriptors::raise_limit;
+use super::entropy::Entropy;
 use super::event_loop::EventLoop;
-use super::events::EventLog;
 use super::exception::ExceptionPath;
 use super::kernel::Kernel;
 use super::ports::{self, OpenPorts};
-use super::radius::RadiusPort;
+use super::radius::RadiusSockets;
 use super::signals::StopRequests;
 use super::sockets::Sockets;
 pub use super::start_error::StartError;
@@ -22,7 +25,7 @@ use super::start_error::during;
 use super::supervisor::Supervisor;
 use super::view::{PortFigures, PortInfo, ServerFacts};
 use super::workers::{self, Shared};
-use super::{notify, radius_settings, settings, token, worker_link, worker_threads};
+use super::{notify, radius_settings, settings, token, worker_threads};
 use crate::clock::MonotonicClock;
 use crate::config::{Config, Device, Side};
 use crate::flow::BucketTable;
@@ -45,6 +48,7 @@ pub fn serve(config: &Config) -> Result<(), StartError> {
 }
 
 fn start(config: &Config) -> Result<EventLoop, StartError> {
+    raise_limit(config)?;
     let buckets = BucketTable::new(u8::try_from(config.workers.count()).unwrap_or(u8::MAX));
     let clock = MonotonicClock::new();
     let mut ports = ports::open(config, u16::from(buckets.workers()))?;
@@ -73,39 +77,34 @@ fn start(config: &Config) -> Result<EventLoop, StartError> {
     let admin = AdminSocket::open(&config.admin.socket, admin_group(config)?, registry)
         .map_err(during("cannot open admin.socket"))?;
     let users = settings::local_users(config);
-    let radius = RadiusPort::new(
-        radius_settings::client(config, clock.now(), fill_with_entropy),
-        config.radius.local_users_first,
-    );
     let buckets = Arc::new(buckets);
     let mut sessions = Sessions::new(
         settings::session_config(config),
         Arc::clone(&buckets),
         settings::pools(config, &users),
         settings::capacity(config),
-        Box::new(fill_with_entropy),
+        Box::new(Entropy::new().into_fill()),
     );
     sessions.set_history_max(config.explain.history_max);
-    sessions.hear_by(worker_link::last_heard(&links));
+    let mut plane = ControlPlane::new(sessions, users, links, writer);
+    if let Some(client) = radius_settings::client(config, clock.now()) {
+        plane.ask_servers(client, config.radius.local_users_first);
+    }
     Ok(EventLoop {
         supervisor: Supervisor::new(buckets.workers(), clock.now()),
         facts: facts(config, ports.huge_pages),
         ports: port_infos(config, ports, &macs),
         exception: ExceptionPath::new(kernel.taps, kernel.tun, buckets, owners),
         kernel: kernel.mirror,
+        plane,
+        radius: RadiusSockets::default(),
         call_routes: kernel.calls,
-        workers: links,
-        directory: writer,
         stopping_since: None,
+        stop_time_max: Duration::ZERO,
         slow_turns: 0,
-        events: EventLog::default(),
-        commands_wait: false,
         poll,
         clock,
         doorbell,
-        radius,
-        sessions,
-        users,
         threads,
         sockets,
         admin,
@@ -192,12 +191,4 @@ fn admin_group(config: &Config) -> Result<Option<u32>, StartError> {
         .ok_or_else(missing)
         .map_err(during("admin.group"))
         .map(Some)
-}
-
-/// The system's randomness. Without it no challenge is safe, so there is nothing to fall back on.
-#[expect(clippy::panic, reason = "a server without randomness must not go on")]
-fn fill_with_entropy(buffer: &mut [u8]) {
-    if let Err(error) = getrandom::fill(buffer) {
-        panic!("the system gives no random bytes: {error}");
-    }
 }

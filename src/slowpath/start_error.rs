@@ -4,6 +4,8 @@ use std::fmt;
 use std::io;
 use std::net::SocketAddrV4;
 
+use super::descriptors::TooFew;
+
 /// Why the server could not start, or could not go on.
 #[derive(Debug)]
 pub enum StartError {
@@ -18,6 +20,8 @@ pub enum StartError {
         /// Workers of the configuration.
         workers: u16,
     },
+    /// More control connections than the process may have open files.
+    Descriptors(TooFew),
     /// The control port cannot be listened on.
     Listen(SocketAddrV4, io::Error),
     /// The system refused something.
@@ -28,6 +32,7 @@ impl fmt::Display for StartError {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Dpdk(error) => write!(formatter, "{error}"),
+            Self::Descriptors(too_few) => write!(formatter, "{too_few}"),
             Self::QueuesTooFew {
                 port,
                 queues,
@@ -46,6 +51,12 @@ impl fmt::Display for StartError {
 }
 
 impl std::error::Error for StartError {}
+
+impl From<TooFew> for StartError {
+    fn from(too_few: TooFew) -> Self {
+        Self::Descriptors(too_few)
+    }
+}
 
 impl From<dpdk::Error> for StartError {
     fn from(error: dpdk::Error) -> Self {

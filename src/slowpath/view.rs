@@ -1,13 +1,13 @@
 //! What an operator sees, read from the machines, the workers' counters and the ports at the moment
 //! of asking.
 
+use std::ops::Range;
 use std::time::{Duration, SystemTime};
 
 use super::call_view;
-use super::exception::ExceptionPath;
-use super::radius::RadiusPort;
 use super::radius_view;
 use super::worker_link::WorkerLink;
+use crate::aaa::radius::Client;
 use crate::clock::Timestamp;
 use crate::dataplane::{DropReason, FrameCount};
 use crate::operate::account;
@@ -17,54 +17,89 @@ use crate::operate::rows::{
     Counter, DropCount, DropRow, NegotiatedOption, PeerRow, PoolRow, PortRow, RadiusStatus,
     SessionDetail, SessionRow, Status, WorkerRow,
 };
-use crate::session::{CallView, Sessions};
+use crate::session::{Account, CallView, Sessions};
 use crate::wire::call_id::CallId;
 
 /// A worker that has not turned for this long has stalled.
 pub(super) const STALL_TIME: Duration = Duration::from_millis(200);
 
 /// A port as configured, and where its figures come from.
-pub(super) struct PortInfo {
-    pub(super) name: String,
-    pub(super) device: String,
-    pub(super) driver: String,
-    pub(super) side: &'static str,
-    pub(super) mac: [u8; 6],
-    pub(super) mtu: u16,
-    pub(super) tap: String,
-    pub(super) figures: Box<dyn Fn() -> PortFigures>,
+pub struct PortInfo {
+    /// Its name in the configuration.
+    pub name: String,
+    /// The DPDK device.
+    pub device: String,
+    /// The driver that serves it.
+    pub driver: String,
+    /// `access`, `network` or `both`.
+    pub side: &'static str,
+    /// Its Ethernet address.
+    pub mac: [u8; 6],
+    /// Octets of the largest IPv4 packet.
+    pub mtu: u16,
+    /// The kernel's interface for it.
+    pub tap: String,
+    /// What it counts now.
+    pub figures: Box<dyn Fn() -> PortFigures>,
 }
 
 /// What a port has counted.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct PortFigures {
-    pub(super) up: bool,
-    pub(super) speed_mbps: Option<u32>,
-    pub(super) rx_frames: u64,
-    pub(super) rx_bytes: u64,
-    pub(super) rx_missed_frames: u64,
-    pub(super) tx_frames: u64,
-    pub(super) tx_bytes: u64,
+pub struct PortFigures {
+    /// Whether there is a link.
+    pub up: bool,
+    /// Megabits per second, if the device says.
+    pub speed_mbps: Option<u32>,
+    /// Frames received.
+    pub rx_frames: u64,
+    /// Bytes received.
+    pub rx_bytes: u64,
+    /// Frames that the device lost.
+    pub rx_missed_frames: u64,
+    /// Frames sent.
+    pub tx_frames: u64,
+    /// Bytes sent.
+    pub tx_bytes: u64,
 }
 
 /// What does not change while the server runs.
-pub(super) struct ServerFacts {
-    pub(super) host_name: String,
-    pub(super) memory: &'static str,
-    pub(super) connections_max: u32,
-    pub(super) calls_max: u32,
+pub struct ServerFacts {
+    /// Host Name that peers are told.
+    pub host_name: String,
+    /// Memory of the data path: `huge` or `no-huge`.
+    pub memory: &'static str,
+    /// Most control connections at once.
+    pub connections_max: u32,
+    /// Most calls at once.
+    pub calls_max: u32,
+}
+
+/// What passed between us and the kernel.
+pub trait KernelFigures {
+    /// Frames to the kernel and from it, by the TAP of this port.
+    fn tap_frames(&self, port: usize) -> (u64, u64);
+    /// What was lost on the way, by reason.
+    fn drops(&self) -> Vec<(&'static str, u64)>;
 }
 
 /// Everything there is to see.
-pub(super) struct ServerView<'a> {
-    pub(super) facts: &'a ServerFacts,
-    pub(super) sessions: &'a mut Sessions,
-    pub(super) workers: &'a [WorkerLink],
-    pub(super) ports: &'a [PortInfo],
-    pub(super) exception: &'a ExceptionPath,
-    pub(super) radius: &'a RadiusPort,
-    pub(super) slow_turns: u64,
-    pub(super) now: Timestamp,
+pub struct ServerView<'a> {
+    /// What does not change.
+    pub facts: &'a ServerFacts,
+    /// Control connections and calls.
+    pub sessions: &'a mut Sessions,
+    /// The workers, by number.
+    pub workers: &'a [WorkerLink],
+    /// The ports.
+    pub ports: &'a [PortInfo],
+    /// What passed between us and the kernel.
+    pub kernel: &'a dyn KernelFigures,
+    /// The client of RADIUS, if there are servers to ask.
+    pub radius: Option<&'a Client>,
+    /// Turns of the loop that took more than 5 ms.
+    pub slow_turns: u64,
+    /// The time of asking.
+    pub now: Timestamp,
 }
 
 impl ServerView<'_> {
@@ -144,6 +179,12 @@ impl ServerView<'_> {
         }
     }
 
+    fn account_rows(&self, accounts: &[Account]) -> Vec<AccountRow> {
+        let wall = SystemTime::now();
+        let row = |it| account::row(it, self.now, wall);
+        accounts.iter().map(row).collect()
+    }
+
     fn worker(&self, worker: &WorkerLink) -> WorkerRow {
         let stats = &worker.stats;
         let (turns, busy) = stats.turns();
@@ -188,7 +229,7 @@ impl ServerView<'_> {
 
     fn port(&self, index: usize, port: &PortInfo) -> PortRow {
         let figures = (port.figures)();
-        let tap = self.exception.tap_counters(index);
+        let (to_kernel, from_kernel) = self.kernel.tap_frames(index);
         let mac = port.mac.map(|octet| format!("{octet:02x}")).join(":");
         PortRow {
             name: port.name.clone(),
@@ -205,8 +246,8 @@ impl ServerView<'_> {
             tx_frames: figures.tx_frames,
             tx_bytes: figures.tx_bytes,
             tap: port.tap.clone(),
-            tap_to_kernel_frames: tap.to_kernel,
-            tap_from_kernel_frames: tap.from_kernel,
+            tap_to_kernel_frames: to_kernel,
+            tap_from_kernel_frames: from_kernel,
         }
     }
 }
@@ -226,20 +267,24 @@ impl View for ServerView<'_> {
         }
     }
 
-    fn sessions(&self) -> Vec<SessionRow> {
-        self.sessions.views().map(|call| self.row(&call)).collect()
+    fn places(&self) -> usize {
+        self.sessions.places()
     }
 
-    fn session(&self, which: &Selector) -> Vec<SessionDetail> {
-        let wanted = |call: &CallView| match which {
-            Selector::CallId(call_id) => call.flow.call_id.get() == *call_id,
-            Selector::User(user) => call.user.as_deref() == Some(user),
-        };
-        self.sessions
-            .views()
-            .filter(wanted)
-            .map(|call| self.detail(&call))
-            .collect()
+    fn sessions(&self, places: Range<usize>) -> Vec<SessionRow> {
+        let calls = self.sessions.views_in(places);
+        calls.map(|call| self.row(&call)).collect()
+    }
+
+    fn session(&self, which: &Selector, places: Range<usize>) -> Vec<SessionDetail> {
+        let detail = |call: CallView| self.detail(&call);
+        match which {
+            Selector::CallId(call_id) => {
+                let calls = self.sessions.views_with(CallId::new(*call_id));
+                calls.map(detail).collect()
+            }
+            Selector::User(user) => self.sessions.views_of(user, places).map(detail).collect(),
+        }
     }
 
     fn workers(&self) -> Vec<WorkerRow> {
@@ -272,25 +317,15 @@ impl View for ServerView<'_> {
                 }
             }
         }
-        for (layer, reason, frames) in self.sessions.refusals().iter() {
-            let (layer, reason) = (layer.to_owned(), reason.to_owned());
-            rows.push(DropRow {
-                worker: None,
-                layer,
-                reason,
-                frames,
-            });
-        }
-        for (reason, frames) in self.exception.drops() {
-            let (layer, reason) = ("kernel".to_owned(), reason.to_owned());
-            rows.push(DropRow {
-                worker: None,
-                layer,
-                reason,
-                frames,
-            });
-        }
+        rows.extend(self.sessions.refusals_so_far().iter().map(slow_path_drops));
+        let kernel = self.kernel.drops().into_iter();
+        rows.extend(kernel.map(|(reason, frames)| slow_path_drops(("kernel", reason, frames))));
         rows
+    }
+
+    fn drops_of_sessions(&self, places: Range<usize>) -> Vec<DropRow> {
+        let refusals = self.sessions.refusals_in(places);
+        refusals.iter().map(slow_path_drops).collect()
     }
 
     fn pools(&self) -> Vec<PoolRow> {
@@ -320,11 +355,23 @@ impl View for ServerView<'_> {
         account::failures(self.sessions.failures())
     }
 
-    fn explain(&self, which: &Subject, last: usize) -> Vec<AccountRow> {
-        let accounts = self.sessions.explain(&account::key(which), last);
-        let wall = SystemTime::now();
-        let row = |it| account::row(it, self.now, wall);
-        accounts.iter().map(row).collect()
+    fn explain_live(&self, which: &Subject, places: Range<usize>, max: usize) -> Vec<AccountRow> {
+        let key = account::key(which);
+        self.account_rows(&self.sessions.explain_live(&key, places, max))
+    }
+
+    fn explain_ended(&self, which: &Subject, max: usize) -> Vec<AccountRow> {
+        let key = account::key(which);
+        self.account_rows(&self.sessions.explain_ended(&key, max))
+    }
+}
+
+fn slow_path_drops((layer, reason, frames): (&str, &str, u64)) -> DropRow {
+    DropRow {
+        worker: None,
+        layer: layer.to_owned(),
+        reason: reason.to_owned(),
+        frames,
     }
 }
 

@@ -28,19 +28,24 @@ pub(super) fn last_heard(workers: &[WorkerLink]) -> LastHeard {
 }
 
 /// One worker as the slow path sees it.
-pub(super) struct WorkerLink {
-    pub(super) index: u8,
-    pub(super) ends: SlowPathEnds,
-    pub(super) counters: CounterArena,
-    pub(super) stats: Arc<WorkerStats>,
-    pub(super) core: Option<u16>,
-    owed: usize,
+pub struct WorkerLink {
+    /// Its number.
+    pub index: u8,
+    /// What it has counted.
+    pub stats: Arc<WorkerStats>,
+    /// The core that it is bound to.
+    pub core: Option<u16>,
     /// Frames from the kernel that found the ring full.
-    pub(super) injected_dropped: u64,
+    pub injected_dropped: u64,
+    ends: SlowPathEnds,
+    counters: CounterArena,
+    owed: usize,
 }
 
 impl WorkerLink {
-    pub(super) fn new(
+    /// The slow path's side of worker `index`.
+    #[must_use]
+    pub fn new(
         index: u8,
         ends: SlowPathEnds,
         counters: CounterArena,
@@ -49,17 +54,18 @@ impl WorkerLink {
     ) -> Self {
         Self {
             index,
-            ends,
-            counters,
             stats,
             core,
-            owed: 0,
             injected_dropped: 0,
+            ends,
+            counters,
+            owed: 0,
         }
     }
 
     /// Whether the worker has said something that nobody has heard yet.
-    pub(super) fn has_news(&self) -> bool {
+    #[must_use]
+    pub fn has_news(&self) -> bool {
         !self.ends.reports.is_empty() || !self.ends.punted.is_empty()
     }
 
@@ -96,14 +102,16 @@ impl WorkerLink {
         true
     }
 
-    pub(super) fn inject(&mut self, frame: Injected) {
+    /// Hands the worker a frame from the kernel, or counts that there was no room.
+    pub fn inject(&mut self, frame: Injected) {
         if self.ends.injected.push(frame).is_err() {
             self.injected_dropped += 1;
         }
     }
 
     /// What the flow in `slot` has carried so far.
-    pub(super) fn totals(&self, slot: Option<u32>) -> FlowTotals {
+    #[must_use]
+    pub fn totals(&self, slot: Option<u32>) -> FlowTotals {
         slot.and_then(|slot| usize::try_from(slot).ok())
             .and_then(|slot| self.counters.get(slot))
             .map(crate::flow::FlowCounters::totals)

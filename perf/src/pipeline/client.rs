@@ -127,7 +127,7 @@ impl Client {
         let gre_packet = packet.get(usize::from(ip.header_length)..)?;
         let header = gre::Header::parse(gre_packet).ok()?;
         let payload = gre_packet.get(header.length()..)?;
-        let ours = header.call_id == self.call().peer_call_id;
+        let ours = Some(header.call_id) == self.call().peer_call_id;
         if !ours || header.sequence != Some(self.expected) {
             return None;
         }

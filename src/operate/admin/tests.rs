@@ -1,16 +1,23 @@
 //! Requests whole, cut and hostile; answers for a view with one of everything.
 
 use std::net::Ipv4Addr;
+use std::ops::Range;
 
 use proptest::prelude::*;
 
+use super::super::answer::handle;
 use super::super::explain::{AccountRow, FailureRow, LAST_DEFAULT, Subject};
 use super::super::rows::*;
 use super::super::show;
 use super::*;
 
-/// A server with one session, whose peer has a hostile host name.
-pub(crate) struct OneOfEach;
+/// A server with so many equal sessions, whose peers have a hostile host name.
+pub(crate) struct OneOfEach {
+    pub(crate) sessions: usize,
+}
+
+/// What most tests ask.
+pub(crate) const ONE: OneOfEach = OneOfEach { sessions: 1 };
 
 fn row() -> SessionRow {
     SessionRow {
@@ -45,11 +52,18 @@ impl View for OneOfEach {
         }
     }
 
-    fn sessions(&self) -> Vec<SessionRow> {
-        vec![row()]
+    fn places(&self) -> usize {
+        self.sessions
     }
 
-    fn session(&self, which: &Selector) -> Vec<SessionDetail> {
+    fn sessions(&self, places: Range<usize>) -> Vec<SessionRow> {
+        vec![row(); places.len()]
+    }
+
+    fn session(&self, which: &Selector, places: Range<usize>) -> Vec<SessionDetail> {
+        if places.is_empty() {
+            return Vec::new();
+        }
         if *which != Selector::CallId(4711) && *which != Selector::User("alice".into()) {
             return Vec::new();
         }
@@ -158,6 +172,16 @@ impl View for OneOfEach {
         vec![row(Some(0)), row(None)]
     }
 
+    fn drops_of_sessions(&self, places: Range<usize>) -> Vec<DropRow> {
+        let row = DropRow {
+            worker: None,
+            layer: "ppp".into(),
+            reason: "y".into(),
+            frames: 2,
+        };
+        vec![row; places.len()]
+    }
+
     fn pools(&self) -> Vec<PoolRow> {
         vec![PoolRow {
             name: "default".into(),
@@ -177,7 +201,11 @@ impl View for OneOfEach {
         }]
     }
 
-    fn explain(&self, which: &Subject, last: usize) -> Vec<AccountRow> {
+    fn explain_live(&self, which: &Subject, places: Range<usize>, max: usize) -> Vec<AccountRow> {
+        self.explain_ended(which, places.len().min(max))
+    }
+
+    fn explain_ended(&self, which: &Subject, max: usize) -> Vec<AccountRow> {
         if *which == Subject::CallId(1) {
             return Vec::new();
         }
@@ -186,11 +214,11 @@ impl View for OneOfEach {
             conclusion: "It hung up.".into(),
             ..AccountRow::default()
         };
-        vec![row; last.min(2)]
+        vec![row; max.min(2)]
     }
 }
 
-fn every_request() -> Vec<Request> {
+pub(crate) fn every_request() -> Vec<Request> {
     vec![
         Request::Status {},
         Request::Sessions {},
@@ -231,7 +259,7 @@ fn every_request_survives_the_wire_at_every_cut_and_gets_its_answer() {
                 request: Ok(request.clone())
             }
         );
-        let response = handle(&request, &mut OneOfEach);
+        let response = handle(&request, &mut { ONE });
         assert!(!matches!(response, Response::Error(_)), "{response:?}");
         let answer = response.to_line();
         assert_eq!(answer.iter().filter(|byte| **byte == b'\n').count(), 1);
@@ -271,7 +299,7 @@ fn the_words_of_the_protocol() {
         Selector::from_word("user:4711"),
         Selector::User("4711".into())
     );
-    let answer = handle(&Request::Pools {}, &mut OneOfEach).to_line();
+    let answer = handle(&Request::Pools {}, &mut { ONE }).to_line();
     let row = r#"{"name":"default","size":100,"used":1,"free":98,"quarantined":1}"#;
     assert_eq!(
         String::from_utf8(answer).unwrap(),
@@ -308,7 +336,7 @@ fn what_is_no_request_is_refused_with_a_reason() {
         which: Subject::CallId(1),
         last: 5,
     };
-    let Response::Error(error) = handle(&nobody, &mut OneOfEach) else {
+    let Response::Error(error) = handle(&nobody, &mut { ONE }) else {
         panic!("an account of nobody")
     };
     assert_eq!(error.code, ErrorCode::AttemptUnknown);
@@ -317,7 +345,7 @@ fn what_is_no_request_is_refused_with_a_reason() {
         &Request::Session {
             which: Selector::CallId(1),
         },
-        &mut OneOfEach,
+        &mut { ONE },
     );
     let Response::Error(error) = unknown else {
         panic!("{unknown:?}")
@@ -384,7 +412,7 @@ fn tables_show_every_value_and_nothing_that_steers_a_terminal() {
         &["why: It hung up."],
     ];
     for (request, wanted) in every_request().iter().zip(wanted) {
-        let text = show::text(&handle(request, &mut OneOfEach));
+        let text = show::text(&handle(request, &mut { ONE }));
         for word in wanted {
             assert!(text.contains(word), "{word} is not in\n{text}");
         }
@@ -419,14 +447,14 @@ fn actions_are_asked_with_do_and_answered_with_done() {
         panic!()
     };
     assert_eq!(read.as_ref(), Ok(&request));
-    let answer = handle(&request, &mut OneOfEach).to_line();
+    let answer = handle(&request, &mut { ONE }).to_line();
     assert_eq!(answer, b"{\"done\":\"calling branch\"}\n");
     let hang_up = Request::Do(Action::HangUp { peer: "x".into() });
     assert_eq!(
         request_line(&hang_up),
         b"{\"do\":\"hang_up\",\"peer\":\"x\"}\n"
     );
-    let Response::Error(error) = handle(&hang_up, &mut OneOfEach) else {
+    let Response::Error(error) = handle(&hang_up, &mut { ONE }) else {
         panic!()
     };
     assert_eq!(error.code, ErrorCode::PeerUnknown);

@@ -3,8 +3,9 @@
 use std::os::unix::net::UnixListener;
 use std::thread;
 
-use super::super::admin::tests::OneOfEach;
-use super::super::admin::{Received, handle, receive};
+use super::super::admin::tests::ONE;
+use super::super::admin::{Received, receive};
+use super::super::answer::handle;
 use super::*;
 
 fn socket_path(name: &str) -> PathBuf {
@@ -38,10 +39,10 @@ fn a_question_gets_its_answer() {
         else {
             return None;
         };
-        Some(handle(&request, &mut OneOfEach).to_line())
+        Some(handle(&request, &mut { ONE }).to_line())
     });
     let response = ask(&path, &Request::Sessions {}).unwrap();
-    assert_eq!(response, handle(&Request::Sessions {}, &mut OneOfEach));
+    assert_eq!(response, handle(&Request::Sessions {}, &mut { ONE }));
     std::fs::remove_file(path).unwrap();
 }
 

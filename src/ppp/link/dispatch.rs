@@ -16,6 +16,7 @@ const DATA_REJECTS_MAX: u8 = 3;
 impl Link {
     pub(super) fn frame(&mut self, bytes: &[u8], now: Timestamp) {
         self.heard(now);
+        self.start_lcp(now);
         let frame = match Frame::parse(bytes) {
             Ok(frame) => frame,
             Err(reason) => return self.refusals.count(reason.into()),

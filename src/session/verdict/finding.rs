@@ -45,6 +45,7 @@ const fn of_call_refusal(refusal: CallRefusal) -> Finding {
         CallRefusal::Rate => Finding::CallsTooFast,
         CallRefusal::TableFull => Finding::CallsFull,
         CallRefusal::LocalAddressUnknown | CallRefusal::ConnectionGone => Finding::ServerFault,
+        CallRefusal::Stopping => Finding::ServerStopping,
         CallRefusal::CallId(refusal) => match refusal {
             CallIdRefusal::NoBucket => Finding::ServerFault,
             CallIdRefusal::Exhausted | CallIdRefusal::TooHot | CallIdRefusal::PeerTooHot => {

@@ -25,6 +25,7 @@ fn every_cause() -> Vec<Cause> {
         Cause::CallRefused(CallRefusal::TableFull),
         Cause::CallRefused(CallRefusal::LocalAddressUnknown),
         Cause::CallRefused(CallRefusal::ConnectionGone),
+        Cause::CallRefused(CallRefusal::Stopping),
     ];
     let limits = AdmissionRefusal::ALL.iter();
     causes.extend(limits.clone().map(|it| Cause::NotAccepted((*it).into())));

@@ -1,0 +1,172 @@
+//! Set-up of calls: how many the slow path brings to the network phase in a second of its own CPU
+//! time, how long a client waits, and what a call takes of memory.
+
+mod client;
+mod dial;
+mod rig;
+mod settings;
+mod wire;
+
+use serde::Serialize;
+
+use crate::Outcome;
+use crate::measure::{Effort, percentile};
+use crate::report::rounded;
+use rig::Rig;
+use wire::OnWire;
+
+pub(crate) use dial::{Plan, dial};
+
+/// Storms on memory: clients that dial at one moment.
+const STORMS: [usize; 2] = [20_000, 100_000];
+const STORMS_QUICK: [usize; 2] = [1_000, 5_000];
+
+/// What one storm on memory came to.
+#[derive(Serialize)]
+struct Storm {
+    calls: usize,
+    calls_per_cpu_s: f64,
+    setup_p50_ms: f64,
+    setup_p99_ms: f64,
+    turn_p99_us: f64,
+    turn_max_us: f64,
+    list_turn_p99_us: f64,
+    stop_turn_p99_us: f64,
+    allocations_per_call: f64,
+}
+
+/// The figures of scenario `setup`.
+#[derive(Serialize)]
+pub(crate) struct Setup {
+    scenario: &'static str,
+    quick: bool,
+    /// With TCP, GRE, the DPDK port and the TAP, in a second of the slow-path thread's CPU time; none
+    /// where there is no lab.
+    calls_per_s: Option<f64>,
+    /// Without sockets: user-space work alone, the slowest storm.
+    memory_calls_per_s: f64,
+    wire: Vec<OnWire>,
+    storms: Vec<Storm>,
+}
+
+/// Scenario `setup`.
+pub(crate) fn run(effort: Effort) -> Outcome<Setup> {
+    let sizes = match effort {
+        Effort::Quick => STORMS_QUICK,
+        Effort::Normal => STORMS,
+    };
+    let storms = sizes.map(storm).into_iter().collect::<Outcome<Vec<_>>>()?;
+    let wire = match wire::obstacle() {
+        Some(obstacle) => {
+            println!("not measured: calls through the TAP; {obstacle}");
+            Vec::new()
+        }
+        None => wire::run(effort)?,
+    };
+    let rates: Vec<_> = storms.iter().map(|storm| storm.calls_per_cpu_s).collect();
+    Ok(Setup {
+        scenario: "setup",
+        quick: effort == Effort::Quick,
+        calls_per_s: wire.first().map(|paced| paced.calls_per_cpu_s),
+        wire,
+        memory_calls_per_s: percentile(&rates, 0),
+        storms,
+    })
+}
+
+fn storm(calls: usize) -> Outcome<Storm> {
+    let mut rig = Rig::new(calls);
+    let counted = allocation_counter::measure(|| rig.run_until_up());
+    rig.verify()?;
+    let setup_ms = rig.setup_ms();
+    let turns = rig.take_turns_us();
+    rig.list()?;
+    let list_turns = rig.take_turns_us();
+    rig.stop()?;
+    let stop_turns = rig.take_turns_us();
+    let cpu_s = turns.iter().sum::<f64>() / 1e6;
+    let storm = Storm {
+        calls,
+        calls_per_cpu_s: rounded(calls as f64 / cpu_s, 0),
+        setup_p50_ms: rounded(percentile(&setup_ms, 50), 2),
+        setup_p99_ms: rounded(percentile(&setup_ms, 99), 2),
+        turn_p99_us: rounded(percentile(&turns, 99), 1),
+        turn_max_us: rounded(percentile(&turns, 100), 1),
+        list_turn_p99_us: rounded(percentile(&list_turns, 99), 1),
+        stop_turn_p99_us: rounded(percentile(&stop_turns, 99), 1),
+        allocations_per_call: rounded(counted.count_total as f64 / calls as f64, 1),
+    };
+    println!(
+        "{:>8} calls on memory: {:>7.0} calls per CPU second, set-up {:.1} ms p50, {:.1} ms p99, \
+         turns {:.0} us p99, {:.0} while listing, {:.0} while stopping; {:.0} allocations a call",
+        calls,
+        storm.calls_per_cpu_s,
+        storm.setup_p50_ms,
+        storm.setup_p99_ms,
+        storm.turn_p99_us,
+        storm.list_turn_p99_us,
+        storm.stop_turn_p99_us,
+        storm.allocations_per_call,
+    );
+    Ok(storm)
+}
+
+/// What a number of calls takes.
+#[derive(Serialize)]
+struct Held {
+    calls: usize,
+    bytes: i64,
+    bytes_per_call: f64,
+}
+
+/// The slow path's part of scenario `scale`.
+#[derive(Serialize)]
+pub(crate) struct Scale {
+    scenario: &'static str,
+    quick: bool,
+    slow_path_base_bytes: f64,
+    slow_path_bytes_per_call: f64,
+    slow_path: Vec<Held>,
+}
+
+/// Scenario `scale`.
+pub(crate) fn scale(effort: Effort) -> Outcome<Scale> {
+    let sizes: &[usize] = match effort {
+        Effort::Quick => &[1_000, 10_000],
+        Effort::Normal => &[1_000, 10_000, 100_000],
+    };
+    let held = sizes.iter().map(|calls| hold(*calls));
+    let held = held.collect::<Outcome<Vec<_>>>()?;
+    let (Some(least), Some(most)) = (held.first(), held.last()) else {
+        return Err("no size was measured".into());
+    };
+    let slope = (most.bytes - least.bytes) as f64 / (most.calls - least.calls) as f64;
+    Ok(Scale {
+        scenario: "scale",
+        quick: effort == Effort::Quick,
+        slow_path_base_bytes: rounded(least.bytes as f64 - slope * least.calls as f64, 0),
+        slow_path_bytes_per_call: rounded(slope, 0),
+        slow_path: held,
+    })
+}
+
+/// Memory of a server that is sized for `calls` and has them all up.
+fn hold(calls: usize) -> Outcome<Held> {
+    let mut rig = None;
+    let counted = allocation_counter::measure(|| {
+        let mut made = Rig::new(calls);
+        made.run_until_up();
+        rig = Some(made);
+    });
+    rig.ok_or("no rig")?.verify()?;
+    let held = Held {
+        calls,
+        bytes: counted.bytes_current,
+        bytes_per_call: rounded(counted.bytes_current as f64 / calls as f64, 0),
+    };
+    println!(
+        "{:>8} calls: {:>12} bytes of the slow path, {:>6.0} a call",
+        calls, held.bytes, held.bytes_per_call
+    );
+    Ok(held)
+}

@@ -1,0 +1,255 @@
+//! The slow path without its IO: sessions, users, and the rings to the workers. The event loop lends
+//! it sockets and devices; whoever measures or simulates lends it memory.
+
+use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
+
+use super::events::EventLog;
+use super::log_ins::LogIns;
+use super::worker_link::{self, WorkerLink};
+use crate::aaa::LocalUsers;
+use crate::aaa::radius::{Client, SocketId};
+use crate::clock::Timestamp;
+use crate::flow::ring::Punted;
+use crate::routing::directory::DirectoryWriter;
+use crate::session::{ConnectionId, Output, Sessions};
+use crate::wire::prefix::Prefix;
+
+/// Reports heard from one worker in one turn.
+const REPORT_BUDGET: usize = 512;
+/// Punted frames heard from one worker in one turn.
+const PUNT_BUDGET: usize = 256;
+
+/// Connections that are read in one turn; the others keep their place in the queue.
+pub const READ_BUDGET: usize = 64;
+/// Connections accepted in one turn on one address.
+pub const ACCEPT_BUDGET: usize = 64;
+/// The same while clients that are in wait for us: nobody can keep others out altogether.
+pub const ACCEPT_BUDGET_BUSY: usize = 2;
+
+/// Sockets and devices, as far as the machines need them.
+pub trait Outside {
+    /// Writes what [`Sessions::pending`] has for a connection, as far as its socket takes it.
+    fn write(&mut self, id: ConnectionId, sessions: &mut Sessions, now: Timestamp);
+    /// Begins to open a connection of ours; a failure is told by [`Sessions::connect_failed`].
+    fn connect(
+        &mut self,
+        id: ConnectionId,
+        local_address: Ipv4Addr,
+        peer: SocketAddrV4,
+        sessions: &mut Sessions,
+        now: Timestamp,
+    );
+    /// Writes the last words and closes; then [`Sessions::forget`].
+    fn close(&mut self, id: ConnectionId, sessions: &mut Sessions, now: Timestamp);
+    /// An Ethernet frame that came in by `port` and is for the kernel.
+    fn ethernet(&mut self, port: u8, frame: &[u8]);
+    /// An IP packet of a call that is for the kernel.
+    fn inner(&mut self, packet: &[u8]);
+    /// What the kernel has to know of a call that leads to networks.
+    fn route(&mut self, change: RouteChange);
+    /// Opens a UDP socket to a RADIUS server; who asks none has none.
+    fn open_datagrams(&mut self, _socket: SocketId, _to: SocketAddr) {}
+    /// Sends a datagram to a RADIUS server.
+    fn send_datagram(&mut self, _socket: SocketId, _bytes: &[u8]) {}
+}
+
+/// A route or an address of ours that comes and goes with a call that we placed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RouteChange {
+    /// The network is reached by the call; what the kernel sends there comes from `source`.
+    Set {
+        /// The network.
+        network: Prefix,
+        /// Our address on the call.
+        source: Option<Ipv4Addr>,
+    },
+    /// It is not, any more.
+    Cleared {
+        /// The network.
+        network: Prefix,
+    },
+    /// The address is ours.
+    AddressSet {
+        /// Our address on the call.
+        address: Ipv4Addr,
+    },
+    /// It is not, any more.
+    AddressCleared {
+        /// The address.
+        address: Ipv4Addr,
+    },
+}
+
+/// Everything that decides, and nothing that waits.
+pub struct ControlPlane {
+    /// Control connections and calls.
+    pub sessions: Sessions,
+    /// One for each worker, by its number.
+    pub workers: Vec<WorkerLink>,
+    pub(super) log_ins: LogIns,
+    directory: DirectoryWriter,
+    events: EventLog,
+    /// A command ring was full: its worker says nothing when there is room again.
+    commands_wait: bool,
+}
+
+impl ControlPlane {
+    /// Joins `sessions` with those who decide and those who carry out.
+    #[must_use]
+    pub fn new(
+        mut sessions: Sessions,
+        users: LocalUsers,
+        workers: Vec<WorkerLink>,
+        directory: DirectoryWriter,
+    ) -> Self {
+        sessions.hear_by(worker_link::last_heard(&workers));
+        Self {
+            sessions,
+            workers,
+            log_ins: LogIns::new(users),
+            directory,
+            events: EventLog::default(),
+            commands_wait: false,
+        }
+    }
+
+    /// Lets servers decide about log-ins and write the bill; with `local_first` about those only who
+    /// are no local users.
+    pub fn ask_servers(&mut self, client: Client, local_first: bool) {
+        self.log_ins.ask_servers(client, local_first);
+    }
+
+    /// The client of RADIUS, for those who look at it.
+    #[must_use]
+    pub const fn radius(&self) -> Option<&Client> {
+        self.log_ins.client()
+    }
+
+    /// A datagram of a RADIUS server came.
+    pub fn datagram(&mut self, socket: SocketId, from: SocketAddr, bytes: &[u8], now: Timestamp) {
+        self.log_ins.receive(socket, from, bytes, now);
+    }
+
+    /// Nobody listens at the other end of a socket.
+    pub fn unreachable(&mut self, socket: SocketId, now: Timestamp) {
+        self.log_ins.unreachable(socket, now);
+    }
+
+    /// Does what is due, but for the sessions' own timers.
+    pub fn handle_timeout(&mut self, now: Timestamp) {
+        self.log_ins.turn(&mut self.sessions, &self.workers, now);
+    }
+
+    /// When [`Self::handle_timeout`] has something to do.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<Timestamp> {
+        self.log_ins.poll_timeout()
+    }
+
+    /// The server ends, and its calls are gone: whoever writes the bill is told.
+    pub fn end_bills(&mut self, now: Timestamp) {
+        self.log_ins.stop(now);
+    }
+
+    /// Whether nobody is owed a word of the bill.
+    #[must_use]
+    pub fn is_quiet(&self) -> bool {
+        self.log_ins.is_quiet()
+    }
+
+    /// Hears every worker, within this turn's budgets.
+    pub fn hear_workers(&mut self, outside: &mut impl Outside, now: Timestamp) {
+        for worker in &mut self.workers {
+            for _ in 0..REPORT_BUDGET {
+                let Some(report) = worker.next_report() else {
+                    break;
+                };
+                self.sessions.report(report, now);
+            }
+            for _ in 0..PUNT_BUDGET {
+                match worker.next_punted() {
+                    Some(Punted::Ppp { flow, frame }) => {
+                        self.sessions.frame(flow, frame.as_slice(), now);
+                    }
+                    Some(Punted::Ethernet { port, frame }) => {
+                        outside.ethernet(port, frame.as_slice());
+                    }
+                    Some(Punted::Inner { frame, .. }) => outside.inner(frame.as_slice()),
+                    None => break,
+                }
+            }
+        }
+    }
+
+    /// Whether a worker has said something that nobody has heard yet. While it has, calls that exist
+    /// wait, and new ones are better left in the kernel's backlog.
+    #[must_use]
+    pub fn has_news(&self) -> bool {
+        self.workers.iter().any(WorkerLink::has_news)
+    }
+
+    /// Does what the sessions ask for, until they ask for nothing more, and gives the workers their
+    /// orders.
+    pub fn carry_out(&mut self, outside: &mut impl Outside, now: Timestamp) {
+        self.carry_out_sessions(outside, now);
+        while self.log_ins.carry_out(&mut self.sessions, outside, now) {
+            self.carry_out_sessions(outside, now);
+        }
+        self.commands_wait = false;
+        for worker in &mut self.workers {
+            self.commands_wait |= worker.deliver_commands(&mut self.sessions);
+        }
+        self.events.turn(now);
+    }
+
+    fn carry_out_sessions(&mut self, outside: &mut impl Outside, now: Timestamp) {
+        while let Some(output) = self.sessions.poll_output() {
+            match output {
+                Output::Transmit(id) => outside.write(id, &mut self.sessions, now),
+                Output::Connect {
+                    connection,
+                    local_address,
+                    peer,
+                } => outside.connect(connection, local_address, peer, &mut self.sessions, now),
+                Output::Close(id) => outside.close(id, &mut self.sessions, now),
+                Output::Ask {
+                    call,
+                    credentials,
+                    caller,
+                    access,
+                } => {
+                    let decision = self.log_ins.ask(call, &caller, &credentials, &access, now);
+                    if let Some(decision) = decision {
+                        self.sessions.decide(call, decision, now);
+                    }
+                }
+                Output::LeaseSet { lease, flow } => self.directory.set(lease, flow),
+                Output::LeaseCleared { lease } => self.directory.clear(lease),
+                Output::NetworkSet { network, flow } => self.directory.set_network(network, flow),
+                Output::NetworkCleared { network } => self.directory.clear_network(network),
+                Output::RouteSet { network, source } => {
+                    outside.route(RouteChange::Set { network, source });
+                }
+                Output::RouteCleared { network } => {
+                    outside.route(RouteChange::Cleared { network });
+                }
+                Output::OwnAddressSet { address } => {
+                    outside.route(RouteChange::AddressSet { address });
+                }
+                Output::OwnAddressCleared { address } => {
+                    outside.route(RouteChange::AddressCleared { address });
+                }
+                Output::Event(event) => {
+                    self.log_ins.hear(&event, now);
+                    self.events.write(&event, now);
+                }
+            }
+        }
+    }
+
+    /// Whether orders are left that found no room in a ring.
+    #[must_use]
+    pub const fn commands_wait(&self) -> bool {
+        self.commands_wait
+    }
+}
