@@ -207,3 +207,6 @@ fn secret(text: &str) -> Result<Secret, Fault> {
     }
     Ok(Secret::new(line.as_bytes().to_vec()))
 }
+
+#[cfg(test)]
+mod tests;
