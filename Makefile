@@ -17,7 +17,8 @@ test-quick: ## formatting, lints and all tests without a lab: under 3 minutes
 
 perf: ## the benchmark harness: SCENARIO=name for one scenario, QUICK=1 for a short run
 	@packaging/install-dependencies.sh build test reference
-	@cargo run --release --quiet -p pns-perf -- $(SCENARIO) $(if $(QUICK),--quick)
+	@cargo build --release --quiet # `setup` dials the server itself
+	@GLIBC_TUNABLES=glibc.malloc.hugetlb=1 cargo run --release --quiet -p pns-perf -- $(SCENARIO) $(if $(QUICK),--quick)
 
 fmt: ## format the code
 	@cargo fmt --all

@@ -1,7 +1,9 @@
 //! What huge pages the kernel has to give.
 
 use std::fs;
+use std::ops::Range;
 use std::path::Path;
+use std::ptr;
 
 const POOLS: &str = "/sys/kernel/mm/hugepages";
 
@@ -32,6 +34,38 @@ fn free_bytes(pools: &Path) -> u64 {
     });
     bytes.fold(0, u64::saturating_add)
 }
+
+/// Asks the kernel to put the mapping around `address` into transparent huge pages now: packet
+/// memory of ordinary pages has each buffer in a page of its own, so that every frame costs a walk of
+/// the page tables. Changes nothing about memory that is huge already, nor where the kernel refuses.
+pub(crate) fn collapse_around(address: usize) {
+    let maps = fs::read_to_string("/proc/self/maps").unwrap_or_default();
+    let around = maps
+        .lines()
+        .filter_map(mapping)
+        .find(|range| range.contains(&address));
+    let Some(range) = around else {
+        return;
+    };
+    let start = range.start.next_multiple_of(HUGE_PAGE_OCTETS);
+    let end = range.end / HUGE_PAGE_OCTETS * HUGE_PAGE_OCTETS;
+    if start < end {
+        let place = ptr::with_exposed_provenance_mut(start);
+        // SAFETY: within one mapping of this process, whose content and protection stay as they are.
+        unsafe { libc::madvise(place, end - start, MADV_COLLAPSE) };
+    }
+}
+
+/// The addresses that a line of `/proc/self/maps` is about.
+fn mapping(line: &str) -> Option<Range<usize>> {
+    let (start, end) = line.split(' ').next()?.split_once('-')?;
+    let address = |text| usize::from_str_radix(text, 16).ok();
+    Some(address(start)?..address(end)?)
+}
+
+/// Since Linux 6.1.
+const MADV_COLLAPSE: libc::c_int = 25;
+const HUGE_PAGE_OCTETS: usize = 2 << 20;
 
 #[cfg(test)]
 mod tests {

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use crate::burst::Burst;
 use crate::eal::Eal;
 use crate::error::{Errno, Error};
+use crate::hugepages::collapse_around;
 use crate::mbuf::Mbuf;
 
 /// A pool of mbufs of one size. Clones share it, any thread may use it, and it keeps its [`Eal`].
@@ -84,6 +85,7 @@ impl Mempool {
                 errno: Errno::last(),
             });
         };
+        collapse_around(raw.as_ptr().addr());
         Ok(Self {
             inner: Arc::new(Inner {
                 raw,

@@ -5,6 +5,7 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 
 use crate::burst::{Burst, forget_front};
+use crate::mbuf::Mbuf;
 use crate::port::{Direction, Inner};
 
 /// Makes a type `Send` but not `Sync`.
@@ -45,6 +46,7 @@ impl RxQueue {
         let count = usize::from(count);
         // SAFETY: the driver has written `count` buffers that are ours now.
         unsafe { burst.set_len(length + count) };
+        burst.iter().skip(length).for_each(Mbuf::prefetch);
         count
     }
 

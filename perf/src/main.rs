@@ -16,6 +16,7 @@ use std::process::ExitCode;
 use clap::{Parser, ValueEnum};
 
 use measure::{Effort, Meter};
+use pipeline::{Ports, Way};
 
 /// What a scenario comes to: figures, or why there are none.
 type Outcome<T> = Result<T, Box<dyn Error>>;
@@ -30,6 +31,16 @@ struct Arguments {
     /// A short run: the same cases, fewer samples; written to results/SCENARIO.quick.json.
     #[arg(long)]
     quick: bool,
+    /// Only whether every packet comes out right, in a few seconds; written nowhere.
+    #[arg(long, conflicts_with = "quick")]
+    smoke: bool,
+    /// Of the pipeline's cases only those whose name begins with this, such as "clear 64 1000": cipher,
+    /// bytes of a packet, calls.
+    #[arg(long, default_value = "")]
+    case: String,
+    /// Ports of memory for the pipeline, not of DPDK.
+    #[arg(long)]
+    memory: bool,
     /// Measure nothing, but dial this PPTP server over the sockets of this machine (as root), hold
     /// the calls for a moment, and say how it went. Users are user0000000 with the password
     /// \"secret of 0\", and so on.
@@ -51,6 +62,10 @@ enum Scenario {
     Upstream,
     /// A worker's way from the network to a client, against forwarding the same frames as they are.
     Downstream,
+    /// A worker's way from a client to another client, against the same.
+    Turnaround,
+    /// Two workers, each fed on its own, against one; and handing over what is the other's.
+    Workers,
     /// Calls that the slow path sets up in a second of its CPU time, and how long clients wait.
     Setup,
     /// What a call takes of memory.
@@ -58,14 +73,25 @@ enum Scenario {
 }
 
 impl Scenario {
-    fn run(self, effort: Effort) -> Outcome<()> {
-        let mut meter = Meter::new();
-        let report = match self {
-            Self::Mppe => mppe::run(effort, &mut meter)?,
-            Self::Upstream => pipeline::run(pipeline::Way::Upstream, effort, &mut meter)?,
-            Self::Downstream => pipeline::run(pipeline::Way::Downstream, effort, &mut meter)?,
+    fn run(self, ports: &mut Option<Ports>, arguments: &Arguments, effort: Effort) -> Outcome<()> {
+        let way = match self {
+            Self::Mppe => return mppe::run(effort, &mut Meter::new())?.publish(effort),
             Self::Setup => return report::publish("setup", &setup::run(effort)?, effort),
             Self::Scale => return report::publish("scale", &setup::scale(effort)?, effort),
+            Self::Upstream => Some(Way::Upstream),
+            Self::Downstream => Some(Way::Downstream),
+            Self::Turnaround => Some(Way::Turnaround),
+            Self::Workers => None,
+        };
+        // DPDK starts once in a process.
+        let ports = match ports {
+            Some(ports) => ports,
+            None => ports.insert(Ports::open(arguments.memory)?),
+        };
+        let mut meter = Meter::new();
+        let report = match way {
+            Some(way) => pipeline::run(way, ports, &arguments.case, effort, &mut meter)?,
+            None => pipeline::run_workers(ports, effort, &mut meter)?,
         };
         report.publish(effort)
     }
@@ -85,14 +111,15 @@ fn main() -> ExitCode {
             Ok(())
         }));
     }
-    let effort = if arguments.quick {
-        Effort::Quick
-    } else {
-        Effort::Normal
+    let effort = match (arguments.smoke, arguments.quick) {
+        (true, _) => Effort::Smoke,
+        (false, true) => Effort::Quick,
+        (false, false) => Effort::Normal,
     };
+    let mut ports = None;
     let chosen = arguments.scenario.as_ref().map(std::slice::from_ref);
     for scenario in chosen.unwrap_or(Scenario::value_variants()) {
-        let outcome = scenario.run(effort);
+        let outcome = scenario.run(&mut ports, &arguments, effort);
         if outcome.is_err() {
             return answer(outcome);
         }

@@ -3,7 +3,7 @@
 //! sample, and its speed is the unit of the sample.
 
 use std::hint::black_box;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::Outcome;
 
@@ -15,6 +15,8 @@ const CYCLES_PER_MULTIPLICATION: f64 = 3.0;
 /// How long a run may take.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Effort {
+    /// Every way of a packet, and nothing about time.
+    Smoke,
     /// Every case, few samples: seconds.
     Quick,
     /// Under two minutes for all scenarios.
@@ -26,6 +28,7 @@ impl Effort {
     /// for a second, or an unlucky place in memory, spoils a share of every case and no case wholly.
     const fn passes(self) -> usize {
         match self {
+            Self::Smoke => 1,
             Self::Quick => 4,
             Self::Normal => 16,
         }
@@ -34,8 +37,34 @@ impl Effort {
     /// Samples of a case in one pass.
     pub(crate) const fn rounds(self) -> usize {
         match self {
+            Self::Smoke => 2,
             Self::Quick => 26,
             Self::Normal => 50,
+        }
+    }
+
+    /// How many workers, one after the other, a case of the pipeline is measured on.
+    pub(crate) const fn rigs(self) -> usize {
+        match self {
+            Self::Smoke | Self::Quick => 1,
+            Self::Normal => 4,
+        }
+    }
+
+    /// Samples of a case on one of these.
+    pub(crate) const fn rig_rounds(self) -> usize {
+        match self {
+            Self::Smoke => 2,
+            Self::Quick => 8,
+            Self::Normal => 16,
+        }
+    }
+
+    /// Most calls of a case.
+    pub(crate) const fn flows_max(self) -> u32 {
+        match self {
+            Self::Smoke => 10_000,
+            Self::Quick | Self::Normal => u32::MAX,
         }
     }
 
@@ -88,6 +117,26 @@ impl Meter {
         let cycle_ns = before.min(cycle_ns());
         self.cycles_per_ns.push(1.0 / cycle_ns);
         elapsed_ns / cycle_ns
+    }
+
+    /// What each of `turns` turns of `work` takes, in core cycles; each is told how much time has
+    /// passed since the first began, as the loop of a worker is.
+    pub(crate) fn laps(&mut self, turns: usize, mut work: impl FnMut(Duration)) -> Vec<f64> {
+        let mut ends = Vec::with_capacity(turns + 1);
+        let before = cycle_ns();
+        let start = Instant::now();
+        for _ in 0..turns {
+            let passed = start.elapsed();
+            ends.push(passed);
+            work(passed);
+        }
+        ends.push(start.elapsed());
+        let cycle_ns = before.min(cycle_ns());
+        self.cycles_per_ns.push(1.0 / cycle_ns);
+        let starts = ends.iter();
+        let laps = starts.zip(ends.iter().skip(1));
+        laps.map(|(start, end)| (*end - *start).as_nanos() as f64 / cycle_ns)
+            .collect()
     }
 
     /// The clock of the core in the samples so far, in GHz.

@@ -1,49 +1,129 @@
-//! A worker's whole way, both directions: everything between a burst of frames from a port and the
-//! same burst in the queue of another port. Every frame that comes out is compared with what it must
-//! be; downstream, a client decrypts it.
+//! A worker's whole way: everything between a burst of frames from a port and the same burst in the
+//! queue of another port. Every frame that comes out is compared with what it must be; clients
+//! decrypt what is for them.
 
+mod bench;
 mod client;
 mod floor;
+mod medium;
 pub(crate) mod packets;
 mod rig;
+#[cfg(feature = "dpdk")]
+mod rings;
+mod workers;
 
-use pns::dataplane::Frame;
+use std::collections::BTreeMap;
+
 use pns::dataplane::batch::BURST;
-use pns::dataplane::memory_port::{MemoryFrame, MemoryWire};
 use pns::flow::Encryption;
 
 use crate::Outcome;
-use crate::load::{FLOWS, Load, PACKETS};
-use crate::measure::{Effort, Meter, Pairs, pass_through};
-use crate::report::{Case, Report};
-use client::{Ciphers, Client};
-use floor::{Floor, swap_addresses};
-use rig::Rig;
+use crate::load::Load;
+use crate::measure::{Effort, Meter, Pairs, percentile};
+use crate::report::{Case, Report, Scale};
+use bench::{Bench, Kind};
+use medium::{Medium, Memory};
+#[cfg(feature = "dpdk")]
+use rings::Rings;
+
+pub(crate) use bench::Way;
 
 const PEER: &str = "the floor: the same frames forwarded with swapped MAC addresses, same ports";
-const TURNS: usize = PACKETS as usize / BURST;
+/// Calls in most cases.
+const FLOWS: u32 = 1000;
+/// Calls in the cases that show what a large table costs: in clear, 64 bytes.
+const SCALES: [u32; 4] = [1, FLOWS, 100_000, 1_000_000];
 
-/// Which way packets go.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Way {
-    /// From clients to the network.
-    Upstream,
-    /// From the network to clients.
-    Downstream,
+/// The ports of the scenarios.
+pub(crate) enum Ports {
+    /// Of memory.
+    Memory(Memory),
+    /// Of DPDK.
+    #[cfg(feature = "dpdk")]
+    Rings(Rings),
 }
 
-/// One way, with many calls and with one, with MPPE and without.
-pub(crate) fn run(way: Way, effort: Effort, meter: &mut Meter) -> Outcome<Report> {
-    let ciphers = [("mppe", Encryption::Required), ("clear", Encryption::Off)];
-    let kinds =
-        ciphers.map(|cipher| FLOWS.map(|flows| Load::ALL.map(|load| (cipher, flows, load))));
-    let kinds = kinds.as_flattened().as_flattened();
-    let found = pass_through(kinds, effort, |((_, encryption), flows, load), pairs| {
-        Bench::new(way, flows, encryption)?.measure(load, effort, meter, pairs)
-    })?;
+impl Ports {
+    /// The best that this build has, or those of memory.
+    pub(crate) fn open(memory: bool) -> Outcome<Self> {
+        #[cfg(feature = "dpdk")]
+        if !memory {
+            return Ok(Self::Rings(Rings::start()?));
+        }
+        let _ = memory;
+        Ok(Self::Memory(Memory::default()))
+    }
+}
+
+/// One worker and two, and one that hands over what is the other's.
+pub(crate) fn run_workers(ports: &mut Ports, effort: Effort, meter: &mut Meter) -> Outcome<Report> {
+    match ports {
+        Ports::Memory(memory) => workers::run(memory, effort, meter),
+        #[cfg(feature = "dpdk")]
+        Ports::Rings(rings) => workers::run(rings, effort, meter),
+    }
+}
+
+/// One way, with MPPE and without, and in clear with few calls and with many.
+pub(crate) fn run(
+    way: Way,
+    ports: &mut Ports,
+    case: &str,
+    effort: Effort,
+    meter: &mut Meter,
+) -> Outcome<Report> {
+    match ports {
+        Ports::Memory(memory) => run_on(memory, way, case, effort, meter),
+        #[cfg(feature = "dpdk")]
+        Ports::Rings(rings) => run_on(rings, way, case, effort, meter),
+    }
+}
+
+fn kinds(way: Way) -> Vec<Kind> {
+    let kind = |encryption, flows, load| Kind {
+        way,
+        encryption,
+        flows,
+        load,
+    };
+    let mppe = Load::ALL.map(|load| kind(Encryption::Required, FLOWS, load));
+    let mut kinds = mppe.to_vec();
+    kinds.push(kind(Encryption::Required, 1, Load::Short));
+    let longer = Load::ALL.into_iter().filter(|load| *load != Load::Short);
+    kinds.extend(longer.map(|load| kind(Encryption::Off, FLOWS, load)));
+    kinds.extend(SCALES.map(|flows| kind(Encryption::Off, flows, Load::Short)));
+    kinds
+}
+
+fn run_on<M: Medium>(
+    medium: &mut M,
+    way: Way,
+    case: &str,
+    effort: Effort,
+    meter: &mut Meter,
+) -> Outcome<Report> {
+    let mut kinds = kinds(way);
+    kinds.retain(|kind| kind.full_name().starts_with(case) && kind.flows <= effort.flows_max());
+    let mut found: Vec<_> = kinds.iter().map(|_| Pairs::default()).collect();
+    let mut octets = BTreeMap::new();
+    for pass in 0..effort.rigs() {
+        for (kind, pairs) in kinds.iter().zip(&mut found) {
+            // A million calls take seconds to set up, and are not in one place of the caches anyway.
+            if kind.flows > FLOWS && pass > 0 {
+                continue;
+            }
+            let mut bench = Bench::new(medium, *kind)?;
+            octets.insert(kind.flows, bench.octets_per_call);
+            bench.measure(effort.rig_rounds(), meter, pairs)?;
+        }
+    }
     let mut cases = Vec::new();
-    for (((name, _), flows, load), pairs) in kinds.iter().zip(&found) {
-        cases.push(Case::new(name, *load, *flows, pairs));
+    let mut by_flows = BTreeMap::new();
+    for (kind, pairs) in kinds.iter().zip(&found) {
+        cases.push(Case::new(kind.name(), kind.load, kind.flows, pairs));
+        if kind.encryption == Encryption::Off && kind.load == Load::Short {
+            by_flows.insert(kind.flows, percentile(pairs.ours(), 50));
+        }
     }
     // With MPPE and many calls: the first cases.
     let mut headline = [f64::NAN; Load::ALL.len()];
@@ -53,154 +133,14 @@ pub(crate) fn run(way: Way, effort: Effort, meter: &mut Meter) -> Outcome<Report
     let scenario = match way {
         Way::Upstream => "upstream",
         Way::Downstream => "downstream",
+        Way::Turnaround => "turnaround",
     };
-    Ok(Report::new(scenario, PEER, effort, meter, headline, cases))
-}
-
-/// A packet of a sample: the frame that goes in, and the inner packet that has to come out.
-struct Item {
-    client: usize,
-    frame: Vec<u8>,
-    forwarded: Vec<u8>,
-}
-
-struct Bench {
-    way: Way,
-    rig: Rig,
-    floor: Floor,
-    clients: Vec<Client>,
-    ciphers: Ciphers,
-    /// Frames between two samples.
-    spare: Vec<MemoryFrame>,
-    next: usize,
-}
-
-impl Bench {
-    fn new(way: Way, flows: u32, encryption: Encryption) -> Outcome<Self> {
-        let encrypted = encryption != Encryption::Off;
-        let clients: Vec<_> = (0..u16::try_from(flows)?)
-            .map(|flow| Client::new(flow, encrypted))
-            .collect();
-        Ok(Self {
-            way,
-            rig: Rig::new(&clients, encryption)?,
-            floor: Floor::new(),
-            clients,
-            ciphers: Ciphers::new(),
-            spare: Vec::new(),
-            next: 0,
-        })
-    }
-
-    fn measure(
-        mut self,
-        load: Load,
-        effort: Effort,
-        meter: &mut Meter,
-        pairs: &mut Pairs,
-    ) -> Outcome<()> {
-        for round in 0..effort.rounds() {
-            let items = self.items(load).ok_or("a packet could not be made")?;
-            let (mut ours, mut peer) = (0.0, 0.0);
-            // Who goes first changes, so that neither always finds what the other left in the caches.
-            for turn in [round % 2, 1 - round % 2] {
-                match turn {
-                    0 => ours = self.worker_sample(&items, meter)?,
-                    _ => peer = self.floor_sample(&items, meter)?,
-                }
-            }
-            pairs.add(PACKETS, ours, peer);
-        }
-        self.rig.check()
-    }
-
-    /// The frames of a sample, calls in turn.
-    fn items(&mut self, load: Load) -> Option<Vec<Item>> {
-        let mut items = Vec::new();
-        for place in 0..PACKETS as usize {
-            let number = self.next % self.clients.len();
-            self.next += 1;
-            let client = self.clients.get_mut(number)?;
-            let lease = packets::lease(client.flow);
-            let length = load.length(place);
-            let (frame, packet) = match self.way {
-                Way::Upstream => {
-                    let packet = packets::udp(lease, packets::HOST, length);
-                    (client.send(&packet, &mut self.ciphers)?, packet)
-                }
-                Way::Downstream => {
-                    let packet = packets::udp(packets::HOST, lease, length);
-                    let frame = packets::frame(packets::NETWORK_MAC, packets::HOST_MAC, &packet);
-                    (frame, packet)
-                }
-            };
-            items.push(Item {
-                client: number,
-                frame,
-                forwarded: packets::forwarded(&packet)?,
-            });
-        }
-        Some(items)
-    }
-
-    fn worker_sample(&mut self, items: &[Item], meter: &mut Meter) -> Outcome<f64> {
-        let (from, to) = match self.way {
-            Way::Upstream => (self.rig.access.clone(), self.rig.network.clone()),
-            Way::Downstream => (self.rig.network.clone(), self.rig.access.clone()),
-        };
-        self.push(&from, items);
-        let cycles = meter.cycles(|| self.rig.turns(TURNS));
-        for item in items {
-            let frame = to.pop().ok_or("the worker lost a frame")?;
-            let client = self.clients.get_mut(item.client).ok_or("no such client")?;
-            let right = match self.way {
-                Way::Upstream => {
-                    let packet = &item.forwarded;
-                    let (to, from) = (packets::HOST_MAC, packets::NETWORK_MAC);
-                    frame.bytes() == packets::frame(to, from, packet)
-                }
-                Way::Downstream => {
-                    let packet = client.receive(frame.bytes(), &mut self.ciphers);
-                    packet.as_ref() == Some(&item.forwarded)
-                }
-            };
-            if !right {
-                return Err("the worker sent a wrong frame".into());
-            }
-            self.spare.push(frame);
-        }
-        if to.pop().is_some() {
-            return Err("the worker sent more than it should".into());
-        }
-        // What is left are acknowledgments that nothing carried; their frames go back to the pool.
-        while let Some(mut frame) = from.pop() {
-            frame.refill(&[]);
-            from.give(frame);
-        }
-        Ok(cycles)
-    }
-
-    fn floor_sample(&mut self, items: &[Item], meter: &mut Meter) -> Outcome<f64> {
-        let (from, to) = (self.floor.from.clone(), self.floor.to.clone());
-        self.push(&from, items);
-        let cycles = meter.cycles(|| self.floor.turns(TURNS));
-        for item in items {
-            let frame = to.pop().ok_or("the floor lost a frame")?;
-            let mut expected = item.frame.clone();
-            swap_addresses(&mut expected);
-            if frame.bytes() != expected {
-                return Err("the floor sent a wrong frame".into());
-            }
-            self.spare.push(frame);
-        }
-        Ok(cycles)
-    }
-
-    fn push(&mut self, wire: &MemoryWire, items: &[Item]) {
-        for item in items {
-            let mut frame = self.spare.pop().unwrap_or_default();
-            frame.refill(&item.frame);
-            wire.push(frame);
-        }
-    }
+    let verified = kinds.iter().zip(&found);
+    let verified = verified.map(|(_, pairs)| (pairs.ours().len() * BURST) as u64);
+    let report = Report::new(scenario, PEER, effort, meter, headline, cases);
+    Ok(report.of_pipeline(
+        medium.name(),
+        verified.sum(),
+        Scale::new(&by_flows, &octets),
+    ))
 }

@@ -1,8 +1,10 @@
 //! What a scenario found: a table to read, and one line of JSON to keep.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::PathBuf;
 
+use pns::dataplane::batch::BURST;
 use serde::Serialize;
 
 use crate::Outcome;
@@ -18,7 +20,6 @@ pub(crate) struct Report {
     scenario: &'static str,
     peer: &'static str,
     quick: bool,
-    samples_per_case: usize,
     packets_per_sample: u32,
     packets_verified: u64,
     core_clock_ghz: f64,
@@ -26,18 +27,69 @@ pub(crate) struct Report {
     ratio_512: f64,
     ratio_1400: f64,
     ratio_imix: f64,
+    #[serde(flatten)]
+    pipeline: Option<Pipeline>,
+    #[serde(flatten)]
+    workers: Option<Workers>,
     cases: Vec<Case>,
+}
+
+/// What only scenarios of the pipeline have.
+#[derive(Serialize)]
+struct Pipeline {
+    ports: &'static str,
+    #[serde(flatten)]
+    scale: Scale,
+}
+
+/// What only the scenario of several workers has.
+#[derive(Serialize)]
+pub(crate) struct Workers {
+    pub(crate) ports: &'static str,
+    /// What two workers do in the time in which one does one.
+    pub(crate) two_over_one: f64,
+    pub(crate) two_over_one_p1: f64,
+    /// What a packet costs the worker that it is not for.
+    pub(crate) handoff_cycles_p50: f64,
+    pub(crate) handoff_cycles_p1: f64,
+}
+
+/// What many calls cost: in clear, 64 bytes.
+#[derive(Serialize)]
+pub(crate) struct Scale {
+    cycles_per_packet_p50_by_flows: BTreeMap<u32, f64>,
+    cost_of_most_flows_over_1k: f64,
+    octets_per_call: f64,
+}
+
+impl Scale {
+    /// From cycles per packet, and from memory per call, by the number of calls.
+    pub(crate) fn new(cycles: &BTreeMap<u32, f64>, octets: &BTreeMap<u32, f64>) -> Self {
+        let most = cycles.last_key_value().map_or(f64::NAN, |(_, most)| *most);
+        let few = cycles.get(&1000).copied().unwrap_or(f64::NAN);
+        let octets = octets.last_key_value().map_or(f64::NAN, |(_, most)| *most);
+        let cycles = cycles.iter();
+        Self {
+            cycles_per_packet_p50_by_flows: cycles
+                .map(|(flows, cycles)| (*flows, rounded(*cycles, 1)))
+                .collect(),
+            cost_of_most_flows_over_1k: rounded(most / few, 3),
+            octets_per_call: rounded(octets, 0),
+        }
+    }
 }
 
 /// One case of a scenario.
 #[derive(Serialize)]
 pub(crate) struct Case {
     case: &'static str,
+    samples: usize,
     packet_octets: Load,
     flows: u32,
     cycles_per_packet_p50: f64,
     cycles_per_packet_p1: f64,
     cycles_per_packet_min: f64,
+    cycles_per_packet_p99: f64,
     peer_cycles_per_packet_p50: f64,
     peer_cycles_per_packet_p1: f64,
     peer_cycles_per_packet_min: f64,
@@ -56,11 +108,13 @@ impl Case {
         let bits = f64::from(load.sample_bits()) / f64::from(PACKETS);
         Self {
             case,
+            samples: pairs.ours().len(),
             packet_octets: load,
             flows,
             cycles_per_packet_p50: rounded(median, 1),
             cycles_per_packet_p1: rounded(quiet, 1),
             cycles_per_packet_min: rounded(percentile(pairs.ours(), 0), 1),
+            cycles_per_packet_p99: rounded(percentile(pairs.ours(), 99), 1),
             peer_cycles_per_packet_p50: rounded(percentile(pairs.peer(), 50), 1),
             peer_cycles_per_packet_p1: rounded(peer_quiet, 1),
             peer_cycles_per_packet_min: rounded(percentile(pairs.peer(), 0), 1),
@@ -106,8 +160,7 @@ impl Report {
         Self {
             scenario,
             peer,
-            quick: effort == Effort::Quick,
-            samples_per_case: effort.samples(),
+            quick: effort != Effort::Normal,
             packets_per_sample: PACKETS,
             packets_verified: samples as u64 * u64::from(PACKETS),
             core_clock_ghz: rounded(meter.core_ghz(), 3),
@@ -115,7 +168,42 @@ impl Report {
             ratio_512,
             ratio_1400,
             ratio_imix,
+            pipeline: None,
+            workers: None,
             cases,
+        }
+    }
+
+    /// The same of the scenario of several workers.
+    pub(crate) fn of_workers(self, packets_verified: u64, workers: Workers) -> Self {
+        let Workers { ports, .. } = workers;
+        let workers = Workers {
+            ports,
+            two_over_one: rounded(workers.two_over_one, 3),
+            two_over_one_p1: rounded(workers.two_over_one_p1, 3),
+            handoff_cycles_p50: rounded(workers.handoff_cycles_p50, 1),
+            handoff_cycles_p1: rounded(workers.handoff_cycles_p1, 1),
+        };
+        Self {
+            packets_verified,
+            packets_per_sample: BURST as u32,
+            workers: Some(workers),
+            ..self
+        }
+    }
+
+    /// The same of a scenario whose samples are bursts of the pipeline.
+    pub(crate) fn of_pipeline(
+        self,
+        ports: &'static str,
+        packets_verified: u64,
+        scale: Scale,
+    ) -> Self {
+        Self {
+            packets_verified,
+            packets_per_sample: BURST as u32,
+            pipeline: Some(Pipeline { ports, scale }),
+            ..self
         }
     }
 
@@ -136,6 +224,10 @@ impl Report {
 pub(crate) fn publish(name: &str, figures: &impl Serialize, effort: Effort) -> Outcome<()> {
     let line = serde_json::to_string(figures)?;
     let suffix = match effort {
+        Effort::Smoke => {
+            println!("{line}");
+            return Ok(());
+        }
         Effort::Quick => ".quick.json",
         Effort::Normal => ".json",
     };

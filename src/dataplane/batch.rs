@@ -288,7 +288,7 @@ impl<F> Batch<F> {
         exit: impl FnMut(Packet<F>, Verdict),
     ) {
         let verdicts = self.judge(node);
-        if !verdicts.all(Verdict::Next) {
+        if verdicts.exits {
             self.part(&verdicts, exit);
         }
     }
@@ -299,9 +299,11 @@ impl<F> Batch<F> {
         let mut verdicts = Verdicts {
             each: [Verdict::Next; BURST],
             count: self.live.len(),
+            exits: false,
         };
         for (packet, verdict) in self.live.iter_mut().zip(&mut verdicts.each) {
             *verdict = node(packet);
+            verdicts.exits |= !matches!(verdict, Verdict::Next);
         }
         verdicts
     }
@@ -327,13 +329,14 @@ impl<F> Batch<F> {
 pub struct Verdicts {
     each: [Verdict; BURST],
     count: usize,
+    /// Whether any but [`Verdict::Next`] is among them.
+    exits: bool,
 }
 
 impl Verdicts {
     /// Whether `verdict` holds for all.
     #[inline]
-    #[must_use]
-    pub fn all(&self, verdict: Verdict) -> bool {
+    fn all(&self, verdict: Verdict) -> bool {
         let each = self.each.get(..self.count).unwrap_or_default();
         each.iter().all(|one| *one == verdict)
     }

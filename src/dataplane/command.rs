@@ -271,8 +271,7 @@ impl<P: PortIo> Worker<P> {
         let Suite { strength, mode } = suite;
         let state = DecryptState::new(key, strength, mode, id, heard, budget);
         let state = state.at(slot).agreeing(flow.ipv6.plausible());
-        flow.decrypt = Some(state);
-        flow.implausible = 0;
+        flow.arm_upstream(state);
         Ok(())
     }
 
@@ -287,7 +286,7 @@ impl<P: PortIo> Worker<P> {
         if let Some(previous) = &mut flow.encrypt {
             previous.wipe(&mut self.encrypt);
         }
-        flow.encrypt = Some(EncryptState::new(key, suite.strength, suite.mode).at(slot));
+        flow.arm_downstream(EncryptState::new(key, suite.strength, suite.mode).at(slot));
         Ok(())
     }
 

@@ -40,6 +40,10 @@ pub struct Permissions {
     pub downstream: bool,
     /// What the directory leads here is the client's, beside its lease.
     pub networks: bool,
+    /// There are keys for what the client sends.
+    pub decrypts: bool,
+    /// There are keys for what the client is sent.
+    pub encrypts: bool,
 }
 
 /// What IPv6CP agreed on.
@@ -98,36 +102,43 @@ pub struct Order {
 }
 
 /// A flow. An empty one is all zero but for `Owed::queued` and `Owed::urgent`.
-#[repr(C)]
+///
+/// What a packet in clear needs, either way, is in the first two cache lines, which processors fetch
+/// as a pair; and what one with MPPE needs besides, in that of its keys.
+#[repr(C, align(128))]
 pub struct Flow {
-    /// Its name.
-    pub key: FlowKey,
-    /// Our address.
-    pub local_address: Ipv4Addr,
+    /// What it may do.
+    pub permissions: Permissions,
+    /// Whether [`Self::send_window`] limits anything.
+    pub windowed: bool,
+    /// What is compressed.
+    pub packing: FlowPacking,
+    /// What to enforce.
+    pub policy: FlowPolicy,
     /// The client's address, and what it rests on.
     pub peer: PeerSource,
     /// The address that the client leases.
     pub lease: Ipv4Addr,
     /// Our address on the link, if the peer assigned it.
     pub local_end: Ipv4Addr,
-    /// The client's Call ID.
-    pub peer_call_id: CallId,
+    /// Its name.
+    pub key: FlowKey,
     /// Longest PPP information field that the client takes, in bytes.
     pub mtu: u16,
+    /// The client's Call ID.
+    pub peer_call_id: CallId,
     /// Sequence number of the next GRE packet to the client.
     pub next_sequence: u32,
     /// The newest of our packets that the client has acknowledged, less one if none.
     pub peer_acknowledged: u32,
-    /// What to enforce.
-    pub policy: FlowPolicy,
-    /// What it may do.
-    pub permissions: Permissions,
-    /// Frames since the last one that could be decrypted.
-    pub implausible: u32,
+    /// Our address.
+    pub local_address: Ipv4Addr,
     /// Sequence numbers from the client.
     pub window: SequenceWindow,
     /// Acknowledgments to the client.
     pub owed: Owed,
+    /// Frames since the last one that could be decrypted.
+    pub implausible: u32,
     /// Early frames from the client.
     pub order: Order,
     /// How much may be on its way to the client, if the server honours windows.
@@ -140,8 +151,6 @@ pub struct Flow {
     pub ipv6: Ipv6Ends,
     /// Wishes that the client starts its stateful encryption afresh.
     pub resets: Policer,
-    /// What is compressed.
-    pub packing: FlowPacking,
     /// Keys from the client, once armed.
     pub decrypt: Option<DecryptState>,
     /// Keys to the client, once armed.
@@ -151,6 +160,11 @@ pub struct Flow {
     /// Start key that was not used yet.
     pub downstream_key: Option<DownstreamKey>,
 }
+
+const _: () = assert!(
+    std::mem::offset_of!(Flow, owed) + size_of::<Owed>() <= 128,
+    "what every packet needs is two cache lines"
+);
 
 const _: () = assert!(
     size_of::<Flow>() <= 512,
@@ -179,6 +193,7 @@ impl Flow {
             peer_acknowledged: u32::MAX,
             policy: NO_POLICY,
             permissions: Permissions::default(),
+            windowed: false,
             implausible: 0,
             window: SequenceWindow::default(),
             owed: Owed::default(),
@@ -202,7 +217,7 @@ impl Flow {
         self.key = key;
         self.local_address = call.local_address;
         self.peer = PeerSource::new(call.peer_address);
-        self.send_window = SendWindow::new(call.peer_receive);
+        self.set_peer_receive(call.peer_receive);
         self.permissions.open = true;
         if let Some(call_id) = call.peer_call_id {
             self.connect(call_id);
@@ -256,6 +271,20 @@ impl Flow {
     /// The client says of its receive side what it had not said when the flow was opened.
     pub(super) fn set_peer_receive(&mut self, receive: PeerReceive) {
         self.send_window = SendWindow::new(receive);
+        self.windowed = self.send_window.is_on();
+    }
+
+    /// What comes encrypted is decrypted from now on.
+    pub(super) fn arm_upstream(&mut self, keys: DecryptState) {
+        self.decrypt = Some(keys);
+        self.permissions.decrypts = true;
+        self.implausible = 0;
+    }
+
+    /// What goes to the client is encrypted from now on.
+    pub(super) fn arm_downstream(&mut self, keys: EncryptState) {
+        self.encrypt = Some(keys);
+        self.permissions.encrypts = true;
     }
 
     /// Whether frames that come early are to wait for those before them. Those of a stateless call
@@ -291,7 +320,7 @@ impl Flow {
 
     #[inline]
     const fn mppe_overhead(&self) -> u16 {
-        if self.encrypt.is_some() || !matches!(self.packing.downstream, Packing::Off) {
+        if self.permissions.encrypts || !matches!(self.packing.downstream, Packing::Off) {
             MPPE_OVERHEAD
         } else {
             0
@@ -329,7 +358,7 @@ impl Flow {
             return;
         }
         self.peer_acknowledged = acknowledgment;
-        if self.send_window.is_on() {
+        if self.windowed {
             self.send_window.acknowledged(acknowledgment, step, now);
         }
     }
@@ -338,7 +367,7 @@ impl Flow {
     /// (RFC 2637 §4.2). What it has not acknowledged in time is lost, and makes room.
     #[inline]
     pub fn window_admits(&mut self, pieces: u16, burst: u32, now: Timestamp) -> bool {
-        if !self.send_window.is_on() {
+        if !self.windowed {
             return true;
         }
         if self.send_window.times_out(self.outstanding(), now) {
@@ -423,7 +452,7 @@ impl Flow {
     #[inline]
     pub fn take_sequence(&mut self, now: Timestamp) -> u32 {
         let sequence = self.next_sequence;
-        if self.send_window.is_on() {
+        if self.windowed {
             let outstanding = self.outstanding();
             self.send_window.sent(sequence, outstanding, now);
         }
@@ -466,6 +495,8 @@ mod tests {
             upstream: true,
             downstream: true,
             networks: true,
+            decrypts: true,
+            encrypts: true,
         };
         flow.policy.encryption = Encryption::Off;
         flow.upstream_key = Some(UpstreamKey::from_bytes([1; 16]));

@@ -32,7 +32,7 @@ use super::drop_reason::DropReason;
 use super::node::downstream_input::Moment;
 use super::node::{
     answer, classify, downstream_input, fragment, gre_input, gre_output, icmpv6_echo, inner_input,
-    ip_output, mppe_decrypt, mppe_encrypt, mtu_exceeded, ppp_input, reassemble,
+    ip_output, locate, mppe_decrypt, mppe_encrypt, mtu_exceeded, ppp_input, reassemble,
 };
 use super::port::PortIo;
 use super::worker::Worker;
@@ -105,6 +105,7 @@ impl<P: PortIo> Worker<P> {
         let now = exits.now;
         if !exits.entries.upstream.is_empty() {
             std::mem::swap(batch, &mut exits.entries.upstream);
+            locate::upstream(batch.packets(), flows);
             batch.stage(
                 |packet| gre_input::run(packet, flows, view, now),
                 |packet, verdict| exits.take(packet, verdict),
@@ -145,7 +146,9 @@ impl<P: PortIo> Worker<P> {
             |packet| ppp_input::run(packet, flows, *control_rate, now),
             |packet, verdict| exits.take(packet, verdict),
         );
-        mppe_decrypt::run(batch, flows, decrypt, compression, exits, view);
+        if locate::is_sealed(batch.packets()) {
+            mppe_decrypt::run(batch, flows, decrypt, compression, exits, view);
+        }
         batch.stage(
             |packet| inner_input::run(packet, flows, view, directory, routes, limit),
             |packet, verdict| exits.take(packet, verdict),
@@ -180,6 +183,7 @@ impl<P: PortIo> Worker<P> {
             now: exits.now,
         };
         std::mem::swap(batch, &mut exits.entries.downstream);
+        locate::downstream(batch.packets(), directory, flows);
         batch.stage(
             |packet| downstream_input::run(packet, flows, view, directory, routes, moment),
             |packet, verdict| match verdict {
@@ -218,7 +222,9 @@ impl<P: PortIo> Worker<P> {
             stamp,
             ..
         } = self;
-        mppe_encrypt::run(batch, flows, encrypt, compression, exits);
+        if locate::is_sealed(batch.packets()) {
+            mppe_encrypt::run(batch, flows, encrypt, compression, exits);
+        }
         for packet in batch.packets().drain(..) {
             gre_output::run(packet, flows, view, ports, exits, stamp);
         }

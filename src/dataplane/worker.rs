@@ -37,6 +37,9 @@ use crate::routing::{Directory, Snapshot};
 
 /// Most commands in a turn: they are short, but packets wait meanwhile.
 const COMMANDS_PER_TURN: usize = 64;
+/// Most acknowledgments alone in a turn. As many as frames that can come in one, so that they keep
+/// up, but what a thousand calls owe after a pause does not fill a port's queue at once.
+const ACKNOWLEDGMENTS_PER_TURN: usize = 2 * BURST;
 /// How often what is late is looked for.
 const SWEEP_INTERVAL: Duration = Duration::from_millis(1);
 
@@ -177,7 +180,6 @@ impl<P: PortIo> Worker<P> {
             work.frames += self.take_received(port);
         }
         if now >= self.next_sweep {
-            self.next_sweep = now + SWEEP_INTERVAL;
             self.sweep(now);
         }
         while let Some(slot) = self.flows.next_urgent_acknowledgment() {
@@ -268,8 +270,16 @@ impl<P: PortIo> Worker<P> {
     /// Acknowledgments that nothing carried, early frames whose predecessors did not come, and
     /// fragments whose rest did not.
     fn sweep(&mut self, now: Timestamp) {
+        self.next_sweep = now + SWEEP_INTERVAL;
+        let mut left = ACKNOWLEDGMENTS_PER_TURN;
         while let Some(slot) = self.flows.next_lone_acknowledgment(now) {
             self.acknowledge(slot);
+            left -= 1;
+            if left == 0 {
+                // The rest in the next turn.
+                self.next_sweep = now;
+                break;
+            }
         }
         self.reorder.expire(&mut self.flows, now);
         self.run_nodes();

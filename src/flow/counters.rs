@@ -120,6 +120,13 @@ impl FlowCounters {
         self.last_heard_ns.store(now_ns, Ordering::Relaxed);
     }
 
+    /// When the client was last heard, in nanoseconds of the worker's clock.
+    #[inline]
+    #[must_use]
+    pub fn last_heard(&self) -> u64 {
+        self.last_heard_ns.load(Ordering::Relaxed)
+    }
+
     /// The values now.
     #[must_use]
     pub fn totals(&self) -> FlowTotals {

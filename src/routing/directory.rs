@@ -27,6 +27,7 @@ struct Pool {
 }
 
 impl Pool {
+    #[inline]
     fn word(&self, address: u32) -> Option<&AtomicU32> {
         let position = address.checked_sub(self.first)?;
         self.owners.get(position as usize)
@@ -39,6 +40,7 @@ struct Shared {
 }
 
 impl Shared {
+    #[inline]
     fn pool_word(&self, address: u32) -> Option<&AtomicU32> {
         self.pools.iter().find_map(|pool| pool.word(address))
     }
@@ -46,6 +48,17 @@ impl Shared {
 
 /// The slow path's end.
 pub struct DirectoryWriter(Arc<Shared>);
+
+/// Whose an address is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// This call's.
+    Of(FlowKey),
+    /// A pool's, and nobody leases it.
+    Vacant,
+    /// No client's.
+    Elsewhere,
+}
 
 /// A reader's end: one for each worker.
 pub struct Directory {
@@ -137,13 +150,27 @@ impl Directory {
         Self { shared, others }
     }
 
+    /// Whose `address` is.
+    #[inline]
+    #[must_use]
+    pub fn find(&mut self, address: Ipv4Addr) -> Place {
+        let owner = match self.shared.pool_word(address.to_bits()) {
+            Some(word) => FlowKey::unpack(word.load(Ordering::Acquire)),
+            None => match self.other(address.to_bits()) {
+                Some(owner) => Some(owner),
+                None => return Place::Elsewhere,
+            },
+        };
+        owner.map_or(Place::Vacant, Place::Of)
+    }
+
     /// The call that has `address`.
     #[inline]
     #[must_use]
     pub fn owner(&mut self, address: Ipv4Addr) -> Option<FlowKey> {
-        match self.shared.pool_word(address.to_bits()) {
-            Some(word) => FlowKey::unpack(word.load(Ordering::Acquire)),
-            None => self.other(address.to_bits()),
+        match self.find(address) {
+            Place::Of(owner) => Some(owner),
+            Place::Vacant | Place::Elsewhere => None,
         }
     }
 
@@ -155,9 +182,14 @@ impl Directory {
         self.shared.pool_word(address).is_some() || self.other(address).is_some()
     }
 
+    #[inline]
     fn other(&mut self, address: u32) -> Option<FlowKey> {
+        let table = self.others.load();
+        if table.is_empty() {
+            return None;
+        }
         let address = Ipv4Addr::from_bits(address);
-        self.others.load().iter().find_map(|(length, networks)| {
+        table.iter().find_map(|(length, networks)| {
             let first = Prefix::new(address, *length)?.first();
             let place = networks
                 .binary_search_by_key(&first, |entry| entry.0)

@@ -8,6 +8,6 @@ pub mod mirror;
 pub mod snapshot;
 
 pub use crate::wire::prefix::{self, Prefix};
-pub use directory::{Directory, DirectoryWriter};
+pub use directory::{Directory, DirectoryWriter, Place};
 pub use mirror::Mirror;
 pub use snapshot::{NextHop, Published, Snapshot};

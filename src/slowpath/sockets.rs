@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use mio::net::{TcpListener, TcpStream};
 use mio::{Interest, Registry};
-use rustix::net;
+use rustix::fd::OwnedFd;
+use rustix::net::{self, sockopt};
 
 use super::control_plane::{ACCEPT_BUDGET, ACCEPT_BUDGET_BUSY, READ_BUDGET};
 use super::token;
@@ -76,7 +77,7 @@ impl Sockets {
         for (index, address) in addresses.iter().enumerate() {
             let at = SocketAddrV4::new(*address, port);
             let open = || -> io::Result<TcpListener> {
-                let mut socket = TcpListener::bind(SocketAddr::V4(at))?;
+                let mut socket = begin_listen(at)?;
                 registry.register(&mut socket, token::listener(index), Interest::READABLE)?;
                 Ok(socket)
             };
@@ -379,12 +380,31 @@ fn connected(stream: &TcpStream) -> Option<io::Result<()>> {
     }
 }
 
+/// A socket that listens at `at`, with room for as many clients that wait as the kernel allows
+/// (`net.core.somaxconn`): in a storm they wait there, and not in the backing off of their own TCP.
+fn begin_listen(at: SocketAddrV4) -> io::Result<TcpListener> {
+    let socket = tcp_socket()?;
+    sockopt::set_socket_reuseaddr(&socket, true)?;
+    net::bind(&socket, &at)?;
+    net::listen(&socket, i32::from(u16::MAX))?;
+    Ok(TcpListener::from_std(std::net::TcpListener::from(socket)))
+}
+
+fn tcp_socket() -> io::Result<OwnedFd> {
+    let flags = net::SocketFlags::NONBLOCK | net::SocketFlags::CLOEXEC;
+    let kind = net::SocketType::STREAM;
+    Ok(net::socket_with(
+        net::AddressFamily::INET,
+        kind,
+        flags,
+        None,
+    )?)
+}
+
 /// A TCP connection from `local_address` that the kernel begins to open. GRE will come from there,
 /// and the peer has to see one address.
 fn begin_connect(local_address: Ipv4Addr, peer: SocketAddrV4) -> io::Result<TcpStream> {
-    let flags = net::SocketFlags::NONBLOCK | net::SocketFlags::CLOEXEC;
-    let kind = net::SocketType::STREAM;
-    let socket = net::socket_with(net::AddressFamily::INET, kind, flags, None)?;
+    let socket = tcp_socket()?;
     net::bind(&socket, &SocketAddrV4::new(local_address, 0))?;
     match net::connect(&socket, &peer) {
         Ok(()) | Err(rustix::io::Errno::INPROGRESS) => {

@@ -13,7 +13,7 @@
 use std::net::Ipv4Addr;
 
 use super::checksum;
-use super::field::{array_at, u8_at, u16_at};
+use super::field::array_at;
 use crate::counted_enum;
 
 /// Bytes of a header without options.
@@ -129,7 +129,12 @@ impl Header {
         if usize::from(total_length) > packet.len() {
             return Err(Malformed::Truncated);
         }
-        if checksum::sum(header) != 0xffff {
+        let sum = if header.len() == HEADER_LENGTH {
+            checksum::sum_of(&fixed)
+        } else {
+            checksum::sum(header)
+        };
+        if sum != 0xffff {
             return Err(Malformed::Checksum);
         }
         let flags = u16::from_be_bytes([f0, f1]);
@@ -204,7 +209,7 @@ impl Header {
         let [s0, s1, s2, s3] = self.source.octets();
         let [d0, d1, d2, d3] = self.destination.octets();
         let first = 0x40 | (self.header_length >> 2);
-        *header.first_chunk_mut::<HEADER_LENGTH>()? = [
+        let mut fixed = [
             first,
             self.type_of_service,
             l0,
@@ -226,10 +231,13 @@ impl Header {
             d2,
             d3,
         ];
-        let sum = checksum::checksum(header).to_be_bytes();
-        header
-            .get_mut(CHECKSUM_OFFSET..CHECKSUM_OFFSET + 2)?
-            .copy_from_slice(&sum);
+        let (place, options) = header.split_first_chunk_mut::<HEADER_LENGTH>()?;
+        let mut sum = checksum::sum_of(&fixed);
+        if !options.is_empty() {
+            sum = checksum::add(sum, checksum::sum(options));
+        }
+        [fixed[CHECKSUM_OFFSET], fixed[CHECKSUM_OFFSET + 1]] = (!sum).to_be_bytes();
+        *place = fixed;
         Some(length)
     }
 }
@@ -238,14 +246,13 @@ impl Header {
 /// `None`, and no change, if none is left to take or this is no header.
 #[inline]
 pub fn decrement_ttl(packet: &mut [u8]) -> Option<()> {
-    let ttl = u8_at(packet, TTL_OFFSET)?.checked_sub(1)?;
-    let old = u16_at(packet, TTL_OFFSET)?;
-    let sum = u16_at(packet, CHECKSUM_OFFSET)?;
-    let sum = checksum::update(sum, old, old.wrapping_sub(0x0100));
-    *packet.get_mut(TTL_OFFSET)? = ttl;
-    packet
-        .get_mut(CHECKSUM_OFFSET..CHECKSUM_OFFSET + 2)?
-        .copy_from_slice(&sum.to_be_bytes());
+    let place = packet.get_mut(TTL_OFFSET..)?.first_chunk_mut::<4>()?;
+    let [hops, protocol, s0, s1] = *place;
+    let left = hops.checked_sub(1)?;
+    let (old, new) = ([hops, protocol], [left, protocol]);
+    let [old, new, sum] = [old, new, [s0, s1]].map(u16::from_be_bytes);
+    let [s0, s1] = checksum::update(sum, old, new).to_be_bytes();
+    *place = [left, protocol, s0, s1];
     Some(())
 }
 

@@ -61,6 +61,33 @@ fn rfc1661_s3_3_nothing_is_said_in_the_dead_phase() {
 }
 
 #[test]
+fn rfc1661_s3_4_the_peer_may_speak_first_and_is_asked_as_soon_as_it_has() {
+    let waiting = || {
+        let start_delay = Duration::from_millis(50);
+        let mut server = Server::new(
+            LinkConfig {
+                start_delay,
+                ..LinkConfig::default()
+            },
+            1,
+        );
+        assert_eq!(server.input(Input::LowerUp), []);
+        server
+    };
+    let mut server = waiting();
+    assert_eq!(server.pass(Duration::from_millis(49)), []);
+    let heard = server.pass(Duration::from_millis(1));
+    find(&heard, Protocol::LCP, code::CONFIGURE_REQUEST);
+    let mut server = waiting();
+    let magic = option_of(0x0102_0304);
+    let heard = server.packet(Protocol::LCP, code::CONFIGURE_REQUEST, 7, &magic);
+    let asked = find(&heard, Protocol::LCP, code::CONFIGURE_REQUEST);
+    find(&heard, Protocol::LCP, code::CONFIGURE_ACK);
+    let later = server.pass(Duration::from_millis(100));
+    assert_eq!(later, [], "{asked:?} was said once");
+}
+
+#[test]
 fn rfc1661_s3_4_all_but_lcp_is_discarded_in_the_establishment_phase() {
     let (mut server, request) = asked(LinkConfig::default());
     is_deaf_to_all_but_lcp(&mut server);

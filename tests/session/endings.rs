@@ -4,6 +4,7 @@ use std::net::SocketAddrV4;
 use std::time::Duration;
 
 use pns::ppp::link::LinkConfig;
+use pns::session::Output;
 
 use super::control_client as control;
 use super::ppp_client::PppClient;
@@ -91,4 +92,61 @@ fn a_dead_client_is_not_waited_for_when_lcp_says_goodbye() {
     world.pass(bound + Duration::from_secs(1));
     assert_eq!(world.end_reason(), "link.echo_timeout");
     world.assert_all_given_back();
+}
+
+/// A server that a thousand clients have connected to, and none has said a word.
+fn crowded() -> World {
+    const CLIENTS: u16 = 1000;
+    let mut world = World::with(1, None, |config| {
+        config.limits.control_connections_max = usize::from(CLIENTS);
+        config.limits.control_connections_per_source_max = usize::from(CLIENTS);
+        config.limits.half_open_max = usize::from(CLIENTS);
+    });
+    for port in 1..=CLIENTS {
+        let peer = SocketAddrV4::new(CLIENT, port);
+        let accepted = world.sessions.accept(peer, SERVER, world.now);
+        accepted.expect("below every limit");
+    }
+    world
+}
+
+/// Turns until nobody is left, and answers how many connections each turn closed.
+fn closed_in_turns(world: &mut World) -> Vec<usize> {
+    let mut turns = Vec::new();
+    loop {
+        let mut closed = 0;
+        while let Some(output) = world.sessions.poll_output() {
+            if let Output::Close(id) = output {
+                world.sessions.forget(id);
+                closed += 1;
+            }
+        }
+        turns.push(closed);
+        if world.sessions.is_empty() {
+            return turns;
+        }
+        let more = world.sessions.poll_timeout().expect("more to do");
+        assert!(more <= world.now, "and at once");
+        world.sessions.handle_timeout(world.now);
+    }
+}
+
+#[test]
+fn a_stop_of_a_crowd_ends_a_bounded_number_in_a_turn() {
+    let mut world = crowded();
+    world.sessions.stop(world.now);
+    let turns = closed_in_turns(&mut world);
+    assert_eq!(turns.iter().sum::<usize>(), 1000);
+    assert!(turns.iter().all(|closed| *closed <= 128), "{turns:?}");
+    assert!(turns.len() <= 9, "and loses no turn: {turns:?}");
+}
+
+#[test]
+fn timers_that_run_out_together_take_several_turns() {
+    let mut world = crowded();
+    world.now = world.now + Duration::from_secs(60);
+    world.sessions.handle_timeout(world.now);
+    let turns = closed_in_turns(&mut world);
+    assert_eq!(turns.iter().sum::<usize>(), 1000);
+    assert!(turns.iter().all(|closed| *closed <= 256), "{turns:?}");
 }

@@ -1,5 +1,6 @@
 //! A client at the other end of a call: makes the frames that it sends, and checks those that it gets.
 
+use std::net::Ipv4Addr;
 use std::num::NonZeroU64;
 
 use pns::clock::Timestamp;
@@ -40,15 +41,15 @@ struct Keys {
 
 /// A client.
 pub(super) struct Client {
-    pub(super) flow: u16,
+    pub(super) flow: u32,
     sequence: u32,
     expected: u32,
-    keys: Option<Keys>,
+    keys: Option<Box<Keys>>,
 }
 
 impl Client {
     /// A client whose call is up, with or without MPPE.
-    pub(super) fn new(flow: u16, encrypted: bool) -> Self {
+    pub(super) fn new(flow: u32, encrypted: bool) -> Self {
         let arm = || {
             let (strength, mode) = (Strength::Bits128, Mode::Stateless);
             let keys = start_keys(flow);
@@ -71,19 +72,23 @@ impl Client {
             // Number 0 was the first frame of LCP.
             sequence: 1,
             expected: 0,
-            keys: encrypted.then(arm),
+            keys: encrypted.then(|| Box::new(arm())),
         }
     }
 
     pub(super) fn key(&self) -> FlowKey {
-        FlowKey::new(0, CallId::new(self.flow + 1))
+        packets::key(self.flow)
+    }
+
+    fn local(&self) -> Ipv4Addr {
+        packets::local(self.key().local)
     }
 
     pub(super) fn call(&self) -> OpenCall {
         OpenCall {
-            local_address: packets::LOCAL,
+            local_address: self.local(),
             peer_address: packets::client(self.flow),
-            peer_call_id: Some(CallId::new(0x8000 | self.flow)),
+            peer_call_id: Some(CallId::new(self.key().call_id.get() ^ 0x8000)),
             peer_receive: PeerReceive::default(),
         }
     }
@@ -110,7 +115,7 @@ impl Client {
         header.emit(&mut bytes)?;
         bytes.extend_from_slice(&ppp);
         let source = packets::client(self.flow);
-        Some(packets::outer(source, packets::LOCAL, &bytes))
+        Some(packets::outer(source, self.local(), &bytes))
     }
 
     /// The IPv4 packet in a frame from the server; `None` unless everything around it is right, the
@@ -121,7 +126,7 @@ impl Client {
         let packet = frame.get(ethernet.length()..)?;
         let ip = ipv4::Header::parse(packet).ok()?;
         let way = (ip.source, ip.destination, ip.protocol);
-        if !addressed || way != (packets::LOCAL, packets::client(self.flow), protocol::GRE) {
+        if !addressed || way != (self.local(), packets::client(self.flow), protocol::GRE) {
             return None;
         }
         let gre_packet = packet.get(usize::from(ip.header_length)..)?;
@@ -150,7 +155,7 @@ impl Client {
 }
 
 /// What both ends of a call derive from its login.
-pub(super) fn start_keys(flow: u16) -> StartKeys {
-    let [high, low] = flow.to_be_bytes();
+pub(super) fn start_keys(flow: u32) -> StartKeys {
+    let [.., high, low] = flow.to_be_bytes();
     StartKeys::from_mschapv2(&[high ^ 0x5a; 16], &[low; 24])
 }

@@ -1,77 +1,105 @@
-//! A worker on ports of memory, with calls that are up, and nothing else on the machine's side: no
-//! slow path runs, no other worker, no NIC.
+//! Workers on cables, with calls that are up, and nothing else on the machine's side: no slow path
+//! runs, and no NIC.
 
-use pns::mppe::keys::Suite;
+use std::fs;
 use std::net::Ipv4Addr;
 use std::sync::Arc;
-use std::time::Instant;
 
 use pns::clock::Timestamp;
-use pns::dataplane::memory_port::{self, MemoryPort, MemoryWire};
 use pns::dataplane::{
     DropReason, PortConfig, Side, Worker, WorkerConfig, WorkerShared, WorkerStats, mesh,
 };
 use pns::flow::counters::counter_arena;
 use pns::flow::ring::{Doorbell, RingCapacities, SlowPathEnds, rings};
 use pns::flow::{Authenticated, BucketTable, Encryption, FlowCommand, FlowPolicy, FlowReport};
+use pns::mppe::keys::Suite;
 use pns::routing::directory::directory;
 use pns::routing::{DirectoryWriter, Prefix, Snapshot};
 
 use super::client::{Client, start_keys};
+use super::medium::Medium;
 use super::packets;
 use crate::Outcome;
+use crate::measure::Meter;
 
 const ACCESS: u8 = 0;
 const NETWORK: u8 = 1;
-/// Empty frames in the pool: all calls may be owed an acknowledgment at once.
-const ACKNOWLEDGMENTS: usize = 2048;
 /// No packet is too long for a call, and no frame for a port.
 const CALL_MTU: u16 = 1404;
+/// Packets that a ring between two workers holds.
+const HANDOFF_SLOTS: usize = 4096;
 
-/// The worker, and what is around it.
-pub(super) struct Rig {
-    worker: Worker<MemoryPort>,
-    pub(super) access: MemoryWire,
-    pub(super) network: MemoryWire,
+/// A worker, and what is around it.
+pub(super) struct Post<M: Medium> {
+    worker: Worker<M::Port>,
+    pub(super) access: M::Wire,
+    pub(super) network: M::Wire,
     stats: Arc<WorkerStats>,
     slow: SlowPathEnds,
-    directory: DirectoryWriter,
     now: Timestamp,
 }
 
-impl Rig {
-    /// A worker with the calls of all `clients` up.
-    pub(super) fn new(clients: &[Client], encryption: Encryption) -> Outcome<Self> {
-        let count = u16::try_from(clients.len())?;
-        let (slow, ends) = rings(RingCapacities::default());
-        let (access_port, access) = memory_port::wire(ACKNOWLEDGMENTS);
-        let (network_port, network) = memory_port::wire(0);
-        let (writer, reader) = directory(&[packets::lease(0)..=packets::lease(count)]);
-        let stats = Arc::new(WorkerStats::default());
-        let shared = WorkerShared {
-            buckets: BucketTable::new(1),
-            directory: reader,
-            routes: routes()?.publish(),
-            rings: ends,
-            doorbell: Doorbell::new(Box::new(|| {})),
-            counters: counter_arena(u32::from(count)),
-            stats: Arc::clone(&stats),
-        };
-        let handoff = mesh(1, 64).pop().ok_or("no handoff ends")?;
-        let now = Timestamp::from_nanos(1_000_000_000);
-        let ports = vec![access_port, network_port];
+/// All workers of a server with the same calls.
+pub(super) struct Rig<M: Medium> {
+    pub(super) posts: Vec<Post<M>>,
+    buckets: BucketTable,
+    directory: DirectoryWriter,
+    /// What the calls took in memory, in bytes each.
+    pub(super) octets_per_call: f64,
+}
+
+impl<M: Medium> Rig<M> {
+    /// So many workers, with the calls of all `clients` up.
+    pub(super) fn new(
+        medium: &mut M,
+        workers: u8,
+        clients: &[Client],
+        encryption: Encryption,
+    ) -> Outcome<Self> {
+        let count = u32::try_from(clients.len())?;
+        let buckets = BucketTable::new(workers);
+        let first_and_last = packets::lease(0)..=packets::lease(count);
+        let (writer, _reader) = directory(&[first_and_last]);
+        let routes = routes(packets::locals(count)?)?.publish();
+        let before = resident_octets();
+        let mut posts = Vec::new();
+        for (index, handoff) in (0..workers).zip(mesh(workers, HANDOFF_SLOTS)) {
+            let (access_port, access) = medium.cable()?;
+            let (network_port, network) = medium.cable()?;
+            let (slow, ends) = rings(RingCapacities::default());
+            let stats = Arc::new(WorkerStats::default());
+            let shared = WorkerShared {
+                buckets: buckets.clone(),
+                directory: writer.reader(),
+                routes: Arc::clone(&routes),
+                rings: ends,
+                doorbell: Doorbell::new(Box::new(|| {})),
+                counters: counter_arena(count),
+                stats: Arc::clone(&stats),
+            };
+            let now = Timestamp::from_nanos(1_000_000_000);
+            let ports = vec![access_port, network_port];
+            let config = config(index, packets::locals(count)?);
+            posts.push(Post {
+                worker: Worker::new(config, ports, handoff, shared, now),
+                access,
+                network,
+                stats,
+                slow,
+                now,
+            });
+        }
         let mut rig = Self {
-            worker: Worker::new(config(), ports, handoff, shared, now),
-            access,
-            network,
-            stats,
-            slow,
+            posts,
+            buckets,
             directory: writer,
-            now,
+            octets_per_call: f64::NAN,
         };
         for client in clients {
             rig.dial(client, encryption)?;
         }
+        let grown = resident_octets().saturating_sub(before);
+        rig.octets_per_call = grown as f64 / f64::from(count.max(1));
         Ok(rig)
     }
 
@@ -81,38 +109,42 @@ impl Rig {
         let lease = packets::lease(client.flow);
         let policy = FlowPolicy {
             encryption,
-            client_to_client: false,
+            client_to_client: true,
             mss_max: 0,
         };
         let keys = (encryption != Encryption::Off).then(|| start_keys(client.flow));
+        self.directory.set(lease, flow);
+        let owner = self.owner(client);
+        let post = self.posts.get_mut(owner).ok_or("no such worker")?;
         let call = client.call();
-        self.command(FlowCommand::Open { flow, call })?;
+        post.command(FlowCommand::Open { flow, call })?;
         let authenticated = Authenticated::without_login(policy, keys);
-        self.command(FlowCommand::Authorise {
+        post.command(FlowCommand::Authorise {
             flow,
             authenticated,
         })?;
         if encryption != Encryption::Off {
-            self.command(FlowCommand::ArmUpstream {
-                flow,
-                suite: Suite::STATELESS_128,
-            })?;
-            self.command(FlowCommand::ArmDownstream {
-                flow,
-                suite: Suite::STATELESS_128,
-            })?;
+            let agreement = Suite::STATELESS_128.into();
+            post.command(FlowCommand::ArmUpstream { flow, agreement })?;
+            post.command(FlowCommand::ArmDownstream { flow, agreement })?;
         }
-        self.directory.set(lease, flow);
-        self.command(FlowCommand::ForwardUpstream { flow, lease })?;
+        post.command(FlowCommand::ForwardUpstream { flow, lease })?;
         let mtu = CALL_MTU;
-        self.command(FlowCommand::ForwardDownstream { flow, mtu })?;
-        self.worker.turn(self.now);
-        match (self.slow.reports.pop(), self.slow.reports.pop()) {
+        post.command(FlowCommand::ForwardDownstream { flow, mtu })?;
+        post.worker.turn(post.now);
+        match (post.slow.reports.pop(), post.slow.reports.pop()) {
             (Ok(FlowReport::Opened { .. }), Err(_)) => Ok(()),
             other => Err(format!("a call did not come up: {other:?}").into()),
         }
     }
 
+    /// The worker of a client's call.
+    pub(super) fn owner(&self, client: &Client) -> usize {
+        usize::from(self.buckets.worker(client.key().call_id))
+    }
+}
+
+impl<M: Medium> Post<M> {
     fn command(&mut self, command: FlowCommand) -> Outcome<()> {
         let full = self.slow.commands.push(command).is_err();
         if full {
@@ -121,15 +153,19 @@ impl Rig {
         Ok(())
     }
 
-    /// So many turns as the worker's loop makes them, which reads the clock before each. Only the
-    /// time that is spent here passes for the worker.
-    pub(super) fn turns(&mut self, turns: usize) {
-        let start = Instant::now();
+    /// So many turns as the worker's loop makes them, and what each took, in cycles. Only the time
+    /// that is spent here passes for the worker.
+    pub(super) fn turns(&mut self, turns: usize, meter: &mut Meter) -> Vec<f64> {
         let began = self.now;
-        for _ in 0..turns {
-            self.now = began + start.elapsed();
+        meter.laps(turns, |passed| {
+            self.now = began + passed;
             self.worker.turn(self.now);
-        }
+        })
+    }
+
+    /// One turn at the time that the last of [`Self::turns`] had.
+    pub(super) fn turn(&mut self) {
+        self.worker.turn(self.now);
     }
 
     /// That every frame so far is accounted for and none was dropped.
@@ -146,7 +182,15 @@ impl Rig {
     }
 }
 
-fn config() -> WorkerConfig {
+/// Memory that this process has touched and still holds.
+fn resident_octets() -> u64 {
+    const PAGE_OCTETS: u64 = 4096;
+    let statm = fs::read_to_string("/proc/self/statm").unwrap_or_default();
+    let pages = statm.split(' ').nth(1).and_then(|pages| pages.parse().ok());
+    pages.unwrap_or(0_u64) * PAGE_OCTETS
+}
+
+fn config(index: u8, locals: u16) -> WorkerConfig {
     let port = |mac, side| PortConfig {
         mac,
         vlan: None,
@@ -154,29 +198,33 @@ fn config() -> WorkerConfig {
         address: None,
     };
     WorkerConfig {
+        index,
         ports: vec![
             port(packets::ACCESS_MAC, Side::Access),
             port(packets::NETWORK_MAC, Side::Network),
         ],
-        listen: vec![packets::LOCAL],
+        listen: (0..locals).map(packets::local).collect(),
         ..WorkerConfig::default()
     }
 }
 
 /// A small appliance's routes: clients behind a router, the network behind a default route.
-fn routes() -> Outcome<Snapshot> {
-    let prefix =
-        |a, b, c, d, length| Prefix::new(Ipv4Addr::new(a, b, c, d), length).ok_or("not a prefix");
-    let snapshot = Snapshot::builder()
+fn routes(locals: u16) -> Outcome<Snapshot> {
+    let prefix = |address, length| Prefix::new(address, length).ok_or("not a prefix");
+    let mut builder = Snapshot::builder()
         .port(ACCESS, packets::ACCESS_MAC, 1500)
-        .port(NETWORK, packets::NETWORK_MAC, 1500)
-        .local_address(packets::LOCAL)
+        .port(NETWORK, packets::NETWORK_MAC, 1500);
+    for local in 0..locals {
+        builder = builder.local_address(packets::local(local));
+    }
+    let (clients, length) = packets::CLIENTS;
+    let snapshot = builder
         .neighbour(ACCESS, packets::ROUTER, packets::ROUTER_MAC)
         .neighbour(NETWORK, packets::HOST, packets::HOST_MAC)
-        .on_link(prefix(198, 51, 100, 0, 24)?, ACCESS)
-        .on_link(prefix(192, 168, 99, 0, 24)?, NETWORK)
-        .route(prefix(203, 0, 0, 0, 16)?, ACCESS, packets::ROUTER)
-        .route(prefix(0, 0, 0, 0, 0)?, NETWORK, packets::HOST)
+        .on_link(prefix(Ipv4Addr::new(198, 51, 100, 0), 24)?, ACCESS)
+        .on_link(prefix(Ipv4Addr::new(192, 168, 99, 0), 24)?, NETWORK)
+        .route(prefix(clients, length)?, ACCESS, packets::ROUTER)
+        .route(prefix(Ipv4Addr::UNSPECIFIED, 0)?, NETWORK, packets::HOST)
         .build();
     Ok(snapshot)
 }

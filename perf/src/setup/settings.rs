@@ -100,6 +100,7 @@ fn local_users(count: usize) -> LocalUsers {
 
 fn session_config(calls: usize) -> SessionConfig {
     SessionConfig {
+        mppc_calls_max: 0,
         listeners: (0..calls)
             .step_by(CLIENTS_PER_ADDRESS)
             .map(listener)

@@ -2,13 +2,14 @@
 //! is here, before encryption, since an encrypted frame that is not sent is a frame lost to the peer.
 
 use crate::clock::Timestamp;
-use crate::dataplane::batch::{Cipher, Direction, Entry, Origin, Packet, Verdict};
+use crate::dataplane::batch::{Cipher, Direction, Entry, NO_FLOW, Origin, Packet, Verdict};
 use crate::dataplane::config::View;
 use crate::dataplane::drop_reason::DropReason;
 use crate::dataplane::flow::Flow;
 use crate::dataplane::flow_table::FlowTable;
 use crate::dataplane::frame::Frame;
 use crate::dataplane::node::inner_input::clamp;
+use crate::dataplane::node::locate::NOBODY;
 use crate::flow::Encryption;
 use crate::routing::{Directory, NextHop, Snapshot};
 use crate::wire::ipv4;
@@ -26,7 +27,7 @@ pub(in crate::dataplane) struct Moment {
     pub(in crate::dataplane) now: Timestamp,
 }
 
-/// An IPv4 packet to a client. Leaves it with a next hop for the outer packet.
+/// An IPv4 packet to a client, that was located. Leaves it with a next hop for the outer packet.
 #[inline]
 pub(in crate::dataplane) fn run<F: Frame>(
     packet: &mut Packet<F>,
@@ -38,16 +39,18 @@ pub(in crate::dataplane) fn run<F: Frame>(
 ) -> Verdict {
     packet.meta.direction = Direction::Downstream;
     let header = packet.meta.ip;
-    let Some(key) = directory.owner(header.destination) else {
+    // Nothing is charged to a flow before the packet is known to be its client's.
+    let slot = std::mem::replace(&mut packet.meta.flow, NO_FLOW);
+    let key = packet.meta.key;
+    if key == NOBODY {
         return Verdict::Drop(DropReason::NoLease);
-    };
+    }
     let worker = view.buckets.worker(key.call_id);
     if worker != view.index {
         let entry = Entry::Downstream;
         return Verdict::Steer { worker, entry };
     }
-    let slot = flows.find(key);
-    let Some((slot, flow)) = slot.and_then(|slot| Some((slot, flows.get_mut(slot)?))) else {
+    let Some(flow) = flows.get_mut(slot) else {
         return Verdict::Drop(DropReason::NoLease);
     };
     // What the directory says may be of yesterday.
@@ -55,7 +58,6 @@ pub(in crate::dataplane) fn run<F: Frame>(
         return Verdict::Drop(DropReason::NoLease);
     }
     packet.meta.flow = slot;
-    packet.meta.key = key;
     let from_client =
         packet.meta.origin == Origin::Client || directory.owner(header.source).is_some();
     if from_client && !flow.policy.client_to_client {
@@ -109,10 +111,10 @@ pub(super) fn seal<F: Frame>(
     next_hop: NextHop,
 ) -> Result<u16, DropReason> {
     packet.meta.packing = flow.packing.downstream;
-    packet.meta.cipher = match (&flow.encrypt, flow.policy.encryption) {
-        (Some(_), _) => Cipher::Encrypted,
-        (None, Encryption::Required) => return Err(DropReason::EncryptionNotReady),
-        (None, Encryption::Optional | Encryption::Off) => Cipher::Clear,
+    packet.meta.cipher = match (flow.permissions.encrypts, flow.policy.encryption) {
+        (true, _) => Cipher::Encrypted,
+        (false, Encryption::Required) => return Err(DropReason::EncryptionNotReady),
+        (false, Encryption::Optional | Encryption::Off) => Cipher::Clear,
     };
     let path_mtu = match next_hop {
         NextHop::Port { mtu, .. } => mtu,

@@ -3,7 +3,7 @@
 //! when the frame has proved right further on.
 
 use crate::clock::Timestamp;
-use crate::dataplane::batch::{Entry, Packet, Verdict};
+use crate::dataplane::batch::{Entry, NO_FLOW, Packet, Verdict};
 use crate::dataplane::config::View;
 use crate::dataplane::drop_reason::DropReason;
 use crate::dataplane::flow::Flow;
@@ -15,7 +15,7 @@ use crate::dataplane::window::{Standing, WindowRefusal};
 use crate::flow::FlowKey;
 use crate::wire::gre;
 
-/// A GRE packet to us, from its outer IPv4 header on. Leaves the PPP frame.
+/// A GRE packet to us, from its outer IPv4 header on, that was located. Leaves the PPP frame.
 #[inline]
 pub(in crate::dataplane) fn run<F: Frame>(
     packet: &mut Packet<F>,
@@ -23,6 +23,8 @@ pub(in crate::dataplane) fn run<F: Frame>(
     view: &View,
     now: Timestamp,
 ) -> Verdict {
+    // Nothing is charged to a flow before the packet is known to be its client's.
+    let slot = std::mem::replace(&mut packet.meta.flow, NO_FLOW);
     let ip_length = usize::from(packet.meta.ip.header_length);
     let bytes = packet.frame.bytes().get(ip_length..).unwrap_or_default();
     let header = match gre::Header::parse(bytes) {
@@ -35,8 +37,7 @@ pub(in crate::dataplane) fn run<F: Frame>(
         return Verdict::Steer { worker, entry };
     }
     let key = FlowKey::new(packet.meta.key.local, header.call_id);
-    let slot = flows.find(key);
-    let Some((slot, flow)) = slot.and_then(|slot| Some((slot, flows.get_mut(slot)?))) else {
+    let Some(flow) = flows.get_mut(slot) else {
         return Verdict::Drop(DropReason::GreCallIdUnknown);
     };
     let sender = flow.peer.sender(packet.meta.ip.source, view.gre_source);

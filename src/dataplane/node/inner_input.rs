@@ -12,7 +12,7 @@ use crate::dataplane::flow_table::FlowTable;
 use crate::dataplane::frame::Frame;
 use crate::dataplane::node::icmpv6_echo;
 use crate::dataplane::policer::Rate;
-use crate::routing::{Directory, NextHop, Snapshot};
+use crate::routing::{Directory, NextHop, Place, Snapshot};
 use crate::wire::ipv4::{self, protocol};
 use crate::wire::ppp::Protocol;
 use crate::wire::tcp_mss;
@@ -68,7 +68,8 @@ fn judge<F: Frame>(
     }
     let (policy, local_end) = (flow.policy, flow.local_end);
     let mss_max = flow.mss_max();
-    if let Some(owner) = directory.owner(header.destination) {
+    let place = directory.find(header.destination);
+    if let Place::Of(owner) = place {
         if !policy.client_to_client {
             return Verdict::Drop(DropReason::ClientToClientRefused);
         }
@@ -86,7 +87,7 @@ fn judge<F: Frame>(
     if !is_unicast(&header) {
         return Verdict::Drop(DropReason::InnerNotUnicast);
     }
-    if directory.contains(header.destination) {
+    if place == Place::Vacant {
         return Verdict::Drop(DropReason::NoLease);
     }
     to_network(packet, next_hop, mss_max)

@@ -9,6 +9,7 @@ pub(super) mod gre_output;
 pub(super) mod icmpv6_echo;
 pub(super) mod inner_input;
 pub(super) mod ip_output;
+pub(super) mod locate;
 pub(super) mod mppc_input;
 pub(super) mod mppc_output;
 pub(super) mod mppe_decrypt;

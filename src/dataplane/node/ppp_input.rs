@@ -40,7 +40,7 @@ pub(in crate::dataplane) fn run<F: Frame>(
         return Verdict::Drop(DropReason::GrePeerAddress);
     }
     match protocol {
-        Protocol::COMPRESSED if flow.decrypt.is_some() => {
+        Protocol::COMPRESSED if flow.permissions.decrypts => {
             packet.meta.cipher = Cipher::Encrypted;
             packet.meta.packing = flow.packing.upstream;
             packet.frame.trim_front(front);
@@ -53,7 +53,7 @@ pub(in crate::dataplane) fn run<F: Frame>(
             Verdict::Next
         }
         Protocol::COMPRESSED => Verdict::Drop(DropReason::MppeNotArmed),
-        Protocol::IPV4 | Protocol::IPV6 if flow.refuses_clear(flow.decrypt.is_some()) => {
+        Protocol::IPV4 | Protocol::IPV6 if flow.refuses_clear(flow.permissions.decrypts) => {
             Verdict::Drop(DropReason::PlaintextRefused)
         }
         Protocol::IPV4 | Protocol::IPV6 => {
@@ -72,7 +72,7 @@ pub(in crate::dataplane) fn run<F: Frame>(
 /// encrypted may yet decrypt.
 #[cold]
 fn is_stranger<F>(packet: &Packet<F>, flow: &Flow, protocol: Protocol) -> bool {
-    let armed = flow.decrypt.is_some();
+    let armed = flow.permissions.decrypts;
     let authorised = flow.permissions.authorised;
     let may_teach = !armed && flow.peer.may_teach(packet.meta.ip.source, authorised);
     let may_prove = armed && protocol == Protocol::COMPRESSED;
@@ -91,7 +91,7 @@ fn control<F: Frame>(
     let Some(flow) = flows.get_mut(slot) else {
         return Verdict::Drop(DropReason::GreCallIdUnknown);
     };
-    let proves_nothing = flow.decrypt.is_some();
+    let proves_nothing = flow.permissions.decrypts;
     if proves_nothing && packet.meta.standing == Standing::Run {
         return Verdict::Drop(DropReason::SequenceOutOfWindow);
     }

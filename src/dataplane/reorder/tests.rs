@@ -176,7 +176,7 @@ fn a_stateless_call_does_not_wait() {
     for (mode, waits) in [(Mode::Stateless, false), (Mode::Stateful, true)] {
         let key = UpstreamKey::from_bytes([1; 16]);
         let state = DecryptState::new(key, Strength::Bits128, mode, id, 0, budget);
-        world.flows.get_mut(0).unwrap().decrypt = Some(state);
+        world.flows.get_mut(0).unwrap().arm_upstream(state);
         let first = if waits { 20 } else { 10 };
         world.receive(0, &[first, first + 2]);
         assert_eq!(world.reorder.len() == 1, waits, "{mode:?}");

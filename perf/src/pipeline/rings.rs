@@ -1,0 +1,125 @@
+//! DPDK without a NIC: mbufs of one pool, in ports made of rings. What a frame costs here beyond its
+//! bytes is what it costs with hardware, less the descriptors.
+
+use dpdk::{
+    Burst, Eal, EalConfig, LogLevel, Memory, Mempool, Port, PortConfig, RxQueue,
+    ThreadRegistration, TxQueue, huge_pages_available, ring_pair,
+};
+use pns::dataplane::DpdkPort;
+
+use super::medium::{Medium, Wire};
+use crate::Outcome;
+
+/// Frames in the pool: twice what a sample has under way, and those of acknowledgments.
+const MBUFS: u32 = 32_767;
+/// Frames that a queue holds.
+const ENTRIES: u32 = 16_384;
+const DATA_ROOM: u16 = 2048;
+/// Frames that stay with the thread, so that most that are taken were freed a moment ago.
+const CACHE: u32 = 512;
+
+/// The environment, and the pool of all frames.
+pub(crate) struct Rings {
+    eal: Eal,
+    pool: Mempool,
+    huge: bool,
+    cables: u32,
+}
+
+impl Rings {
+    /// Starts DPDK in this process, on huge pages if there are any.
+    pub(crate) fn start() -> Outcome<Self> {
+        let huge = huge_pages_available() > 0;
+        let memory = if huge {
+            Memory::Huge { in_memory: true }
+        } else {
+            Memory::NoHuge { megabytes: 256 }
+        };
+        let eal = Eal::init(&EalConfig {
+            memory,
+            log_level: LogLevel::Warning,
+            iova_va: true,
+            ..EalConfig::default()
+        })?;
+        let pool = Mempool::new(&eal, "frames", MBUFS, DATA_ROOM, CACHE, None)?;
+        Ok(Self {
+            eal,
+            pool,
+            huge,
+            cables: 0,
+        })
+    }
+
+    fn open(&self, port: Port) -> Outcome<(RxQueue, TxQueue)> {
+        let mut port = port.configure(&PortConfig::default(), &self.pool)?;
+        port.start()?;
+        let queues = port.take_rx_queue(0).zip(port.take_tx_queue(0));
+        Ok(queues.ok_or("a ring port has no queues")?)
+    }
+}
+
+impl Medium for Rings {
+    type Port = DpdkPort;
+    type Wire = RingEnd;
+    type Entered = ThreadRegistration;
+
+    fn cable(&mut self) -> Outcome<(DpdkPort, RingEnd)> {
+        self.cables += 1;
+        let (here, there) = ring_pair(&self.eal, &format!("perf{}", self.cables), 1, ENTRIES)?;
+        let (rx, tx) = self.open(here)?;
+        let port = DpdkPort::new(Some(rx), tx, self.pool.clone());
+        let (rx, tx) = self.open(there)?;
+        let end = RingEnd {
+            rx,
+            tx,
+            pool: self.pool.clone(),
+            received: Burst::new(),
+            sending: Burst::new(),
+        };
+        Ok((port, end))
+    }
+
+    fn enter(&self) -> Outcome<ThreadRegistration> {
+        Ok(ThreadRegistration::new(&self.eal)?)
+    }
+
+    fn name(&self) -> &'static str {
+        if self.huge {
+            "net_ring and mbufs in huge pages"
+        } else {
+            "net_ring and mbufs in 4 KiB pages"
+        }
+    }
+}
+
+/// The harness's end of a ring port.
+pub(crate) struct RingEnd {
+    rx: RxQueue,
+    tx: TxQueue,
+    pool: Mempool,
+    received: Burst,
+    sending: Burst,
+}
+
+impl Wire for RingEnd {
+    fn push(&mut self, bytes: &[u8]) -> bool {
+        let Some(mut frame) = self.pool.allocate() else {
+            return false;
+        };
+        let Some(room) = frame.append(bytes.len()) else {
+            return false;
+        };
+        room.copy_from_slice(bytes);
+        self.sending.push(frame);
+        self.tx.send(&mut self.sending) == 1
+    }
+
+    fn pop<T>(&mut self, look: impl FnOnce(&[u8]) -> T) -> Option<T> {
+        if self.received.is_empty() {
+            self.rx.receive(&mut self.received);
+            self.received.reverse();
+        }
+        let frame = self.received.pop()?;
+        Some(look(frame.data()))
+    }
+}
