@@ -204,6 +204,8 @@ pub enum What {
     Pools,
     /// The peers that can be called, and what became of the calls
     Peers,
+    /// The RADIUS servers: whether they live, how fast they answer, what was not believed
+    Radius,
     /// How many attempts and calls ended, by how far they came and why
     Failures,
 }
@@ -221,6 +223,7 @@ impl What {
             Self::Drops => Request::Drops {},
             Self::Pools => Request::Pools {},
             Self::Peers => Request::Peers {},
+            Self::Radius => Request::Radius {},
             Self::Failures => Request::Failures {},
         }
     }

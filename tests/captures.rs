@@ -321,7 +321,7 @@ fn a_real_login_by_pap_is_read_and_let_in() {
             assert!(!grant.authenticated.has_keys(), "PAP gives none");
         }
         Decision::Reject(rejection) => panic!("{rejection}"),
-        Decision::Challenge { .. } => panic!("a challenge"),
+        Decision::Challenge { .. } | Decision::Deny(_) => panic!("another decision"),
     }
     let ack = Pap::parse(packet_of(&frames, PAP, &[2]));
     assert!(matches!(ack, Ok(Pap::Ack { .. })), "{ack:?}");

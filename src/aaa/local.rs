@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 
-use super::{Access, Decision, Grant, LoginMethod, NameRules, Rejection, Terms, eap};
+use super::{Access, Decision, Grant, LoginMethod, NameRules, NetworkTerms, Rejection, Terms, eap};
 use crate::auth::mschapv2::{self, Exchange};
 use crate::auth::{NtHash, Secret, change_password, chap_md5, mschapv1};
 use crate::flow::{Authenticated, Encryption};
@@ -166,6 +166,12 @@ impl LocalUsers {
     pub fn decide(&mut self, credentials: &Credentials, access: &Arc<Access>) -> Decision {
         self.answer(credentials, access)
             .unwrap_or_else(Decision::Reject)
+    }
+
+    /// Whether a name is that of one of them.
+    #[must_use]
+    pub fn knows(&self, name: &[u8]) -> bool {
+        usable(name).is_ok_and(|name| self.find(name).is_some())
     }
 
     /// The passwords that clients have replaced since the last call, for whoever keeps the users' file.
@@ -465,6 +471,8 @@ fn grant(user: &LocalUser, access: &Arc<Access>, proof: &Proof<'_>) -> Grant {
         pool: user.pool.clone(),
         address: user.address,
         networks: Arc::clone(&user.networks),
+        network: NetworkTerms::default(),
+        remark: None,
     }
 }
 

@@ -7,9 +7,11 @@ pub mod local;
 mod names;
 pub mod own_login;
 pub mod pool;
+pub mod radius;
 
 use std::net::Ipv4Addr;
 use std::sync::Arc;
+use std::time::Duration;
 
 pub use access::{Access, LoginMethod, Terms};
 pub use eap::EapMethod;
@@ -49,6 +51,14 @@ counted_enum! {
         EapMethodNotAgreed => "eap_method_not_agreed",
         /// The client does not believe that the server knows its password.
         ServerNotBelieved => "server_not_believed",
+        /// A RADIUS server refused it.
+        RadiusRefused => "radius_refused",
+        /// No RADIUS server answered in time.
+        RadiusNoAnswer => "radius_no_answer",
+        /// So many questions wait for RADIUS servers that this one was not put.
+        RadiusOverloaded => "radius_overloaded",
+        /// What a RADIUS server answered cannot be carried out.
+        RadiusAnswerUnusable => "radius_answer_unusable",
     }
 }
 
@@ -65,6 +75,10 @@ impl Rejection {
             | Self::LanManagerOnly
             | Self::EapOutOfStep
             | Self::EapMethodNotAgreed
+            | Self::RadiusRefused
+            | Self::RadiusNoAnswer
+            | Self::RadiusOverloaded
+            | Self::RadiusAnswerUnusable
             | Self::ServerNotBelieved => FailureCode::AuthenticationFailure,
             Self::PasswordExpired => FailureCode::PasswordExpired,
             Self::UserDisabled => FailureCode::AccountDisabled,
@@ -90,7 +104,9 @@ impl Rejection {
     #[must_use]
     pub const fn permits_retry(self) -> bool {
         match self {
-            Self::UserUnknown | Self::PasswordWrong | Self::NameUnusable => true,
+            Self::UserUnknown | Self::PasswordWrong | Self::NameUnusable | Self::RadiusRefused => {
+                true
+            }
             Self::PasswordNotInClear
             | Self::LanManagerOnly
             | Self::MethodNotPermitted
@@ -99,6 +115,9 @@ impl Rejection {
             | Self::NewPasswordRefused
             | Self::EapOutOfStep
             | Self::EapMethodNotAgreed
+            | Self::RadiusNoAnswer
+            | Self::RadiusOverloaded
+            | Self::RadiusAnswerUnusable
             | Self::ServerNotBelieved => false,
         }
     }
@@ -111,6 +130,20 @@ pub struct NameServers {
     pub dns: [Option<Ipv4Addr>; 2],
     /// NetBIOS name servers, in order of preference.
     pub nbns: [Option<Ipv4Addr>; 2],
+}
+
+impl NameServers {
+    /// These, each kind unless `others` has one of it.
+    #[must_use]
+    pub fn unless(self, others: Self) -> Self {
+        let first = |own: [Option<Ipv4Addr>; 2], other: [Option<Ipv4Addr>; 2]| {
+            if other == [None, None] { own } else { other }
+        };
+        Self {
+            dns: first(self.dns, others.dns),
+            nbns: first(self.nbns, others.nbns),
+        }
+    }
 }
 
 /// The answer to one authentication request.
@@ -126,6 +159,48 @@ pub enum Decision {
     },
     /// It may not.
     Reject(Rejection),
+    /// It may not, in the words of whoever decided.
+    Deny(Box<Denial>),
+}
+
+/// A refusal in the words of whoever decided.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Denial {
+    /// Why.
+    pub rejection: Rejection,
+    /// What an MS-CHAP client is told.
+    pub code: FailureCode,
+    /// What the user is told.
+    pub text: Box<str>,
+    /// Whether another attempt may be permitted.
+    pub retry: bool,
+    /// Who said what, for the verdict.
+    pub detail: Option<Box<str>>,
+}
+
+impl From<Rejection> for Denial {
+    fn from(rejection: Rejection) -> Self {
+        Self {
+            rejection,
+            code: rejection.failure_code(),
+            text: rejection.text().into(),
+            retry: rejection.permits_retry(),
+            detail: None,
+        }
+    }
+}
+
+/// What an accepted peer gets beside its address; nothing, unless somebody says so.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct NetworkTerms {
+    /// Servers in place of those that all clients are told.
+    pub name_servers: NameServers,
+    /// The longest packet to the client, in bytes, if that is shorter than everybody's.
+    pub mtu_max: Option<u16>,
+    /// How long the call may last.
+    pub session_limit: Option<Duration>,
+    /// Whether the client may name its address, as far as that is free in its pool.
+    pub client_chooses: bool,
 }
 
 /// What an accepted peer gets.
@@ -145,4 +220,8 @@ pub struct Grant {
     pub address: Option<Ipv4Addr>,
     /// The networks behind the user, which lie behind its call.
     pub networks: Arc<[Prefix]>,
+    /// What else it gets.
+    pub network: NetworkTerms,
+    /// Where keys come from and why there are none, for the verdict on a call that needs them.
+    pub remark: Option<Box<str>>,
 }

@@ -204,18 +204,33 @@ impl Pools {
         })
     }
 
-    /// Leases the reserved `address`, with the gateway of `pool_name`.
+    /// Leases this very `address`, with the gateway of `pool_name`: one that is reserved, or one that
+    /// is nobody's, or one of any pool that is free.
     ///
     /// # Errors
     /// [`LeaseRefusal::StaticAddressInUse`] while another session holds it, and
     /// [`LeaseRefusal::PoolUnknown`].
-    pub fn lease_reserved(
+    pub fn lease_named(
         &mut self,
         pool_name: &str,
         address: Ipv4Addr,
     ) -> Result<Lease, LeaseRefusal> {
         let (pool, found) = self.named(pool_name)?;
         let gateway = found.config.gateway;
+        if !self.reserved.contains_key(&address)
+            && let Some(index) = self.pools.iter().position(|pool| pool.holds(address))
+        {
+            let of_pool = self.pools.get_mut(index);
+            if !of_pool.is_some_and(|pool| pool.take_named(address)) {
+                return Err(LeaseRefusal::StaticAddressInUse);
+            }
+            return Ok(Lease {
+                address,
+                gateway,
+                pool: index,
+                reserved: false,
+            });
+        }
         let leased = self.reserved.entry(address).or_insert(false);
         if std::mem::replace(leased, true) {
             return Err(LeaseRefusal::StaticAddressInUse);
@@ -309,13 +324,13 @@ mod tests {
             Ipv4Addr::new(10, 77, 0, 3)
         );
         assert_eq!(pools.lease("default"), Err(LeaseRefusal::PoolExhausted));
-        let lease = pools.lease_reserved("default", mine).unwrap();
+        let lease = pools.lease_named("default", mine).unwrap();
         assert_eq!(
-            pools.lease_reserved("default", mine),
+            pools.lease_named("default", mine),
             Err(LeaseRefusal::StaticAddressInUse)
         );
         pools.release(lease);
-        assert!(pools.lease_reserved("default", mine).is_ok());
+        assert!(pools.lease_named("default", mine).is_ok());
         assert_eq!(pools.lease("elsewhere"), Err(LeaseRefusal::PoolUnknown));
     }
 

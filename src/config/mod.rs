@@ -23,6 +23,7 @@ mod peer_login;
 mod pool;
 mod port;
 mod ppp;
+mod radius;
 mod server;
 mod table;
 mod users;
@@ -56,6 +57,7 @@ pub use peer_login::PeerLogin;
 pub use pool::Pool;
 pub use port::{Device, Port, Route, Side};
 pub use ppp::{AddressPolicy, Authentication, Ipcp, Ipv6cp, Ipv6cpPolicy, Ppp};
+pub use radius::{Radius, RadiusServer};
 pub use server::{CALL_IDS_PER_ADDRESS, Framing, Server};
 pub use users::{User, Users};
 pub use workers::{Placement, Punt, Workers};
@@ -86,6 +88,8 @@ pub struct Config {
     pub groups: Vec<Group>,
     /// `[users]` and the file it names.
     pub users: Users,
+    /// `[radius]`.
+    pub radius: Radius,
     /// `[forwarding]`.
     pub forwarding: Forwarding,
     /// `[gre]`.
@@ -102,10 +106,10 @@ pub struct Config {
 
 impl Config {
     /// Understands `text`, called `file` in messages; `read_secret` supplies the text of the users file
-    /// and of files with a password. Pure but for what `read_secret` does.
+    /// and of files with a password or a secret. Pure but for what `read_secret` does.
     ///
     /// # Errors
-    /// Everything wrong with either text.
+    /// Everything wrong with any text.
     pub fn parse(
         text: &str,
         file: &str,
@@ -118,6 +122,7 @@ impl Config {
         };
         checks::check(&draft.tables(), &mut report);
         draft.read_passwords(&mut report, &mut read_secret);
+        radius::read_secrets(&mut draft.radius, &mut report, &mut read_secret);
         let (users, of_users) = draft.read_users(&mut report, read_secret);
         let Findings {
             mut errors,
@@ -176,7 +181,8 @@ impl Config {
 pub fn accepted_keys() -> BTreeSet<String> {
     // Tables in lists are only visited if they are there, and what is missing in them does not
     // stop the reading.
-    let text = "[[port]]\nroutes = [{}]\n[[pool]]\n[[peer]]\n[[listener]]\n[group.NAME]\n";
+    let text = "[[port]]\nroutes = [{}]\n[[pool]]\n[[peer]]\n[[listener]]\n[group.NAME]\n\
+                [[radius.server]]\n";
     let mut report = Report::new("", text);
     read_document(&mut report, text, |table| Draft::read(table, ""));
     let mut keys = report.finish().asked;
@@ -201,6 +207,7 @@ struct Draft {
     ppp: Ppp,
     groups: Vec<Group>,
     users: Option<users::Section>,
+    radius: Radius,
     forwarding: Forwarding,
     gre: Gre,
     admin: Admin,
@@ -224,6 +231,7 @@ impl Draft {
         server
             .listen
             .extend(listeners.iter().map(|(_, listener)| listener.address));
+        let radius = table.section("radius", |it| radius::read(it, Path::new(file)));
         Self {
             server,
             listeners,
@@ -234,7 +242,10 @@ impl Draft {
             peers: indexed(table.sections("peer", |it| peer::read(it, Path::new(file)))),
             ppp,
             groups: groups.into_iter().flatten().collect(),
-            users: table.section("users", |users| users::read_section(users, Path::new(file))),
+            users: table.section("users", |it| {
+                users::read_section(it, Path::new(file), radius.servers.is_empty())
+            }),
+            radius,
             forwarding: table.section("forwarding", forwarding::read),
             gre: table.section("gre", gre::read),
             admin: table.section("admin", admin::read),
@@ -286,14 +297,17 @@ impl Draft {
         let Some(section) = &self.users else {
             return (None, nothing);
         };
-        let text = match read(&section.file) {
+        let Some(file) = &section.file else {
+            return (Some(Users::nobody()), nothing);
+        };
+        let text = match read(file) {
             Ok(text) => text,
             Err(fault) => {
                 report.error("users.file", fault);
                 return (None, nothing);
             }
         };
-        let mut of_users = Report::new(section.file.display().to_string(), &text);
+        let mut of_users = Report::new(file.display().to_string(), &text);
         let known = checks::Known {
             pools: !report.is_wrong("pool"),
             groups: !report.is_wrong("group"),
@@ -322,6 +336,7 @@ impl Draft {
             ppp: self.ppp,
             groups: self.groups,
             users,
+            radius: self.radius,
             forwarding: self.forwarding,
             gre: self.gre,
             admin: self.admin,

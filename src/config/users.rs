@@ -59,6 +59,15 @@ pub struct User {
 }
 
 impl Users {
+    /// Nobody, where RADIUS servers decide alone.
+    pub(super) fn nobody() -> Self {
+        Self {
+            file: PathBuf::new(),
+            names: NameRules::default(),
+            by_name: BTreeMap::new(),
+        }
+    }
+
     /// The user with exactly this name, but for capitals if they do not count.
     #[must_use]
     pub fn find(&self, name: &str) -> Option<&User> {
@@ -97,19 +106,29 @@ impl fmt::Debug for Users {
 /// What `[users]` says.
 #[derive(Clone, Default)]
 pub(super) struct Section {
-    /// `users.file`, relative to the directory of the configuration file.
-    pub(super) file: PathBuf,
+    /// `users.file`, relative to the directory of the configuration file; `None` where RADIUS servers
+    /// decide alone.
+    pub(super) file: Option<PathBuf>,
     pub(super) names: NameRules,
 }
 
-pub(super) fn read_section(table: &mut Table<'_, '_>, config_file: &Path) -> Option<Section> {
+pub(super) fn read_section(
+    table: &mut Table<'_, '_>,
+    config_file: &Path,
+    required: bool,
+) -> Option<Section> {
     let names = NameRules {
         strip_domain: table.flag("strip_domain", NameRules::default().strip_domain),
         strip_realm: table.flag("strip_realm", NameRules::default().strip_realm),
         ignore_case: table.flag("ignore_case", NameRules::default().ignore_case),
     };
-    let file = table.required("file", "file = \"users.toml\"", path("users.toml"))?;
-    let file = beside(config_file, &file);
+    let path = path("users.toml");
+    let file = if required {
+        Some(table.required("file", "file = \"users.toml\"", path)?)
+    } else {
+        table.parsed("file", path)
+    };
+    let file = file.map(|file| beside(config_file, &file));
     Some(Section { file, names })
 }
 
@@ -165,7 +184,7 @@ pub(super) fn read_file<'t>(
         .map(|(name, (_, user))| (name, user))
         .collect();
     Users {
-        file,
+        file: file.unwrap_or_default(),
         names,
         by_name,
     }

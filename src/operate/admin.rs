@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::explain::{AccountRow, FailureRow, LAST_DEFAULT, Subject};
 use super::rows::{
-    DropRow, PeerRow, PoolRow, PortRow, SessionDetail, SessionRow, Status, WorkerRow,
+    DropRow, PeerRow, PoolRow, PortRow, RadiusStatus, SessionDetail, SessionRow, Status, WorkerRow,
 };
 
 /// Longest request, newline included, in bytes.
@@ -39,6 +39,8 @@ pub enum Request {
     Pools {},
     /// The peers that can be called.
     Peers {},
+    /// The RADIUS servers, and the records for them.
+    Radius {},
     /// How many attempts and calls ended, by stage and finding.
     Failures {},
     /// Why attempts and calls ended, or how they stand.
@@ -127,6 +129,8 @@ pub enum Response {
     Pools(Vec<PoolRow>),
     /// To [`Request::Peers`].
     Peers(Vec<PeerRow>),
+    /// To [`Request::Radius`].
+    Radius(RadiusStatus),
     /// To [`Request::Do`]: what was done, for people.
     Done(String),
     /// To [`Request::Failures`].
@@ -203,6 +207,8 @@ pub trait View {
     fn pools(&self) -> Vec<PoolRow>;
     /// Every peer that can be called.
     fn peers(&self) -> Vec<PeerRow>;
+    /// Every RADIUS server, and what became of records.
+    fn radius(&self) -> RadiusStatus;
     /// Does `action`; says what was done.
     ///
     /// # Errors

@@ -105,6 +105,7 @@ impl Answer {
             | Request::Ports {}
             | Request::Pools {}
             | Request::Peers {}
+            | Request::Radius {}
             | Request::Failures {}
             | Request::Do(_) => {}
         }
@@ -138,6 +139,7 @@ impl Answer {
             }
             Request::Pools {} => Response::Pools(view.pools()),
             Request::Peers {} => Response::Peers(view.peers()),
+            Request::Radius {} => Response::Radius(view.radius()),
             Request::Do(action) => view
                 .act(action)
                 .map_or_else(Response::Error, Response::Done),
@@ -169,6 +171,7 @@ const fn looks_at_sessions(request: &Request) -> bool {
         | Request::Ports {}
         | Request::Pools {}
         | Request::Peers {}
+        | Request::Radius {}
         | Request::Failures {}
         | Request::Do(_) => false,
     }

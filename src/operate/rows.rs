@@ -203,6 +203,57 @@ pub struct DropRow {
     pub frames: u64,
 }
 
+/// One service of a RADIUS server.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RadiusRow {
+    /// Its name in the configuration.
+    pub server: String,
+    /// `authentication` or `accounting`.
+    pub service: String,
+    /// Where it listens.
+    pub address: String,
+    /// `alive`, `suspect`, `on_trial` or `dead`.
+    pub state: String,
+    /// Questions that it has not answered.
+    pub outstanding: u64,
+    /// Questions put to it, repetitions left out.
+    pub questions: u64,
+    /// Repetitions.
+    pub retransmits: u64,
+    /// Answers that were believed.
+    pub replies: u64,
+    /// Questions that it left without an answer.
+    pub timeouts: u64,
+    /// Times that it was held dead.
+    pub deaths: u64,
+    /// The last round trip, in microseconds.
+    pub last_round_trip_us: Option<u64>,
+    /// Round trips by their upper bound in milliseconds; the last has none.
+    pub round_trips: Vec<RoundTrips>,
+    /// Datagrams that were not believed, by cause.
+    pub refused: Vec<Counter>,
+}
+
+/// How many round trips took so long.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RoundTrips {
+    /// At most so many milliseconds; `None`: longer than every bound.
+    pub at_most_ms: Option<u64>,
+    /// How many.
+    pub count: u64,
+}
+
+/// The RADIUS servers, and the records for them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RadiusStatus {
+    /// Every service of every server.
+    pub servers: Vec<RadiusRow>,
+    /// Accounting records that no server has written down.
+    pub records_outstanding: u64,
+    /// What became of records.
+    pub records: Vec<Counter>,
+}
+
 /// One peer that can be called.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PeerRow {

@@ -2,7 +2,7 @@
 
 use super::admin::Response;
 use super::explain;
-use super::rows::{PeerRow, PortRow, SessionDetail, SessionRow, Status, WorkerRow};
+use super::rows::{PeerRow, PortRow, RadiusStatus, SessionDetail, SessionRow, Status, WorkerRow};
 use super::table::{Table, human_bytes, human_duration, printable};
 
 /// The answer as text, newline at the end. For an error, its message.
@@ -41,6 +41,7 @@ pub fn text(response: &Response) -> String {
             table.render()
         }
         Response::Peers(rows) => peers_text(rows),
+        Response::Radius(status) => radius_text(status),
         Response::Done(what) => format!("{}\n", printable(what)),
         Response::Failures(rows) => {
             let mut table = Table::new(&["stage", "finding", ">windows error", ">count"]);
@@ -144,6 +145,45 @@ fn peers_text(rows: &[PeerRow]) -> String {
         ]);
     }
     table.render()
+}
+
+fn radius_text(status: &RadiusStatus) -> String {
+    let mut table = Table::new(&[
+        "server",
+        "service",
+        "address",
+        "state",
+        ">outstanding",
+        ">questions",
+        ">repeated",
+        ">answers",
+        ">timeouts",
+        ">refused",
+        ">rtt",
+    ]);
+    for row in &status.servers {
+        let refused = row.refused.iter().map(|it| it.value).sum();
+        let rtt = |us: u64| format!("{}.{} ms", us / 1000, us % 1000 / 100);
+        table.row(vec![
+            row.server.clone(),
+            row.service.clone(),
+            row.address.clone(),
+            row.state.clone(),
+            number(row.outstanding),
+            number(row.questions),
+            number(row.retransmits),
+            number(row.replies),
+            number(row.timeouts),
+            number(refused),
+            optional(row.last_round_trip_us.map(rtt)),
+        ]);
+    }
+    let mut text = table.render();
+    let refused = status.servers.iter().flat_map(|row| &row.refused);
+    text.push_str(&counts("refused", refused.map(|it| (&it.name, it.value))));
+    let records = status.records.iter().map(|it| (&it.name, it.value));
+    text.push_str(&counts("records", records));
+    text
 }
 
 fn optional(value: Option<impl ToString>) -> String {

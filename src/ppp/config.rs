@@ -134,6 +134,8 @@ pub struct NetworkGrant {
     pub dns: [Option<Ipv4Addr>; 2],
     /// Primary and secondary NetBIOS name server (RFC 1877 §1.2 and §1.4).
     pub nbns: [Option<Ipv4Addr>; 2],
+    /// Whether the client may name another address, whatever [`LinkConfig::address`] says.
+    pub peer_chooses: bool,
     /// Whether the call is encrypted, and how; `None`: as [`LinkConfig::mppe`] has it. Nothing of CCP
     /// is answered before the grant, so no other policy was ever in force.
     pub mppe: Option<MppePolicy>,

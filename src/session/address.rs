@@ -28,7 +28,7 @@ impl Sessions {
         }
         if call.lease.is_none() {
             let lease = match grant.address {
-                Some(address) => self.pools.lease_reserved(&grant.pool, address)?,
+                Some(address) => self.pools.lease_named(&grant.pool, address)?,
                 None => self.pools.lease(&grant.pool)?,
             };
             self.outputs.push_back(Output::LeaseSet {
@@ -49,7 +49,10 @@ impl Sessions {
         let Some(listener) = listeners.get(usize::from(call.flow.local)) else {
             return;
         };
-        let policy = listener.link.address;
+        let policy = match call.network.client_chooses {
+            true => AddressPolicy::Keep,
+            false => listener.link.address,
+        };
         let Some(lease) = &mut call.lease else {
             return;
         };

@@ -11,7 +11,8 @@ use super::facts::{CallFacts, CallOrigin};
 use super::verdict::{Attempt, Step};
 use super::ways::Way;
 use super::{Client, EndReason, Event, Peer};
-use crate::aaa::{Lease, Terms};
+use crate::aaa::radius::Caller;
+use crate::aaa::{Lease, NetworkTerms, Terms};
 use crate::clock::Timestamp;
 use crate::flow::{FlowCommand, FlowKey, FrameBytes};
 use crate::ppp::link::Link;
@@ -139,6 +140,8 @@ pub struct Call {
     pub(super) mppc: Option<MppcPlace>,
     /// The networks that it leads to.
     pub(super) way: Way,
+    /// What it was granted beside its address.
+    pub(super) network: NetworkTerms,
     outbox: VecDeque<Order>,
 }
 
@@ -197,7 +200,19 @@ impl Call {
             keys: UsedKeys::default(),
             mppc: None,
             way,
+            network: NetworkTerms::default(),
             outbox: VecDeque::new(),
+        }
+    }
+
+    /// Who asks for it, in the words of whoever decides.
+    pub(super) fn caller(&self) -> Caller {
+        Caller {
+            flow: self.flow,
+            peer_address: self.peer_address,
+            local_address: self.local_address,
+            calling_number: self.facts.calling_number.clone(),
+            called_number: self.facts.called_number.clone(),
         }
     }
 

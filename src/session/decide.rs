@@ -3,7 +3,7 @@
 use super::verdict::Step;
 use super::ways::Way;
 use super::{CallRef, CallState, EndReason, Event, FlowCommand, Sessions};
-use crate::aaa::{Decision, Grant, Rejection};
+use crate::aaa::{Decision, Denial, Grant, NameServers};
 use crate::clock::Timestamp;
 use crate::ppp::link::{self as ppp, NetworkGrant};
 
@@ -16,7 +16,8 @@ impl Sessions {
                 Err(reason) => self.begin_end(id, reason, now),
             },
             Decision::Challenge { packet, state } => self.challenge(id, &packet, &state, now),
-            Decision::Reject(rejection) => self.reject(id, rejection, now),
+            Decision::Reject(rejection) => self.deny(id, Denial::from(rejection), now),
+            Decision::Deny(denial) => self.deny(id, *denial, now),
         }
         self.settle(now);
     }
@@ -63,6 +64,8 @@ impl Sessions {
         let mppe = grant.terms.mppe();
         call.terms = grant.terms;
         call.way = Way::to(grant.networks);
+        call.network = grant.network;
+        call.attempt.detail = grant.remark;
         let keys = grant.authenticated.has_keys();
         let authorise = FlowCommand::Authorise {
             flow,
@@ -72,11 +75,13 @@ impl Sessions {
         let Some(call) = self.calls.get_mut(id) else {
             return Ok(());
         };
+        let NameServers { dns, nbns } = self.config.name_servers.unless(grant.network.name_servers);
         let network = NetworkGrant {
             local_address: gateway,
             peer_address: address,
-            dns: self.config.name_servers.dns,
-            nbns: self.config.name_servers.nbns,
+            dns,
+            nbns,
+            peer_chooses: grant.network.client_chooses,
             mppe: Some(mppe),
         };
         let success_message = &grant.success_message;
@@ -113,22 +118,24 @@ impl Sessions {
         self.touched_calls.push_back(id);
     }
 
-    fn reject(&mut self, id: CallRef, rejection: Rejection, now: Timestamp) {
+    fn deny(&mut self, id: CallRef, denial: Denial, now: Timestamp) {
+        let rejection = denial.rejection;
         let Some(call) = self.calls.get_mut(id) else {
             return;
         };
         let (flow, peer_address) = (call.flow, call.peer_address);
-        call.attempt.refused(rejection, now.since(call.created));
-        // The same words whoever is asking: nobody learns which names exist. The decision may come too
-        // late, and is about nothing then.
+        let after = now.since(call.created);
+        call.attempt.refused(rejection, denial.detail, after);
+        // Of local users the same words whoever is asking: nobody learns which names exist. The
+        // decision may come too late, and is about nothing then.
         if !call.link.awaits_decision() {
             return;
         }
         call.link.handle(
             ppp::Input::Refused {
-                code: rejection.failure_code(),
-                message: rejection.text(),
-                retry: rejection.permits_retry(),
+                code: denial.code,
+                message: &denial.text,
+                retry: denial.retry,
             },
             now,
         );

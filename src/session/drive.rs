@@ -58,7 +58,7 @@ impl Sessions {
             let Some(call) = self.calls.get_mut(id) else {
                 return;
             };
-            let (flow, peer_address) = (call.flow, call.peer_address);
+            let flow = call.flow;
             match output {
                 ppp::Output::Frame(frame) => {
                     call.attempt.observed.sent(frame.as_bytes());
@@ -69,10 +69,11 @@ impl Sessions {
                     call.attempt.named(credentials.name(), after);
                     let listeners = &self.config.listeners;
                     if let Some(listener) = listeners.get(usize::from(flow.local)) {
+                        let caller = Box::new(call.caller());
                         self.outputs.push_back(Output::Ask {
                             call: id,
                             credentials,
-                            peer_address,
+                            caller,
                             access: Arc::clone(&listener.access),
                         });
                     }
@@ -97,7 +98,8 @@ impl Sessions {
                 }
                 ppp::Output::EndIpv6 => self.order(id, FlowCommand::EndIpv6 { flow }, now),
                 ppp::Output::ForwardDownstream { peer_mru } => {
-                    let mtu = peer_mru.min(self.config.mtu_max);
+                    let granted = call.network.mtu_max.unwrap_or(u16::MAX);
+                    let mtu = peer_mru.min(self.config.mtu_max).min(granted);
                     self.forward_downstream(id, mtu, now);
                 }
                 ppp::Output::Suspend => self.order(id, FlowCommand::Suspend { flow }, now),
@@ -125,7 +127,7 @@ impl Sessions {
         call.state = CallState::Network;
         call.network_since = Some(now);
         call.attempt.network_up(now.since(call.created));
-        call.deadline = None;
+        call.deadline = call.network.session_limit.map(|limit| now + limit);
         let event = Event::NetworkUp {
             flow: call.flow,
             user: call.user.as_deref().unwrap_or_default().to_owned(),

@@ -183,6 +183,7 @@ impl Sessions {
             steps: attempt.steps,
             observed: attempt.observed,
             rejection: attempt.rejection,
+            detail: attempt.detail.clone(),
             gre_heard: attempt.observed.frames > 0
                 || totals.last_heard_ns > 0
                 || totals.upstream_drops > 0,

@@ -50,6 +50,13 @@ impl Sessions {
     }
 
     /// The call that has this key now.
+    /// Where a worker keeps the counters of a call: the worker and the place there.
+    #[must_use]
+    pub fn counters_of(&self, flow: FlowKey) -> Option<(u8, u32)> {
+        let call = self.calls.get(self.call_of(flow)?)?;
+        Some((self.buckets.worker(flow.call_id), call.counter_slot?))
+    }
+
     pub(super) fn call_of(&self, flow: FlowKey) -> Option<CallRef> {
         let table = self.by_call_id.get(usize::from(flow.local))?;
         table

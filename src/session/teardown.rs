@@ -17,6 +17,14 @@ use crate::wire::call_id::CallId;
 use crate::wire::pptp::{GeneralError, OutgoingCallResult, StopReason};
 
 impl Sessions {
+    /// Ends a call for a reason that lies outside of it, such as what its user was granted.
+    pub fn end(&mut self, flow: FlowKey, reason: EndReason, now: Timestamp) {
+        if let Some(id) = self.call_of(flow) {
+            self.begin_end(id, reason, now);
+            self.settle(now);
+        }
+    }
+
     /// Ends a call so that the client is told: LCP Terminate-Request first.
     pub(super) fn begin_end(&mut self, id: CallRef, reason: EndReason, now: Timestamp) {
         let Some(call) = self.calls.get_mut(id) else {

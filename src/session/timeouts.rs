@@ -68,6 +68,10 @@ impl Sessions {
                 let reason = EndReason::Link(call.link.setup_timeout_reason());
                 self.begin_end(id, reason, now);
             }
+            CallState::Network if expired => {
+                let reason = EndReason::Link(ppp::EndReason::SessionTimeout);
+                self.begin_end(id, reason, now);
+            }
             // Its reason was noted when it began to terminate.
             CallState::Terminating if expired => {
                 self.close(id, EndReason::AdministrativeStop, now);

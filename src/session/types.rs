@@ -8,6 +8,7 @@ use super::admission::{AdmissionLimits, AdmissionRefusal};
 use super::call_ids::CallIdRefusal;
 use super::verdict::{Finding, Stage};
 use super::{CallOrigin, CallRef, ConnectionId, EndReason, NotPlaced, Peer};
+use crate::aaa::radius::Caller;
 use crate::aaa::{Access, NameServers};
 use crate::clock::Timestamp;
 use crate::flow::{FlowKey, FlowTotals};
@@ -68,8 +69,8 @@ pub enum Output {
         call: CallRef,
         /// What the peer says of itself.
         credentials: Credentials,
-        /// Where it calls from.
-        peer_address: Ipv4Addr,
+        /// Who and where it is.
+        caller: Box<Caller>,
         /// What is permitted where it came in.
         access: Arc<Access>,
     },

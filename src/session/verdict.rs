@@ -129,6 +129,8 @@ pub struct Facts {
     pub observed: Observed,
     /// The latest refusal of its credentials.
     pub rejection: Option<Rejection>,
+    /// Who decided about it, and what it said beside.
+    pub detail: Option<Box<str>>,
     /// Whether any GRE of the client was ever heard.
     pub gre_heard: bool,
     /// Whether its frames failed to decrypt steadily.
@@ -165,6 +167,7 @@ impl Facts {
             steps: Steps::default(),
             observed: Observed::default(),
             rejection: None,
+            detail: None,
             gre_heard: false,
             decryption_failing: false,
             upstream_packets: 0,

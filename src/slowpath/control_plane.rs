@@ -1,11 +1,13 @@
 //! The slow path without its IO: sessions, users, and the rings to the workers. The event loop lends
 //! it sockets and devices; whoever measures or simulates lends it memory.
 
-use std::net::{Ipv4Addr, SocketAddrV4};
+use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
 
-use super::events::{self, EventLog};
+use super::events::EventLog;
+use super::log_ins::LogIns;
 use super::worker_link::{self, WorkerLink};
 use crate::aaa::LocalUsers;
+use crate::aaa::radius::{Client, SocketId};
 use crate::clock::Timestamp;
 use crate::flow::ring::Punted;
 use crate::routing::directory::DirectoryWriter;
@@ -45,6 +47,10 @@ pub trait Outside {
     fn inner(&mut self, packet: &[u8]);
     /// What the kernel has to know of a call that leads to networks.
     fn route(&mut self, change: RouteChange);
+    /// Opens a UDP socket to a RADIUS server; who asks none has none.
+    fn open_datagrams(&mut self, _socket: SocketId, _to: SocketAddr) {}
+    /// Sends a datagram to a RADIUS server.
+    fn send_datagram(&mut self, _socket: SocketId, _bytes: &[u8]) {}
 }
 
 /// A route or an address of ours that comes and goes with a call that we placed.
@@ -80,7 +86,7 @@ pub struct ControlPlane {
     pub sessions: Sessions,
     /// One for each worker, by its number.
     pub workers: Vec<WorkerLink>,
-    users: LocalUsers,
+    pub(super) log_ins: LogIns,
     directory: DirectoryWriter,
     events: EventLog,
     /// A command ring was full: its worker says nothing when there is room again.
@@ -100,11 +106,55 @@ impl ControlPlane {
         Self {
             sessions,
             workers,
-            users,
+            log_ins: LogIns::new(users),
             directory,
             events: EventLog::default(),
             commands_wait: false,
         }
+    }
+
+    /// Lets servers decide about log-ins and write the bill; with `local_first` about those only who
+    /// are no local users.
+    pub fn ask_servers(&mut self, client: Client, local_first: bool) {
+        self.log_ins.ask_servers(client, local_first);
+    }
+
+    /// The client of RADIUS, for those who look at it.
+    #[must_use]
+    pub const fn radius(&self) -> Option<&Client> {
+        self.log_ins.client()
+    }
+
+    /// A datagram of a RADIUS server came.
+    pub fn datagram(&mut self, socket: SocketId, from: SocketAddr, bytes: &[u8], now: Timestamp) {
+        self.log_ins.receive(socket, from, bytes, now);
+    }
+
+    /// Nobody listens at the other end of a socket.
+    pub fn unreachable(&mut self, socket: SocketId, now: Timestamp) {
+        self.log_ins.unreachable(socket, now);
+    }
+
+    /// Does what is due, but for the sessions' own timers.
+    pub fn handle_timeout(&mut self, now: Timestamp) {
+        self.log_ins.turn(&mut self.sessions, &self.workers, now);
+    }
+
+    /// When [`Self::handle_timeout`] has something to do.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<Timestamp> {
+        self.log_ins.poll_timeout()
+    }
+
+    /// The server ends, and its calls are gone: whoever writes the bill is told.
+    pub fn end_bills(&mut self, now: Timestamp) {
+        self.log_ins.stop(now);
+    }
+
+    /// Whether nobody is owed a word of the bill.
+    #[must_use]
+    pub fn is_quiet(&self) -> bool {
+        self.log_ins.is_quiet()
     }
 
     /// Hears every worker, within this turn's budgets.
@@ -141,6 +191,18 @@ impl ControlPlane {
     /// Does what the sessions ask for, until they ask for nothing more, and gives the workers their
     /// orders.
     pub fn carry_out(&mut self, outside: &mut impl Outside, now: Timestamp) {
+        self.carry_out_sessions(outside, now);
+        while self.log_ins.carry_out(&mut self.sessions, outside, now) {
+            self.carry_out_sessions(outside, now);
+        }
+        self.commands_wait = false;
+        for worker in &mut self.workers {
+            self.commands_wait |= worker.deliver_commands(&mut self.sessions);
+        }
+        self.events.turn(now);
+    }
+
+    fn carry_out_sessions(&mut self, outside: &mut impl Outside, now: Timestamp) {
         while let Some(output) = self.sessions.poll_output() {
             match output {
                 Output::Transmit(id) => outside.write(id, &mut self.sessions, now),
@@ -153,14 +215,13 @@ impl ControlPlane {
                 Output::Ask {
                     call,
                     credentials,
+                    caller,
                     access,
-                    ..
                 } => {
-                    let decision = self.users.decide(&credentials, &access);
-                    for change in self.users.take_password_changes() {
-                        events::password_changed(&change.user);
+                    let decision = self.log_ins.ask(call, &caller, &credentials, &access, now);
+                    if let Some(decision) = decision {
+                        self.sessions.decide(call, decision, now);
                     }
-                    self.sessions.decide(call, decision, now);
                 }
                 Output::LeaseSet { lease, flow } => self.directory.set(lease, flow),
                 Output::LeaseCleared { lease } => self.directory.clear(lease),
@@ -178,14 +239,12 @@ impl ControlPlane {
                 Output::OwnAddressCleared { address } => {
                     outside.route(RouteChange::AddressCleared { address });
                 }
-                Output::Event(event) => self.events.write(&event, now),
+                Output::Event(event) => {
+                    self.log_ins.hear(&event, now);
+                    self.events.write(&event, now);
+                }
             }
         }
-        self.commands_wait = false;
-        for worker in &mut self.workers {
-            self.commands_wait |= worker.deliver_commands(&mut self.sessions);
-        }
-        self.events.turn(now);
     }
 
     /// Whether orders are left that found no room in a ring.

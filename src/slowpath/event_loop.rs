@@ -2,7 +2,7 @@
 //! what they ask for; each source has a budget, and the loop never waits for anything but the poll.
 
 use std::io;
-use std::net::{Ipv4Addr, SocketAddrV4};
+use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,12 +14,14 @@ use super::control_plane::{ControlPlane, Outside, RouteChange};
 use super::exception::ExceptionPath;
 use super::kernel_mirror::KernelMirror;
 use super::notify;
+use super::radius::RadiusSockets;
 use super::signals::StopRequests;
 use super::sockets::{Readiness, Sockets};
 use super::supervisor::Supervisor;
 use super::token::{self, Source};
 use super::view::{PortInfo, ServerFacts, ServerView};
 use super::worker_threads::WorkerThreads;
+use crate::aaa::radius::SocketId;
 use crate::clock::{MonotonicClock, Timestamp};
 use crate::flow::ring::Doorbell;
 use crate::session::{ConnectionId, Sessions};
@@ -41,6 +43,7 @@ pub(super) struct EventLoop {
     pub(super) doorbell: Arc<Doorbell>,
     pub(super) plane: ControlPlane,
     pub(super) sockets: Sockets,
+    pub(super) radius: RadiusSockets,
     pub(super) threads: WorkerThreads,
     pub(super) exception: ExceptionPath,
     pub(super) kernel: KernelMirror,
@@ -80,15 +83,18 @@ impl EventLoop {
             sockets: &mut self.sockets,
             exception: &mut self.exception,
             call_routes: &mut self.call_routes,
+            radius: &mut self.radius,
         };
         self.plane.hear_workers(&mut outside, now);
         // Calls that exist come first: what is accepted now would only wait with them.
         let may_accept = !self.plane.has_news();
         let (registry, sessions) = (self.poll.registry(), &mut self.plane.sessions);
         self.sockets.turn(registry, may_accept, sessions, now);
+        self.radius.turn(&mut self.plane, now);
         self.exception.turn(&mut self.plane.workers);
         self.kernel.turn(now);
         self.plane.sessions.handle_timeout(now);
+        self.plane.handle_timeout(now);
         if self.stop.count() > 0 && self.stopping_since.is_none() {
             tracing::info!("stopping: every call is ended and told so");
             self.stopping_since = Some(now);
@@ -96,12 +102,16 @@ impl EventLoop {
             self.stop_time_max = stop_time_max(self.plane.sessions.call_count());
             self.plane.sessions.stop(now);
         }
+        if self.stopping_since.is_some() && self.plane.sessions.is_empty() {
+            self.plane.end_bills(now);
+        }
         self.serve_admin(now);
         let mut outside = KernelSide {
             registry: self.poll.registry(),
             sockets: &mut self.sockets,
             exception: &mut self.exception,
             call_routes: &mut self.call_routes,
+            radius: &mut self.radius,
         };
         self.plane.carry_out(&mut outside, now);
         self.supervisor.turn(&self.plane.workers, now);
@@ -128,6 +138,7 @@ impl EventLoop {
             self.exception.has_work(),
             self.kernel.has_work(),
             self.admin.has_work(),
+            self.radius.has_work(),
         ];
         if sources.contains(&true) {
             return Duration::ZERO;
@@ -136,6 +147,7 @@ impl EventLoop {
             self.plane.sessions.poll_timeout(),
             self.sockets.poll_timeout(),
             self.supervisor.poll_timeout(),
+            self.plane.poll_timeout(),
         ];
         let most = if self.plane.commands_wait() {
             RING_RETRY_TIME
@@ -159,6 +171,7 @@ impl EventLoop {
                 Source::Tap(port) => self.exception.tap_ready(port),
                 Source::Admin => self.admin.listener_ready(),
                 Source::AdminClient(index) => self.admin.client_ready(index),
+                Source::Radius(index) => self.radius.ready(index),
                 Source::Listener(index) => self.sockets.listener_ready(index),
                 Source::Connection(index) => {
                     let readiness = Readiness {
@@ -180,6 +193,7 @@ impl EventLoop {
             workers: &self.plane.workers,
             ports: &self.ports,
             kernel: &self.exception,
+            radius: self.plane.log_ins.client(),
             now,
         };
         self.admin.turn(self.poll.registry(), &mut view);
@@ -199,7 +213,7 @@ impl EventLoop {
             return false;
         };
         let expired = self.clock.now().since(since) > self.stop_time_max;
-        (self.plane.sessions.is_empty() && self.sockets.is_quiet())
+        (self.plane.sessions.is_empty() && self.sockets.is_quiet() && self.plane.is_quiet())
             || expired
             || self.stop.count() > 1
     }
@@ -211,6 +225,7 @@ struct KernelSide<'a> {
     sockets: &'a mut Sockets,
     exception: &'a mut ExceptionPath,
     call_routes: &'a mut CallRoutes,
+    radius: &'a mut RadiusSockets,
 }
 
 impl Outside for KernelSide<'_> {
@@ -240,6 +255,14 @@ impl Outside for KernelSide<'_> {
 
     fn inner(&mut self, packet: &[u8]) {
         self.exception.write_tun(packet);
+    }
+
+    fn open_datagrams(&mut self, socket: SocketId, to: SocketAddr) {
+        self.radius.open(socket, to, self.registry);
+    }
+
+    fn send_datagram(&mut self, socket: SocketId, bytes: &[u8]) {
+        self.radius.send(socket, bytes);
     }
 
     fn route(&mut self, change: RouteChange) {

@@ -3,8 +3,10 @@
 //! - `start` brings everything up, in this order: `ports` (DPDK), `kernel` (TAP, TUN, netlink),
 //!   `workers`, sockets, sessions.
 //! - `event_loop` is the one loop; each of its sources is a file: `sockets` (TCP/1723), `exception`
-//!   (TAP and TUN), `kernel_mirror` (routes and neighbours), `admin_socket`, `signals`, `worker_link`.
-//! - `control_plane` is the loop without its IO: what the harness and tests run on memory.
+//!   (TAP and TUN), `kernel_mirror` (routes and neighbours), `admin_socket`, `signals`, `worker_link`,
+//!   `radius` (the sockets of the RADIUS client).
+//! - `control_plane` is the loop without its IO: what the harness and tests run on memory; its `log_ins`
+//!   asks local users or RADIUS.
 //! - `view` is what `pns show` sees, `events` what the log says, `supervisor` watches the workers.
 
 pub mod control_plane;
@@ -24,6 +26,8 @@ pub mod worker_link;
 
 mod call_view;
 mod events;
+mod log_ins;
+mod radius_view;
 
 #[cfg(feature = "dpdk")]
 pub mod start;
@@ -42,6 +46,10 @@ mod kernel;
 mod kernel_mirror;
 #[cfg(feature = "dpdk")]
 mod ports;
+#[cfg(feature = "dpdk")]
+mod radius;
+#[cfg(feature = "dpdk")]
+mod radius_settings;
 #[cfg(feature = "dpdk")]
 mod settings;
 #[cfg(feature = "dpdk")]

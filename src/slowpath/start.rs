@@ -17,6 +17,7 @@ use super::event_loop::EventLoop;
 use super::exception::ExceptionPath;
 use super::kernel::Kernel;
 use super::ports::{self, OpenPorts};
+use super::radius::RadiusSockets;
 use super::signals::StopRequests;
 use super::sockets::Sockets;
 pub use super::start_error::StartError;
@@ -24,7 +25,7 @@ use super::start_error::during;
 use super::supervisor::Supervisor;
 use super::view::{PortFigures, PortInfo, ServerFacts};
 use super::workers::{self, Shared};
-use super::{notify, settings, token, worker_threads};
+use super::{notify, radius_settings, settings, token, worker_threads};
 use crate::clock::MonotonicClock;
 use crate::config::{Config, Device, Side};
 use crate::flow::BucketTable;
@@ -85,13 +86,18 @@ fn start(config: &Config) -> Result<EventLoop, StartError> {
         Box::new(Entropy::new().into_fill()),
     );
     sessions.set_history_max(config.explain.history_max);
+    let mut plane = ControlPlane::new(sessions, users, links, writer);
+    if let Some(client) = radius_settings::client(config, clock.now()) {
+        plane.ask_servers(client, config.radius.local_users_first);
+    }
     Ok(EventLoop {
         supervisor: Supervisor::new(buckets.workers(), clock.now()),
         facts: facts(config, ports.huge_pages),
         ports: port_infos(config, ports, &macs),
         exception: ExceptionPath::new(kernel.taps, kernel.tun, buckets, owners),
         kernel: kernel.mirror,
-        plane: ControlPlane::new(sessions, users, links, writer),
+        plane,
+        radius: RadiusSockets::default(),
         call_routes: kernel.calls,
         stopping_since: None,
         stop_time_max: Duration::ZERO,

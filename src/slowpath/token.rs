@@ -2,9 +2,14 @@
 
 use mio::Token;
 
+use crate::aaa::radius::SocketId;
+
 const LISTENERS: usize = 1 << 8;
 const TAPS: usize = 1 << 16;
 const ADMIN_CLIENTS: usize = 1 << 17;
+const RADIUS: usize = 1 << 18;
+/// Sockets of one RADIUS server.
+const SOCKETS_PER_SERVER: usize = 1 << 8;
 const CONNECTIONS: usize = 1 << 20;
 
 /// A worker, a job or a signal woke the loop.
@@ -26,6 +31,7 @@ pub(super) enum Source {
     Listener(usize),
     Tap(usize),
     AdminClient(usize),
+    Radius(usize),
     Connection(usize),
 }
 
@@ -41,6 +47,18 @@ pub(super) const fn admin_client(index: usize) -> Token {
     Token(ADMIN_CLIENTS + index)
 }
 
+pub(super) const fn radius(socket: SocketId) -> Token {
+    Token(RADIUS + socket.server * SOCKETS_PER_SERVER + socket.index as usize)
+}
+
+/// The socket of a [`Source::Radius`].
+pub(super) fn radius_socket(index: usize) -> SocketId {
+    SocketId {
+        server: index / SOCKETS_PER_SERVER,
+        index: u8::try_from(index % SOCKETS_PER_SERVER).unwrap_or(u8::MAX),
+    }
+}
+
 pub(super) const fn connection(index: usize) -> Token {
     Token(CONNECTIONS + index)
 }
@@ -53,6 +71,7 @@ pub(super) const fn source(token: Token) -> Source {
         TUN => Source::Tun,
         ADMIN => Source::Admin,
         Token(number) if number >= CONNECTIONS => Source::Connection(number - CONNECTIONS),
+        Token(number) if number >= RADIUS => Source::Radius(number - RADIUS),
         Token(number) if number >= ADMIN_CLIENTS => Source::AdminClient(number - ADMIN_CLIENTS),
         Token(number) if number >= TAPS => Source::Tap(number - TAPS),
         Token(number) => Source::Listener(number.saturating_sub(LISTENERS)),
@@ -72,6 +91,14 @@ mod tests {
         assert_eq!(source(listener(3)), Source::Listener(3));
         assert_eq!(source(tap(3)), Source::Tap(3));
         assert_eq!(source(admin_client(3)), Source::AdminClient(3));
+        let socket = SocketId {
+            server: 63,
+            index: 15,
+        };
+        let Source::Radius(index) = source(radius(socket)) else {
+            panic!()
+        };
+        assert_eq!(radius_socket(index), socket);
         assert_eq!(source(connection(3)), Source::Connection(3));
     }
 }

@@ -6,15 +6,17 @@ use std::time::{Duration, SystemTime};
 
 use super::call_view;
 use super::mppe_kernel;
+use super::radius_view;
 use super::worker_link::WorkerLink;
+use crate::aaa::radius::Client;
 use crate::clock::Timestamp;
 use crate::dataplane::{DropReason, FrameCount};
 use crate::operate::account;
 use crate::operate::admin::{Action, AdminError, Selector, View};
 use crate::operate::explain::{AccountRow, FailureRow, Subject};
 use crate::operate::rows::{
-    Counter, DropCount, DropRow, NegotiatedOption, PeerRow, PoolRow, PortRow, SessionDetail,
-    SessionRow, Status, WorkerRow,
+    Counter, DropCount, DropRow, NegotiatedOption, PeerRow, PoolRow, PortRow, RadiusStatus,
+    SessionDetail, SessionRow, Status, WorkerRow,
 };
 use crate::session::{Account, CallView, Sessions};
 use crate::wire::call_id::CallId;
@@ -93,6 +95,8 @@ pub struct ServerView<'a> {
     pub ports: &'a [PortInfo],
     /// What passed between us and the kernel.
     pub kernel: &'a dyn KernelFigures,
+    /// The client of RADIUS, if there are servers to ask.
+    pub radius: Option<&'a Client>,
     /// Turns of the loop that took more than 5 ms.
     pub slow_turns: u64,
     /// The time of asking.
@@ -339,6 +343,10 @@ impl View for ServerView<'_> {
 
     fn peers(&self) -> Vec<PeerRow> {
         self.sessions.peers().map(call_view::peer_row).collect()
+    }
+
+    fn radius(&self) -> RadiusStatus {
+        radius_view::status(self.radius, self.now)
     }
 
     fn act(&mut self, action: &Action) -> Result<String, AdminError> {

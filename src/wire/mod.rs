@@ -21,4 +21,5 @@ pub mod pap;
 pub mod ppp;
 pub mod pptp;
 pub mod prefix;
+pub mod radius;
 pub mod tcp_mss;

@@ -192,6 +192,7 @@ impl Pair {
                 message: rejection.text(),
                 retry: rejection.permits_retry(),
             }),
+            Decision::Deny(denial) => panic!("local users deny nobody: {denial:?}"),
         };
         self.deliver(heard);
     }

@@ -18,6 +18,7 @@ pub(crate) const GRANT: NetworkGrant = NetworkGrant {
     peer_address: LEASE,
     dns: [Some(DNS), None],
     nbns: [None, None],
+    peer_chooses: false,
     mppe: None,
 };
 pub(crate) const PROOF: &str = "S=0123456789ABCDEF0123456789ABCDEF01234567";

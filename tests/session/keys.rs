@@ -5,13 +5,13 @@ use std::time::Duration;
 use pns::session::Event;
 
 use super::ppp_client::PppClient;
-use super::world::World;
+use super::world::{self, World};
 
 #[test]
 fn rfc3078_a_login_on_a_live_call_must_not_bring_back_keys_that_were_used() {
     for same_keys in [false, true] {
         let mut world = World::new();
-        world.same_keys = same_keys;
+        world.elsewhere = same_keys.then_some(world::same_keys);
         let mut client = PppClient::new("alice", "wonderland-7");
         world.dial(&mut client);
         assert!(client.network_up());

@@ -16,5 +16,6 @@ mod groups;
 mod keys;
 #[path = "../support/ppp_client.rs"]
 mod ppp_client;
+mod servers;
 mod set_up;
 mod world;

@@ -4,7 +4,7 @@ use std::net::{Ipv4Addr, SocketAddrV4};
 use std::sync::Arc;
 use std::time::Duration;
 
-use pns::aaa::{Decision, LocalUser, LocalUsers, NameServers, PoolConfig, Pools};
+use pns::aaa::{Decision, Grant, LocalUser, LocalUsers, NameServers, PoolConfig, Pools};
 use pns::auth::NtHash;
 use pns::clock::Timestamp;
 use pns::flow::{
@@ -65,8 +65,28 @@ pub(crate) struct World {
     pub(crate) refuse_open: Option<OpenRefusal>,
     /// The worker answers nothing.
     pub(crate) silent: bool,
-    /// Every login gives the same start keys, as a careless RADIUS server has it.
-    pub(crate) same_keys: bool,
+    /// What an authentication server makes of a decision.
+    pub(crate) elsewhere: Option<fn(Decision) -> Decision>,
+}
+
+/// Every login gives the same start keys, as a careless RADIUS server has it.
+pub(crate) fn same_keys(decision: Decision) -> Decision {
+    let keys = StartKeys {
+        upstream: UpstreamKey::from_bytes([7; 16]),
+        downstream: DownstreamKey::from_bytes([8; 16]),
+    };
+    with_grant(decision, |grant| {
+        let policy = grant.authenticated.policy();
+        grant.authenticated = Authenticated::without_login(policy, Some(keys));
+    })
+}
+
+/// A decision with another grant.
+pub(crate) fn with_grant(mut decision: Decision, change: impl FnOnce(&mut Grant)) -> Decision {
+    if let Decision::Accept(grant) = &mut decision {
+        change(grant);
+    }
+    decision
 }
 
 impl World {
@@ -153,7 +173,7 @@ impl World {
             flow: None,
             refuse_open: None,
             silent: false,
-            same_keys: false,
+            elsewhere: None,
         }
     }
 
@@ -216,13 +236,8 @@ impl World {
                 ..
             } => {
                 let mut decision = self.users.decide(&credentials, &access);
-                if let (true, Decision::Accept(grant)) = (self.same_keys, &mut decision) {
-                    let policy = grant.authenticated.policy();
-                    let keys = StartKeys {
-                        upstream: UpstreamKey::from_bytes([7; 16]),
-                        downstream: DownstreamKey::from_bytes([8; 16]),
-                    };
-                    grant.authenticated = Authenticated::without_login(policy, Some(keys));
+                if let Some(elsewhere) = self.elsewhere {
+                    decision = elsewhere(decision);
                 }
                 self.sessions.decide(call, decision, self.now);
             }

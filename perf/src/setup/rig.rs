@@ -199,6 +199,7 @@ impl Rig {
         while !is_last {
             self.turn_and(|plane, now| {
                 let mut view = ServerView {
+                    radius: None,
                     facts: &FACTS,
                     sessions: &mut plane.sessions,
                     workers: &plane.workers,

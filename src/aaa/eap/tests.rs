@@ -70,6 +70,7 @@ impl Conversation {
                 Asked::Accepted { keys }
             }
             Decision::Reject(rejection) => Asked::Rejected(rejection),
+            Decision::Deny(denial) => Asked::Rejected(denial.rejection),
             Decision::Challenge { packet, state } => {
                 let Ok(Eap::Request {
                     identifier,

@@ -93,7 +93,7 @@ fn accepted(decision: Decision) -> Grant {
     match decision {
         Decision::Accept(grant) => grant,
         Decision::Reject(rejection) => panic!("{rejection}"),
-        Decision::Challenge { .. } => panic!("a challenge"),
+        Decision::Challenge { .. } | Decision::Deny(_) => panic!("another decision"),
     }
 }
 
@@ -101,7 +101,7 @@ fn rejection(decision: Decision) -> Rejection {
     match decision {
         Decision::Reject(rejection) => rejection,
         Decision::Accept(grant) => panic!("{} was let in", grant.user),
-        Decision::Challenge { .. } => panic!("a challenge"),
+        Decision::Challenge { .. } | Decision::Deny(_) => panic!("another decision"),
     }
 }
 
@@ -343,7 +343,7 @@ fn the_users_group_decides_by_which_method_it_may_log_in() {
                     assert_ne!(method, permitted);
                     assert_eq!(rejection, Rejection::MethodNotPermitted);
                 }
-                Decision::Challenge { .. } => panic!("a challenge"),
+                Decision::Challenge { .. } | Decision::Deny(_) => panic!("another decision"),
             }
         }
         for wrong in credentials(b"alice", "wrong") {

@@ -91,6 +91,14 @@ impl View for OneOfEach {
         }]
     }
 
+    fn radius(&self) -> RadiusStatus {
+        RadiusStatus {
+            servers: Vec::new(),
+            records_outstanding: 0,
+            records: Vec::new(),
+        }
+    }
+
     fn peers(&self) -> Vec<PeerRow> {
         vec![PeerRow {
             name: "branch".into(),

@@ -35,6 +35,7 @@ impl Obtain {
             peer_address: self.peer,
             dns: [None; 2],
             nbns: [None; 2],
+            peer_chooses: false,
             mppe: None,
         }
     }

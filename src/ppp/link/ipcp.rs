@@ -129,7 +129,8 @@ impl Link {
     fn wish_of(&self, packet: &Packet<'_>) -> Option<Ipv4Addr> {
         let network = self.network.as_ref()?;
         let wishes = &network.ipv4.wishes;
-        if self.config.address == AddressPolicy::Assign
+        let assigned = self.config.address == AddressPolicy::Assign;
+        if (assigned && !network.grant().peer_chooses)
             || self.is_client()
             || self.said.forward_upstream
             || packet.code != code::CONFIGURE_REQUEST

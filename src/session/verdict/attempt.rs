@@ -87,6 +87,8 @@ pub(in crate::session) struct Attempt {
     pub(in crate::session) observed: Observed,
     pub(in crate::session) name: Option<Box<[u8]>>,
     pub(in crate::session) rejection: Option<Rejection>,
+    /// Who decided, and what it said beside.
+    pub(in crate::session) detail: Option<Box<str>>,
     /// The control connection, once it is gone before the call.
     pub(in crate::session) came_by: Option<Box<CameBy>>,
 }
@@ -113,6 +115,7 @@ impl Attempt {
             observed: Observed::default(),
             name: None,
             rejection: None,
+            detail: None,
             came_by: None,
         }
     }
@@ -137,8 +140,14 @@ impl Attempt {
     }
 
     /// What it said was refused.
-    pub(in crate::session) fn refused(&mut self, rejection: Rejection, after: Duration) {
+    pub(in crate::session) fn refused(
+        &mut self,
+        rejection: Rejection,
+        detail: Option<Box<str>>,
+        after: Duration,
+    ) {
         self.rejection = Some(rejection);
+        self.detail = detail;
         if self.stage != Stage::Network {
             self.stage = Stage::Authentication;
         }

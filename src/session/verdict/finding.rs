@@ -215,6 +215,10 @@ fn rejected(facts: &Facts) -> Option<Finding> {
         Rejection::EapOutOfStep => Finding::EapBroken,
         Rejection::EapMethodNotAgreed => Finding::EapMethodNotAgreed,
         Rejection::ServerNotBelieved => Finding::ServerNotBelieved,
+        Rejection::RadiusRefused => Finding::RadiusRefused,
+        Rejection::RadiusNoAnswer => Finding::RadiusNoAnswer,
+        Rejection::RadiusOverloaded => Finding::RadiusOverloaded,
+        Rejection::RadiusAnswerUnusable => Finding::RadiusAnswerUnusable,
     })
 }
 

@@ -80,6 +80,8 @@ fn value(word: &str, facts: &Facts) -> String {
             |user| format!("\"{}\"", String::from_utf8_lossy(user)),
         ),
         "stage" => facts.stage.name().to_owned(),
+        "decided_by" => detail(facts, "nobody has said why"),
+        "keys_from" => detail(facts, "its authentication"),
         "mppe_offered" => mppe(observed.mppe_offered),
         "mppe_asked" => mppe(observed.mppe_asked),
         "methods_offered" => list(observed.methods_offered.names(), "none that it named"),
@@ -197,6 +199,10 @@ impl Observed {
             ),
         ]
     }
+}
+
+fn detail(facts: &Facts, otherwise: &str) -> String {
+    facts.detail.as_deref().unwrap_or(otherwise).to_owned()
 }
 
 fn farewell(facts: &Facts) -> String {

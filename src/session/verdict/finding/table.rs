@@ -272,6 +272,21 @@ findings! {
     PasswordNotChanged => "password_not_changed", [PasswordNotChanged, AccessDenied],
         "The new password of {user} was not taken: it is the old one, or did not come over whole.",
         [Client: "Choose another password.", Server: "Or set one in users.file."];
+    RadiusRefused => "radius_refused", [AccessDenied],
+        "{user} was not let in: {decided_by}.",
+        [Client: "Correct the name or the password.",
+         Server: "See the log of that RADIUS server."];
+    RadiusNoAnswer => "radius_no_answer", [AccessDenied],
+        "No RADIUS server answered about {user} in time; asked were: {decided_by}.",
+        [Server: "See `pns show radius`. A server that drops every question in silence has another \
+          secret (radius.server.secret_file), or does not know this machine for a client.",
+         Path: "Or look for a firewall between this server and that one."];
+    RadiusOverloaded => "radius_overloaded", [AccessDenied],
+        "{user} was not asked about, because too many questions wait for the RADIUS servers.",
+        [Server: "See `pns show radius` for servers that are slow or dead, and add servers."];
+    RadiusAnswerUnusable => "radius_answer_unusable", [AccessDenied, RemoteEnded],
+        "{user} was let in or refused in a way that cannot be carried out: {decided_by}.",
+        [Server: "Correct what that RADIUS server sends."];
     LogonHoursRestricted => "logon_hours_restricted", [LogonHours, AccessDenied],
         "{user} may not log in at this time of day.",
         [Server: "Change the hours of the user on the authentication server."];
@@ -348,7 +363,7 @@ findings! {
         [Client: "Turn on MPPE; see the client's log.",
          Path: "Look for loss of GRE between {peer} and {local}."];
     KeysMissing => "keys_missing", [NoRemoteEncryption, LcpTerminated],
-        "{user} was let in, but its authentication gave no keys, and the server demands \
+        "{user} was let in, but {keys_from} gave no keys, and the server demands \
          encryption{mppe_of}.",
         [Server: "Let the RADIUS server send MS-MPPE-Send-Key and MS-MPPE-Recv-Key; or allow only \
           methods that give keys in {methods_key}; or set {mppe_policy_key} to \

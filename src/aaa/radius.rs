@@ -1,0 +1,30 @@
+//! The client of RADIUS (RFC 2865, RFC 2866, RFC 3579, RFC 5997): who may come in is asked of servers
+//! elsewhere, and the bill is written there.
+//!
+//! ```text
+//!   log-in -> request -> exchange ~~~ server ~~~ exchange -> reply -> decision
+//!   Start, interim, Stop -> accounting -> exchange ~~~ server
+//! ```
+//!
+//! - [`client`]: the front door, for the owner of sockets and clock.
+//! - [`exchange`]: questions and answers over a network that loses and can be forged.
+//! - [`accounting`]: the bill, which waits for servers and not the other way round.
+
+pub mod accounting;
+pub mod client;
+pub mod config;
+pub mod exchange;
+pub mod request;
+pub mod server;
+
+mod choose;
+mod reply;
+mod slots;
+mod verify;
+
+pub use accounting::RecordFate;
+pub use client::{Client, Output, ServerView, Settings};
+pub use config::{Demand, ServerConfig, Service, Timing};
+pub use exchange::{Entropy, Event, Exchange, SocketId, Ticket};
+pub use request::{Caller, Nas};
+pub use server::{Counters, Health, RTT_BOUNDS_MS, ReplyRefusal};

@@ -1,0 +1,317 @@
+//! What each answer means, attribute by attribute.
+
+use std::net::Ipv4Addr;
+
+use super::*;
+use crate::aaa::radius::Demand;
+use crate::aaa::radius::config::Service;
+use crate::auth::Secret;
+use crate::wire::radius::microsoft::hide_mppe_key;
+use crate::wire::radius::proof::hide;
+use crate::wire::radius::{Attributes, Reply};
+
+const SECRET: &[u8] = b"a secret of the tests";
+const AUTHENTICATOR: [u8; 16] = [9; 16];
+const PROOF: &str = "S=407A5589115FD0D6209F510FE9C04566932CDA56";
+
+fn asked(login: Login, mppe: MppePolicy) -> Asked {
+    Asked {
+        user: "alice".into(),
+        login,
+        access: Arc::new(Access {
+            mppe,
+            ..Access::default()
+        }),
+        pool: "default".into(),
+    }
+}
+
+fn answer(asked: &Asked, code: Code, attributes: &Attributes) -> (Decision, Option<Billing>) {
+    let server = ServerConfig {
+        name: "main".into(),
+        service: Service::Authentication,
+        address: "192.0.2.1:1812".parse().unwrap(),
+        secret: Secret::new(SECRET.to_vec()),
+        priority: 1,
+        weight: 1,
+        demand: Demand::Auto,
+    };
+    let reply = Reply {
+        code,
+        identifier: 1,
+        request_authenticator: &AUTHENTICATOR,
+        secret: SECRET,
+        attributes,
+        signed: true,
+    };
+    let bytes = reply.to_packet().unwrap();
+    let answer = Answer {
+        server: &server,
+        index: 3,
+        packet: Packet::parse(&bytes).unwrap(),
+        request_authenticator: &AUTHENTICATOR,
+    };
+    decide(asked, &answer)
+}
+
+fn granted(asked: &Asked, attributes: &Attributes) -> Grant {
+    match answer(asked, Code::ACCESS_ACCEPT, attributes).0 {
+        Decision::Accept(grant) => grant,
+        Decision::Deny(denial) => panic!("{denial:?}"),
+        Decision::Challenge { .. } | Decision::Reject(_) => panic!("something else"),
+    }
+}
+
+fn denied(asked: &Asked, code: Code, attributes: &Attributes) -> Denial {
+    match answer(asked, code, attributes).0 {
+        Decision::Deny(denial) => *denial,
+        Decision::Accept(_) | Decision::Challenge { .. } | Decision::Reject(_) => {
+            panic!("not denied")
+        }
+    }
+}
+
+/// Those of a server that does it right.
+fn with_keys() -> Attributes {
+    let mut attributes = Attributes::new();
+    let key = |key, salt| hide_mppe_key(&[key; 16], [0x80, salt], SECRET, &AUTHENTICATOR).unwrap();
+    let success = [&[5], PROOF.as_bytes()].concat();
+    attributes
+        .octets(&MS_CHAP2_SUCCESS, &success)
+        .octets(&MS_MPPE_SEND_KEY, &key(0x11, 1))
+        .octets(&MS_MPPE_RECV_KEY, &key(0x22, 2));
+    attributes
+}
+
+const V2: Login = Login::MsChapV2 { identifier: 5 };
+
+#[test]
+fn the_send_key_is_downstream_and_the_receive_key_upstream() {
+    let grant = granted(&asked(V2, MppePolicy::REQUIRED), &with_keys());
+    assert_eq!(grant.success_message, PROOF);
+    let (policy, keys) = grant.authenticated.into_parts();
+    let keys = keys.unwrap();
+    assert_eq!(policy.encryption, Encryption::Required);
+    assert_eq!(keys.downstream.expose(), &[0x11; 16]);
+    assert_eq!(keys.upstream.expose(), &[0x22; 16]);
+    assert_eq!(grant.remark, None);
+}
+
+#[test]
+fn keys_of_eap_are_longer_and_the_front_of_them_is_taken() {
+    let mut attributes = Attributes::new();
+    let key: Vec<u8> = (0..32).collect();
+    let hidden = |salt| hide_mppe_key(&key, [0x80, salt], SECRET, &AUTHENTICATOR).unwrap();
+    attributes
+        .octets(&MS_MPPE_SEND_KEY, &hidden(1))
+        .octets(&MS_MPPE_RECV_KEY, &hidden(2));
+    let grant = granted(&asked(Login::Eap, MppePolicy::REQUIRED), &attributes);
+    let (_, keys) = grant.authenticated.into_parts();
+    assert_eq!(keys.unwrap().upstream.expose()[..], key[..16]);
+}
+
+#[test]
+fn mschapv1_derives_its_keys_from_the_hash_in_ms_chap_mppe_keys() {
+    let plain: Vec<u8> = [[0; 8].as_slice(), &[0x33; 16], &[0; 8]].concat();
+    let mut attributes = Attributes::new();
+    let hidden = hide(&plain, SECRET, &AUTHENTICATOR).unwrap();
+    attributes.octets(&MS_CHAP_MPPE_KEYS, &hidden);
+    let login = Login::MsChapV1 { challenge: [7; 8] };
+    let grant = granted(&asked(login, MppePolicy::REQUIRED), &attributes);
+    let (_, keys) = grant.authenticated.into_parts();
+    let expected = StartKeys::from_mschapv1(&[0x33; 16], &[7; 8]);
+    assert_eq!(keys.unwrap().upstream.expose(), expected.upstream.expose());
+}
+
+/// Issue 5: the classic error 742, with server and attribute.
+#[test]
+fn what_is_missing_of_the_keys_is_named_with_its_server() {
+    let mut attributes = Attributes::new();
+    let success = [&[5], PROOF.as_bytes()].concat();
+    attributes.octets(&MS_CHAP2_SUCCESS, &success);
+    let grant = granted(&asked(V2, MppePolicy::REQUIRED), &attributes);
+    assert!(!grant.authenticated.has_keys());
+    assert_eq!(
+        grant.remark.as_deref(),
+        Some(
+            "RADIUS server \"main\" (192.0.2.1:1812), which sent no MS-MPPE-Send-Key and no \
+             MS-MPPE-Recv-Key,"
+        )
+    );
+    let key = hide_mppe_key(&[1; 16], [0x80, 0], SECRET, &AUTHENTICATOR).unwrap();
+    attributes.octets(&MS_MPPE_SEND_KEY, &key);
+    let grant = granted(&asked(V2, MppePolicy::REQUIRED), &attributes);
+    let remark = grant.remark.unwrap();
+    assert!(remark.contains("no MS-MPPE-Recv-Key,"), "{remark}");
+    assert!(!remark.contains("Send-Key"), "{remark}");
+}
+
+#[test]
+fn without_a_success_of_this_response_mschapv2_is_not_let_in() {
+    let denial = denied(
+        &asked(V2, MppePolicy::REQUIRED),
+        Code::ACCESS_ACCEPT,
+        &Attributes::new(),
+    );
+    assert_eq!(denial.rejection, Rejection::RadiusAnswerUnusable);
+    assert!(denial.detail.unwrap().contains("no MS-CHAP2-Success"));
+    let other = Login::MsChapV2 { identifier: 6 };
+    let denial = denied(
+        &asked(other, MppePolicy::REQUIRED),
+        Code::ACCESS_ACCEPT,
+        &with_keys(),
+    );
+    assert!(denial.detail.unwrap().contains("not of this log-in"));
+}
+
+#[test]
+fn policy_and_types_demand_more_and_allow_less_and_never_the_reverse() {
+    let changed = |own: MppePolicy, policy: Option<u32>, types: Option<u32>| {
+        let mut attributes = with_keys();
+        if let Some(policy) = policy {
+            attributes.integer(&MS_MPPE_ENCRYPTION_POLICY, policy);
+        }
+        if let Some(types) = types {
+            attributes.integer(&MS_MPPE_ENCRYPTION_TYPES, types);
+        }
+        granted(&asked(V2, own), &attributes).terms.mppe()
+    };
+    let every = MppePolicy {
+        strengths: Strengths::ALL,
+        ..MppePolicy::OPTIONAL
+    };
+    let required = changed(MppePolicy::OPTIONAL, Some(2), Some(4));
+    assert_eq!(required.requirement, MppeRequirement::Required);
+    let allowed = changed(MppePolicy::REQUIRED, Some(1), Some(6));
+    assert_eq!(allowed, MppePolicy::REQUIRED);
+    let strong = changed(every, Some(1), Some(4));
+    assert_eq!(strong.strengths, Strengths::only(Strength::Bits128));
+    assert_eq!(changed(every, Some(1), Some(0)).strengths, Strengths::ALL);
+    assert_eq!(changed(MppePolicy::OFF, Some(2), Some(4)), MppePolicy::OFF);
+    let mut attributes = with_keys();
+    attributes
+        .integer(&MS_MPPE_ENCRYPTION_POLICY, 2)
+        .integer(&MS_MPPE_ENCRYPTION_TYPES, types::BITS_40);
+    let denial = denied(
+        &asked(V2, MppePolicy::REQUIRED),
+        Code::ACCESS_ACCEPT,
+        &attributes,
+    );
+    assert!(denial.detail.unwrap().contains("MS-MPPE-Encryption-Types"));
+}
+
+#[test]
+fn addresses_limits_and_servers_are_those_of_the_answer() {
+    let mut attributes = with_keys();
+    attributes
+        .address(&FRAMED_IP_ADDRESS, Ipv4Addr::new(10, 9, 8, 7))
+        .text(&FRAMED_POOL, "staff")
+        .integer(&FRAMED_MTU, 1200)
+        .integer(&SESSION_TIMEOUT, 3600)
+        .integer(&IDLE_TIMEOUT, 300)
+        .integer(&ACCT_INTERIM_INTERVAL, 5)
+        .octets(&CLASS, b"gold")
+        .octets(&CLASS, b"silver")
+        .octets(&USER_NAME, b"alice@isp")
+        .address(&MS_PRIMARY_DNS_SERVER, Ipv4Addr::new(9, 9, 9, 9));
+    let asked = asked(V2, MppePolicy::REQUIRED);
+    let (decision, billing) = answer(&asked, Code::ACCESS_ACCEPT, &attributes);
+    let Decision::Accept(grant) = decision else {
+        panic!()
+    };
+    assert_eq!(grant.address, Some(Ipv4Addr::new(10, 9, 8, 7)));
+    assert_eq!((&*grant.pool, &*grant.user), ("staff", "alice"));
+    assert_eq!(grant.network.mtu_max, Some(1200));
+    assert_eq!(grant.network.session_limit, Some(Duration::from_secs(3600)));
+    assert_eq!(
+        grant.network.name_servers.dns[0],
+        Some(Ipv4Addr::new(9, 9, 9, 9))
+    );
+    let billing = billing.unwrap();
+    assert_eq!(billing.user.as_deref(), Some(&b"alice@isp"[..]));
+    assert_eq!(billing.class.len(), 2);
+    assert_eq!(billing.idle, Some(Duration::from_secs(300)));
+    assert_eq!(
+        billing.interim,
+        Some(Duration::from_secs(60)),
+        "RFC 2869 §2.1"
+    );
+}
+
+/// RFC 2865 §5.8.
+#[test]
+fn two_addresses_mean_any() {
+    for (address, chooses) in [(CLIENT_CHOOSES, true), (NAS_CHOOSES, false)] {
+        let mut attributes = with_keys();
+        attributes.integer(&FRAMED_IP_ADDRESS, address);
+        let grant = granted(&asked(V2, MppePolicy::REQUIRED), &attributes);
+        assert_eq!(grant.address, None);
+        assert_eq!(grant.network.client_chooses, chooses);
+    }
+}
+
+#[test]
+fn an_answer_with_a_wrong_length_is_a_refusal() {
+    for attribute in [
+        &FRAMED_IP_ADDRESS,
+        &SESSION_TIMEOUT,
+        &MS_MPPE_ENCRYPTION_POLICY,
+    ] {
+        let mut attributes = with_keys();
+        attributes.octets(attribute, &[0; 3]);
+        let denial = denied(
+            &asked(V2, MppePolicy::REQUIRED),
+            Code::ACCESS_ACCEPT,
+            &attributes,
+        );
+        assert!(denial.detail.unwrap().contains(attribute.name));
+    }
+}
+
+#[test]
+fn a_refusal_is_told_in_the_words_of_the_server() {
+    let mut attributes = Attributes::new();
+    attributes.octets(&MS_CHAP_ERROR, b"\x05E=648 R=0 C=00 V=3 M=Renew it");
+    let refusal = |attributes| {
+        denied(
+            &asked(V2, MppePolicy::REQUIRED),
+            Code::ACCESS_REJECT,
+            attributes,
+        )
+    };
+    let denial = refusal(&attributes);
+    assert_eq!(denial.code, FailureCode::PasswordExpired);
+    assert_eq!(denial.rejection, Rejection::PasswordExpired);
+    assert_eq!((&*denial.text, denial.retry), ("Renew it", false));
+    let mut attributes = Attributes::new();
+    attributes.text(&REPLY_MESSAGE, "Pay your bill");
+    let denial = refusal(&attributes);
+    assert_eq!(denial.rejection, Rejection::RadiusRefused);
+    assert_eq!((&*denial.text, denial.retry), ("Pay your bill", true));
+    let detail = denial.detail.unwrap();
+    assert!(
+        detail.contains("\"main\"") && detail.contains("Pay your bill"),
+        "{detail}"
+    );
+}
+
+#[test]
+fn a_challenge_goes_to_eap_alone_and_comes_back_to_its_server() {
+    let mut attributes = Attributes::new();
+    attributes
+        .pieces(&EAP_MESSAGE, &[1; 300])
+        .octets(&STATE, b"where we were");
+    let eap = asked(Login::Eap, MppePolicy::REQUIRED);
+    let (decision, _) = answer(&eap, Code::ACCESS_CHALLENGE, &attributes);
+    let Decision::Challenge { packet, state } = decision else {
+        panic!()
+    };
+    assert_eq!(packet, [1; 300]);
+    assert_eq!(state, pack_state(3, b"where we were"));
+    let denial = denied(
+        &asked(V2, MppePolicy::REQUIRED),
+        Code::ACCESS_CHALLENGE,
+        &attributes,
+    );
+    assert_eq!(denial.rejection, Rejection::RadiusAnswerUnusable);
+}

@@ -1,0 +1,59 @@
+//! The RADIUS servers as an operator sees them.
+
+use crate::aaa::radius::{Client, Counters, RTT_BOUNDS_MS, RecordFate, ReplyRefusal, ServerView};
+use crate::clock::Timestamp;
+use crate::operate::rows::{Counter, RadiusRow, RadiusStatus, RoundTrips};
+
+/// Every service of every server, and what became of records.
+pub(super) fn status(client: Option<&Client>, now: Timestamp) -> RadiusStatus {
+    let Some(client) = client else {
+        return RadiusStatus {
+            servers: Vec::new(),
+            records_outstanding: 0,
+            records: Vec::new(),
+        };
+    };
+    let names = RecordFate::ALL.iter().map(|fate| fate.name());
+    RadiusStatus {
+        servers: client.servers(now).map(|server| row(&server)).collect(),
+        records_outstanding: client.records_outstanding() as u64,
+        records: counters(names, client.records()),
+    }
+}
+
+fn row(server: &ServerView<'_>) -> RadiusRow {
+    let counted: &Counters = server.counters;
+    let bounds = RTT_BOUNDS_MS.iter().copied().map(Some).chain([None]);
+    let round_trips = bounds.zip(counted.round_trips);
+    let micros = |time: std::time::Duration| u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
+    let names = ReplyRefusal::ALL.iter().map(|cause| cause.name());
+    RadiusRow {
+        server: server.config.name.to_string(),
+        service: server.config.service.name().to_owned(),
+        address: server.config.address.to_string(),
+        state: server.health.name().to_owned(),
+        outstanding: server.outstanding as u64,
+        questions: counted.questions,
+        retransmits: counted.retransmits,
+        replies: counted.replies,
+        timeouts: counted.timeouts,
+        deaths: counted.deaths,
+        last_round_trip_us: counted.last_round_trip.map(micros),
+        round_trips: round_trips
+            .filter(|(_, count)| *count > 0)
+            .map(|(at_most_ms, count)| RoundTrips { at_most_ms, count })
+            .collect(),
+        refused: counters(names, &counted.refused),
+    }
+}
+
+/// Those that are not zero.
+fn counters<'n>(names: impl Iterator<Item = &'n str>, counts: &[u64]) -> Vec<Counter> {
+    let named = names.zip(counts).filter(|(_, count)| **count > 0);
+    named
+        .map(|(name, count)| Counter {
+            name: name.to_owned(),
+            value: *count,
+        })
+        .collect()
+}

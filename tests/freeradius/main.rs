@@ -1,0 +1,28 @@
+//! Our RADIUS client against the distribution's FreeRADIUS, on loopback: every way to log in, the keys,
+//! what is granted, what is refused, and the bill. `packaging/install-dependencies.sh test` installs it;
+//! without it the cases say so and end.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a case fails by these"
+)]
+
+mod accounting;
+mod log_in;
+mod server;
+
+/// Starts a FreeRADIUS, or says why not and ends the test.
+macro_rules! server_or_skip {
+    () => {
+        match crate::server::FreeRadius::start() {
+            Some(server) => server,
+            None => {
+                eprintln!("skipped: there is no freeradius here");
+                return;
+            }
+        }
+    };
+}
+pub(crate) use server_or_skip;

@@ -1,0 +1,245 @@
+//! A FreeRADIUS of our own: made by `start`, ended when dropped. And the sockets of a client.
+
+use std::collections::HashMap;
+use std::fs;
+use std::net::{Ipv4Addr, UdpSocket};
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+use pns::aaa::radius::{
+    Caller, Client, Demand, Event, Nas, Output, ServerConfig, Service, Settings, SocketId, Timing,
+};
+use pns::aaa::{Access, Decision};
+use pns::auth::Secret;
+use pns::clock::MonotonicClock;
+use pns::flow::FlowKey;
+use pns::ppp::link::Credentials;
+use pns::wire::call_id::CallId;
+
+pub(crate) const SECRET: &str = "a secret of both ends";
+const BINARY: &str = "/usr/sbin/freeradius";
+/// A case that takes longer has failed.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+static STARTED: AtomicU32 = AtomicU32::new(0);
+
+/// The server's process and folder.
+pub(crate) struct FreeRadius {
+    process: Child,
+    folder: PathBuf,
+    port: u16,
+}
+
+impl FreeRadius {
+    /// `None`: it is not installed.
+    pub(crate) fn start() -> Option<Self> {
+        if !fs::exists(BINARY).unwrap() {
+            return None;
+        }
+        let number = STARTED.fetch_add(1, Ordering::Relaxed);
+        let folder = format!("pns-freeradius-{}-{number}", std::process::id());
+        let folder = std::env::temp_dir().join(folder);
+        fs::create_dir_all(&folder).unwrap();
+        // Two ports that nobody has, as far as one can tell.
+        let free = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let port = free.local_addr().unwrap().port() & !1;
+        drop(free);
+        let text = include_str!("radiusd.conf")
+            .replace("@FOLDER@", folder.to_str().unwrap())
+            .replace("@PORT@", &port.to_string())
+            .replace("@ACCOUNTING_PORT@", &(port + 1).to_string())
+            .replace("@SECRET@", SECRET);
+        fs::write(folder.join("radiusd.conf"), text).unwrap();
+        fs::write(folder.join("users"), include_str!("users")).unwrap();
+        fs::write(folder.join("dictionary"), "").unwrap();
+        let log = fs::File::create(folder.join("output")).unwrap();
+        let process = Command::new(BINARY)
+            .args(["-f", "-X", "-d"])
+            .arg(&folder)
+            .stdin(Stdio::null())
+            .stdout(log.try_clone().unwrap())
+            .stderr(log)
+            .spawn()
+            .unwrap();
+        let mut server = Self {
+            process,
+            folder,
+            port,
+        };
+        server.wait_until_ready();
+        Some(server)
+    }
+
+    fn wait_until_ready(&mut self) {
+        let began = Instant::now();
+        while !self.output().contains("Ready to process requests") {
+            let ended = self.process.try_wait().unwrap();
+            assert!(
+                ended.is_none() && began.elapsed() < PATIENCE,
+                "freeradius does not start:\n{}",
+                self.output()
+            );
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// What it says of its work.
+    pub(crate) fn output(&self) -> String {
+        fs::read_to_string(self.folder.join("output")).unwrap_or_default()
+    }
+
+    /// The bill, as it wrote it down.
+    pub(crate) fn detail(&self) -> String {
+        fs::read_to_string(self.folder.join("detail")).unwrap_or_default()
+    }
+
+    /// A client of this server.
+    pub(crate) fn client(&self) -> Dialler {
+        self.client_with(SECRET, Demand::Auto)
+    }
+
+    pub(crate) fn client_with(&self, secret: &str, demand: Demand) -> Dialler {
+        let service = |service, port: u16| ServerConfig {
+            name: "freeradius".into(),
+            service,
+            address: (Ipv4Addr::LOCALHOST, port).into(),
+            secret: Secret::from(secret.to_owned()),
+            priority: 1,
+            weight: 1,
+            demand,
+        };
+        Dialler::new(vec![
+            service(Service::Authentication, self.port),
+            service(Service::Accounting, self.port + 1),
+        ])
+    }
+}
+
+impl Drop for FreeRadius {
+    fn drop(&mut self) {
+        let _ended = self.process.kill();
+        let _code = self.process.wait();
+        let _removed = fs::remove_dir_all(&self.folder);
+    }
+}
+
+/// Our client, with real sockets and the real clock.
+pub(crate) struct Dialler {
+    pub(crate) client: Client,
+    pub(crate) clock: MonotonicClock,
+    pub(crate) events: Vec<Event>,
+    sockets: HashMap<SocketId, UdpSocket>,
+}
+
+/// The call that logs in.
+pub(crate) fn caller() -> Caller {
+    Caller {
+        flow: FlowKey::new(0, CallId::new(4711)),
+        peer_address: Ipv4Addr::new(198, 51, 100, 7),
+        local_address: Ipv4Addr::new(198, 51, 100, 1),
+        calling_number: None,
+        called_number: None,
+    }
+}
+
+impl Dialler {
+    fn new(servers: Vec<ServerConfig>) -> Self {
+        let clock = MonotonicClock::new();
+        let settings = Settings {
+            servers,
+            timing: Timing {
+                give_up: Duration::from_secs(4),
+                ..Timing::default()
+            },
+            nas: Nas {
+                identifier: "vpn1".into(),
+                address: None,
+                eap_mtu: 1400,
+            },
+            pool: "default".into(),
+            interim: None,
+            unix_at_zero_s: 1_700_000_000,
+        };
+        let entropy = || Box::new(|buffer: &mut [u8]| getrandom::fill(buffer).unwrap());
+        Self {
+            client: Client::new(settings, entropy(), entropy(), clock.now()),
+            clock,
+            events: Vec::new(),
+            sockets: HashMap::new(),
+        }
+    }
+
+    /// Logs in, and waits for the decision.
+    pub(crate) fn log_in(&mut self, credentials: &Credentials) -> Decision {
+        self.log_in_with(credentials, Access::default())
+    }
+
+    pub(crate) fn log_in_with(&mut self, credentials: &Credentials, access: Access) -> Decision {
+        let now = self.clock.now();
+        let asked = self
+            .client
+            .ask(&caller(), credentials, &Arc::new(access), now);
+        let ticket = asked.expect("a question");
+        let mut decided = None;
+        self.run(
+            |output| {
+                if let Output::Decided(of, decision) = output
+                    && of == ticket
+                {
+                    decided = Some(decision);
+                }
+                false
+            },
+            |_| false,
+        );
+        decided.expect("a decision in time")
+    }
+
+    /// Waits until every record is written down.
+    pub(crate) fn settle_records(&mut self) {
+        self.run(|_| false, |client| client.records_outstanding() == 0);
+    }
+
+    fn run(&mut self, mut hear: impl FnMut(Output) -> bool, done: impl Fn(&Client) -> bool) {
+        let began = Instant::now();
+        let mut buffer = [0; 4096];
+        while began.elapsed() < PATIENCE {
+            self.client.handle_timeout(self.clock.now());
+            while let Some(output) = self.client.poll_output() {
+                match output {
+                    Output::Open { socket, to } => {
+                        let opened = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)).unwrap();
+                        opened.connect(to).unwrap();
+                        opened
+                            .set_read_timeout(Some(Duration::from_millis(5)))
+                            .unwrap();
+                        self.sockets.insert(socket, opened);
+                    }
+                    Output::Transmit { socket, bytes } => {
+                        let _lost = self.sockets[&socket].send(&bytes);
+                    }
+                    Output::Event(event) => self.events.push(event),
+                    decided @ Output::Decided(..) => {
+                        hear(decided);
+                        return;
+                    }
+                }
+            }
+            if done(&self.client) {
+                return;
+            }
+            for (id, socket) in &self.sockets {
+                let Ok(length) = socket.recv(&mut buffer) else {
+                    continue;
+                };
+                let from = socket.peer_addr().unwrap();
+                let now = self.clock.now();
+                self.client.receive(*id, from, &buffer[..length], now);
+            }
+        }
+        panic!("nothing came of it in time");
+    }
+}
