@@ -323,6 +323,8 @@ fn a_wrong_password_is_told_and_lcp_is_closed() {
         ["LCP TerminateAck"]
     );
     let heard = server.packet(Protocol::LCP, 6, request.identifier, b"");
+    assert_eq!(names(&heard), [""; 0], "it has to hear our acknowledgment");
+    let heard = server.pass(Duration::from_secs(1));
     assert_eq!(names(&heard), ["Ended(AuthenticationFailed)"]);
 }
 

@@ -153,6 +153,26 @@ fn an_operator_closes_a_call() {
     assert_eq!(server.input(Input::LowerUp), []);
 }
 
+/// pppd that is refused asks for the end while we do. It exits with the reason of its own only if it
+/// hears our acknowledgment before the control connection closes.
+#[test]
+fn both_ends_hang_up_at_once() {
+    let mut server = up(LinkConfig::default());
+    let heard = server.input(Input::Close(EndReason::AdministrativeStop));
+    assert_eq!(names(&heard), ["LCP TerminateRequest"]);
+    let heard = server.packet(Protocol::LCP, code::TERMINATE_REQUEST, 2, b"bye");
+    assert_eq!(names(&heard), ["LCP TerminateAck"]);
+    assert_eq!(
+        server.packet(Protocol::LCP, code::TERMINATE_ACK, 2, &[]),
+        []
+    );
+    let heard = server.packet(Protocol::LCP, code::TERMINATE_REQUEST, 3, b"bye");
+    assert_eq!(names(&heard), ["LCP TerminateAck"], "it was lost");
+    assert_eq!(server.pass(Duration::from_millis(500)), []);
+    let heard = server.pass(Duration::from_millis(600));
+    assert_eq!(names(&heard), ["Ended(AdministrativeStop)"]);
+}
+
 #[test]
 fn a_restart_of_lcp_before_the_keys_authenticates_anew() {
     let (mut server, challenge) = authenticating(LinkConfig::default());

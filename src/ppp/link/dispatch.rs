@@ -60,6 +60,11 @@ impl Link {
                 self.refusals.count(Refusal::WrongPhase);
             }
             Ending::None => self.lcp_packet(&packet, now),
+            // Both ends hang up at once: the peer waits for its acknowledgment, not we for ours.
+            Ending::Closing(reason) if packet.code == code::TERMINATE_REQUEST => {
+                self.drain(&packet, reason, now);
+            }
+            Ending::Draining(_) if packet.code == code::TERMINATE_ACK => {}
             Ending::Closing(_) if is_negotiation(packet.code) => {
                 let effects = self.lcp.receive(&packet, now);
                 self.run_lcp(effects, EndReason::ProtocolFailure, now);

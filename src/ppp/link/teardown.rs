@@ -63,8 +63,15 @@ impl Link {
 
     /// The peer hung up.
     pub(super) fn peer_terminates(&mut self, request: &Packet<'_>, now: Timestamp) {
+        self.drain(request, EndReason::PeerTerminated, now);
+    }
+
+    /// Stays until the peer has had time to hear that its Terminate-Request is acknowledged. pptp-linux
+    /// leaves with the control connection, whatever GRE it has not read, and pppd takes that for a
+    /// modem that hung up and forgets its own reason.
+    pub(super) fn drain(&mut self, request: &Packet<'_>, reason: EndReason, now: Timestamp) {
         self.acknowledge_termination(request);
-        self.ending = Ending::Draining(EndReason::PeerTerminated);
+        self.ending = Ending::Draining(reason);
         self.phase = Phase::Terminate;
         self.timers.clear_all();
         self.timers.set(Timer::Drain, now + DRAIN);
