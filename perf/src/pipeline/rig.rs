@@ -28,8 +28,8 @@ const ACCESS: u8 = 0;
 const NETWORK: u8 = 1;
 /// No packet is too long for a call, and no frame for a port.
 const CALL_MTU: u16 = 1404;
-/// Packets that a ring between two workers holds.
-const HANDOFF_SLOTS: usize = 4096;
+/// Packets that a ring between two workers holds: a sample, for the other may not run just now.
+const HANDOFF_SLOTS: usize = 16_384;
 
 /// A worker, and what is around it.
 pub(super) struct Post<M: Medium> {

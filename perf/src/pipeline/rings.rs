@@ -10,10 +10,10 @@ use pns::dataplane::DpdkPort;
 use super::medium::{Medium, Wire};
 use crate::Outcome;
 
-/// Frames in the pool: twice what a sample has under way, and those of acknowledgments.
+/// Frames in the pool: those of a sample, and as many acknowledgments as its turns can send.
 const MBUFS: u32 = 32_767;
-/// Frames that a queue holds.
-const ENTRIES: u32 = 16_384;
+/// Frames that a queue holds: no fewer.
+const ENTRIES: u32 = 32_768;
 const DATA_ROOM: u16 = 2048;
 /// Frames that stay with the thread, so that most that are taken were freed a moment ago.
 const CACHE: u32 = 512;
