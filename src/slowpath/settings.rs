@@ -345,6 +345,7 @@ group = "legacy"
 [[port]]
 name = "both"
 device = "net_af_xdp0,iface=wan_s"
+side = "both"
 addresses = ["198.51.100.1/24", "198.51.100.3/24"]
 [[pool]]
 name = "default"

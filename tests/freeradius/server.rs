@@ -49,6 +49,8 @@ impl FreeRadius {
         drop(free);
         let text = include_str!("radiusd.conf")
             .replace("@FOLDER@", folder.to_str().unwrap())
+            .replace("@ADDRESS@", "127.0.0.1")
+            .replace("@CLIENT@", "127.0.0.1")
             .replace("@PORT@", &port.to_string())
             .replace("@ACCOUNTING_PORT@", &(port + 1).to_string())
             .replace("@SECRET@", SECRET);

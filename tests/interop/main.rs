@@ -17,6 +17,7 @@ mod encryption;
 mod forwarding;
 mod lab;
 mod peers;
+mod radius;
 mod service;
 mod sites;
 mod wire;

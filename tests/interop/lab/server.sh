@@ -36,7 +36,7 @@ start_pns() {
     # PNS does not read a users file that everybody can, as those of a working copy are.
     install -m 640 "$2" "$(server_state)/etc/pns.toml"
     install -m 640 -t "$(server_state)/etc" "$(dirname "$2")"/*users*.toml
-    find "$(dirname "$2")" -maxdepth 1 -name '*password' \
+    find "$(dirname "$2")" -maxdepth 1 '(' -name '*password' -o -name '*.secret' ')' \
         -exec install -m 640 -t "$(server_state)/etc" {} +
     PNS_STATE=$(server_state) setsid ip netns exec "$(namespace "$(place)")" unshare -m /bin/bash -c '
         mount --make-rprivate / && mount --bind "$PNS_STATE" "$PNS_STATE/run/lab" &&

@@ -1,0 +1,125 @@
+//! A real client dials in, and a real FreeRADIUS behind the server decides and writes the bill.
+
+use std::time::{Duration, Instant};
+
+use crate::config::Config;
+use crate::lab::{INSIDE_HOST, Lab, PASSWORD, REQUIRE_MPPE, Running};
+use crate::{lab_or_skip, pns_only};
+
+const SECRET: &str = "between pns and radius";
+/// What the server lets the client have, out of the lab's pool.
+const ADDRESS: &str = "10.77.0.180";
+const USERS: &str = "alice Cleartext-Password := \"wonderland-7\"
+\tFramed-IP-Address = 10.77.0.180,
+\tSession-Timeout = 3600,
+\tClass = \"gold\"
+";
+const TABLES: &str = r#"
+[radius]
+nas_identifier = "pns-lab"
+
+[[radius.server]]
+name = "behind"
+address = "192.168.99.2"
+secret_file = "radius.secret"
+"#;
+
+fn config() -> Config {
+    Config::lab()
+        .with_tables(TABLES)
+        .with_file("radius.secret", SECRET)
+}
+
+/// FreeRADIUS on the host behind the server, as long as the guard lives.
+fn free_radius(lab: &Lab) -> Running {
+    let folder = lab.state().join("radius");
+    std::fs::create_dir_all(&folder).unwrap();
+    let place = folder.to_str().unwrap();
+    let text = include_str!("../freeradius/radiusd.conf")
+        .replace("@FOLDER@", place)
+        .replace("@ADDRESS@", INSIDE_HOST)
+        .replace("@CLIENT@", "192.168.99.1")
+        .replace("@PORT@", "1812")
+        .replace("@ACCOUNTING_PORT@", "1813")
+        .replace("@SECRET@", SECRET);
+    std::fs::write(folder.join("radiusd.conf"), text).unwrap();
+    std::fs::write(folder.join("users"), USERS).unwrap();
+    std::fs::write(folder.join("dictionary"), "").unwrap();
+    let log = folder.join("log");
+    let log = log.to_str().unwrap();
+    let words = ["/usr/sbin/freeradius", "-f", "-xx", "-l", log, "-d", place];
+    let server = lab.spawn("host", &words);
+    wait_for(lab, "log", "Ready to process requests");
+    server
+}
+
+/// Waits until the file of the server's folder says `text`, and answers the file.
+fn wait_for(lab: &Lab, file: &str, text: &str) -> String {
+    let file = lab.state().join("radius").join(file);
+    let end = Instant::now() + Duration::from_secs(15);
+    loop {
+        let said = std::fs::read_to_string(&file).unwrap_or_default();
+        if said.contains(text) {
+            return said;
+        }
+        assert!(Instant::now() < end, "no {text:?} in:\n{said}");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+#[test]
+fn free_radius_lets_a_client_in_with_its_keys_and_bills_the_call() {
+    let lab = lab_or_skip!();
+    pns_only!();
+    lab.serve(&config(), &[]);
+    let server = free_radius(&lab);
+    let client = lab.client();
+
+    assert_eq!(client.dial("looking-glass", REQUIRE_MPPE), Err(19));
+    assert_eq!(
+        client.dial(PASSWORD, REQUIRE_MPPE),
+        Ok(()),
+        "{}",
+        client.log()
+    );
+    assert!(
+        client.log().contains("MPPE 128-bit stateless"),
+        "{}",
+        client.log()
+    );
+    assert_eq!(client.address(), ADDRESS);
+    let (received, text) = client.ping("-q -i 0.01 -c 200 -W 2", INSIDE_HOST);
+    assert_eq!(received, 200, "{text}");
+    let servers = lab.ask("pns", &["show", "radius", "--json"]);
+    assert!(servers.contains("\"alive\""), "{servers}");
+    client.hang_up();
+    lab.wait_for_no_session(Duration::from_secs(5));
+
+    let bill = wait_for(&lab, "detail", "Acct-Status-Type = Stop");
+    assert!(bill.contains("Acct-Status-Type = Accounting-On"), "{bill}");
+    let stop = bill
+        .rsplit("\n\n")
+        .find(|it| it.contains("= Stop"))
+        .unwrap();
+    for line in [
+        "User-Name = \"alice\"",
+        "Framed-IP-Address = 10.77.0.180",
+        "Class = 0x676f6c64",
+        "NAS-Identifier = \"pns-lab\"",
+        "Acct-Terminate-Cause = User-Request",
+        // 200 echoes of 84 bytes; the client may have had more to say.
+        "Acct-Input-Packets = 2",
+        "Acct-Output-Packets = 2",
+    ] {
+        assert!(stop.contains(line), "no {line:?} in:\n{stop}");
+    }
+
+    drop(server);
+    assert_ne!(
+        client.dial(PASSWORD, REQUIRE_MPPE),
+        Ok(()),
+        "nobody decides"
+    );
+    let why = lab.ask("pns", &["explain", "user", "alice"]);
+    assert!(why.contains("RADIUS"), "{why}");
+}
