@@ -15,7 +15,7 @@ use crate::aaa::radius::Caller;
 use crate::aaa::{Lease, NetworkTerms, Terms};
 use crate::clock::Timestamp;
 use crate::flow::{FlowCommand, FlowKey, FrameBytes};
-use crate::ppp::link::Link;
+use crate::ppp::link::{self, Link};
 use crate::wire::call_id::CallId;
 
 /// Orders that one call may have waiting for its worker.
@@ -221,11 +221,16 @@ impl Call {
         self.client().is_none().then_some(&self.terms)
     }
 
-    /// Notes why it ends, once, and answers the reason that holds.
+    /// Notes why it ends, once, and answers the reason that holds: the first. A client that is refused
+    /// clears the call while the link is still saying goodbye, and that is not why it ended.
     pub(super) fn ends_for(&mut self, reason: EndReason, now: Timestamp) -> EndReason {
         let after = now.since(self.created);
         self.attempt.steps.note(Step::Ended, after);
-        *self.end.get_or_insert(reason)
+        let of_link = self.link.end_reason();
+        let of_link = of_link.filter(|reason| *reason != link::EndReason::PeerTerminated);
+        *self
+            .end
+            .get_or_insert(of_link.map_or(reason, EndReason::Link))
     }
 
     /// When this call next wants time: its link's timers, or its own deadline.

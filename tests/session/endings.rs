@@ -7,7 +7,7 @@ use pns::ppp::link::LinkConfig;
 use pns::session::Output;
 
 use super::control_client as control;
-use super::ppp_client::PppClient;
+use super::ppp_client::{LCP, PppClient, frame};
 use super::world::{CALL_DISCONNECT_NOTIFY, CLIENT, SERVER, World};
 
 #[test]
@@ -50,6 +50,29 @@ fn call_clear_request_is_answered_with_our_call_id() {
         .to_vec();
     assert_eq!(control::call_id(&notify), world.flow.unwrap().call_id.get());
     assert_eq!(world.end_reason(), "cleared_by_peer");
+    world.assert_all_given_back();
+}
+
+/// pppd that is refused says goodbye as we do, and pptp-linux clears the call behind it.
+#[test]
+fn a_call_that_a_refused_client_clears_ended_for_the_password() {
+    let mut world = World::new();
+    let mut client = PppClient::new("alice", "wrong");
+    client.script = Some(|_, protocol, code, _, _| {
+        let goodbye = protocol == LCP && code == 5;
+        goodbye.then(|| {
+            vec![frame(
+                LCP,
+                5,
+                9,
+                b"Failed to authenticate ourselves to peer",
+            )]
+        })
+    });
+    let id = world.dial(&mut client);
+    assert!(client.failure_message.is_some());
+    world.receive(id, &control::call_clear(0));
+    assert_eq!(world.end_reason(), "link.authentication_failed");
     world.assert_all_given_back();
 }
 
