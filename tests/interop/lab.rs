@@ -197,7 +197,17 @@ impl Lab {
         let interface = format!("{name}b");
         let path = file.to_str().unwrap();
         let words = [
-            "tcpdump", "-i", &interface, "-nn", "-U", "-s", "0", "-w", path,
+            // At once, not by blocks of a ring that may be half full when it ends.
+            "tcpdump",
+            "--immediate-mode",
+            "-i",
+            &interface,
+            "-nn",
+            "-U",
+            "-s",
+            "0",
+            "-w",
+            path,
         ];
         let mut tcpdump = self.spawn("wan", &words);
         let mut line = String::new();

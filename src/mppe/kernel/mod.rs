@@ -6,7 +6,7 @@
 //! lie in memory. Which is best depends on the core, so it is measured at start.
 //!
 //! - `interleaved`: anywhere, in safe Rust.
-//! - [`crate::mppe::simd`]: what needs machine instructions.
+//! - `mppe/simd/`: what needs machine instructions.
 //! - `rekey`: the change of keys of many chains.
 
 mod choice;

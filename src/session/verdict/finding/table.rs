@@ -149,7 +149,7 @@ findings! {
 
     // Calls that we place as a client.
     LoginMethodNotAllowed => "login_method_not_allowed", [],
-        "{peer} demands a way to log in that this [[peer]] does not allow.",
+        "{peer} demands a way to log in that its entry in our configuration does not allow.",
         [Server: "Add what it asks for to peer.methods, if that is strong enough.",
          Client: "Or let the peer offer MS-CHAPv2."];
     LoginRefused => "login_refused", [],
