@@ -275,7 +275,7 @@ fn unsafe_lives_in_the_dpdk_crates_and_where_mppe_speaks_to_the_cpu() {
 #[test]
 fn every_unsafe_block_says_why_it_is_sound() {
     let mut offences = Vec::new();
-    for source in product(&["dpdk/src", "src/mppe/simd"]) {
+    for source in product(&["dpdk/src", "src/mppe/simd", "perf/peers/src"]) {
         let lines: Vec<_> = source.text.lines().collect();
         for (number, line) in lines.iter().enumerate() {
             let code = line.split("//").next().unwrap_or_default();
