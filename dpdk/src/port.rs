@@ -239,6 +239,7 @@ impl Port {
             max_rx_queues: info.max_rx_queues,
             max_tx_queues: info.max_tx_queues,
             max_mtu: info.max_mtu,
+            queues_in_pairs: self.inner.driver == "net_af_xdp",
             ipv4_checksum_tx: info.tx_offload_capa & dpdk_sys::SHIM_TX_OFFLOAD_IPV4_CKSUM != 0,
             rss: info.flow_type_rss_offloads != 0,
         })

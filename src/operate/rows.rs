@@ -143,6 +143,10 @@ pub struct WorkerRow {
     pub idle_share: f64,
     /// Frames from its queues and rings.
     pub in_frames: u64,
+    /// Frames from other workers, whose queues they came in by.
+    pub handed_in_frames: u64,
+    /// Frames to other workers, whose calls they belong to.
+    pub handed_out_frames: u64,
     /// Frames sent.
     pub out_frames: u64,
     /// Frames dropped, for whatever reason.

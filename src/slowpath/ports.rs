@@ -1,7 +1,7 @@
-//! Opens the ports that the configuration names: DPDK's environment, one pool of frames, and the
-//! devices with a queue pair for each worker.
+//! Opens the ports that the configuration names: DPDK's environment, a pool of frames on each NUMA
+//! node that has a port, and the devices with a transmit queue for each worker.
 
-use dpdk::{Eal, EalConfig, LogLevel, Memory, Mempool, Port, PortConfig};
+use dpdk::{Eal, EalConfig, LogLevel, Memory, Mempool, Port, PortConfig, RxQueue};
 
 use super::start_error::StartError;
 use crate::config::{self, Config, Device};
@@ -11,12 +11,31 @@ const DATA_ROOM_BYTES: u16 = 2048 + 128;
 /// Buffers that stay with each worker.
 const POOL_CACHE_FRAMES: u32 = 256;
 
+/// A port that moves frames. Fields are dropped in this order.
+pub(super) struct OpenPort {
+    /// The device.
+    pub(super) port: Port,
+    /// Where its frames live: on its own NUMA node.
+    pub(super) pool: Mempool,
+    /// The driver that serves it.
+    pub(super) driver: String,
+    /// The worker that polls each receive queue.
+    pub(super) queue_workers: Vec<u8>,
+}
+
+impl OpenPort {
+    /// The receive queue that `worker` polls.
+    pub(super) fn take_rx_queue(&mut self, worker: u8) -> Option<RxQueue> {
+        let mut pollers = self.queue_workers.iter();
+        let queue = pollers.position(|poller| *poller == worker)?;
+        self.port.take_rx_queue(u16::try_from(queue).ok()?)
+    }
+}
+
 /// DPDK as this process uses it. Fields are dropped in this order.
 pub(super) struct OpenPorts {
     /// In the order of the configuration.
-    pub(super) ports: Vec<Port>,
-    /// Where every frame lives.
-    pub(super) pool: Mempool,
+    pub(super) ports: Vec<OpenPort>,
     /// The environment.
     pub(super) eal: Eal,
     /// Whether frames live in huge pages.
@@ -27,81 +46,111 @@ impl OpenPorts {
     /// The Ethernet address of every port: the configuration's, or the device's own.
     #[must_use]
     pub(super) fn macs(&self, config: &Config) -> Vec<[u8; 6]> {
-        let mac = |(port, open): (&config::Port, &Port)| port.mac.unwrap_or_else(|| open.mac());
+        let mac =
+            |(port, open): (&config::Port, &OpenPort)| port.mac.unwrap_or_else(|| open.port.mac());
         config.ports.iter().zip(&self.ports).map(mac).collect()
     }
 }
 
-/// Starts DPDK and opens every port with a transmit queue for each of `queues` workers.
+/// Starts DPDK and opens every port with a transmit queue for each worker.
 ///
 /// # Errors
 /// What could not be had, and what to do about it.
-pub(super) fn open(config: &Config, queues: u16) -> Result<OpenPorts, StartError> {
+pub(super) fn open(config: &Config) -> Result<OpenPorts, StartError> {
     let eal_config = eal_config(config);
     let huge_pages = matches!(eal_config.memory, Memory::Huge { .. });
     let eal = Eal::init(&eal_config)?;
-    let pool = Mempool::new(
-        &eal,
-        "frames",
-        config.dpdk.mbufs,
-        DATA_ROOM_BYTES,
-        POOL_CACHE_FRAMES,
-        None,
-    )?;
+    let mut pools = Pools {
+        eal: &eal,
+        mbufs: config.dpdk.mbufs,
+        by_node: Vec::new(),
+    };
     let mut ports = Vec::new();
     for port in &config.ports {
-        ports.push(open_port(&eal, &pool, port, queues)?);
+        ports.push(open_port(&eal, &mut pools, port, &config.workers)?);
     }
     Ok(OpenPorts {
         ports,
-        pool,
         eal,
         huge_pages,
     })
 }
 
+/// A pool for each NUMA node that has a port, so that a worker beside the port reads no memory of
+/// another node.
+struct Pools<'e> {
+    eal: &'e Eal,
+    mbufs: u32,
+    by_node: Vec<(Option<u32>, Mempool)>,
+}
+
+impl Pools<'_> {
+    fn on(&mut self, node: Option<u32>) -> Result<Mempool, dpdk::Error> {
+        if let Some((_, pool)) = self.by_node.iter().find(|(other, _)| *other == node) {
+            return Ok(pool.clone());
+        }
+        let name = node.map_or_else(|| "frames".to_owned(), |node| format!("frames-{node}"));
+        let (mbufs, cache) = (self.mbufs, POOL_CACHE_FRAMES);
+        let pool = Mempool::new(self.eal, &name, mbufs, DATA_ROOM_BYTES, cache, node)?;
+        self.by_node.push((node, pool.clone()));
+        Ok(pool)
+    }
+}
+
 fn open_port(
     eal: &Eal,
-    pool: &Mempool,
+    pools: &mut Pools<'_>,
     config: &config::Port,
-    queues: u16,
-) -> Result<Port, StartError> {
-    let name = match &config.device {
-        Device::Pci(address) => address.as_str(),
-        Device::Virtual(device) => device.split(',').next().unwrap_or(device),
-    };
+    workers: &config::Workers,
+) -> Result<OpenPort, StartError> {
+    let name = config.device.name();
     let port = Port::by_name(eal, name)?;
     let capabilities = port.capabilities()?;
-    let rx_queues = config
-        .rx_queues
-        .unwrap_or(queues)
-        .min(queues)
-        .min(capabilities.max_rx_queues);
-    if capabilities.max_tx_queues < queues {
+    let tx_queues = u16::try_from(workers.count()).unwrap_or(u16::MAX);
+    if capabilities.max_tx_queues < tx_queues {
         return Err(StartError::QueuesTooFew {
             port: config.name.clone(),
             queues: capabilities.max_tx_queues,
-            workers: queues,
+            workers: tx_queues,
         });
     }
+    let mut queue_workers = config.queue_workers(workers);
+    queue_workers.truncate(capabilities.max_rx_queues.into());
+    let rx_queues = u16::try_from(queue_workers.len()).unwrap_or(u16::MAX);
+    if capabilities.queues_in_pairs && rx_queues != tx_queues {
+        return Err(StartError::QueuesInPairs {
+            port: config.name.clone(),
+            rx_queues,
+            tx_queues,
+        });
+    }
+    let node = port.socket();
+    let pool = pools.on(node)?;
     let settings = PortConfig {
         rx_queues,
-        tx_queues: queues,
+        tx_queues,
         descriptors: config.descriptors,
         promiscuous: true,
         mtu: Some(config.mtu),
         rss: rx_queues > 1,
     };
-    let mut port = port.configure(&settings, pool)?;
+    let mut port = port.configure(&settings, &pool)?;
     port.start()?;
     tracing::info!(
         port = config.name,
         device = name,
         driver = capabilities.driver,
         mtu = port.mtu(),
+        node,
+        rx_queues,
         "port opened"
     );
-    Ok(port)
+    Ok(OpenPort {
+        port,
+        pool,
+        driver: capabilities.driver,
+        queue_workers,
+    })
 }
 
 fn eal_config(config: &Config) -> EalConfig {

@@ -16,7 +16,7 @@ use super::entropy::Entropy;
 use super::event_loop::EventLoop;
 use super::exception::ExceptionPath;
 use super::kernel::Kernel;
-use super::ports::{self, OpenPorts};
+use super::ports::{self, OpenPort, OpenPorts};
 use super::radius::RadiusSockets;
 use super::signals::StopRequests;
 use super::sockets::Sockets;
@@ -49,9 +49,10 @@ pub fn serve(config: &Config) -> Result<(), StartError> {
 
 fn start(config: &Config) -> Result<EventLoop, StartError> {
     raise_limit(config)?;
-    let buckets = BucketTable::new(u8::try_from(config.workers.count()).unwrap_or(u8::MAX));
+    let workers = u8::try_from(config.workers.count()).unwrap_or(u8::MAX);
+    let buckets = BucketTable::among(workers, &config.workers.call_owners());
     let clock = MonotonicClock::new();
-    let mut ports = ports::open(config, u16::from(buckets.workers()))?;
+    let mut ports = ports::open(config)?;
     let macs = ports.macs(config);
     let poll = Poll::new().map_err(during("cannot make a poll"))?;
     let (stop, doorbell) = wake_ups(&poll)?;
@@ -136,12 +137,12 @@ fn facts(config: &Config, huge_pages: bool) -> ServerFacts {
 }
 
 fn port_infos(config: &Config, ports: OpenPorts, macs: &[[u8; 6]]) -> Vec<PortInfo> {
-    let info = |((port, open), mac): ((&crate::config::Port, dpdk::Port), &[u8; 6])| PortInfo {
+    let info = |((port, open), mac): ((&crate::config::Port, OpenPort), &[u8; 6])| PortInfo {
         name: port.name.clone(),
         device: match &port.device {
             Device::Pci(device) | Device::Virtual(device) => device.clone(),
         },
-        driver: open.capabilities().map(|it| it.driver).unwrap_or_default(),
+        driver: open.driver.clone(),
         side: match port.side {
             Side::Access => "access",
             Side::Network => "network",
@@ -150,7 +151,7 @@ fn port_infos(config: &Config, ports: OpenPorts, macs: &[[u8; 6]]) -> Vec<PortIn
         mac: *mac,
         mtu: port.mtu,
         tap: port.tap.clone(),
-        figures: Box::new(move || figures(&open)),
+        figures: Box::new(move || figures(&open.port)),
     };
     config
         .ports

@@ -219,6 +219,8 @@ impl ServerView<'_> {
                 idle as f64 / turns as f64
             },
             in_frames: entered.map(|place| stats.frames(*place)).sum(),
+            handed_in_frames: stats.frames(FrameCount::HandedIn),
+            handed_out_frames: stats.frames(FrameCount::HandedOut),
             out_frames: stats.frames(FrameCount::Sent),
             dropped_frames: DropReason::ALL
                 .iter()

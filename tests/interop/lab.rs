@@ -39,8 +39,8 @@ pub(crate) struct Lab {
 }
 
 impl Lab {
-    /// The network alone. `None`: we may not make one.
-    pub(crate) fn start() -> Option<Self> {
+    /// The network alone, whose wires have so many queues. `None`: we may not make one.
+    pub(crate) fn start(queues: u8) -> Option<Self> {
         if !rustix::process::geteuid().is_root() {
             return None;
         }
@@ -48,6 +48,7 @@ impl Lab {
         let owner = std::process::id().to_string();
         let output = Command::new(LAB)
             .args(["up", &owner])
+            .env("LAB_QUEUES", queues.to_string())
             .output()
             .expect("the lab's script");
         let id = stdout_of(&["up"], &output).trim().to_owned();
@@ -448,6 +449,29 @@ impl Client<'_> {
     pub(crate) fn ping(&self, options: &str, to: &str) -> (u32, String) {
         let (_, text) = self.run(&format!("ping -n {options} {to}"));
         replies(text)
+    }
+
+    /// Sends by TCP for a second to iperf3 on the host behind, or from it with `-R`; how many bytes
+    /// arrived.
+    pub(crate) fn tcp_bytes(&self, direction: &str) -> u64 {
+        let (code, text) = self.run(&format!("iperf3 -J -c {INSIDE_HOST} -t 1 {direction}"));
+        assert_eq!(code, 0, "{text}");
+        let report: Value = serde_json::from_str(&text).expect(&text);
+        let bytes = report["end"]["sum_received"]["bytes"].as_u64();
+        bytes.unwrap_or_else(|| panic!("no bytes: {text}"))
+    }
+
+    /// A counter of the client's kernel, as `/proc/net/snmp` names it.
+    pub(crate) fn kernel_counter(&self, layer: &str, name: &str) -> u64 {
+        let (code, text) = self.run("cat /proc/net/snmp");
+        assert_eq!(code, 0, "{text}");
+        let mut lines = text
+            .lines()
+            .filter(|line| line.split(':').next() == Some(layer));
+        let (names, values) = (lines.next().expect("names"), lines.next().expect("values"));
+        let mut found = names.split(' ').zip(values.split(' '));
+        let (_, value) = found.find(|(other, _)| *other == name).expect(name);
+        value.parse().unwrap()
     }
 
     /// pppd's debug log of the last call.

@@ -135,6 +135,8 @@ impl View for OneOfEach {
             loops: 9,
             idle_share: 0.25,
             in_frames: 5,
+            handed_in_frames: 2,
+            handed_out_frames: 1,
             out_frames: 4,
             dropped_frames: 1,
             punted_frames: 0,
