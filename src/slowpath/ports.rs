@@ -1,10 +1,14 @@
 //! Opens the ports that the configuration names: DPDK's environment, a pool of frames on each NUMA
-//! node that has a port, and the devices with a transmit queue for each worker.
+//! node that has a port, and the devices.
 
 use dpdk::{Eal, EalConfig, LogLevel, Memory, Mempool, Port, PortConfig, RxQueue};
 
 use super::start_error::StartError;
+use super::steering::{self, Steering};
 use crate::config::{self, Config, Device};
+use crate::dataplane::{Transmit, share_transmit};
+use crate::flow::BucketTable;
+use crate::operate::rows::SteeringRefusal;
 
 /// Bytes behind the headroom of a frame buffer: MTU 1500 with tags, and room to grow.
 const DATA_ROOM_BYTES: u16 = 2048 + 128;
@@ -13,7 +17,7 @@ const POOL_CACHE_FRAMES: u32 = 256;
 
 /// A port that moves frames. Fields are dropped in this order.
 pub(super) struct OpenPort {
-    /// The device.
+    /// The device. Rules go before it does.
     pub(super) port: Port,
     /// Where its frames live: on its own NUMA node.
     pub(super) pool: Mempool,
@@ -21,6 +25,12 @@ pub(super) struct OpenPort {
     pub(super) driver: String,
     /// The worker that polls each receive queue.
     pub(super) queue_workers: Vec<u8>,
+    /// How frames come to the queues.
+    pub(super) steering: Steering,
+    /// What would be better, and why the device does not do it.
+    pub(super) steering_refused: Vec<SteeringRefusal>,
+    /// The worker that each transmit queue belongs to.
+    tx_owners: Vec<u8>,
 }
 
 impl OpenPort {
@@ -29,6 +39,15 @@ impl OpenPort {
         let mut pollers = self.queue_workers.iter();
         let queue = pollers.position(|poller| *poller == worker)?;
         self.port.take_rx_queue(u16::try_from(queue).ok()?)
+    }
+
+    /// How each worker sends. Where a device has fewer transmit queues than there are workers, some
+    /// send by the queue of another.
+    pub(super) fn take_transmit(&mut self, workers: u8) -> Vec<Transmit> {
+        let owners = (0..).zip(&self.tx_owners);
+        let take = |(index, owner): (u16, &u8)| Some((*owner, self.port.take_tx_queue(index)?));
+        let queues: Vec<_> = owners.filter_map(take).collect();
+        share_transmit(queues, workers)
     }
 }
 
@@ -52,11 +71,11 @@ impl OpenPorts {
     }
 }
 
-/// Starts DPDK and opens every port with a transmit queue for each worker.
+/// Starts DPDK and opens every port.
 ///
 /// # Errors
 /// What could not be had, and what to do about it.
-pub(super) fn open(config: &Config) -> Result<OpenPorts, StartError> {
+pub(super) fn open(config: &Config, buckets: &BucketTable) -> Result<OpenPorts, StartError> {
     let eal_config = eal_config(config);
     let huge_pages = matches!(eal_config.memory, Memory::Huge { .. });
     let eal = Eal::init(&eal_config)?;
@@ -67,7 +86,7 @@ pub(super) fn open(config: &Config) -> Result<OpenPorts, StartError> {
     };
     let mut ports = Vec::new();
     for port in &config.ports {
-        ports.push(open_port(&eal, &mut pools, port, &config.workers)?);
+        ports.push(open_port(&eal, &mut pools, port, &config.workers, buckets)?);
     }
     Ok(OpenPorts {
         ports,
@@ -102,28 +121,23 @@ fn open_port(
     pools: &mut Pools<'_>,
     config: &config::Port,
     workers: &config::Workers,
+    buckets: &BucketTable,
 ) -> Result<OpenPort, StartError> {
     let name = config.device.name();
     let port = Port::by_name(eal, name)?;
     let capabilities = port.capabilities()?;
-    let tx_queues = u16::try_from(workers.count()).unwrap_or(u16::MAX);
-    if capabilities.max_tx_queues < tx_queues {
-        return Err(StartError::QueuesTooFew {
-            port: config.name.clone(),
-            queues: capabilities.max_tx_queues,
-            workers: tx_queues,
-        });
-    }
     let mut queue_workers = config.queue_workers(workers);
     queue_workers.truncate(capabilities.max_rx_queues.into());
-    let rx_queues = u16::try_from(queue_workers.len()).unwrap_or(u16::MAX);
-    if capabilities.queues_in_pairs && rx_queues != tx_queues {
-        return Err(StartError::QueuesInPairs {
-            port: config.name.clone(),
-            rx_queues,
-            tx_queues,
-        });
+    // Who polls has a transmit queue before others do: some drivers have queues in pairs only, and
+    // the halves of a pair are better not apart.
+    let mut tx_owners = queue_workers.clone();
+    if !capabilities.queues_in_pairs {
+        let others = workers.numbers().into_iter();
+        tx_owners.extend(others.filter(|worker| !queue_workers.contains(worker)));
     }
+    tx_owners.truncate(capabilities.max_tx_queues.into());
+    let count = |queues: &[u8]| u16::try_from(queues.len()).unwrap_or(u16::MAX);
+    let (rx_queues, tx_queues) = (count(&queue_workers), count(&tx_owners));
     let node = port.socket();
     let pool = pools.on(node)?;
     let settings = PortConfig {
@@ -143,14 +157,20 @@ fn open_port(
         mtu = port.mtu(),
         node,
         rx_queues,
+        tx_queues,
         "port opened"
     );
-    Ok(OpenPort {
+    let mut open = OpenPort {
         port,
         pool,
         driver: capabilities.driver,
         queue_workers,
-    })
+        steering: Steering::SingleQueue,
+        steering_refused: Vec::new(),
+        tx_owners,
+    };
+    (open.steering, open.steering_refused) = steering::probe(&open, config, buckets);
+    Ok(open)
 }
 
 fn eal_config(config: &Config) -> EalConfig {

@@ -11,24 +11,6 @@ use super::descriptors::TooFew;
 pub enum StartError {
     /// DPDK refused.
     Dpdk(dpdk::Error),
-    /// A port has fewer queues than there are workers.
-    QueuesTooFew {
-        /// The port's name.
-        port: String,
-        /// Queues of the device.
-        queues: u16,
-        /// Workers of the configuration.
-        workers: u16,
-    },
-    /// A port whose queues come in pairs has not as many receive queues as there are workers.
-    QueuesInPairs {
-        /// The port's name.
-        port: String,
-        /// Receive queues that would be polled.
-        rx_queues: u16,
-        /// Workers of the configuration.
-        tx_queues: u16,
-    },
     /// More control connections than the process may have open files.
     Descriptors(TooFew),
     /// The control port cannot be listened on.
@@ -42,24 +24,6 @@ impl fmt::Display for StartError {
         match self {
             Self::Dpdk(error) => write!(formatter, "{error}"),
             Self::Descriptors(too_few) => write!(formatter, "{too_few}"),
-            Self::QueuesTooFew {
-                port,
-                queues,
-                workers,
-            } => write!(
-                formatter,
-                "port {port} has {queues} transmit queue(s) for {workers} workers, and every worker \
-                 needs one of its own: lower the number of workers, or give the device more queues"
-            ),
-            Self::QueuesInPairs {
-                port,
-                rx_queues,
-                tx_queues,
-            } => write!(
-                formatter,
-                "port {port} has {rx_queues} receive and {tx_queues} transmit queue(s), and its \
-                 driver has them in pairs only: let every worker poll one (rx_queues, rx_workers)"
-            ),
             Self::Listen(address, error) => {
                 write!(formatter, "cannot listen on {address}: {error}")
             }

@@ -39,9 +39,11 @@ pub(super) fn start(
     let mut links = Vec::new();
     let workers = shared.buckets.workers();
     let (made, all_made) = mpsc::channel();
-    for (index, handoff) in (0..workers).zip(mesh(workers, HANDOFF_SLOTS)) {
+    let queues = queues_of_all(ports, workers);
+    let ends = queues.into_iter().zip(mesh(workers, HANDOFF_SLOTS));
+    for (index, (queues, handoff)) in (0..workers).zip(ends) {
         let core = core_of(shared.config, index);
-        let (link, make) = worker(shared, index, core, handoff, ports)?;
+        let (link, make) = worker(shared, index, core, handoff, queues);
         let (eal, made) = (ports.eal.clone(), made.clone());
         let epoch = shared.clock.epoch();
         let work = move |stop: &AtomicBool| {
@@ -76,19 +78,15 @@ fn worker(
     index: u8,
     core: Option<u16>,
     handoff: HandoffEnds<dpdk::Mbuf>,
-    ports: &mut OpenPorts,
-) -> Result<
-    (
-        WorkerLink,
-        impl FnOnce() -> Worker<DpdkPort> + Send + 'static,
-    ),
-    StartError,
-> {
+    queues: Vec<DpdkPort>,
+) -> (
+    WorkerLink,
+    impl FnOnce() -> Worker<DpdkPort> + Send + 'static,
+) {
     let config = shared.config;
     let (slow_path, rings) = rings(RingCapacities::default());
     let counters = counter_arena(config.server.calls_max);
     let stats = Arc::new(WorkerStats::default());
-    let queues = queues_of(shared, index, ports)?;
     let parts = WorkerShared {
         buckets: shared.buckets.clone(),
         directory: shared.owners.clone(),
@@ -102,28 +100,21 @@ fn worker(
     let clock = shared.clock;
     let make = move || Worker::new(settings, queues, handoff, parts, clock.now());
     let link = WorkerLink::new(index, slow_path, counters, stats, core);
-    Ok((link, make))
+    (link, make)
 }
 
-/// A worker's queues on every port. One without a receive queue lives on handoff.
-fn queues_of(
-    shared: &Shared<'_>,
-    index: u8,
-    ports: &mut OpenPorts,
-) -> Result<Vec<DpdkPort>, StartError> {
-    let mut queues = Vec::new();
-    for (port, open) in shared.config.ports.iter().zip(&mut ports.ports) {
-        let rx = open.take_rx_queue(index);
-        let Some(tx) = open.port.take_tx_queue(index.into()) else {
-            return Err(StartError::QueuesTooFew {
-                port: port.name.clone(),
-                queues: u16::from(index),
-                workers: u16::from(shared.buckets.workers()),
-            });
-        };
-        queues.push(DpdkPort::new(rx, tx, open.pool.clone()));
+/// Each worker's queues on every port. One without a receive queue lives on handoff.
+fn queues_of_all(ports: &mut OpenPorts, workers: u8) -> Vec<Vec<DpdkPort>> {
+    let mut all: Vec<Vec<DpdkPort>> = Vec::new();
+    all.resize_with(workers.into(), Vec::new);
+    for open in &mut ports.ports {
+        let transmit = open.take_transmit(workers);
+        for ((worker, queues), tx) in (0..workers).zip(&mut all).zip(transmit) {
+            let rx = open.take_rx_queue(worker);
+            queues.push(DpdkPort::new(rx, tx, open.pool.clone()));
+        }
     }
-    Ok(queues)
+    all
 }
 
 fn core_of(config: &Config, index: u8) -> Option<u16> {

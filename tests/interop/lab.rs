@@ -39,8 +39,8 @@ pub(crate) struct Lab {
 }
 
 impl Lab {
-    /// The network alone, whose wires have so many queues. `None`: we may not make one.
-    pub(crate) fn start(queues: u8) -> Option<Self> {
+    /// The network alone. `None`: we may not make one.
+    pub(crate) fn start() -> Option<Self> {
         if !rustix::process::geteuid().is_root() {
             return None;
         }
@@ -48,7 +48,6 @@ impl Lab {
         let owner = std::process::id().to_string();
         let output = Command::new(LAB)
             .args(["up", &owner])
-            .env("LAB_QUEUES", queues.to_string())
             .output()
             .expect("the lab's script");
         let id = stdout_of(&["up"], &output).trim().to_owned();

@@ -23,13 +23,10 @@ mod sites;
 mod wire;
 mod workers;
 
-/// Starts a lab, whose wires have so many queues (one), or says why not and ends the test.
+/// Starts a lab, or says why not and ends the test.
 macro_rules! lab_or_skip {
     () => {
-        crate::lab_or_skip!(1)
-    };
-    ($queues:expr) => {
-        match crate::lab::Lab::start($queues) {
+        match crate::lab::Lab::start() {
             Some(lab) => lab,
             None => {
                 eprintln!("skipped: not root, and a lab needs network namespaces");
