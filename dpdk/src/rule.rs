@@ -64,10 +64,12 @@ pub struct RuleRefusal {
 
 impl fmt::Display for RuleRefusal {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.message.as_str() {
-            "" => write!(out, "{}", self.errno),
-            message => write!(out, "{message} ({})", self.errno),
+        let (message, errno) = (self.message.as_str(), self.errno.to_string());
+        // Where a driver has no rules at all, DPDK says for it what the number says.
+        if message.is_empty() || errno.starts_with(message) {
+            return out.write_str(&errno);
         }
+        write!(out, "{message} ({errno})")
     }
 }
 

@@ -450,14 +450,13 @@ impl Client<'_> {
         replies(text)
     }
 
-    /// Sends by TCP for a second to iperf3 on the host behind, or from it with `-R`; how many bytes
-    /// arrived.
-    pub(crate) fn tcp_bytes(&self, direction: &str) -> u64 {
-        let (code, text) = self.run(&format!("iperf3 -J -c {INSIDE_HOST} -t 1 {direction}"));
+    /// Sends a megabyte by TCP to iperf3 on the host behind, or lets it come from there with `-R`.
+    pub(crate) fn move_megabyte(&self, direction: &str) {
+        let (code, text) = self.run(&format!("iperf3 -J -c {INSIDE_HOST} -n 1M {direction}"));
         assert_eq!(code, 0, "{text}");
         let report: Value = serde_json::from_str(&text).expect(&text);
         let bytes = report["end"]["sum_received"]["bytes"].as_u64();
-        bytes.unwrap_or_else(|| panic!("no bytes: {text}"))
+        assert!(bytes >= Some(900_000), "{direction} {bytes:?}: {text}");
     }
 
     /// A counter of the client's kernel, as `/proc/net/snmp` names it.
