@@ -8,6 +8,7 @@ use super::call_view;
 use super::mppe_kernel;
 use super::radius_view;
 use super::worker_link::WorkerLink;
+use crate::aaa::accounting::Accounting;
 use crate::aaa::radius::Client;
 use crate::clock::Timestamp;
 use crate::dataplane::{DropReason, FrameCount};
@@ -97,6 +98,8 @@ pub struct ServerView<'a> {
     pub kernel: &'a dyn KernelFigures,
     /// The client of RADIUS, if there are servers to ask.
     pub radius: Option<&'a Client>,
+    /// The bill.
+    pub accounting: Option<&'a Accounting>,
     /// Turns of the loop that took more than 5 ms.
     pub slow_turns: u64,
     /// The time of asking.
@@ -346,7 +349,7 @@ impl View for ServerView<'_> {
     }
 
     fn radius(&self) -> RadiusStatus {
-        radius_view::status(self.radius, self.now)
+        radius_view::status(self.radius, self.accounting, self.now)
     }
 
     fn act(&mut self, action: &Action) -> Result<String, AdminError> {
