@@ -25,6 +25,8 @@ counted_enum! {
         NasError => "nas_error",
         /// The server ended the call, and nothing was wrong.
         NasRequest => "nas_request",
+        /// A newer session of the same user took its place.
+        PortPreempted => "port_preempted",
         /// Somebody whom the server needs did not answer.
         ServiceUnavailable => "service_unavailable",
         /// The client asked for what it does not get, or broke the protocol.
@@ -45,6 +47,7 @@ impl TerminateCause {
             Self::AdminReboot => 7,
             Self::NasError => 9,
             Self::NasRequest => 10,
+            Self::PortPreempted => 13,
             Self::ServiceUnavailable => 15,
             Self::UserError => 17,
         }
@@ -68,6 +71,7 @@ impl EndReason {
                 TerminateCause::NasError
             }
             Self::AddressConflict => TerminateCause::UserError,
+            Self::Replaced => TerminateCause::PortPreempted,
             Self::AdministrativeStop => TerminateCause::AdminReset,
         }
     }
