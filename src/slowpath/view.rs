@@ -338,7 +338,11 @@ impl View for ServerView<'_> {
             size: pool.size as u64,
             used: pool.used as u64,
             free: pool.size.saturating_sub(pool.used) as u64,
-            quarantined: 0,
+            used_max: pool.used_max as u64,
+            reserved: pool.reserved as u64,
+            leased: pool.leased,
+            exhausted: pool.exhausted,
+            next: pool.next,
             name: pool.name,
         };
         self.sessions.pool_usage().into_iter().map(row).collect()
