@@ -312,12 +312,20 @@ pub struct PeerRow {
 pub struct PoolRow {
     /// Its name in the configuration.
     pub name: String,
-    /// How many addresses it has.
+    /// How many addresses it has, those of users left out.
     pub size: u64,
     /// Leased.
     pub used: u64,
     /// Ready to be leased.
     pub free: u64,
-    /// Given back a moment ago, and resting.
-    pub quarantined: u64,
+    /// The most that were leased at once.
+    pub used_max: u64,
+    /// Addresses of its ranges that belong to users.
+    pub reserved: u64,
+    /// Leases so far.
+    pub leased: u64,
+    /// How often it had no address left.
+    pub exhausted: u64,
+    /// The pool that is asked then.
+    pub next: Option<String>,
 }

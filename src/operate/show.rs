@@ -2,7 +2,9 @@
 
 use super::admin::Response;
 use super::explain;
-use super::rows::{PeerRow, PortRow, RadiusStatus, SessionDetail, SessionRow, Status, WorkerRow};
+use super::rows::{
+    PeerRow, PoolRow, PortRow, RadiusStatus, SessionDetail, SessionRow, Status, WorkerRow,
+};
 use super::table::{Table, human_bytes, human_duration, printable};
 
 /// The answer as text, newline at the end. For an error, its message.
@@ -32,14 +34,7 @@ pub fn text(response: &Response) -> String {
             }
             table.render()
         }
-        Response::Pools(rows) => {
-            let mut table = Table::new(&["pool", ">size", ">used", ">free", ">quarantined"]);
-            for row in rows {
-                let numbers = [row.size, row.used, row.free, row.quarantined].map(number);
-                table.row(std::iter::once(row.name.clone()).chain(numbers).collect());
-            }
-            table.render()
-        }
+        Response::Pools(rows) => pools_text(rows),
         Response::Peers(rows) => peers_text(rows),
         Response::Radius(status) => radius_text(status),
         Response::Done(what) => format!("{}\n", printable(what)),
@@ -115,6 +110,36 @@ fn sessions_text(rows: &[SessionRow]) -> String {
             round_trip(row),
             row.worker.to_string(),
         ]);
+    }
+    table.render()
+}
+
+fn pools_text(rows: &[PoolRow]) -> String {
+    let columns = [
+        "pool",
+        ">size",
+        ">used",
+        ">free",
+        ">most",
+        ">reserved",
+        ">leased",
+        ">exhausted",
+        "next",
+    ];
+    let mut table = Table::new(&columns);
+    for row in rows {
+        let counts = [
+            row.size,
+            row.used,
+            row.free,
+            row.used_max,
+            row.reserved,
+            row.leased,
+            row.exhausted,
+        ];
+        let next = row.next.as_deref().unwrap_or("-").to_owned();
+        let cells = std::iter::once(row.name.clone()).chain(counts.map(number));
+        table.row(cells.chain([next]).collect());
     }
     table.render()
 }

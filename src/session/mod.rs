@@ -24,6 +24,7 @@ mod drive;
 mod end;
 mod explain;
 mod facts;
+pub mod guard;
 mod orders;
 mod peers;
 mod placement;
@@ -32,6 +33,7 @@ mod sweep;
 mod table;
 mod tally;
 mod teardown;
+mod tenants;
 mod terminate_cause;
 mod timeouts;
 mod timers;
@@ -44,6 +46,7 @@ use std::collections::VecDeque;
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::sync::Arc;
 
+pub use crate::aaa::accounting::TerminateCause;
 pub use admission::AdmissionRefusal;
 pub use call::CallState;
 pub use end::EndReason;
@@ -51,10 +54,9 @@ pub use explain::{Account, Failures, Wait};
 pub use facts::{CallFacts, CallOrigin};
 pub use peers::{CallError, Client, NotPlaced, Peer, PeerView};
 pub use tally::Tally;
-pub use terminate_cause::TerminateCause;
 pub use types::{
     AcceptRefusal, CallRefusal, Capacity, Entropy, Event, LastHeard, Listener, NearestWorker,
-    Output, SessionConfig,
+    Output, SessionConfig, SessionPolicy,
 };
 pub use view::{CallView, ConnectionView};
 
@@ -66,9 +68,11 @@ use admission::Admission;
 use call::Call;
 use call_ids::CallIds;
 use connection::Connection;
+use guard::Guard;
 use peers::PeerRecord;
 use sweep::Sweep;
 use table::{Id, Table};
+use tenants::Tenants;
 use timers::Timers;
 use verdict::History;
 use ways::Ways;
@@ -101,6 +105,8 @@ pub struct Sessions {
     /// Call Serial Number of the last call that we placed.
     call_serial: u16,
     pools: Pools,
+    guard: Guard,
+    tenants: Tenants,
     mppc: ccp::MppcPlaces,
     ways: Ways,
     timers: Timers<TimerKey>,
@@ -158,6 +164,8 @@ impl Sessions {
             stopping: false,
             mppc: ccp::MppcPlaces::new(config.mppc_calls_max),
             sweep: None,
+            guard: Guard::new(config.policy.guard),
+            tenants: Tenants::default(),
             config,
             buckets,
             pools,
@@ -255,33 +263,6 @@ impl Sessions {
                 .handle(crate::pptp::Input::PeerClosed, now);
             self.touched_connections.push_back(id);
             self.settle(now);
-        }
-    }
-
-    /// What waits to be written to a control connection.
-    #[must_use]
-    pub fn pending(&self, id: ConnectionId) -> &[u8] {
-        self.connections
-            .get(id)
-            .map_or(&[], |connection| connection.control.pending())
-    }
-
-    /// `bytes` of what was pending have been written.
-    pub fn consumed(&mut self, id: ConnectionId, bytes: usize, now: Timestamp) {
-        if let Some(connection) = self.connections.get_mut(id) {
-            connection.control.consume(bytes);
-            // With its last words written, a machine that is closing closes.
-            if connection.control.pending().is_empty() {
-                self.touched_connections.push_back(id);
-                self.settle(now);
-            }
-        }
-    }
-
-    /// The socket of a connection that was told to close is closed.
-    pub fn forget(&mut self, id: ConnectionId) {
-        if let Some(connection) = self.connections.remove(id) {
-            self.tally.add_connection(&connection);
         }
     }
 

@@ -61,7 +61,8 @@ impl Sessions {
         let opened = if self.stopping {
             Err(CallRefusal::Stopping)
         } else if connection.may_call(now) {
-            self.open_call(id, Some(peer_call_id), origin, facts, None, now)
+            let admitted = self.guard.admit_call(*peer.ip(), now);
+            admitted.and_then(|()| self.open_call(id, Some(peer_call_id), origin, facts, None, now))
         } else {
             Err(CallRefusal::Rate)
         };

@@ -28,6 +28,7 @@ use super::supervisor::Supervisor;
 use super::view::{PortFigures, PortInfo, ServerFacts};
 use super::workers::{self, Shared};
 use super::{notify, radius_settings, settings, token, worker_threads};
+use crate::aaa::radius::Client;
 use crate::clock::MonotonicClock;
 use crate::config::{Config, Device};
 use crate::flow::BucketTable;
@@ -91,7 +92,10 @@ fn start(config: &Config) -> Result<EventLoop, StartError> {
     sessions.set_history_max(config.explain.history_max);
     sessions.place_by(steering::nearest_worker(config, &ports.ports));
     let mut plane = ControlPlane::new(sessions, users, links, writer);
-    if let Some(client) = radius_settings::client(config, clock.now()) {
+    let client = radius_settings::client(config);
+    let bills = client.as_ref().is_some_and(Client::bills);
+    plane.keep_accounts(radius_settings::accounting(config, bills, clock.now()));
+    if let Some(client) = client {
         plane.ask_servers(client, config.radius.local_users_first);
     }
     let huge_pages = ports.huge_pages;

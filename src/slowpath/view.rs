@@ -10,6 +10,7 @@ use super::call_view;
 use super::mppe_kernel;
 use super::radius_view;
 use super::worker_link::WorkerLink;
+use crate::aaa::accounting::Accounting;
 use crate::aaa::radius::Client;
 use crate::clock::Timestamp;
 use crate::dataplane::{DropReason, FrameCount};
@@ -107,6 +108,8 @@ pub struct ServerView<'a> {
     pub kernel: &'a dyn KernelFigures,
     /// The client of RADIUS, if there are servers to ask.
     pub radius: Option<&'a Client>,
+    /// The bill.
+    pub accounting: Option<&'a Accounting>,
     /// Turns of the loop that took more than 5 ms.
     pub slow_turns: u64,
     /// The time of asking.
@@ -363,7 +366,11 @@ impl View for ServerView<'_> {
             size: pool.size as u64,
             used: pool.used as u64,
             free: pool.size.saturating_sub(pool.used) as u64,
-            quarantined: 0,
+            used_max: pool.used_max as u64,
+            reserved: pool.reserved as u64,
+            leased: pool.leased,
+            exhausted: pool.exhausted,
+            next: pool.next,
             name: pool.name,
         };
         self.sessions.pool_usage().into_iter().map(row).collect()
@@ -374,7 +381,7 @@ impl View for ServerView<'_> {
     }
 
     fn radius(&self) -> RadiusStatus {
-        radius_view::status(self.radius, self.now)
+        radius_view::status(self.radius, self.accounting, self.now)
     }
 
     fn act(&mut self, action: &Action) -> Result<String, AdminError> {

@@ -200,7 +200,11 @@ impl View for OneOfEach {
             size: 100,
             used: 1,
             free: 98,
-            quarantined: 1,
+            used_max: 7,
+            reserved: 1,
+            leased: 12,
+            exhausted: 0,
+            next: Some("spare".into()),
         }]
     }
 
@@ -312,7 +316,9 @@ fn the_words_of_the_protocol() {
         Selector::User("4711".into())
     );
     let answer = handle(&Request::Pools {}, &mut { ONE }).to_line();
-    let row = r#"{"name":"default","size":100,"used":1,"free":98,"quarantined":1}"#;
+    let row = r#"{"name":"default","size":100,"used":1,"free":98,"used_max":7,"reserved":1,"#
+        .to_owned()
+        + r#""leased":12,"exhausted":0,"next":"spare"}"#;
     assert_eq!(
         String::from_utf8(answer).unwrap(),
         format!("{{\"pools\":[{row}]}}\n")
