@@ -25,7 +25,9 @@ mod port;
 mod ppp;
 mod radius;
 mod server;
+mod shared_secret;
 mod table;
+mod tacacs;
 mod users;
 mod words;
 mod workers;
@@ -59,6 +61,7 @@ pub use port::{Device, Port, Route, Side};
 pub use ppp::{AddressPolicy, Authentication, Ipcp, Ipv6cp, Ipv6cpPolicy, Ppp};
 pub use radius::{Radius, RadiusServer};
 pub use server::{CALL_IDS_PER_ADDRESS, Framing, Server};
+pub use tacacs::{Tacacs, TacacsServer};
 pub use users::{User, Users};
 pub use workers::{Placement, Punt, Workers};
 
@@ -90,6 +93,8 @@ pub struct Config {
     pub users: Users,
     /// `[radius]`.
     pub radius: Radius,
+    /// `[tacacs]`.
+    pub tacacs: Tacacs,
     /// `[forwarding]`.
     pub forwarding: Forwarding,
     /// `[gre]`.
@@ -123,6 +128,9 @@ impl Config {
         checks::check(&draft.tables(), &mut report);
         draft.read_passwords(&mut report, &mut read_secret);
         radius::read_secrets(&mut draft.radius, &mut report, &mut read_secret);
+        tacacs::read_secrets(&mut draft.tacacs, &mut report, &mut read_secret);
+        let (ppp, groups) = (&draft.ppp, &draft.groups);
+        tacacs::check(&draft.tacacs, &draft.radius, ppp, groups, &mut report);
         let (users, of_users) = draft.read_users(&mut report, read_secret);
         let Findings {
             mut errors,
@@ -182,7 +190,7 @@ pub fn accepted_keys() -> BTreeSet<String> {
     // Tables in lists are only visited if they are there, and what is missing in them does not
     // stop the reading.
     let text = "[[port]]\nroutes = [{}]\n[[pool]]\n[[peer]]\n[[listener]]\n[group.NAME]\n\
-                [[radius.server]]\n";
+                [[radius.server]]\n[[tacacs.server]]\n";
     let mut report = Report::new("", text);
     read_document(&mut report, text, |table| Draft::read(table, ""));
     let mut keys = report.finish().asked;
@@ -208,6 +216,7 @@ struct Draft {
     groups: Vec<Group>,
     users: Option<users::Section>,
     radius: Radius,
+    tacacs: Tacacs,
     forwarding: Forwarding,
     gre: Gre,
     admin: Admin,
@@ -232,6 +241,8 @@ impl Draft {
             .listen
             .extend(listeners.iter().map(|(_, listener)| listener.address));
         let radius = table.section("radius", |it| radius::read(it, Path::new(file)));
+        let tacacs = table.section("tacacs", |it| tacacs::read(it, Path::new(file)));
+        let alone = radius.servers.is_empty() && tacacs.servers.is_empty();
         Self {
             server,
             listeners,
@@ -243,9 +254,10 @@ impl Draft {
             ppp,
             groups: groups.into_iter().flatten().collect(),
             users: table.section("users", |it| {
-                users::read_section(it, Path::new(file), radius.servers.is_empty())
+                users::read_section(it, Path::new(file), alone)
             }),
             radius,
+            tacacs,
             forwarding: table.section("forwarding", forwarding::read),
             gre: table.section("gre", gre::read),
             admin: table.section("admin", admin::read),
@@ -337,6 +349,7 @@ impl Draft {
             groups: self.groups,
             users,
             radius: self.radius,
+            tacacs: self.tacacs,
             forwarding: self.forwarding,
             gre: self.gre,
             admin: self.admin,

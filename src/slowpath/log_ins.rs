@@ -1,5 +1,7 @@
-//! Who decides about log-ins, and who writes the bill: local users at once, RADIUS servers when they
-//! answer. What has to be sent is handed on to whoever has sockets.
+//! Who decides about log-ins, and who writes the bill: local users at once, RADIUS and TACACS+ servers
+//! when they answer. What has to be sent is handed on to whoever has sockets.
+
+mod tacacs;
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -9,11 +11,14 @@ use super::control_plane::Outside;
 use super::events;
 use super::worker_link::WorkerLink;
 use crate::aaa::radius::{Caller, Client, Event as ServerEvent, Output, SocketId, Ticket};
+use crate::aaa::tacacs as servers;
 use crate::aaa::{Access, Decision, LocalUsers};
 use crate::clock::Timestamp;
 use crate::flow::{FlowKey, FlowTotals};
 use crate::ppp::link::{self as ppp, Credentials};
 use crate::session::{CallRef, EndReason, Event, Sessions};
+
+pub use tacacs::TacacsLogIns;
 
 /// Calls whose counters are looked at in one turn.
 const LOOK_BUDGET: usize = 256;
@@ -22,6 +27,7 @@ const LOOK_BUDGET: usize = 256;
 pub(super) struct LogIns {
     users: LocalUsers,
     client: Option<Client>,
+    tacacs: Option<TacacsLogIns>,
     /// Names in `users.file` are decided about here.
     local_first: bool,
     asked: HashMap<Ticket, CallRef>,
@@ -33,6 +39,7 @@ impl LogIns {
         Self {
             users,
             client: None,
+            tacacs: None,
             local_first: false,
             asked: HashMap::new(),
             stopped: false,
@@ -45,13 +52,33 @@ impl LogIns {
         self.local_first = local_first;
     }
 
+    /// Asks TACACS+ servers, too.
+    pub(super) fn ask_tacacs(&mut self, log_ins: TacacsLogIns) {
+        self.tacacs = Some(log_ins);
+    }
+
+    /// The client of TACACS+, for those who look at it.
+    pub(super) const fn tacacs(&self) -> Option<&servers::Client> {
+        match &self.tacacs {
+            Some(tacacs) => Some(&tacacs.client),
+            None => None,
+        }
+    }
+
+    /// The client of TACACS+, for those who have its sockets.
+    pub(super) fn tacacs_mut(&mut self) -> Option<&mut servers::Client> {
+        self.tacacs.as_mut().map(|tacacs| &mut tacacs.client)
+    }
+
     /// The client, for those who look at it.
     pub(super) const fn client(&self) -> Option<&Client> {
         self.client.as_ref()
     }
 
     pub(super) fn poll_timeout(&self) -> Option<Timestamp> {
-        self.client.as_ref()?.poll_timeout()
+        let radius = self.client.as_ref().and_then(Client::poll_timeout);
+        let tacacs = self.tacacs().and_then(servers::Client::poll_timeout);
+        radius.into_iter().chain(tacacs).min()
     }
 
     /// Asks about a log-in. `None`: a server was asked, and the decision comes later.
@@ -63,6 +90,12 @@ impl LogIns {
         access: &Arc<Access>,
         now: Timestamp,
     ) -> Option<Decision> {
+        if let Some(tacacs) = &mut self.tacacs
+            && tacacs.decides(credentials)
+            && !(tacacs.local_first && self.users.knows(credentials.name()))
+        {
+            return tacacs.ask(call, caller, credentials, access, now);
+        }
         let local = self.is_local(credentials);
         let users = &mut self.users;
         let decision = match &mut self.client {
@@ -152,6 +185,9 @@ impl LogIns {
 
     /// Does what is due, and looks at calls whose time has come.
     pub(super) fn turn(&mut self, sessions: &mut Sessions, workers: &[WorkerLink], now: Timestamp) {
+        if let Some(tacacs) = &mut self.tacacs {
+            tacacs.client.handle_timeout(now);
+        }
         let Some(client) = &mut self.client else {
             return;
         };
@@ -174,7 +210,8 @@ impl LogIns {
         outside: &mut impl Outside,
         now: Timestamp,
     ) -> bool {
-        let mut decided = false;
+        let tacacs = self.tacacs.as_mut();
+        let mut decided = tacacs.is_some_and(|it| it.carry_out(sessions, outside, now));
         while let Some(output) = self.client.as_mut().and_then(Client::poll_output) {
             match output {
                 Output::Open { socket, to } => outside.open_datagrams(socket, to),

@@ -23,9 +23,10 @@ use super::sockets::Sockets;
 pub use super::start_error::StartError;
 use super::start_error::during;
 use super::supervisor::Supervisor;
+use super::tacacs::TacacsSockets;
 use super::view::{PortFigures, PortInfo, ServerFacts};
 use super::workers::{self, Shared};
-use super::{notify, radius_settings, settings, token, worker_threads};
+use super::{notify, radius_settings, settings, tacacs_settings, token, worker_threads};
 use crate::clock::MonotonicClock;
 use crate::config::{Config, Device, Side};
 use crate::flow::BucketTable;
@@ -90,6 +91,9 @@ fn start(config: &Config) -> Result<EventLoop, StartError> {
     if let Some(client) = radius_settings::client(config, clock.now()) {
         plane.ask_servers(client, config.radius.local_users_first);
     }
+    if let Some(log_ins) = tacacs_settings::log_ins(config) {
+        plane.ask_tacacs(log_ins);
+    }
     Ok(EventLoop {
         supervisor: Supervisor::new(buckets.workers(), clock.now()),
         facts: facts(config, ports.huge_pages),
@@ -98,6 +102,7 @@ fn start(config: &Config) -> Result<EventLoop, StartError> {
         kernel: kernel.mirror,
         plane,
         radius: RadiusSockets::default(),
+        tacacs: TacacsSockets::default(),
         call_routes: kernel.calls,
         stopping_since: None,
         stop_time_max: Duration::ZERO,

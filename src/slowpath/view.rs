@@ -6,9 +6,10 @@ use std::time::{Duration, SystemTime};
 
 use super::call_view;
 use super::mppe_kernel;
-use super::radius_view;
 use super::worker_link::WorkerLink;
+use super::{radius_view, tacacs_view};
 use crate::aaa::radius::Client;
+use crate::aaa::tacacs;
 use crate::clock::Timestamp;
 use crate::dataplane::{DropReason, FrameCount};
 use crate::operate::account;
@@ -16,7 +17,7 @@ use crate::operate::admin::{Action, AdminError, Selector, View};
 use crate::operate::explain::{AccountRow, FailureRow, Subject};
 use crate::operate::rows::{
     Counter, DropCount, DropRow, NegotiatedOption, PeerRow, PoolRow, PortRow, RadiusStatus,
-    SessionDetail, SessionRow, Status, WorkerRow,
+    SessionDetail, SessionRow, Status, TacacsRow, WorkerRow,
 };
 use crate::session::{Account, CallView, Sessions};
 use crate::wire::call_id::CallId;
@@ -97,6 +98,8 @@ pub struct ServerView<'a> {
     pub kernel: &'a dyn KernelFigures,
     /// The client of RADIUS, if there are servers to ask.
     pub radius: Option<&'a Client>,
+    /// The client of TACACS+, if there are servers to ask.
+    pub tacacs: Option<&'a tacacs::Client>,
     /// Turns of the loop that took more than 5 ms.
     pub slow_turns: u64,
     /// The time of asking.
@@ -347,6 +350,10 @@ impl View for ServerView<'_> {
 
     fn radius(&self) -> RadiusStatus {
         radius_view::status(self.radius, self.now)
+    }
+
+    fn tacacs(&self) -> Vec<TacacsRow> {
+        tacacs_view::rows(self.tacacs, self.now)
     }
 
     fn act(&mut self, action: &Action) -> Result<String, AdminError> {
