@@ -20,6 +20,7 @@ mod peers;
 mod radius;
 mod service;
 mod sites;
+mod tacacs;
 mod wire;
 
 /// Starts a lab, or says why not and ends the test.

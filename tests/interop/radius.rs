@@ -1,6 +1,6 @@
 //! A real client dials in, and a real FreeRADIUS behind the server decides and writes the bill.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::config::Config;
 use crate::lab::{INSIDE_HOST, Lab, PASSWORD, REQUIRE_MPPE, Running};
@@ -55,16 +55,7 @@ fn free_radius(lab: &Lab) -> Running {
 
 /// Waits until the file of the server's folder says `text`, and answers the file.
 fn wait_for(lab: &Lab, file: &str, text: &str) -> String {
-    let file = lab.state().join("radius").join(file);
-    let end = Instant::now() + Duration::from_secs(15);
-    loop {
-        let said = std::fs::read_to_string(&file).unwrap_or_default();
-        if said.contains(text) {
-            return said;
-        }
-        assert!(Instant::now() < end, "no {text:?} in:\n{said}");
-        std::thread::sleep(Duration::from_millis(50));
-    }
+    lab.wait_for_text(&format!("radius/{file}"), text)
 }
 
 #[test]

@@ -74,11 +74,10 @@ impl LogIn {
     ) -> Result<(Self, Question), Box<Denial>> {
         let place = Place::of(caller);
         let (question, method) = start(credentials, &place).map_err(|rejection| {
-            let what = match rejection {
-                Rejection::TacacsMethodUnknown => "it has neither EAP nor new passwords",
-                _ => return Box::new(Denial::from(rejection)),
-            };
-            denial(rejection, what.to_owned())
+            if rejection == Rejection::TacacsMethodUnknown {
+                return denial(rejection, "it has neither EAP nor new passwords".to_owned());
+            }
+            Box::new(Denial::from(rejection))
         })?;
         let log_in = Self {
             user: String::from_utf8_lossy(credentials.name()).into(),
