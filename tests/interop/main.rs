@@ -13,6 +13,7 @@
 mod authentication;
 mod call;
 mod config;
+mod eap;
 mod encryption;
 mod forwarding;
 mod lab;

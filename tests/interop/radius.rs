@@ -24,7 +24,7 @@ address = "192.168.99.2"
 secret_file = "radius.secret"
 "#;
 
-fn config() -> Config {
+pub(crate) fn config() -> Config {
     Config::lab()
         .with_tables(TABLES)
         .with_file("radius.secret", SECRET)
@@ -32,6 +32,11 @@ fn config() -> Config {
 
 /// FreeRADIUS on the host behind the server, as long as the guard lives.
 fn free_radius(lab: &Lab) -> Running {
+    free_radius_with(lab, |text| text)
+}
+
+/// The same, configured as `change` makes it.
+pub(crate) fn free_radius_with(lab: &Lab, change: impl Fn(String) -> String) -> Running {
     let folder = lab.state().join("radius");
     std::fs::create_dir_all(&folder).unwrap();
     let place = folder.to_str().unwrap();
@@ -42,7 +47,7 @@ fn free_radius(lab: &Lab) -> Running {
         .replace("@PORT@", "1812")
         .replace("@ACCOUNTING_PORT@", "1813")
         .replace("@SECRET@", SECRET);
-    std::fs::write(folder.join("radiusd.conf"), text).unwrap();
+    std::fs::write(folder.join("radiusd.conf"), change(text)).unwrap();
     std::fs::write(folder.join("users"), USERS).unwrap();
     std::fs::write(folder.join("dictionary"), "").unwrap();
     let log = folder.join("log");
