@@ -4,7 +4,9 @@ use std::collections::HashMap;
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 
-use super::{Access, Decision, Grant, LoginMethod, NameRules, NetworkTerms, Rejection, Terms, eap};
+use super::{
+    Access, Billing, Decision, Grant, LoginMethod, NameRules, NetworkTerms, Rejection, Terms, eap,
+};
 use crate::auth::mschapv2::{self, Exchange};
 use crate::auth::{NtHash, Secret, change_password, chap_md5, mschapv1};
 use crate::flow::{Authenticated, Encryption};
@@ -473,6 +475,7 @@ fn grant(user: &LocalUser, access: &Arc<Access>, proof: &Proof<'_>) -> Grant {
         networks: Arc::clone(&user.networks),
         network: NetworkTerms::default(),
         remark: None,
+        billing: Billing::default(),
     }
 }
 

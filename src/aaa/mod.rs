@@ -2,6 +2,7 @@
 //! before it forwards anything ([`crate::flow::Authenticated`]), and the address.
 
 mod access;
+pub mod accounting;
 mod eap;
 pub mod local;
 mod names;
@@ -15,6 +16,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use access::{Access, LoginMethod, Terms};
+pub use accounting::Billing;
 pub use eap::EapMethod;
 pub use local::{LocalUser, LocalUsers, PasswordChange, Standing};
 pub use names::NameRules;
@@ -254,4 +256,6 @@ pub struct Grant {
     pub network: NetworkTerms,
     /// Where keys come from and why there are none, for the verdict on a call that needs them.
     pub remark: Option<Box<str>>,
+    /// What the bill needs.
+    pub billing: Billing,
 }

@@ -3,6 +3,7 @@
 //! ```text
 //!   log-in -> question: START -> exchange ~~~ server ~~~ exchange -> PASS, FAIL
 //!          -> question: service=ppp, protocol=... -> exchange ~~~ -> grant -> decision
+//!   record of the bill -> bill: question -> exchange ~~~ server
 //! ```
 //!
 //! - [`client`]: the front door, for the owner of sockets and clock.
@@ -15,6 +16,7 @@ pub mod config;
 pub mod exchange;
 pub mod server;
 
+mod bill;
 mod connection;
 mod grant;
 mod log_in;

@@ -44,6 +44,7 @@ use std::collections::VecDeque;
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::sync::Arc;
 
+pub use crate::aaa::accounting::TerminateCause;
 pub use admission::AdmissionRefusal;
 pub use call::CallState;
 pub use end::EndReason;
@@ -51,7 +52,6 @@ pub use explain::{Account, Failures, Wait};
 pub use facts::{CallFacts, CallOrigin};
 pub use peers::{CallError, Client, NotPlaced, Peer, PeerView};
 pub use tally::Tally;
-pub use terminate_cause::TerminateCause;
 pub use types::{
     AcceptRefusal, CallRefusal, Capacity, Entropy, Event, LastHeard, Listener, Output,
     SessionConfig,

@@ -8,6 +8,7 @@ use super::log_ins::LogIns;
 pub use super::log_ins::TacacsLogIns;
 use super::worker_link::{self, WorkerLink};
 use crate::aaa::LocalUsers;
+use crate::aaa::accounting::Accounting;
 use crate::aaa::radius::{Client, SocketId};
 use crate::aaa::tacacs::{self, ConnectionId as StreamId};
 use crate::clock::Timestamp;
@@ -125,6 +126,17 @@ impl ControlPlane {
     /// are no local users.
     pub fn ask_servers(&mut self, client: Client, local_first: bool) {
         self.log_ins.ask_servers(client, local_first);
+    }
+
+    /// Keeps the bill.
+    pub fn keep_accounts(&mut self, accounting: Accounting) {
+        self.log_ins.keep_accounts(accounting);
+    }
+
+    /// The bill, for those who look at it.
+    #[must_use]
+    pub const fn accounting(&self) -> Option<&Accounting> {
+        self.log_ins.accounting()
     }
 
     /// The client of RADIUS, for those who look at it.

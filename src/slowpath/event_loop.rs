@@ -203,6 +203,7 @@ impl EventLoop {
             kernel: &self.exception,
             radius: self.plane.log_ins.client(),
             tacacs: self.plane.log_ins.tacacs(),
+            accounting: self.plane.log_ins.accounting(),
             now,
         };
         self.admin.turn(self.poll.registry(), &mut view);

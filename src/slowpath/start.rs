@@ -27,6 +27,7 @@ use super::tacacs::TacacsSockets;
 use super::view::{PortFigures, PortInfo, ServerFacts};
 use super::workers::{self, Shared};
 use super::{notify, radius_settings, settings, tacacs_settings, token, worker_threads};
+use crate::aaa::radius::Client;
 use crate::clock::MonotonicClock;
 use crate::config::{Config, Device, Side};
 use crate::flow::BucketTable;
@@ -88,10 +89,15 @@ fn start(config: &Config) -> Result<EventLoop, StartError> {
     );
     sessions.set_history_max(config.explain.history_max);
     let mut plane = ControlPlane::new(sessions, users, links, writer);
-    if let Some(client) = radius_settings::client(config, clock.now()) {
+    let client = radius_settings::client(config);
+    let tacacs = tacacs_settings::log_ins(config);
+    let bills = client.as_ref().is_some_and(Client::bills)
+        || tacacs.as_ref().is_some_and(|tacacs| tacacs.bills);
+    plane.keep_accounts(radius_settings::accounting(config, bills, clock.now()));
+    if let Some(client) = client {
         plane.ask_servers(client, config.radius.local_users_first);
     }
-    if let Some(log_ins) = tacacs_settings::log_ins(config) {
+    if let Some(log_ins) = tacacs {
         plane.ask_tacacs(log_ins);
     }
     Ok(EventLoop {

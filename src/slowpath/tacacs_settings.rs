@@ -24,7 +24,8 @@ pub(super) fn log_ins(config: &Config) -> Option<TacacsLogIns> {
     };
     let client = Client::new(settings, Box::new(Entropy::new().into_fill()));
     let methods = tacacs.methods.clone();
-    Some(TacacsLogIns::new(client, methods, tacacs.local_users_first))
+    let (local_first, bills) = (tacacs.local_users_first, tacacs.accounting);
+    Some(TacacsLogIns::new(client, methods, local_first, bills))
 }
 
 fn server(server: &TacacsServer) -> ServerConfig {

@@ -8,6 +8,7 @@ use super::call_view;
 use super::mppe_kernel;
 use super::worker_link::WorkerLink;
 use super::{radius_view, tacacs_view};
+use crate::aaa::accounting::Accounting;
 use crate::aaa::radius::Client;
 use crate::aaa::tacacs;
 use crate::clock::Timestamp;
@@ -100,6 +101,8 @@ pub struct ServerView<'a> {
     pub radius: Option<&'a Client>,
     /// The client of TACACS+, if there are servers to ask.
     pub tacacs: Option<&'a tacacs::Client>,
+    /// The bill.
+    pub accounting: Option<&'a Accounting>,
     /// Turns of the loop that took more than 5 ms.
     pub slow_turns: u64,
     /// The time of asking.
@@ -349,7 +352,7 @@ impl View for ServerView<'_> {
     }
 
     fn radius(&self) -> RadiusStatus {
-        radius_view::status(self.radius, self.now)
+        radius_view::status(self.radius, self.accounting, self.now)
     }
 
     fn tacacs(&self) -> Vec<TacacsRow> {

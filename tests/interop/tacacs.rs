@@ -75,6 +75,12 @@ fn tacacs_lets_a_client_in_by_pap_and_by_chap() {
         client.hang_up();
         lab.wait_for_no_session(Duration::from_secs(5));
     }
+    // On, and of each call a Start and a Stop.
+    let bill = lab.wait_for_text("tacacs/records", "reason=user_request");
+    assert!(
+        bill.contains("event=sys_acct") && bill.contains("paks_in="),
+        "{bill}"
+    );
     let servers = lab.show("tacacs");
     assert_eq!(servers[0]["state"], "alive");
     assert_eq!(servers[0]["connections_opened"], 1, "{servers:?}");

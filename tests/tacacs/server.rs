@@ -10,7 +10,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
-use pns::aaa::radius::Caller;
+use pns::aaa::accounting::Record;
+use pns::aaa::radius::{Billed, Caller};
 use pns::aaa::tacacs::{Client, ConnectionId, Layer, Output, ServerConfig, Settings, Timing};
 use pns::aaa::{Access, Decision, Denial};
 use pns::auth::Secret;
@@ -89,6 +90,14 @@ impl Server {
             assert!(ended.is_none() && began.elapsed() < PATIENCE, "no {file}");
             std::thread::sleep(Duration::from_millis(20));
         }
+    }
+
+    /// The records that it wrote down, one a line.
+    pub(crate) fn records(&self) -> Vec<serde_json::Value> {
+        let text = fs::read_to_string(self.folder.join("records")).unwrap_or_default();
+        text.lines()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect()
     }
 
     pub(crate) fn client(&self) -> Dialler {
@@ -188,7 +197,7 @@ impl Dialler {
             }
             Output::Transmit(id, bytes) => (&self.streams[&id]).write_all(&bytes).unwrap(),
             Output::Close(id) => drop(self.streams.remove(&id)),
-            Output::Decided(..) | Output::Event(_) => {}
+            Output::Decided(..) | Output::Billed(..) | Output::Event(_) => {}
         }
     }
 
@@ -202,6 +211,22 @@ impl Dialler {
                 Err(error) => assert_eq!(error.kind(), ErrorKind::WouldBlock),
             }
         }
+    }
+
+    /// Hands in a record, and waits until it is written down.
+    pub(crate) fn bill(&mut self, record: &Record) {
+        self.client.bill(1, record, self.clock.now());
+        let began = Instant::now();
+        while began.elapsed() < PATIENCE {
+            while let Some(output) = self.client.poll_output() {
+                match output {
+                    Output::Billed(1, billed) => return assert_eq!(billed, Billed::Written),
+                    other => self.carry_out(other),
+                }
+            }
+            self.read();
+        }
+        panic!("not written down in time");
     }
 
     /// Logs in and is refused.

@@ -200,6 +200,7 @@ impl Rig {
             self.turn_and(|plane, now| {
                 let mut view = ServerView {
                     radius: None,
+                    accounting: None,
                     facts: &FACTS,
                     sessions: &mut plane.sessions,
                     workers: &plane.workers,

@@ -4,15 +4,23 @@
 use std::collections::{HashMap, VecDeque};
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
+use super::bill;
 use super::config::{Layer, ServerConfig, Timing};
 use super::exchange::{self, ConnectionId, Event, Exchange, Outcome};
 use super::log_in::{LogIn, denial, whose};
 use super::server::{Counters, Fault};
-use crate::aaa::radius::{Caller, Entropy, Ticket};
+use crate::aaa::accounting::Record;
+use crate::aaa::radius::{Billed, Caller, Entropy, Ticket};
 use crate::aaa::{Access, Decision, Denial, Rejection};
 use crate::clock::Timestamp;
 use crate::ppp::link::{Credentials, MppeRequirement};
+
+/// Bit of the tickets of records; those of log-ins are without.
+const RECORD: u64 = 1 << 63;
+/// Before a record that no server took is sent again: connections are refused at once.
+const REST_TIME: Duration = Duration::from_secs(2);
 
 /// What a client of TACACS+ is made from.
 pub struct Settings {
@@ -36,6 +44,8 @@ pub enum Output {
     Close(ConnectionId),
     /// What became of a log-in.
     Decided(Ticket, Decision),
+    /// What became of a record.
+    Billed(u64, Billed),
     /// Something that an operator may want to know.
     Event(Event),
 }
@@ -63,6 +73,8 @@ pub struct Client {
     pool: Box<str>,
     log_ins: HashMap<Ticket, LogIn>,
     last_ticket: u64,
+    /// Records that no server took, and when that is said: whoever hears it sends them again.
+    refused: VecDeque<(Timestamp, u64)>,
     outputs: VecDeque<Output>,
 }
 
@@ -76,6 +88,7 @@ impl Client {
             pool: settings.pool,
             log_ins: HashMap::new(),
             last_ticket: 0,
+            refused: VecDeque::new(),
             outputs: VecDeque::new(),
         }
     }
@@ -104,6 +117,16 @@ impl Client {
         Ok(ticket)
     }
 
+    /// Lets a server write down a record; what becomes of it is an output, which bears its number.
+    pub fn bill(&mut self, number: u64, record: &Record, now: Timestamp) {
+        let Some(question) = bill::record(record) else {
+            let output = Output::Billed(number, Billed::TooLong);
+            return self.outputs.push_back(output);
+        };
+        let ticket = Ticket(RECORD | number);
+        self.hear(exchange::Input::Ask(ticket, question), now);
+    }
+
     /// A connection is open.
     pub fn connected(&mut self, connection: ConnectionId, now: Timestamp) {
         self.hear(exchange::Input::Connected(connection), now);
@@ -123,12 +146,20 @@ impl Client {
     pub fn handle_timeout(&mut self, now: Timestamp) {
         self.exchange.handle_timeout(now);
         self.settle(now);
+        while let Some((_, number)) = self.refused.pop_front_if(|(at, _)| *at <= now) {
+            let output = Output::Billed(number, Billed::Unanswered);
+            self.outputs.push_back(output);
+        }
     }
 
     /// When [`Self::handle_timeout`] has something to do.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Timestamp> {
-        self.exchange.poll_timeout()
+        let refused = self.refused.front().map(|(at, _)| *at);
+        [self.exchange.poll_timeout(), refused]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     /// The next thing for the owner to do.
@@ -168,6 +199,16 @@ impl Client {
                 exchange::Output::Transmit(id, bytes) => Output::Transmit(id, bytes),
                 exchange::Output::Close(id) => Output::Close(id),
                 exchange::Output::Event(event) => Output::Event(event),
+                exchange::Output::Answered(Ticket(ticket), outcome) if ticket & RECORD != 0 => {
+                    let number = ticket & !RECORD;
+                    match outcome {
+                        Outcome::Answer { .. } => Output::Billed(number, Billed::Written),
+                        Outcome::NoAnswer(_) | Outcome::Overloaded => {
+                            self.refused.push_back((now + REST_TIME, number));
+                            continue;
+                        }
+                    }
+                }
                 exchange::Output::Answered(ticket, outcome) => {
                     match self.answered(ticket, &outcome, now) {
                         Some(decision) => Output::Decided(ticket, decision),

@@ -6,6 +6,7 @@ use super::config::{Layer, ServerConfig};
 use super::exchange::Question;
 use super::grant::Granted;
 use super::question::{Place, authorization, start};
+use crate::aaa::accounting::{Billing, DecidedBy};
 use crate::aaa::radius::Caller;
 use crate::aaa::{Access, Denial, Grant, Rejection, Terms};
 use crate::flow::Authenticated;
@@ -196,6 +197,11 @@ impl LogIn {
             address: granted.address,
             networks: granted.networks.into(),
             network: granted.network,
+            billing: Billing {
+                decided_by: DecidedBy::Remote,
+                idle: granted.idle,
+                ..Billing::default()
+            },
             remark: Some(format!("{}, which never does,", whose(server)).into()),
         }
     }

@@ -15,7 +15,8 @@ const PART_BYTES_MAX: usize = 255;
 /// In place of the response of LAN Manager, which PNS does not even read.
 const NO_LAN_MANAGER: [u8; 24] = [0; 24];
 
-/// Where the client is and came in, in the words of every packet.
+/// Where the client is and came in, in the words of every packet; nowhere by default.
+#[derive(Default)]
 pub(super) struct Place {
     port: String,
     remote_address: String,
@@ -32,7 +33,7 @@ impl Place {
         }
     }
 
-    fn asker<'a>(&'a self, user: &'a [u8]) -> Asker<'a> {
+    pub(super) fn asker<'a>(&'a self, user: &'a [u8]) -> Asker<'a> {
         Asker {
             user,
             port: self.port.as_bytes(),

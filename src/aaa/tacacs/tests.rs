@@ -1,5 +1,6 @@
 //! The client against servers that are scripted in memory, in virtual time.
 
+mod bill;
 mod fail_over;
 mod log_ins;
 
@@ -9,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{Client, ConnectionId, Event, Layer, Output, ServerConfig, Settings, Timing};
-use crate::aaa::radius::{Caller, Ticket};
+use crate::aaa::radius::{Billed, Caller, Ticket};
 use crate::aaa::{Access, Decision, Denial, Grant};
 use crate::auth::Secret;
 use crate::clock::Timestamp;
@@ -18,7 +19,7 @@ use crate::ppp::link::{Credentials, MppePolicy};
 use crate::wire::call_id::CallId;
 use crate::wire::tacacs::authentication::{Reply, Start, Status};
 use crate::wire::tacacs::authorization::{self, Response};
-use crate::wire::tacacs::{HEADER_BYTES, Header, Kind, flag};
+use crate::wire::tacacs::{HEADER_BYTES, Header, Kind, accounting, flag};
 
 const SECRET: &str = "between pns and tacacs";
 
@@ -38,6 +39,7 @@ struct Script {
     data: &'static [u8],
     grant: authorization::Status,
     arguments: Vec<&'static [u8]>,
+    written: accounting::Status,
 }
 
 impl Default for Script {
@@ -53,6 +55,7 @@ impl Default for Script {
             data: b"",
             grant: authorization::Status::PassAdd,
             arguments: Vec::new(),
+            written: accounting::Status::Success,
         }
     }
 }
@@ -74,7 +77,12 @@ impl Script {
                 arguments: self.arguments.clone(),
             }
             .encode(),
-            Kind::Accounting => None,
+            Kind::Accounting => accounting::Reply {
+                status: self.written,
+                message: b"",
+                data: b"",
+            }
+            .encode(),
         };
         body.unwrap().to_vec()
     }
@@ -92,6 +100,7 @@ struct World {
     /// Packets that the servers read, revealed.
     read: Vec<(usize, Header, Vec<u8>)>,
     decided: HashMap<Ticket, Decision>,
+    billed: Vec<(u64, Billed)>,
     events: Vec<Event>,
 }
 
@@ -128,6 +137,7 @@ impl World {
             wires: HashMap::new(),
             read: Vec::new(),
             decided: HashMap::new(),
+            billed: Vec::new(),
             events: Vec::new(),
         }
     }
@@ -155,6 +165,7 @@ impl World {
                 Output::Decided(ticket, decision) => {
                     assert!(self.decided.insert(ticket, decision).is_none());
                 }
+                Output::Billed(number, billed) => self.billed.push((number, billed)),
                 Output::Event(event) => self.events.push(event),
             }
         }

@@ -3,13 +3,22 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::aaa::radius::{Caller, Ticket};
+use crate::aaa::radius::{Billed, Caller, Ticket};
 use crate::aaa::tacacs::{Client, Event, Output};
 use crate::aaa::{Access, Decision};
 use crate::clock::Timestamp;
+use crate::flow::FlowKey;
 use crate::ppp::link::{Credentials, Method};
-use crate::session::{CallRef, Sessions};
+use crate::session::CallRef;
 use crate::slowpath::control_plane::Outside;
+
+/// What others wait for.
+pub(super) enum Word {
+    /// What became of a log-in.
+    Decided(CallRef, FlowKey, Decision),
+    /// What became of a record.
+    Billed(u64, Billed),
+}
 
 /// The client of TACACS+, and what it is for.
 pub struct TacacsLogIns {
@@ -19,17 +28,20 @@ pub struct TacacsLogIns {
     pub methods: Vec<Method>,
     /// But for names in `users.file`.
     pub local_first: bool,
-    asked: HashMap<Ticket, CallRef>,
+    /// Whether the bill is written there.
+    pub bills: bool,
+    asked: HashMap<Ticket, (CallRef, FlowKey)>,
 }
 
 impl TacacsLogIns {
     /// Nothing asked yet.
     #[must_use]
-    pub fn new(client: Client, methods: Vec<Method>, local_first: bool) -> Self {
+    pub fn new(client: Client, methods: Vec<Method>, local_first: bool, bills: bool) -> Self {
         Self {
             client,
             methods,
             local_first,
+            bills,
             asked: HashMap::new(),
         }
     }
@@ -58,36 +70,29 @@ impl TacacsLogIns {
     ) -> Option<Decision> {
         match self.client.ask(caller, credentials, access, now) {
             Ok(ticket) => {
-                self.asked.insert(ticket, call);
+                self.asked.insert(ticket, (call, caller.flow));
                 None
             }
             Err(denial) => Some(Decision::Deny(denial)),
         }
     }
 
-    /// Hands on what the client asks for; `true` if the sessions may have more to say after it.
-    pub(super) fn carry_out(
-        &mut self,
-        sessions: &mut Sessions,
-        outside: &mut impl Outside,
-        now: Timestamp,
-    ) -> bool {
-        let mut decided = false;
-        while let Some(output) = self.client.poll_output() {
-            match output {
+    /// Hands on what the client asks for, up to the next word of it that others wait for.
+    pub(super) fn next(&mut self, outside: &mut impl Outside) -> Option<Word> {
+        loop {
+            match self.client.poll_output()? {
                 Output::Connect(connection, to) => outside.open_stream(connection, to),
                 Output::Transmit(connection, bytes) => outside.send_stream(connection, &bytes),
                 Output::Close(connection) => outside.close_stream(connection),
                 Output::Decided(ticket, decision) => {
-                    if let Some(call) = self.asked.remove(&ticket) {
-                        sessions.decide(call, decision, now);
-                        decided = true;
+                    if let Some((call, flow)) = self.asked.remove(&ticket) {
+                        return Some(Word::Decided(call, flow, decision));
                     }
                 }
+                Output::Billed(number, billed) => return Some(Word::Billed(number, billed)),
                 Output::Event(event) => self.log(event),
             }
         }
-        decided
     }
 
     fn log(&self, event: Event) {

@@ -9,6 +9,8 @@ use crate::wire::field::{u8_at, u16_at};
 /// How a user proves its name (§5.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Method {
+    /// Nobody has said: of accounting (§7.1).
+    NotSet,
     /// In a dialogue.
     Ascii,
     /// By the password itself.
@@ -22,6 +24,7 @@ pub enum Method {
 }
 
 pub(super) const METHODS: &[(u8, Method)] = &[
+    (0x00, Method::NotSet),
     (0x01, Method::Ascii),
     (0x02, Method::Pap),
     (0x03, Method::Chap),

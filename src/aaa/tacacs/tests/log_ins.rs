@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::aaa::Rejection;
+use crate::aaa::accounting::DecidedBy;
 use crate::wire::chap::FailureCode;
 use crate::wire::tacacs::Minor;
 use crate::wire::tacacs::authentication::{Continue, Method};
@@ -20,6 +21,7 @@ fn pap_is_asked_then_each_layer_and_what_is_granted_is_given() {
         b"addr-pool=staff",
         b"route=10.1.0.0 255.255.0.0",
         b"timeout=60",
+        b"idletime=5",
     ])]);
     let grant = world.granted(&pap());
     assert_eq!((&*grant.user, &*grant.pool), ("alice", "staff"));
@@ -28,6 +30,8 @@ fn pap_is_asked_then_each_layer_and_what_is_granted_is_given() {
     assert_eq!(grant.networks.len(), 2);
     assert_eq!(grant.network.session_limit, Some(Duration::from_secs(3600)));
     assert!(!grant.authenticated.has_keys());
+    assert_eq!(grant.billing.decided_by, DecidedBy::Remote);
+    assert_eq!(grant.billing.idle, Some(Duration::from_secs(300)));
     let remark = grant.remark.unwrap();
     assert!(remark.contains("\"t0\" (192.0.2.0:49)"), "{remark}");
 
