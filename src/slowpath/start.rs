@@ -28,7 +28,7 @@ use super::view::{PortFigures, PortInfo, ServerFacts};
 use super::workers::{self, Shared};
 use super::{notify, radius_settings, settings, tacacs_settings, token, worker_threads};
 use crate::aaa::radius::Client;
-use crate::clock::MonotonicClock;
+use crate::clock::{MonotonicClock, Timestamp};
 use crate::config::{Config, Device, Side};
 use crate::flow::BucketTable;
 use crate::flow::ring::Doorbell;
@@ -89,17 +89,7 @@ fn start(config: &Config) -> Result<EventLoop, StartError> {
     );
     sessions.set_history_max(config.explain.history_max);
     let mut plane = ControlPlane::new(sessions, users, links, writer);
-    let client = radius_settings::client(config);
-    let tacacs = tacacs_settings::log_ins(config);
-    let bills = client.as_ref().is_some_and(Client::bills)
-        || tacacs.as_ref().is_some_and(|tacacs| tacacs.bills);
-    plane.keep_accounts(radius_settings::accounting(config, bills, clock.now()));
-    if let Some(client) = client {
-        plane.ask_servers(client, config.radius.local_users_first);
-    }
-    if let Some(log_ins) = tacacs {
-        plane.ask_tacacs(log_ins);
-    }
+    add_servers(&mut plane, config, clock.now());
     Ok(EventLoop {
         supervisor: Supervisor::new(buckets.workers(), clock.now()),
         facts: facts(config, ports.huge_pages),
@@ -121,6 +111,21 @@ fn start(config: &Config) -> Result<EventLoop, StartError> {
         admin,
         stop,
     })
+}
+
+/// Servers elsewhere that decide about log-ins, and who writes the bill.
+fn add_servers(plane: &mut ControlPlane, config: &Config, now: Timestamp) {
+    let client = radius_settings::client(config);
+    let tacacs = tacacs_settings::log_ins(config);
+    let bills = client.as_ref().is_some_and(Client::bills)
+        || tacacs.as_ref().is_some_and(|tacacs| tacacs.bills);
+    plane.keep_accounts(radius_settings::accounting(config, bills, now));
+    if let Some(client) = client {
+        plane.ask_servers(client, config.radius.local_users_first);
+    }
+    if let Some(log_ins) = tacacs {
+        plane.ask_tacacs(log_ins);
+    }
 }
 
 /// What can wake the loop besides its sources: signals, and workers.

@@ -1,5 +1,6 @@
 //! Our TACACS+ client against a server whose packets are scapy's, on loopback: who is let in, what is
-//! granted, what is refused, and the bill. `packaging/install-dependencies.sh test` installs it; without it the cases
+//! granted, what is refused, and the bill.
+//! `packaging/install-dependencies.sh test` installs it; without it the cases
 //! say so and end.
 
 #![expect(

@@ -146,7 +146,8 @@ impl Client {
     pub fn handle_timeout(&mut self, now: Timestamp) {
         self.exchange.handle_timeout(now);
         self.settle(now);
-        while let Some((_, number)) = self.refused.pop_front_if(|(at, _)| *at <= now) {
+        while let Some((_, number)) = self.refused.front().copied().filter(|(at, _)| *at <= now) {
+            self.refused.pop_front();
             let output = Output::Billed(number, Billed::Unanswered);
             self.outputs.push_back(output);
         }
