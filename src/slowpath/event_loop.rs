@@ -17,6 +17,7 @@ use super::notify;
 use super::radius::RadiusSockets;
 use super::signals::StopRequests;
 use super::sockets::{Readiness, Sockets};
+use super::steering::CallRules;
 use super::supervisor::Supervisor;
 use super::tacacs::TacacsSockets;
 use super::token::{self, Source};
@@ -27,6 +28,7 @@ use crate::aaa::tacacs::ConnectionId as StreamId;
 use crate::clock::{MonotonicClock, Timestamp};
 use crate::flow::ring::Doorbell;
 use crate::session::{ConnectionId, Sessions};
+use crate::wire::call_id::CallId;
 
 /// A turn that takes longer than this is counted: something in it waited or was too much at once.
 const TURN_TIME_MAX: Duration = Duration::from_millis(5);
@@ -53,6 +55,7 @@ pub(super) struct EventLoop {
     pub(super) call_routes: CallRoutes,
     pub(super) admin: AdminSocket,
     pub(super) supervisor: Supervisor,
+    pub(super) call_rules: CallRules,
     pub(super) ports: Vec<PortInfo>,
     pub(super) facts: ServerFacts,
     pub(super) stop: StopRequests,
@@ -88,6 +91,7 @@ impl EventLoop {
             call_routes: &mut self.call_routes,
             radius: &mut self.radius,
             tacacs: &mut self.tacacs,
+            call_rules: &mut self.call_rules,
         };
         self.plane.hear_workers(&mut outside, now);
         // Calls that exist come first: what is accepted now would only wait with them.
@@ -97,6 +101,7 @@ impl EventLoop {
         self.radius.turn(&mut self.plane, now);
         self.tacacs.turn(&mut self.plane, now);
         self.exception.turn(&mut self.plane.workers);
+        self.call_rules.turn();
         self.kernel.turn(now);
         self.plane.sessions.handle_timeout(now);
         self.plane.handle_timeout(now);
@@ -118,6 +123,7 @@ impl EventLoop {
             call_routes: &mut self.call_routes,
             radius: &mut self.radius,
             tacacs: &mut self.tacacs,
+            call_rules: &mut self.call_rules,
         };
         self.plane.carry_out(&mut outside, now);
         self.supervisor.turn(&self.plane.workers, now);
@@ -142,6 +148,7 @@ impl EventLoop {
         let sources = [
             self.sockets.has_work(),
             self.exception.has_work(),
+            self.call_rules.has_work(),
             self.kernel.has_work(),
             self.admin.has_work(),
             self.radius.has_work(),
@@ -237,6 +244,7 @@ struct KernelSide<'a> {
     call_routes: &'a mut CallRoutes,
     radius: &'a mut RadiusSockets,
     tacacs: &'a mut TacacsSockets,
+    call_rules: &'a mut CallRules,
 }
 
 impl Outside for KernelSide<'_> {
@@ -266,6 +274,14 @@ impl Outside for KernelSide<'_> {
 
     fn inner(&mut self, packet: &[u8]) {
         self.exception.write_tun(packet);
+    }
+
+    fn call_opened(&mut self, call_id: CallId) {
+        self.call_rules.opened(call_id);
+    }
+
+    fn call_closed(&mut self, call_id: CallId) {
+        self.call_rules.closed(call_id);
     }
 
     fn open_datagrams(&mut self, socket: SocketId, to: SocketAddr) {

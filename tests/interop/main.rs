@@ -23,6 +23,7 @@ mod service;
 mod sites;
 mod tacacs;
 mod wire;
+mod workers;
 
 /// Starts a lab, or says why not and ends the test.
 macro_rules! lab_or_skip {
