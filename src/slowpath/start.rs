@@ -25,11 +25,12 @@ pub use super::start_error::StartError;
 use super::start_error::during;
 use super::steering::{self, CallRules, Steering};
 use super::supervisor::Supervisor;
+use super::tacacs::TacacsSockets;
 use super::view::{PortFigures, PortInfo, ServerFacts};
 use super::workers::{self, Shared};
-use super::{notify, radius_settings, settings, token, worker_threads};
+use super::{notify, radius_settings, settings, tacacs_settings, token, worker_threads};
 use crate::aaa::radius::Client;
-use crate::clock::MonotonicClock;
+use crate::clock::{MonotonicClock, Timestamp};
 use crate::config::{Config, Device};
 use crate::flow::BucketTable;
 use crate::flow::ring::Doorbell;
@@ -92,12 +93,7 @@ fn start(config: &Config) -> Result<EventLoop, StartError> {
     sessions.set_history_max(config.explain.history_max);
     sessions.place_by(steering::nearest_worker(config, &ports.ports));
     let mut plane = ControlPlane::new(sessions, users, links, writer);
-    let client = radius_settings::client(config);
-    let bills = client.as_ref().is_some_and(Client::bills);
-    plane.keep_accounts(radius_settings::accounting(config, bills, clock.now()));
-    if let Some(client) = client {
-        plane.ask_servers(client, config.radius.local_users_first);
-    }
+    add_servers(&mut plane, config, clock.now());
     let huge_pages = ports.huge_pages;
     let (ports, call_rules) = port_infos(config, ports, &macs, &buckets);
     Ok(EventLoop {
@@ -109,6 +105,7 @@ fn start(config: &Config) -> Result<EventLoop, StartError> {
         kernel: kernel.mirror,
         plane,
         radius: RadiusSockets::default(),
+        tacacs: TacacsSockets::default(),
         call_routes: kernel.calls,
         stopping_since: None,
         stop_time_max: Duration::ZERO,
@@ -121,6 +118,21 @@ fn start(config: &Config) -> Result<EventLoop, StartError> {
         admin,
         stop,
     })
+}
+
+/// Servers elsewhere that decide about log-ins, and who writes the bill.
+fn add_servers(plane: &mut ControlPlane, config: &Config, now: Timestamp) {
+    let client = radius_settings::client(config);
+    let tacacs = tacacs_settings::log_ins(config);
+    let bills = client.as_ref().is_some_and(Client::bills)
+        || tacacs.as_ref().is_some_and(|tacacs| tacacs.bills);
+    plane.keep_accounts(radius_settings::accounting(config, bills, now));
+    if let Some(client) = client {
+        plane.ask_servers(client, config.radius.local_users_first);
+    }
+    if let Some(log_ins) = tacacs {
+        plane.ask_tacacs(log_ins);
+    }
 }
 
 /// What can wake the loop besides its sources: signals, and workers.
