@@ -16,6 +16,7 @@ mod address;
 pub mod admission;
 mod call;
 pub mod call_ids;
+mod call_place;
 mod ccp;
 mod connection;
 mod control_events;
