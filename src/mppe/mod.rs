@@ -31,3 +31,10 @@ mod simd;
 pub mod skipped;
 mod streams;
 mod trail;
+
+#[cfg(target_arch = "x86_64")]
+pub(crate) use simd::prefetch;
+
+/// Asks for the cache line in which a value begins, where a machine can be asked.
+#[cfg(not(target_arch = "x86_64"))]
+pub(crate) const fn prefetch<T>(_value: &T) {}

@@ -23,3 +23,4 @@ pub mod pptp;
 pub mod prefix;
 pub mod radius;
 pub mod tcp_mss;
+pub mod tunnel;
