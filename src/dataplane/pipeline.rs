@@ -30,9 +30,8 @@
 //! `express` reads the usual data frame in one go and leaves it where `ppp_input` would
 //! (`reception.rs`). Whatever does not reach the next node ends in `exits`, which counts it.
 
-use super::batch::{BURST, Packet, Verdict};
+use super::batch::{BURST, Verdict};
 use super::drop_reason::DropReason;
-use super::flow_table::FlowTable;
 use super::node::downstream_input::Moment;
 use super::node::{
     answer, downstream_input, fragment, gre_input, gre_output, icmpv6_echo, inner_input, ip_output,
@@ -76,7 +75,7 @@ impl<P: PortIo> Worker<P> {
         }
     }
 
-    /// From clients.
+    /// From clients, what did not take the short way.
     fn upstream(&mut self) {
         let Self {
             batch,
@@ -87,31 +86,25 @@ impl<P: PortIo> Worker<P> {
             control_rate,
             ..
         } = self;
-        let (now, ordered, rate) = (exits.now, reorder.is_on(), *control_rate);
+        let (now, rate) = (exits.now, *control_rate);
         if !exits.entries.upstream.is_empty() {
             std::mem::swap(batch, &mut exits.entries.upstream);
             locate::upstream(batch.packets(), flows);
-            let admit = |packet: &mut Packet<P::Frame>, flows: &mut FlowTable| {
-                gre_input::run(packet, flows, view, now)
-            };
             batch.stage(
-                |packet| match ordered {
-                    true => admit(packet, flows),
-                    false => admit(packet, flows).then(|| ppp_input::run(packet, flows, rate, now)),
-                },
+                |packet| gre_input::run(packet, flows, view, now),
                 |packet, verdict| exits.take(packet, verdict),
             );
         }
-        if ordered {
+        if reorder.is_on() {
             reorder.arrange(batch, flows, now, |packet| {
                 exits.refuse(&packet.meta, DropReason::SequenceDuplicate);
             });
             reorder.refill(batch);
-            batch.stage(
-                |packet| ppp_input::run(packet, flows, rate, now),
-                |packet, verdict| exits.take(packet, verdict),
-            );
         }
+        batch.stage(
+            |packet| ppp_input::run(packet, flows, rate, now),
+            |packet, verdict| exits.take(packet, verdict),
+        );
         self.decapsulate();
     }
 

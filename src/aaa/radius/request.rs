@@ -2,6 +2,7 @@
 
 use std::net::Ipv4Addr;
 
+use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 use super::exchange::Question;
@@ -37,17 +38,20 @@ const PASSWORD_PIECE: usize = 243;
 const RESERVED: [u8; 8] = [0; 8];
 
 /// Who asks for a call, and where.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Caller {
     /// The call.
+    #[serde(rename = "nas_port", with = "crate::aaa::accounting::record::nas_port")]
     pub flow: FlowKey,
     /// Where the client is.
     pub peer_address: Ipv4Addr,
     /// The address that it dialled.
     pub local_address: Ipv4Addr,
     /// The number of the caller, where an access concentrator tells it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub calling_number: Option<Box<str>>,
     /// The number that was dialled, where there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub called_number: Option<Box<str>>,
 }
 
@@ -123,7 +127,7 @@ pub(super) fn access_request(
         code: Code::ACCESS_REQUEST,
         attributes: Attributes::new(),
         password: None,
-        happened: None,
+        age: None,
         only: None,
     };
     question.attributes.octets(&USER_NAME, name);
