@@ -34,6 +34,13 @@ pub enum Transmit {
     Borrowed(Producer<Mbuf>),
 }
 
+impl From<TxQueue> for Transmit {
+    /// A queue that nobody else sends by.
+    fn from(queue: TxQueue) -> Self {
+        Self::Own(queue, None)
+    }
+}
+
 /// Frames of workers without a queue, which another one sends for them.
 #[derive(Default)]
 pub struct Loans {
