@@ -30,11 +30,11 @@ pub(crate) enum Way {
 
 /// What a case is made of.
 #[derive(Clone, Copy)]
-pub(super) struct Kind {
-    pub(super) way: Way,
-    pub(super) encryption: Encryption,
-    pub(super) flows: u32,
-    pub(super) load: Load,
+pub(crate) struct Kind {
+    pub(crate) way: Way,
+    pub(crate) encryption: Encryption,
+    pub(crate) flows: u32,
+    pub(crate) load: Load,
 }
 
 impl Kind {
@@ -245,6 +245,17 @@ impl<M: Medium> Lane<M> {
             Way::Upstream | Way::Turnaround => push(&mut self.post.access, items),
             Way::Downstream => push(&mut self.post.network, items),
         }
+    }
+
+    /// Makes the frames of a sample ready for the cable, and answers whether that is the clients' one.
+    pub(super) fn load(&mut self, items: &[Item]) -> Outcome<bool> {
+        let is_upstream = self.kind.way != Way::Downstream;
+        let loaded = items.iter().all(|item| match is_upstream {
+            true => self.post.access.load(&item.frame),
+            false => self.post.network.load(&item.frame),
+        });
+        let loaded = loaded.then_some(is_upstream);
+        loaded.ok_or("there is no room for a sample".into())
     }
 
     /// What the worker takes for each burst of the frames on the cable, in cycles.

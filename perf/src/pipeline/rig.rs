@@ -1,9 +1,13 @@
 //! Workers on cables, with calls that are up, and nothing else on the machine's side: no slow path
 //! runs, and no NIC.
 
+use std::error::Error;
 use std::fs;
 use std::net::Ipv4Addr;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Barrier};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use pns::clock::Timestamp;
 use pns::dataplane::{
@@ -19,8 +23,8 @@ use pns::routing::{DirectoryWriter, Prefix, Snapshot};
 use super::client::{Client, start_keys};
 use super::medium::Medium;
 use super::packets;
-use crate::Outcome;
 use crate::measure::Meter;
+use crate::{Outcome, machine};
 
 const ACCESS: u8 = 0;
 const NETWORK: u8 = 1;
@@ -168,6 +172,44 @@ impl<M: Medium> Post<M> {
         self.worker.turn(self.now);
     }
 
+    /// Does `work` with the harness's ends of both cables while the worker runs its own loop on another
+    /// thread, on `core`.
+    pub(super) fn while_running<T>(
+        &mut self,
+        medium: &M,
+        core: Option<usize>,
+        work: impl FnOnce(&mut M::Wire, &mut M::Wire) -> T,
+    ) -> Outcome<T>
+    where
+        M: Sync,
+    {
+        let (stop, ready) = (AtomicBool::new(false), Barrier::new(2));
+        // Its clock goes on from where it was.
+        let before = self.now.since(Timestamp::ZERO);
+        let epoch = Instant::now().checked_sub(before);
+        let epoch = epoch.ok_or("this machine has only just started")?;
+        let (worker, access, network) = (&mut self.worker, &mut self.access, &mut self.network);
+        let done = thread::scope(|scope| {
+            let running = scope.spawn(|| {
+                let entered = medium.enter().map_err(|error| error.to_string());
+                let pinned = core.map_or(Ok(()), |core| machine::stay_on(&[core]));
+                let pinned = pinned.map_err(|error| error.to_string());
+                ready.wait();
+                worker.run(&stop, epoch);
+                entered.and(pinned)
+            });
+            ready.wait();
+            let done = work(access, network);
+            stop.store(true, Ordering::Relaxed);
+            let ended = running
+                .join()
+                .map_err(|_panicked| "the worker has failed")?;
+            Ok::<_, Box<dyn Error>>(ended.map(|()| done)?)
+        });
+        self.now = Timestamp::ZERO + epoch.elapsed();
+        done
+    }
+
     /// That every frame so far is accounted for and none was dropped.
     pub(super) fn check(&self) -> Outcome<()> {
         let (entered, gone) = self.stats.balance();
@@ -205,6 +247,8 @@ fn config(index: u8, locals: u16) -> WorkerConfig {
         ],
         listen: (0..locals).map(packets::local).collect(),
         kernel: crate::kernel(),
+        // A core of its own, which need not wait for others.
+        idle_sleep_max: Duration::ZERO,
         ..WorkerConfig::default()
     }
 }

@@ -6,15 +6,16 @@ use std::fmt::Write as _;
 use std::fs;
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::time::Duration;
 
 use serde::Serialize;
 
-use super::dial::Dialled;
 use crate::Outcome;
+use crate::drive::dialler::Dialled;
+use crate::lab::{self, Lab};
 use crate::measure::Effort;
-use crate::report::{package, rounded};
+use crate::report::rounded;
 
 /// The address that clients dial in the lab.
 const SERVER: &str = "198.51.100.1:1723";
@@ -44,11 +45,11 @@ pub(crate) fn run(effort: Effort) -> Outcome<Vec<OnWire>> {
 
 /// Why it cannot be run here, if it cannot.
 pub(crate) fn obstacle() -> Option<String> {
-    if !rustix::process::geteuid().is_root() {
-        return Some("it makes network namespaces, which only root may".to_owned());
-    }
-    let server = server_binary();
-    (!server.exists()).then(|| format!("there is no {}: cargo build --release", server.display()))
+    lab::obstacle().or_else(|| {
+        let server = server_binary();
+        let hint = || format!("there is no {}: cargo build --release", server.display());
+        (!server.exists()).then(hint)
+    })
 }
 
 /// `pns` as built beside this program, or what `PNS_BINARY` names.
@@ -88,7 +89,7 @@ fn measure(clients: usize, at_once: usize) -> Outcome<OnWire> {
     let before = slow_path_time(pid)?;
     let own = std::env::current_exe()?.display().to_string();
     let (clients_text, at_once_text) = (clients.to_string(), at_once.to_string());
-    let mut words = vec!["inside", "wan", &own, "--dial", SERVER];
+    let mut words = vec!["inside", "wan", &own, "drive", "--server", SERVER];
     words.extend(["--clients", &clients_text, "--at-once", &at_once_text]);
     let answer = lab.command(&words)?;
     let took = slow_path_time(pid)?.saturating_sub(before);
@@ -98,7 +99,7 @@ fn measure(clients: usize, at_once: usize) -> Outcome<OnWire> {
     if dialled.up < if is_storm { clients * 9 / 10 } else { clients } {
         return Err(format!("too few clients are up: {dialled:?}").into());
     }
-    let slow_turns = lab.slow_turns()?;
+    let slow_turns = slow_turns(&lab)?;
     let on_wire = OnWire {
         calls_per_cpu_s: rounded(dialled.up as f64 / took.as_secs_f64(), 0),
         at_once,
@@ -126,62 +127,19 @@ fn slow_path_time(pid: u32) -> Outcome<Duration> {
     Ok(Duration::from_nanos(nanoseconds.parse()?))
 }
 
-/// The lab of the interop suite; it goes with this value.
-struct Lab {
-    id: String,
-    state: PathBuf,
-}
-
-impl Lab {
-    fn start() -> Outcome<Self> {
-        let owner = std::process::id().to_string();
-        let id = run_lab("", &["up", &owner])?.trim().to_owned();
-        let mut lab = Self {
-            id,
-            state: PathBuf::new(),
-        };
-        lab.state = PathBuf::from(lab.command(&["state"])?.trim());
-        Ok(lab)
-    }
-
-    fn command(&self, words: &[&str]) -> Outcome<String> {
-        run_lab(&self.id, words)
-    }
-
-    fn slow_turns(&self) -> Outcome<u64> {
-        let socket = self.state.join("run/pns/admin.sock");
-        let output = Command::new(server_binary())
-            .args(["show", "status", "--json", "--socket"])
-            .arg(socket)
-            .output()?;
-        let status: serde_json::Value = serde_json::from_slice(&output.stdout)?;
-        let found = status
-            .pointer("/status/slow_turns")
-            .or(status.get("slow_turns"));
-        found
-            .and_then(serde_json::Value::as_u64)
-            .ok_or_else(|| "the server does not say its slow turns".into())
-    }
-}
-
-impl Drop for Lab {
-    fn drop(&mut self) {
-        let _removed = run_lab(&self.id, &["down"]);
-    }
-}
-
-fn run_lab(id: &str, words: &[&str]) -> Outcome<String> {
-    let script = package().join("../tests/interop/lab/lab");
-    let output = Command::new(script)
-        .args(words)
-        .env("PNS_LAB_ID", id)
-        .stdin(Stdio::null())
+fn slow_turns(lab: &Lab) -> Outcome<u64> {
+    let socket = lab.state.join("run/pns/admin.sock");
+    let output = Command::new(server_binary())
+        .args(["show", "status", "--json", "--socket"])
+        .arg(socket)
         .output()?;
-    if output.status.success() {
-        return Ok(String::from_utf8(output.stdout)?);
-    }
-    let said = String::from_utf8_lossy(&output.stderr);
-    Err(format!("{words:?} in the lab: {} {said}", output.status).into())
+    let status: serde_json::Value = serde_json::from_slice(&output.stdout)?;
+    let found = status
+        .pointer("/status/slow_turns")
+        .or(status.get("slow_turns"));
+    found
+        .and_then(serde_json::Value::as_u64)
+        .ok_or_else(|| "the server does not say its slow turns".into())
 }
 
 /// A server for so many calls from one address, and its users.
@@ -190,7 +148,7 @@ fn write_config(state: &Path, clients: usize) -> Outcome<PathBuf> {
     fs::create_dir_all(&folder)?;
     let mut users = String::new();
     for number in 0..clients {
-        let (name, password) = super::client::name_and_password(number);
+        let (name, password) = crate::drive::client::name_and_password(number);
         writeln!(
             users,
             "[[user]]\nname = \"{name}\"\npassword = \"{password}\""
