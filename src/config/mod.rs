@@ -57,7 +57,7 @@ pub use peer_login::PeerLogin;
 pub use pool::Pool;
 pub use port::{Device, Port, Route, Side};
 pub use ppp::{AddressPolicy, Authentication, Ipcp, Ipv6cp, Ipv6cpPolicy, Ppp};
-pub use radius::{Radius, RadiusServer};
+pub use radius::{DynamicClient, Radius, RadiusDynamic, RadiusServer};
 pub use server::{CALL_IDS_PER_ADDRESS, Framing, Server};
 pub use users::{User, Users};
 pub use workers::{Placement, Punt, Workers};
@@ -182,7 +182,7 @@ pub fn accepted_keys() -> BTreeSet<String> {
     // Tables in lists are only visited if they are there, and what is missing in them does not
     // stop the reading.
     let text = "[[port]]\nroutes = [{}]\n[[pool]]\n[[peer]]\n[[listener]]\n[group.NAME]\n\
-                [[radius.server]]\n";
+                [[radius.server]]\n[[radius.map]]\n[[radius.dynamic.client]]\n";
     let mut report = Report::new("", text);
     read_document(&mut report, text, |table| Draft::read(table, ""));
     let mut keys = report.finish().asked;

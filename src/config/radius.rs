@@ -1,6 +1,8 @@
 //! `[radius]` and `[[radius.server]]`: who else decides about log-ins, and who writes the bill
 //! (RFC 2865, RFC 2866).
 
+mod dynamic;
+
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -11,8 +13,10 @@ use super::address::host_address;
 use super::error::{Fault, Report};
 use super::table::Table;
 use super::words::{beside, name, one_of, path, printable};
-use crate::aaa::radius::Demand;
+use crate::aaa::radius::{Demand, Mapped, WORDS};
 use crate::auth::Secret;
+use crate::wire::radius::Type;
+pub use dynamic::{DynamicClient, RadiusDynamic};
 
 /// Secrets shorter than this are warned about: who hears one answer can guess offline.
 const SECRET_LENGTH_ADVISED: usize = 16;
@@ -46,6 +50,10 @@ pub struct Radius {
     pub hedge: Duration,
     /// Between interim records where no server says; zero never.
     pub interim_interval: Duration,
+    /// What attributes mean that the dictionary does not have.
+    pub map: Vec<Mapped>,
+    /// Who may ask about live calls.
+    pub dynamic: RadiusDynamic,
 }
 
 /// One server.
@@ -86,6 +94,12 @@ const DEMANDS: &[(&str, Demand)] = &[
     ("always", Demand::Always),
     ("never", Demand::Never),
 ];
+const FORMATS: &[(&str, Type)] = &[
+    ("integer", Type::Integer),
+    ("integer64", Type::Integer64),
+    ("text", Type::Text),
+    ("address", Type::Address),
+];
 const LOCAL_USERS: &[(&str, bool)] = &[("never", false), ("first", true)];
 
 /// Reads the table; the secrets are left for [`read_secrets`].
@@ -96,6 +110,8 @@ pub(super) fn read(table: &mut Table<'_, '_>, config_file: &Path) -> Radius {
         let cure = format!("write at most {SERVERS_MAX}");
         table.refuse("server", Fault::new(problem, cure));
     }
+    let dynamic = table.section("dynamic", |table| dynamic::read(table, config_file));
+    let map = table.sections("map", read_mapped);
     let milliseconds = Duration::from_millis;
     let local = table.parsed("local_users", one_of("a word for local users", LOCAL_USERS));
     let radius = Radius {
@@ -110,6 +126,8 @@ pub(super) fn read(table: &mut Table<'_, '_>, config_file: &Path) -> Radius {
         give_up: table.seconds("give_up_s", 8, 1..=60),
         hedge: milliseconds(table.number("hedge_ms", 0, 0..=10_000)),
         interim_interval: table.seconds("interim_interval_s", 0, 0..=86_400),
+        map: map.into_iter().flatten().collect(),
+        dynamic,
     };
     let interval = radius.interim_interval.as_secs();
     if (1..60).contains(&interval) {
@@ -160,6 +178,30 @@ fn read_server(table: &mut Table<'_, '_>, config_file: &Path) -> Option<RadiusSe
     })
 }
 
+fn read_mapped(table: &mut Table<'_, '_>) -> Option<Mapped> {
+    let vendor = table.number("vendor", 0, 0..=16_777_215);
+    let number = table.number_if_given("type", 1..=255);
+    if number.is_none() && !table.has("type") {
+        table.refuse_missing("type", "type = 2");
+    }
+    let format = one_of("a format of values", FORMATS);
+    let kind = table.required("format", "format = \"integer\"", format);
+    let meaning = one_of("a meaning", WORDS);
+    let meaning = table.required("meaning", "meaning = \"rate_upstream_bps\"", meaning);
+    let (number, kind, meaning) = (number?, kind?, meaning?);
+    if Mapped::is_known(vendor, number) {
+        let problem = format!("{number} of vendor {vendor} has a meaning already");
+        let cure = "docs/radius-attributes.md says which; take the entry out";
+        table.refuse("type", Fault::new(problem, cure));
+    }
+    Some(Mapped {
+        vendor,
+        number,
+        kind,
+        meaning,
+    })
+}
+
 fn ip_address(text: &str) -> Result<IpAddr, Fault> {
     text.parse().map_err(|_| {
         let problem = format!("{text:?} is not an IP address");
@@ -176,6 +218,7 @@ pub(super) fn read_secrets(
     report: &mut Report<'_>,
     read: &mut impl FnMut(&Path) -> Result<Zeroizing<String>, Fault>,
 ) {
+    dynamic::read_secrets(&mut radius.dynamic, report, read);
     let mut names: Vec<&str> = Vec::new();
     for (index, server) in radius.servers.iter_mut().enumerate() {
         let place = |key: &str| format!("radius.server[{index}].{key}");
@@ -184,16 +227,32 @@ pub(super) fn read_secrets(
             report.error(&place("name"), Fault::new(problem, "choose another name"));
         }
         names.push(&server.name);
-        match read(&server.secret_file).and_then(|text| secret(&text)) {
-            Err(fault) => report.error(&place("secret_file"), fault),
-            Ok(secret) => {
-                if secret.expose().len() < SECRET_LENGTH_ADVISED {
-                    let problem = format!("has fewer than {SECRET_LENGTH_ADVISED} bytes");
-                    let cure = "who hears an answer can guess offline: better use 32 random ones";
-                    report.warn(&place("secret_file"), Fault::new(problem, cure));
-                }
-                server.secret = secret;
+        let place = place("secret_file");
+        if let Some(secret) = read_secret(&server.secret_file, &place, report, read) {
+            server.secret = secret;
+        }
+    }
+}
+
+/// The secret in a file; a short one is warned about.
+fn read_secret(
+    file: &Path,
+    place: &str,
+    report: &mut Report<'_>,
+    read: &mut impl FnMut(&Path) -> Result<Zeroizing<String>, Fault>,
+) -> Option<Secret> {
+    match read(file).and_then(|text| secret(&text)) {
+        Err(fault) => {
+            report.error(place, fault);
+            None
+        }
+        Ok(secret) => {
+            if secret.expose().len() < SECRET_LENGTH_ADVISED {
+                let problem = format!("has fewer than {SECRET_LENGTH_ADVISED} bytes");
+                let cure = "who hears an answer can guess offline: better use 32 random ones";
+                report.warn(place, Fault::new(problem, cure));
             }
+            Some(secret)
         }
     }
 }

@@ -24,6 +24,8 @@ mod drive;
 mod end;
 mod explain;
 mod facts;
+mod identity;
+mod limits;
 mod orders;
 mod peers;
 mod placement;
@@ -50,17 +52,17 @@ pub use call::CallState;
 pub use end::EndReason;
 pub use explain::{Account, Failures, Wait};
 pub use facts::{CallFacts, CallOrigin};
+pub use identity::Standing;
 pub use peers::{CallError, Client, NotPlaced, Peer, PeerView};
 pub use tally::Tally;
 pub use types::{
-    AcceptRefusal, CallRefusal, Capacity, Entropy, Event, LastHeard, Listener, Output,
-    SessionConfig,
+    AcceptRefusal, CallRefusal, Capacity, Counters, Entropy, Event, Listener, Output, SessionConfig,
 };
 pub use view::{CallView, ConnectionView};
 
 use crate::aaa::Pools;
 use crate::clock::Timestamp;
-use crate::flow::{BucketTable, FlowCommand, FlowKey};
+use crate::flow::{BucketTable, FlowCommand, FlowKey, FlowTotals};
 use crate::pptp::{Control, ControlConfig};
 use admission::Admission;
 use call::Call;
@@ -113,7 +115,7 @@ pub struct Sessions {
     touched_connections: VecDeque<ConnectionId>,
     touched_calls: VecDeque<CallRef>,
     entropy: Entropy,
-    last_heard: LastHeard,
+    counters: Counters,
     tally: Tally,
     history: History,
     failures: Failures,
@@ -161,14 +163,14 @@ impl Sessions {
             buckets,
             pools,
             entropy,
-            last_heard: Box::new(|_worker, _slot| Timestamp::ZERO),
+            counters: Box::new(|_worker, _slot| FlowTotals::default()),
         }
     }
 
-    /// Where to look up whether a client sends user data, which never comes this way. Without it a
-    /// busy client is asked like a silent one.
-    pub fn hear_by(&mut self, last_heard: LastHeard) {
-        self.last_heard = last_heard;
+    /// Where to look up what calls carry, which never comes this way. Without it a busy client is
+    /// asked like a silent one, and no quota is ever used.
+    pub fn count_by(&mut self, counters: Counters) {
+        self.counters = counters;
     }
 
     /// A client has opened a TCP connection to `local_address`.

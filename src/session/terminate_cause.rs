@@ -23,7 +23,8 @@ impl EndReason {
                 TerminateCause::NasError
             }
             Self::AddressConflict => TerminateCause::UserError,
-            Self::AdministrativeStop => TerminateCause::AdminReset,
+            Self::QuotaUsed => TerminateCause::NasRequest,
+            Self::DisconnectRequested | Self::AdministrativeStop => TerminateCause::AdminReset,
         }
     }
 }

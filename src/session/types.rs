@@ -10,7 +10,6 @@ use super::verdict::{Finding, Stage};
 use super::{CallOrigin, CallRef, ConnectionId, EndReason, NotPlaced, Peer};
 use crate::aaa::radius::Caller;
 use crate::aaa::{Access, NameServers};
-use crate::clock::Timestamp;
 use crate::flow::{FlowKey, FlowTotals};
 use crate::ppp::link::{Credentials, LinkConfig};
 use crate::pptp::ControlConfig;
@@ -308,9 +307,8 @@ pub struct Capacity {
     pub calls: usize,
 }
 
-/// When the flow in a slot of a worker last carried a frame of its client that proved right, by the
-/// workers' counters.
-pub type LastHeard = Box<dyn Fn(u8, u32) -> Timestamp + Send>;
+/// What the flow in a slot of a worker has carried, by the workers' counters.
+pub type Counters = Box<dyn Fn(u8, u32) -> FlowTotals + Send>;
 
 /// Fills a buffer with unpredictable bytes.
 pub type Entropy = Box<dyn FnMut(&mut [u8]) + Send>;

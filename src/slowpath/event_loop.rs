@@ -15,6 +15,7 @@ use super::exception::ExceptionPath;
 use super::kernel_mirror::KernelMirror;
 use super::notify;
 use super::radius::RadiusSockets;
+use super::radius_requests::RequestSocket;
 use super::signals::StopRequests;
 use super::sockets::{Readiness, Sockets};
 use super::supervisor::Supervisor;
@@ -44,6 +45,7 @@ pub(super) struct EventLoop {
     pub(super) plane: ControlPlane,
     pub(super) sockets: Sockets,
     pub(super) radius: RadiusSockets,
+    pub(super) requests: RequestSocket,
     pub(super) threads: WorkerThreads,
     pub(super) exception: ExceptionPath,
     pub(super) kernel: KernelMirror,
@@ -84,6 +86,7 @@ impl EventLoop {
             exception: &mut self.exception,
             call_routes: &mut self.call_routes,
             radius: &mut self.radius,
+            requests: &self.requests,
         };
         self.plane.hear_workers(&mut outside, now);
         // Calls that exist come first: what is accepted now would only wait with them.
@@ -91,6 +94,7 @@ impl EventLoop {
         let (registry, sessions) = (self.poll.registry(), &mut self.plane.sessions);
         self.sockets.turn(registry, may_accept, sessions, now);
         self.radius.turn(&mut self.plane, now);
+        self.requests.turn(&mut self.plane, now);
         self.exception.turn(&mut self.plane.workers);
         self.kernel.turn(now);
         self.plane.sessions.handle_timeout(now);
@@ -112,6 +116,7 @@ impl EventLoop {
             exception: &mut self.exception,
             call_routes: &mut self.call_routes,
             radius: &mut self.radius,
+            requests: &self.requests,
         };
         self.plane.carry_out(&mut outside, now);
         self.supervisor.turn(&self.plane.workers, now);
@@ -139,6 +144,8 @@ impl EventLoop {
             self.kernel.has_work(),
             self.admin.has_work(),
             self.radius.has_work(),
+            self.requests.has_work(),
+            self.plane.searches(),
         ];
         if sources.contains(&true) {
             return Duration::ZERO;
@@ -170,6 +177,7 @@ impl EventLoop {
                 Source::Tun => self.exception.tun_ready(),
                 Source::Tap(port) => self.exception.tap_ready(port),
                 Source::Admin => self.admin.listener_ready(),
+                Source::Requests => self.requests.ready(),
                 Source::AdminClient(index) => self.admin.client_ready(index),
                 Source::Radius(index) => self.radius.ready(index),
                 Source::Listener(index) => self.sockets.listener_ready(index),
@@ -194,6 +202,7 @@ impl EventLoop {
             ports: &self.ports,
             kernel: &self.exception,
             radius: self.plane.log_ins.client(),
+            requests: self.plane.requests.as_ref(),
             accounting: self.plane.log_ins.accounting(),
             now,
         };
@@ -227,6 +236,7 @@ struct KernelSide<'a> {
     exception: &'a mut ExceptionPath,
     call_routes: &'a mut CallRoutes,
     radius: &'a mut RadiusSockets,
+    requests: &'a RequestSocket,
 }
 
 impl Outside for KernelSide<'_> {
@@ -264,6 +274,10 @@ impl Outside for KernelSide<'_> {
 
     fn send_datagram(&mut self, socket: SocketId, bytes: &[u8]) {
         self.radius.send(socket, bytes);
+    }
+
+    fn answer_request(&mut self, to: SocketAddr, bytes: &[u8]) {
+        self.requests.send(to, bytes);
     }
 
     fn route(&mut self, change: RouteChange) {

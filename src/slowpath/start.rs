@@ -18,6 +18,7 @@ use super::exception::ExceptionPath;
 use super::kernel::Kernel;
 use super::ports::{self, OpenPorts};
 use super::radius::RadiusSockets;
+use super::radius_requests::RequestSocket;
 use super::signals::StopRequests;
 use super::sockets::Sockets;
 pub use super::start_error::StartError;
@@ -88,13 +89,23 @@ fn start(config: &Config) -> Result<EventLoop, StartError> {
     );
     sessions.set_history_max(config.explain.history_max);
     let mut plane = ControlPlane::new(sessions, users, links, writer);
-    let client = radius_settings::client(config);
+    let client = radius_settings::client(config, clock.now());
     let bills = client.as_ref().is_some_and(Client::bills);
     plane.keep_accounts(radius_settings::accounting(config, bills, clock.now()));
     if let Some(client) = client {
         plane.ask_servers(client, config.radius.local_users_first);
     }
+    let requests = match radius_settings::dynamic(config, clock.now()) {
+        None => RequestSocket::default(),
+        Some(machine) => {
+            plane.hear_requests(machine);
+            let address = config.radius.dynamic.address;
+            RequestSocket::listen(address, registry)
+                .map_err(|error| StartError::Requests(address, error))?
+        }
+    };
     Ok(EventLoop {
+        requests,
         supervisor: Supervisor::new(buckets.workers(), clock.now()),
         facts: facts(config, ports.huge_pages),
         ports: port_infos(config, ports, &macs),

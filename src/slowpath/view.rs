@@ -7,6 +7,7 @@ use std::time::{Duration, SystemTime};
 use super::call_view;
 use super::mppe_kernel;
 use super::radius_view;
+use super::requests::Requests;
 use super::worker_link::WorkerLink;
 use crate::aaa::accounting::Accounting;
 use crate::aaa::radius::Client;
@@ -98,6 +99,8 @@ pub struct ServerView<'a> {
     pub kernel: &'a dyn KernelFigures,
     /// The client of RADIUS, if there are servers to ask.
     pub radius: Option<&'a Client>,
+    /// Requests about live calls, if they are heard.
+    pub(super) requests: Option<&'a Requests>,
     /// The bill.
     pub accounting: Option<&'a Accounting>,
     /// Turns of the loop that took more than 5 ms.
@@ -161,7 +164,12 @@ impl ServerView<'_> {
                 .map(|peer| peer.vendor_name.clone())
                 .unwrap_or_default(),
             peer_port: peer.map(|peer| peer.peer.port()).unwrap_or_default(),
-            negotiated: [call_view::options(call), negotiated(call)].concat(),
+            negotiated: [
+                call_view::options(call),
+                negotiated(call),
+                call_view::policy(call),
+            ]
+            .concat(),
             counters: [
                 vec![
                     counter("upstream_lost_frames", totals.upstream_lost),
@@ -349,7 +357,7 @@ impl View for ServerView<'_> {
     }
 
     fn radius(&self) -> RadiusStatus {
-        radius_view::status(self.radius, self.accounting, self.now)
+        radius_view::status(self.radius, self.accounting, self.requests, self.now)
     }
 
     fn act(&mut self, action: &Action) -> Result<String, AdminError> {
