@@ -206,6 +206,8 @@ pub enum What {
     Peers,
     /// The RADIUS servers: whether they live, how fast they answer, what was not believed
     Radius,
+    /// The TACACS+ servers: whether they live, their connections, what went wrong
+    Tacacs,
     /// How many attempts and calls ended, by how far they came and why
     Failures,
 }
@@ -224,6 +226,7 @@ impl What {
             Self::Pools => Request::Pools {},
             Self::Peers => Request::Peers {},
             Self::Radius => Request::Radius {},
+            Self::Tacacs => Request::Tacacs {},
             Self::Failures => Request::Failures {},
         }
     }

@@ -8,17 +8,7 @@ use std::path::Path;
 use pns::aaa::radius::WORDS;
 use pns::wire::radius::attribute::{self, ALL, Attribute, Places};
 
-const HEAD: &str = "# RADIUS attributes
-
-This page is printed from the table in `src/wire/radius/attribute/dictionary.rs`; do not edit it, run
-`PNS_WRITE_DOCS=1 cargo test --test radius_attributes`. The length of every attribute here is checked against its
-type wherever it comes from: in an answer to us, a wrong one makes the answer a refusal; in a CoA-Request or a
-Disconnect-Request, it is answered with Error-Cause 407. What an attribute cannot mean (a rate, a route or a time
-that nobody can read) is treated in the same way, since a limit that is left out would be a gift.
-
-Rates and filters are carried to the call and its flow as policy; quotas and times end the call. Quotas count
-bytes of IP packets from the beginning of the call. A Session-Timeout in a CoA-Request counts from the log-in, too.
-";
+const HEAD: &str = include_str!("radius_attributes.md");
 
 const VENDORS: &[(u32, &str)] = &[
     (0, "Standard attributes"),
@@ -54,7 +44,8 @@ fn page() -> String {
     let mut page = HEAD.to_owned();
     for (vendor, title) in VENDORS {
         write!(page, "\n## {title}\n\n").unwrap();
-        page += "| attribute | number | type | sent in | honoured in | effect |\n|---|---|---|---|---|---|\n";
+        page += "| attribute | number | type | sent in | honoured in | effect |\n";
+        page += "|---|---|---|---|---|---|\n";
         let rows = ALL.iter().filter(|it| it.vendor == *vendor);
         rows.for_each(|attribute| page += &row(attribute));
     }

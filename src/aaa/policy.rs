@@ -168,8 +168,6 @@ pub struct CallPolicy {
     pub rates: RatePolicy,
     /// What passes.
     pub filters: Filters,
-    /// How many calls the user may have at once, this one among them.
-    pub user_calls_max: Option<u32>,
 }
 
 /// A part of a policy: what is said, and nothing of the rest.

@@ -47,8 +47,7 @@ pub enum FlowCommand {
         /// The proof.
         authenticated: Authenticated,
     },
-    /// How fast the call may be from here on; its packets go on. Follows `Authorise`, and comes again
-    /// whenever it changes.
+    /// How fast the call may be from here on. Follows `Authorise`.
     Shape {
         /// The call.
         flow: FlowKey,

@@ -37,6 +37,8 @@ pub enum EndReason {
     QuotaUsed,
     /// A Disconnect-Request named it (RFC 5176 §2.1).
     DisconnectRequested,
+    /// The same user logged in elsewhere, and may not have more sessions.
+    Replaced,
     /// An operator, or the stop of the server, ended it.
     AdministrativeStop,
 }
@@ -59,6 +61,7 @@ impl EndReason {
             Self::OutboxFull => "outbox_full".into(),
             Self::QuotaUsed => "quota_used".into(),
             Self::DisconnectRequested => "disconnect_requested".into(),
+            Self::Replaced => "replaced".into(),
             Self::AdministrativeStop => "administrative_stop".into(),
         }
     }
@@ -106,6 +109,9 @@ impl EndReason {
             Self::DisconnectRequested => {
                 "A Disconnect-Request (RFC 5176) of a client of radius.dynamic ended the call."
             }
+            Self::Replaced => {
+                "A newer log-in of the same user took its place: at_user_limit is \"replace\"."
+            }
             Self::AdministrativeStop => "The server ended the call.",
         }
     }
@@ -125,6 +131,7 @@ impl EndReason {
             Self::OutboxFull,
             Self::QuotaUsed,
             Self::DisconnectRequested,
+            Self::Replaced,
             Self::AdministrativeStop,
         ];
         let disconnects = (0..=4).map(|result| Self::DisconnectedByPeer(DisconnectResult(result)));
@@ -149,6 +156,7 @@ impl EndReason {
             Self::Link(ppp::EndReason::AdministrativeStop)
             | Self::QuotaUsed
             | Self::DisconnectRequested
+            | Self::Replaced
             | Self::AdministrativeStop => DisconnectResult::ADMIN_SHUTDOWN,
             Self::Link(ppp::EndReason::PeerTerminated)
             | Self::ClearedByPeer

@@ -24,6 +24,7 @@ mod drive;
 mod end;
 mod explain;
 mod facts;
+pub mod guard;
 mod identity;
 mod limits;
 mod orders;
@@ -34,6 +35,7 @@ mod sweep;
 mod table;
 mod tally;
 mod teardown;
+mod tenants;
 mod terminate_cause;
 mod timeouts;
 mod timers;
@@ -56,7 +58,8 @@ pub use identity::Standing;
 pub use peers::{CallError, Client, NotPlaced, Peer, PeerView};
 pub use tally::Tally;
 pub use types::{
-    AcceptRefusal, CallRefusal, Capacity, Counters, Entropy, Event, Listener, Output, SessionConfig,
+    AcceptRefusal, CallRefusal, Capacity, Counters, Entropy, Event, Listener, NearestWorker,
+    Output, SessionConfig, SessionPolicy,
 };
 pub use view::{CallView, ConnectionView};
 
@@ -68,9 +71,11 @@ use admission::Admission;
 use call::Call;
 use call_ids::CallIds;
 use connection::Connection;
+use guard::Guard;
 use peers::PeerRecord;
 use sweep::Sweep;
 use table::{Id, Table};
+use tenants::Tenants;
 use timers::Timers;
 use verdict::History;
 use ways::Ways;
@@ -103,6 +108,8 @@ pub struct Sessions {
     /// Call Serial Number of the last call that we placed.
     call_serial: u16,
     pools: Pools,
+    guard: Guard,
+    tenants: Tenants,
     mppc: ccp::MppcPlaces,
     ways: Ways,
     timers: Timers<TimerKey>,
@@ -116,6 +123,7 @@ pub struct Sessions {
     touched_calls: VecDeque<CallRef>,
     entropy: Entropy,
     counters: Counters,
+    nearest_worker: NearestWorker,
     tally: Tally,
     history: History,
     failures: Failures,
@@ -159,11 +167,14 @@ impl Sessions {
             stopping: false,
             mppc: ccp::MppcPlaces::new(config.mppc_calls_max),
             sweep: None,
+            guard: Guard::new(config.policy.guard),
+            tenants: Tenants::default(),
             config,
             buckets,
             pools,
             entropy,
             counters: Box::new(|_worker, _slot| FlowTotals::default()),
+            nearest_worker: Box::new(|_local, _peer| None),
         }
     }
 
@@ -171,6 +182,12 @@ impl Sessions {
     /// asked like a silent one, and no quota is ever used.
     pub fn count_by(&mut self, counters: Counters) {
         self.counters = counters;
+    }
+
+    /// Where to look up by which worker's queue a call will come in: it gets that worker, unless that
+    /// one has far more calls than others. Without it workers are drawn.
+    pub fn place_by(&mut self, nearest_worker: NearestWorker) {
+        self.nearest_worker = nearest_worker;
     }
 
     /// A client has opened a TCP connection to `local_address`.
@@ -252,33 +269,6 @@ impl Sessions {
         }
     }
 
-    /// What waits to be written to a control connection.
-    #[must_use]
-    pub fn pending(&self, id: ConnectionId) -> &[u8] {
-        self.connections
-            .get(id)
-            .map_or(&[], |connection| connection.control.pending())
-    }
-
-    /// `bytes` of what was pending have been written.
-    pub fn consumed(&mut self, id: ConnectionId, bytes: usize, now: Timestamp) {
-        if let Some(connection) = self.connections.get_mut(id) {
-            connection.control.consume(bytes);
-            // With its last words written, a machine that is closing closes.
-            if connection.control.pending().is_empty() {
-                self.touched_connections.push_back(id);
-                self.settle(now);
-            }
-        }
-    }
-
-    /// The socket of a connection that was told to close is closed.
-    pub fn forget(&mut self, id: ConnectionId) {
-        if let Some(connection) = self.connections.remove(id) {
-            self.tally.add_connection(&connection);
-        }
-    }
-
     /// A PPP control frame of a call, from its protocol field on.
     pub fn frame(&mut self, flow: FlowKey, frame: &[u8], now: Timestamp) {
         // A call may end while its last frames are in the ring.
@@ -334,17 +324,6 @@ impl Sessions {
     /// The next thing for the world outside.
     pub fn poll_output(&mut self) -> Option<Output> {
         self.outputs.pop_front()
-    }
-
-    /// Ends every session in an orderly way, as many in a turn as a turn has time for, and accepts no
-    /// new ones from now on. [`Self::is_empty`] says when they are gone.
-    pub fn stop(&mut self, now: Timestamp) {
-        self.stopping = true;
-        self.sweep = Some(Sweep::Calls { next: 0 });
-        // First the calls, then the connections: a small server is through with both at once.
-        self.sweep(now);
-        self.sweep(now);
-        self.settle(now);
     }
 
     /// Whether no connection and no call is left.

@@ -25,6 +25,7 @@ impl EndReason {
             Self::AddressConflict => TerminateCause::UserError,
             Self::QuotaUsed => TerminateCause::NasRequest,
             Self::DisconnectRequested | Self::AdministrativeStop => TerminateCause::AdminReset,
+            Self::Replaced => TerminateCause::PortPreempted,
         }
     }
 }

@@ -59,7 +59,6 @@ pub(super) fn policy(call: &CallView) -> Vec<NegotiatedOption> {
         quota,
         rates,
         filters,
-        user_calls_max,
     } = &call.policy;
     let mut rows = Vec::new();
     let mut row = |option: &str, local: Option<String>, peer: Option<String>| {
@@ -97,11 +96,6 @@ pub(super) fn policy(call: &CallView) -> Vec<NegotiatedOption> {
     row("Priority", some(u64::from(rates.priority), ""), None);
     let name = |name: &Option<Box<str>>| name.as_deref().map(str::to_owned);
     row("Filter", name(&filters.upstream), name(&filters.downstream));
-    row(
-        "Calls Of The User",
-        user_calls_max.map(|most| most.to_string()),
-        None,
-    );
     rows
 }
 

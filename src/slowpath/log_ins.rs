@@ -1,5 +1,7 @@
-//! Who decides about log-ins, and who writes the bill: local users at once, RADIUS servers when they
-//! answer. What has to be sent is handed on to whoever has sockets.
+//! Who decides about log-ins, and who writes the bill: local users at once, RADIUS and TACACS+ servers
+//! when they answer. What has to be sent is handed on to whoever has sockets.
+
+mod tacacs;
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -13,11 +15,15 @@ use crate::aaa::radius::dynamic::Change;
 use crate::aaa::radius::{
     Billed, Caller, Client, Event as ServerEvent, Identity, Output, SocketId, Ticket,
 };
+use crate::aaa::tacacs as servers;
 use crate::aaa::{Access, Decision, LocalUsers};
 use crate::clock::Timestamp;
 use crate::flow::{FlowKey, FlowTotals};
 use crate::ppp::link::Credentials;
 use crate::session::{CallRef, Event, Sessions};
+
+pub use tacacs::TacacsLogIns;
+use tacacs::Word;
 
 /// Calls whose counters are looked at in one turn.
 const LOOK_BUDGET: usize = 256;
@@ -26,6 +32,7 @@ const LOOK_BUDGET: usize = 256;
 pub(super) struct LogIns {
     users: LocalUsers,
     client: Option<Client>,
+    tacacs: Option<TacacsLogIns>,
     accounting: Option<Accounting>,
     /// Names in `users.file` are decided about here.
     local_first: bool,
@@ -38,6 +45,7 @@ impl LogIns {
         Self {
             users,
             client: None,
+            tacacs: None,
             accounting: None,
             local_first: false,
             asked: HashMap::new(),
@@ -49,6 +57,24 @@ impl LogIns {
     pub(super) fn ask_servers(&mut self, client: Client, local_first: bool) {
         self.client = Some(client);
         self.local_first = local_first;
+    }
+
+    /// Asks TACACS+ servers, too.
+    pub(super) fn ask_tacacs(&mut self, log_ins: TacacsLogIns) {
+        self.tacacs = Some(log_ins);
+    }
+
+    /// The client of TACACS+, for those who look at it.
+    pub(super) const fn tacacs(&self) -> Option<&servers::Client> {
+        match &self.tacacs {
+            Some(tacacs) => Some(&tacacs.client),
+            None => None,
+        }
+    }
+
+    /// The client of TACACS+, for those who have its sockets.
+    pub(super) fn tacacs_mut(&mut self) -> Option<&mut servers::Client> {
+        self.tacacs.as_mut().map(|tacacs| &mut tacacs.client)
     }
 
     /// Keeps the bill, too.
@@ -67,10 +93,10 @@ impl LogIns {
     }
 
     pub(super) fn poll_timeout(&self) -> Option<Timestamp> {
-        let client = self.client.as_ref().and_then(Client::poll_timeout);
-        let accounting = self.accounting.as_ref();
-        let accounting = accounting.and_then(Accounting::poll_timeout);
-        client.into_iter().chain(accounting).min()
+        let radius = self.client.as_ref().and_then(Client::poll_timeout);
+        let tacacs = self.tacacs().and_then(servers::Client::poll_timeout);
+        let accounting = self.accounting().and_then(Accounting::poll_timeout);
+        [radius, tacacs, accounting].into_iter().flatten().min()
     }
 
     /// Asks about a log-in. `None`: a server was asked, and the decision comes later.
@@ -82,11 +108,17 @@ impl LogIns {
         access: &Arc<Access>,
         now: Timestamp,
     ) -> Option<Decision> {
-        let local = self.is_local(credentials);
         let session_id = match &mut self.accounting {
             Some(accounting) => accounting.session_id(caller),
             None => Box::default(),
         };
+        if let Some(tacacs) = &mut self.tacacs
+            && tacacs.decides(credentials)
+            && !(tacacs.local_first && self.users.knows(credentials.name()))
+        {
+            return tacacs.ask(call, caller, credentials, access, now);
+        }
+        let local = self.is_local(credentials);
         let users = &mut self.users;
         let mut decision = match &mut self.client {
             Some(client) if !local && client.decides() => {
@@ -205,6 +237,9 @@ impl LogIns {
         if let Some(client) = &mut self.client {
             client.handle_timeout(now);
         }
+        if let Some(tacacs) = &mut self.tacacs {
+            tacacs.client.handle_timeout(now);
+        }
         let Some(accounting) = &mut self.accounting else {
             return;
         };
@@ -227,6 +262,17 @@ impl LogIns {
         let mut decided = false;
         loop {
             self.send_bill(now);
+            if let Some(word) = self.tacacs.as_mut().and_then(|it| it.next(outside)) {
+                match word {
+                    Word::Decided(call, flow, mut decision) => {
+                        self.note_billing(flow, &mut decision);
+                        sessions.decide(call, decision, now);
+                        decided = true;
+                    }
+                    Word::Billed(number, billed) => self.billed(number, billed),
+                }
+                continue;
+            }
             let Some(output) = self.client.as_mut().and_then(Client::poll_output) else {
                 return decided;
             };
@@ -248,11 +294,18 @@ impl LogIns {
 
     /// Gives records to who writes them down.
     fn send_bill(&mut self, now: Timestamp) {
-        let (Some(accounting), Some(client)) = (&mut self.accounting, &mut self.client) else {
+        let Some(accounting) = &mut self.accounting else {
             return;
         };
-        while let Some((number, record)) = accounting.poll_record() {
-            client.bill(number, &record, accounting.age(&record, now), now);
+        let tacacs = self.tacacs.as_mut().filter(|tacacs| tacacs.bills);
+        if let Some(tacacs) = tacacs {
+            while let Some((number, record)) = accounting.poll_record() {
+                tacacs.client.bill(number, &record, now);
+            }
+        } else if let Some(client) = &mut self.client {
+            while let Some((number, record)) = accounting.poll_record() {
+                client.bill(number, &record, accounting.age(&record, now), now);
+            }
         }
     }
 

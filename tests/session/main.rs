@@ -15,6 +15,7 @@ mod endings;
 mod groups;
 mod keys;
 mod limits;
+mod policy;
 #[path = "../support/ppp_client.rs"]
 mod ppp_client;
 mod servers;

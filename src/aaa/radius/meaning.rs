@@ -54,7 +54,7 @@ pub enum Meaning {
     /// Between interim records, in seconds.
     InterimInterval,
     /// How many calls the user may have.
-    UserCallsMax,
+    SessionsMax,
     /// For the bill.
     Class,
     /// Rates, or the names of filters.
@@ -100,7 +100,7 @@ const MEANINGS: &[(&Attribute, Meaning)] = &[
     (&known::SESSION_TIMEOUT, Meaning::SessionLimit),
     (&known::IDLE_TIMEOUT, Meaning::IdleLimit),
     (&known::TERMINATION_ACTION, Meaning::TerminationAction),
-    (&known::PORT_LIMIT, Meaning::UserCallsMax),
+    (&known::PORT_LIMIT, Meaning::SessionsMax),
     (&known::ACCT_INTERIM_INTERVAL, Meaning::InterimInterval),
     (&known::FRAMED_POOL, Meaning::Pool),
     (&known::SESSION_OCTETS_LIMIT, Meaning::OctetsLimit),
@@ -131,7 +131,7 @@ const MEANINGS: &[(&Attribute, Meaning)] = &[
         &known::RP_DOWNSTREAM_SPEED_LIMIT,
         Meaning::RateDownstream(1000),
     ),
-    (&known::RP_MAX_SESSIONS_PER_USER, Meaning::UserCallsMax),
+    (&known::RP_MAX_SESSIONS_PER_USER, Meaning::SessionsMax),
     (&known::MPD_LIMIT, Meaning::MpdLimit),
     (
         &known::WISPR_BANDWIDTH_MIN_UP,
@@ -216,7 +216,7 @@ pub const WORDS: &[(&str, Meaning)] = &[
     ("idle_limit_s", Meaning::IdleLimit),
     ("end_time", Meaning::EndTime),
     ("interim_interval_s", Meaning::InterimInterval),
-    ("user_calls_max", Meaning::UserCallsMax),
+    ("sessions_max", Meaning::SessionsMax),
     ("class", Meaning::Class),
     ("filter_upstream", Meaning::FilterUpstream),
     ("filter_downstream", Meaning::FilterDownstream),
@@ -271,7 +271,7 @@ impl Meaning {
                 | Self::Mtu
                 | Self::Dns(_)
                 | Self::Nbns(_)
-                | Self::UserCallsMax
+                | Self::SessionsMax
         )
     }
 }

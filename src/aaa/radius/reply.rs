@@ -219,11 +219,11 @@ fn network_terms(wishes: &Wishes, answer: &Answer<'_>) -> NetworkTerms {
     policy.ends_at = wishes.ends_at(answer.unix_at_zero_s);
     let again = policy.at_session_limit == AtSessionLimit::Reauthenticate;
     let state = answer.packet.octets(&STATE).filter(|_| again);
-    policy.user_calls_max = wishes.user_calls_max;
     NetworkTerms {
         name_servers: wishes.name_servers,
         mtu_max: wishes.mtu_max,
         policy,
+        sessions_max: wishes.sessions_max,
         client_chooses: wishes.address == Some(CLIENT_CHOOSES),
         state: state.map(Into::into),
     }

@@ -36,7 +36,7 @@ pub(super) struct Wishes {
     pub(super) routes: Vec<Route>,
     pub(super) mtu_max: Option<u16>,
     pub(super) name_servers: NameServers,
-    pub(super) user_calls_max: Option<u32>,
+    pub(super) sessions_max: Option<u32>,
     pub(super) class: Vec<Box<[u8]>>,
     pub(super) interim: Option<Duration>,
 }
@@ -178,7 +178,7 @@ impl Reader {
             | Meaning::Dns(_)
             | Meaning::Nbns(_)
             | Meaning::InterimInterval
-            | Meaning::UserCallsMax
+            | Meaning::SessionsMax
             | Meaning::Class => return self.of_the_log_in(meaning, value),
         }
         Some(())
@@ -210,9 +210,9 @@ impl Reader {
                 let interval_s = value.number()?.clamp(*INTERIM_S.start(), *INTERIM_S.end());
                 wishes.interim = Some(Duration::from_secs(interval_s));
             }
-            Meaning::UserCallsMax => {
+            Meaning::SessionsMax => {
                 let most = u32::try_from(value.number()?).unwrap_or(u32::MAX);
-                wishes.user_calls_max = (most > 0).then_some(most);
+                wishes.sessions_max = (most > 0).then_some(most);
             }
             Meaning::Class => {
                 let bytes = match value {

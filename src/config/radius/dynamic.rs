@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use zeroize::Zeroizing;
 
-use super::{Fault, Report, Table, beside, ip_address, path, read_secret};
+use super::{Fault, Report, Table, beside, ip_address, path};
 use crate::auth::Secret;
+use crate::config::shared_secret::read_secret;
 
 /// Most clients.
 const CLIENTS_MAX: usize = 64;

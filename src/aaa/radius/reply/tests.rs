@@ -283,9 +283,9 @@ fn the_policy_of_the_call_is_in_the_grant() {
         .text(&WISPR_SESSION_TERMINATE_TIME, "2000-03-01T00:00:00");
     let network = granted(&asked(V2, MppePolicy::REQUIRED), &attributes).network;
     assert_eq!(network.state.as_deref(), Some(&b"again"[..]));
-    let policy = network.policy;
+    let policy = &network.policy;
     assert_eq!(policy.rates.downstream.sustained_bps, 1_000_000);
-    assert_eq!(policy.user_calls_max, Some(2));
+    assert_eq!(network.sessions_max, Some(2));
     assert_eq!(policy.filters.upstream.as_deref(), Some("guest"));
     assert_eq!(policy.at_session_limit, AtSessionLimit::Reauthenticate);
     assert_eq!(policy.ends_at.unwrap().as_nanos(), 100_000_000_000);

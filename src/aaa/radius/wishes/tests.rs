@@ -94,12 +94,12 @@ fn plain_cases() -> Vec<(&'static Attribute, Said, Wishes)> {
         (
             &known::PORT_LIMIT,
             Number(2),
-            wished(|it| it.user_calls_max = Some(2)),
+            wished(|it| it.sessions_max = Some(2)),
         ),
         (
             &known::RP_MAX_SESSIONS_PER_USER,
             Number(2),
-            wished(|it| it.user_calls_max = Some(2)),
+            wished(|it| it.sessions_max = Some(2)),
         ),
         (
             &known::ACCT_INTERIM_INTERVAL,
