@@ -49,8 +49,10 @@ fn page() -> String {
         let rows = ALL.iter().filter(|it| it.vendor == *vendor);
         rows.for_each(|attribute| page += &row(attribute));
     }
-    page += "\n## Attributes of other vendors\n\n`[[radius.map]]` says what another attribute means, by one of \
-             these words; those with a star also change a live call by CoA-Request.\n\n";
+    page += "\n## Attributes of other vendors\n\n";
+    page +=
+        "`[[radius.map]]` says what another attribute means, by one of these words; those with a\n";
+    page += "star also change a live call by CoA-Request.\n\n";
     for (word, meaning) in WORDS {
         let star = if meaning.changes_live_calls() {
             " *"

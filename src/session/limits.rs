@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use super::call::Call;
-use super::{CallRef, CallState, EndReason, FlowCommand, Sessions};
+use super::{CallRef, CallState, Counters, EndReason, FlowCommand, Sessions};
 use crate::aaa::{AtSessionLimit, CallPolicy, PolicyChange};
 use crate::clock::Timestamp;
 use crate::flow::{FlowKey, FlowTotals};
@@ -86,6 +86,12 @@ impl Call {
 }
 
 impl Sessions {
+    /// Where to look up what calls carry, which never comes this way. Without it a busy client is
+    /// asked like a silent one, and no quota is ever used.
+    pub fn count_by(&mut self, counters: Counters) {
+        self.counters = counters;
+    }
+
     /// Changes what `change` speaks of while the call lives; its packets go on. `false`: there is no
     /// such call with a client that is let in.
     pub fn change(&mut self, flow: FlowKey, change: &PolicyChange, now: Timestamp) -> bool {

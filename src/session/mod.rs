@@ -178,12 +178,6 @@ impl Sessions {
         }
     }
 
-    /// Where to look up what calls carry, which never comes this way. Without it a busy client is
-    /// asked like a silent one, and no quota is ever used.
-    pub fn count_by(&mut self, counters: Counters) {
-        self.counters = counters;
-    }
-
     /// Where to look up by which worker's queue a call will come in: it gets that worker, unless that
     /// one has far more calls than others. Without it workers are drawn.
     pub fn place_by(&mut self, nearest_worker: NearestWorker) {
