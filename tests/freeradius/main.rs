@@ -10,6 +10,7 @@
 )]
 
 mod accounting;
+mod dynamic;
 mod log_in;
 mod server;
 
