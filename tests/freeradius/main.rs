@@ -10,6 +10,7 @@
 )]
 
 mod accounting;
+mod eap;
 mod log_in;
 mod server;
 
