@@ -13,6 +13,7 @@
 
 mod rows;
 mod sha;
+mod turn;
 mod wide;
 
 pub(super) use rows::Rows;
