@@ -200,6 +200,65 @@ fn figures(kinds: &[(Setup, Load)], both: &[Pairs]) -> Mppe {
     }
 }
 
+/// The engine alone, with as many stateless calls as a worker has.
+pub(crate) enum Alone {
+    /// On frames from clients.
+    Decrypt(Decrypt),
+    /// On packets to clients.
+    Encrypt(Encrypt),
+}
+
+impl Alone {
+    /// For frames from `flows` clients.
+    pub(crate) fn decrypt(flows: u32, kernel: KernelKind) -> Self {
+        Self::Decrypt(Decrypt::new(Setup::alone(flows, kernel)))
+    }
+
+    /// For packets to `flows` clients.
+    pub(crate) fn encrypt(flows: u32, kernel: KernelKind) -> Self {
+        Self::Encrypt(Encrypt::new(Setup::alone(flows, kernel)))
+    }
+
+    /// What it takes for the packets of a worker's sample, in cycles: so long, each of this call, and
+    /// each the packet of this number of its call.
+    pub(crate) fn cycles(
+        &mut self,
+        load: Load,
+        packets: impl Iterator<Item = (u32, u32)>,
+        meter: &mut Meter,
+    ) -> Outcome<f64> {
+        let (flows, sequences): (Vec<_>, Vec<_>) = packets.unzip();
+        let lengths = (0..flows.len()).map(|place| load.length(place));
+        let mut sample = Sample {
+            payloads: lengths.map(plain_payload).collect(),
+            flows,
+            sequences,
+        };
+        let mut done = false;
+        let cycles = match self {
+            Self::Decrypt(engine) => {
+                engine.prepare(&mut sample);
+                meter.cycles(|| done = engine.ours(&mut sample))
+            }
+            Self::Encrypt(engine) => meter.cycles(|| done = engine.ours(&mut sample)),
+        };
+        let cycles = done.then_some(cycles);
+        Ok(cycles.ok_or("mppe: a packet came out wrong beside the pipeline")?)
+    }
+}
+
+impl Setup {
+    const fn alone(flows: u32, kernel: KernelKind) -> Self {
+        Self {
+            kind: Kind::Full,
+            flows,
+            mode: Mode::Stateless,
+            kernel,
+            library: Library::OpenSsl,
+        }
+    }
+}
+
 /// Packets of one sample. Each has room for its MPPE header in front.
 struct Sample {
     flows: Vec<u32>,

@@ -165,6 +165,11 @@ impl Frame for Mbuf {
     }
 
     #[inline]
+    fn narrow(&mut self, front: usize, length: usize) -> bool {
+        self.narrow(front, length)
+    }
+
+    #[inline]
     fn prepend(&mut self, octets: usize) -> Option<&mut [u8]> {
         self.prepend(octets)
     }

@@ -24,3 +24,4 @@ pub mod prefix;
 pub mod radius;
 pub mod tacacs;
 pub mod tcp_mss;
+pub mod tunnel;

@@ -25,7 +25,7 @@ fn start_key(flow: u32) -> [u8; 16] {
 }
 
 /// Frames to clients.
-pub(super) struct Encrypt {
+pub(crate) struct Encrypt {
     ours: Senders,
     peer: Vec<Peer>,
 }
@@ -96,7 +96,7 @@ impl Direction for Encrypt {
 }
 
 /// Frames from clients.
-pub(super) struct Decrypt {
+pub(crate) struct Decrypt {
     clients: Senders,
     ours: Receivers,
     worker: DecryptWorker,
