@@ -86,7 +86,10 @@ fn pap_is_let_in_with_what_the_server_grants() {
     assert_eq!((&*grant.user, &*grant.pool), ("alice", "staff"));
     assert_eq!(grant.address, Some(Ipv4Addr::new(10, 9, 8, 7)));
     assert_eq!(grant.network.mtu_max, Some(1200));
-    assert_eq!(grant.network.session_limit, Some(Duration::from_secs(3600)));
+    assert_eq!(
+        grant.network.policy.session_limit,
+        Some(Duration::from_secs(3600))
+    );
     let dns = grant.network.name_servers.dns;
     assert_eq!(dns[0], Some(Ipv4Addr::new(9, 9, 9, 9)));
     assert!(!grant.authenticated.has_keys());

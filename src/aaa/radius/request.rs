@@ -54,6 +54,9 @@ pub struct Caller {
     /// The number that was dialled, where there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub called_number: Option<Box<str>>,
+    /// What whoever let it in wants to see again (RFC 2865 §5.24).
+    #[serde(skip)]
+    pub state: Option<Box<[u8]>>,
 }
 
 /// What we call ourselves.
@@ -81,6 +84,12 @@ pub(super) enum Login {
     Eap,
 }
 
+/// NAS-Port-Id of a call.
+#[must_use]
+pub fn nas_port_id(flow: FlowKey) -> String {
+    format!("pptp-{}", flow.call_id.get())
+}
+
 /// Attributes that name a call, in requests of either kind.
 pub(super) fn describe(caller: &Caller, nas: &Nas, session_id: &str) -> Attributes {
     let peer = caller.peer_address.to_string();
@@ -90,7 +99,7 @@ pub(super) fn describe(caller: &Caller, nas: &Nas, session_id: &str) -> Attribut
         .text(&NAS_IDENTIFIER, &nas.identifier)
         .address(&NAS_IP_ADDRESS, nas.address.unwrap_or(caller.local_address))
         .integer(&NAS_PORT, caller.flow.pack())
-        .text(&NAS_PORT_ID, &format!("pptp-{}", caller.flow.call_id.get()))
+        .text(&NAS_PORT_ID, &nas_port_id(caller.flow))
         .integer(&NAS_PORT_TYPE, PORT_VIRTUAL)
         .integer(&SERVICE_TYPE, SERVICE_FRAMED)
         .integer(&FRAMED_PROTOCOL, PROTOCOL_PPP)
@@ -133,6 +142,9 @@ pub(super) fn access_request(
     };
     question.attributes.octets(&USER_NAME, name);
     let login = prove(credentials, nas, &mut question)?;
+    if let (Some(state), None) = (&caller.state, question.only) {
+        question.attributes.octets(&STATE, state);
+    }
     let call = describe(caller, nas, session_id);
     question.attributes.append(&call);
     Ok((question, login))

@@ -22,8 +22,6 @@ pub(super) struct Granted {
     pub(super) pool: Option<Box<str>>,
     pub(super) networks: Vec<Prefix>,
     pub(super) network: NetworkTerms,
-    /// The call ends if it carries nothing for so long.
-    pub(super) idle: Option<Duration>,
 }
 
 impl Granted {
@@ -70,8 +68,8 @@ impl Granted {
                 self.pool = Some(value.into());
                 Ok(())
             }
-            "timeout" => minutes(value).map(|limit| self.network.session_limit = limit),
-            "idletime" => minutes(value).map(|limit| self.idle = limit),
+            "timeout" => minutes(value).map(|limit| self.network.policy.session_limit = limit),
+            "idletime" => minutes(value).map(|limit| self.network.policy.idle_limit = limit),
             "mtu" => value
                 .parse()
                 .map(|mtu| self.network.mtu_max = Some(mtu))
@@ -176,8 +174,14 @@ mod tests {
         .unwrap();
         assert_eq!(all.address, Some(Ipv4Addr::new(10, 0, 0, 7)));
         assert_eq!(all.pool.as_deref(), Some("staff"));
-        assert_eq!(all.network.session_limit, Some(Duration::from_secs(3600)));
-        assert_eq!(all.idle, Some(Duration::from_secs(300)));
+        assert_eq!(
+            all.network.policy.session_limit,
+            Some(Duration::from_secs(3600))
+        );
+        assert_eq!(
+            all.network.policy.idle_limit,
+            Some(Duration::from_secs(300))
+        );
         assert_eq!(all.network.mtu_max, Some(1300));
         let networks: Vec<_> = all.networks.iter().map(ToString::to_string).collect();
         assert_eq!(networks, ["10.1.0.0/16", "10.2.0.0/16"]);
