@@ -11,6 +11,7 @@
 
 mod accounting;
 mod dynamic;
+mod eap;
 mod log_in;
 mod server;
 
