@@ -9,10 +9,13 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::config::{Config, DEFAULT_SOCKET, UsersFileMode, machine_check, memory_needed};
+use crate::config::{
+    Config, DEFAULT_SOCKET, UsersFileMode, machine_check, machine_found, memory_needed,
+};
 use crate::operate::admin::{Action, Request, Response, Selector};
 use crate::operate::explain::{LAST_DEFAULT, Subject};
 use crate::operate::{client, show};
+use crate::slowpath::mppe_kernel;
 
 /// A PPTP network server whose data path bypasses the kernel.
 #[derive(Debug, Parser)]
@@ -338,6 +341,10 @@ fn check(
     for warning in &config.warnings {
         writeln!(out, "warning: {warning}")?;
     }
+    for found in machine_found(&config, root) {
+        writeln!(out, "{found}")?;
+    }
+    writeln!(out, "MPPE keystreams: {}", mppe_kernel::measured().name())?;
     let findings = machine_check(&config, root);
     for finding in &findings {
         writeln!(out, "this machine: {finding}")?;

@@ -41,6 +41,8 @@ pub(crate) struct Report {
     pipeline: Option<Pipeline>,
     #[serde(flatten)]
     workers: Option<Workers>,
+    #[serde(flatten)]
+    mppe: Option<Mppe>,
     cases: Vec<Case>,
 }
 
@@ -65,6 +67,23 @@ pub(crate) struct Workers {
     /// What a packet costs the worker that it is not for.
     pub(crate) handoff_cycles_p50: f64,
     pub(crate) handoff_cycles_p1: f64,
+}
+
+/// What only scenarios of MPPE have: of a packet each way, or of one of both.
+#[derive(Serialize)]
+pub(crate) struct Mppe {
+    /// With the kernel that runs on any machine.
+    pub(crate) ratio_portable_64: Option<f64>,
+    pub(crate) ratio_portable_1400: Option<f64>,
+    /// One packet at a time, nothing made ahead.
+    pub(crate) ratio_alone_64: Option<f64>,
+    pub(crate) ratio_alone_1400: Option<f64>,
+    /// Of a packet whose keystream is there.
+    pub(crate) stocked_cycles_64: Option<f64>,
+    pub(crate) stocked_cycles_1400: Option<f64>,
+    /// Of bursts of 32 with lengths of IMIX and calls of a Zipf draw, against full batches of equally long
+    /// packets.
+    pub(crate) zipf_efficiency: Option<f64>,
 }
 
 /// What many calls cost: in clear, 64 bytes.
@@ -216,6 +235,7 @@ impl Report {
             ratio_imix,
             pipeline: None,
             workers: None,
+            mppe: None,
             cases,
         }
     }
@@ -289,6 +309,25 @@ impl Report {
             packets_verified,
             packets_per_sample: BURST as u32,
             workers: Some(workers),
+            ..self
+        }
+    }
+
+    /// The same of a scenario of MPPE.
+    pub(crate) fn of_mppe(self, packets_verified: u64, figures: Mppe) -> Self {
+        let tidy = |figure: Option<f64>| figure.map(|figure| rounded(figure, 3));
+        let mppe = Mppe {
+            ratio_portable_64: tidy(figures.ratio_portable_64),
+            ratio_portable_1400: tidy(figures.ratio_portable_1400),
+            ratio_alone_64: tidy(figures.ratio_alone_64),
+            ratio_alone_1400: tidy(figures.ratio_alone_1400),
+            stocked_cycles_64: tidy(figures.stocked_cycles_64),
+            stocked_cycles_1400: tidy(figures.stocked_cycles_1400),
+            zipf_efficiency: tidy(figures.zipf_efficiency),
+        };
+        Self {
+            packets_verified,
+            mppe: Some(mppe),
             ..self
         }
     }

@@ -53,7 +53,7 @@ pub use group::Group;
 pub use listener::Listener;
 pub use load::UsersFileMode;
 pub use log::{Log, LogFormat, LogLevel};
-pub use machine::{Finding, Severity, descriptors_wanted, machine_check};
+pub use machine::{Finding, Severity, descriptors_wanted, machine_check, machine_found};
 pub use memory::{MemoryNeed, memory_needed};
 pub use peer::{Bearer, Direction, Peer};
 pub use peer_login::PeerLogin;

@@ -141,7 +141,7 @@ impl<P: PortIo> Worker<P> {
                 config.skipped_key_regions,
                 budget,
             )
-            .with_streams(capacity)
+            .with_places(capacity)
             .with_kernel(kernel()),
             encrypt: EncryptWorker::new(capacity).with_kernel(kernel()),
             compression: Compression::new(config.mppc_calls_max, config.mru),
@@ -191,6 +191,9 @@ impl<P: PortIo> Worker<P> {
         }
         self.ports.flush();
         self.exits.flush();
+        if work.is_idle() {
+            self.stock_up();
+        }
         let held = self.ports.staged() + self.reassembly.held() + self.reorder.len();
         self.stats.turn(now, !work.is_idle(), held);
         work
@@ -268,6 +271,13 @@ impl<P: PortIo> Worker<P> {
         self.exits.count(FrameCount::Generated, 1);
         if let Err(reason) = self.send_control(slot, &[], Payload::Nothing) {
             self.exits.refuse_frames(reason, 1);
+        }
+    }
+
+    /// There is time to make keystream for frames to come: a few microseconds' worth.
+    fn stock_up(&mut self) {
+        if self.decrypt.stock_up() == 0 {
+            self.encrypt.stock_up();
         }
     }
 

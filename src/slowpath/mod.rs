@@ -14,7 +14,7 @@ pub mod descriptors;
 pub mod device;
 pub mod entropy;
 pub mod jobs;
-mod mppe_kernel;
+pub mod mppe_kernel;
 pub mod netlink;
 pub mod notify;
 pub mod sysctl;

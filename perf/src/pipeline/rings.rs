@@ -76,7 +76,7 @@ impl Medium for Rings {
         self.cables += 1;
         let (here, there) = ring_pair(&self.eal, &format!("perf{}", self.cables), 1, ENTRIES)?;
         let (rx, tx) = self.open(here)?;
-        let port = DpdkPort::new(Some(rx), tx, self.pool.clone());
+        let port = DpdkPort::new(Some(rx), tx.into(), self.pool.clone());
         let (rx, tx) = self.open(there)?;
         let end = RingEnd {
             rx,

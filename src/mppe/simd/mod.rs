@@ -14,6 +14,7 @@
 mod prefetch;
 mod rows;
 mod sha;
+mod turn;
 mod wide;
 
 pub(crate) use prefetch::prefetch;
