@@ -130,6 +130,7 @@ pub(crate) fn caller() -> Caller {
         local_address: Ipv4Addr::new(198, 51, 100, 1),
         calling_number: None,
         called_number: None,
+        state: None,
     }
 }
 

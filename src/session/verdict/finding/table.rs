@@ -495,4 +495,10 @@ findings! {
     IdleTooLong => "idle_too_long", [RemoteEnded],
         "The call carried no traffic for the idle limit.",
         [Server: "Raise the idle limit.", Client: "Or let it send keep-alives."];
+    QuotaUsed => "quota_used", [RemoteEnded],
+        "The call of {user} has carried as much as it may.",
+        [Server: "Raise the user's quota, in RADIUS or where it comes from, if it is too small."];
+    DisconnectRequested => "disconnect_requested", [RemoteEnded],
+        "A Disconnect-Request of RADIUS (RFC 5176) ended the call.",
+        [Client: "Dial again, if the billing system lets it."];
 }
