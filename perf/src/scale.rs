@@ -28,6 +28,7 @@ pub(crate) struct Scale {
     core_clock_ghz: f64,
     slow_path_base_bytes: f64,
     slow_path_bytes_per_call: f64,
+    data_path_base_bytes: f64,
     data_path_bytes_per_call: f64,
     cost_of_most_calls_over_1k: f64,
     /// Sizes that this machine has no memory for.
@@ -76,7 +77,9 @@ pub(crate) fn run(ports: &mut Ports, effort: Effort) -> Outcome<Scale> {
     let (Some(few), Some(many)) = (data_path.first(), data_path.last()) else {
         return Err("no worker was measured".into());
     };
-    let slope = (most.bytes - least.bytes) as f64 / (most.calls - least.calls) as f64;
+    let slow = line([least, most].map(|it| (it.calls as f64, it.bytes as f64)));
+    let octets = |it: &DataPath| (f64::from(it.calls), it.bytes_per_call * f64::from(it.calls));
+    let data = line([few, many].map(octets));
     Ok(Scale {
         scenario: "scale",
         direction: "upstream, as far as packets are concerned",
@@ -84,9 +87,10 @@ pub(crate) fn run(ports: &mut Ports, effort: Effort) -> Outcome<Scale> {
         quick: effort != Effort::Normal,
         ports: ports.name(),
         core_clock_ghz: rounded(meter.core_ghz(), 3),
-        slow_path_base_bytes: rounded(least.bytes as f64 - slope * least.calls as f64, 0),
-        slow_path_bytes_per_call: rounded(slope, 0),
-        data_path_bytes_per_call: many.bytes_per_call,
+        slow_path_base_bytes: rounded(slow.base, 0),
+        slow_path_bytes_per_call: rounded(slow.per_call, 0),
+        data_path_base_bytes: rounded(data.base, 0),
+        data_path_bytes_per_call: rounded(data.per_call, 0),
         cost_of_most_calls_over_1k: rounded(
             many.cycles_per_packet_p50 / few.cycles_per_packet_p50,
             3,
@@ -95,6 +99,21 @@ pub(crate) fn run(ports: &mut Ports, effort: Effort) -> Outcome<Scale> {
         slow_path,
         data_path,
     })
+}
+
+/// What is there without calls, and what each takes.
+struct Line {
+    base: f64,
+    per_call: f64,
+}
+
+/// The line through two points: calls, and bytes of all of them.
+fn line([(few, least), (many, most)]: [(f64, f64); 2]) -> Line {
+    let per_call = (most - least) / (many - few);
+    Line {
+        base: least - per_call * few,
+        per_call,
+    }
 }
 
 impl SlowPath {
@@ -138,7 +157,7 @@ impl DataPath {
         let (pairs, octets) = pipeline::sample(ports, kind, rounds, meter)?;
         let data_path = Self {
             calls,
-            bytes_per_call: rounded(octets, 0),
+            bytes_per_call: rounded(octets, 1),
             cycles_per_packet_p50: rounded(pairs.ours_median(), 1),
             cycles_per_packet_p1: rounded(percentile(pairs.ours(), 1), 1),
         };
@@ -159,4 +178,16 @@ fn free_octets() -> u64 {
     let line = lines.find_map(|line| line.strip_prefix("MemAvailable:"));
     let kib = line.and_then(|line| line.split_whitespace().next()?.parse::<u64>().ok());
     kib.unwrap_or(0) * 1024
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_through_two_points_gives_both() {
+        let line = line([(1000.0, 5_000.0), (11_000.0, 25_000.0)]);
+        assert!((line.base - 3000.0).abs() < 1e-9);
+        assert!((line.per_call - 2.0).abs() < 1e-9);
+    }
 }

@@ -59,11 +59,7 @@ pub(crate) fn run(effort: Effort) -> Outcome<Setup> {
         Effort::Normal => STORMS,
     };
     let storms = sizes.map(storm).into_iter().collect::<Outcome<Vec<_>>>()?;
-    let obstacle = wire::obstacle().or_else(|| {
-        let smoke = effort == Effort::Smoke;
-        smoke.then(|| "it takes longer than a few seconds".to_owned())
-    });
-    let wire = match obstacle {
+    let wire = match wire::obstacle() {
         Some(obstacle) => {
             println!("not measured: calls through the TAP; {obstacle}");
             Vec::new()

@@ -237,7 +237,7 @@ impl NameServers {
 /// The answer to one authentication request.
 pub enum Decision {
     /// The peer may connect.
-    Accept(Grant),
+    Accept(Box<Grant>),
     /// EAP goes on.
     Challenge {
         /// The next Request, without a frame.

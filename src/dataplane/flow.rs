@@ -387,10 +387,7 @@ impl Flow {
     ///
     /// # Errors
     /// [`WindowRefusal`]: of what came in the same burst, something made this one too late.
-    #[expect(
-        clippy::inline_always,
-        reason = "a step of every packet's way with one place: a call costs as much as what it does"
-    )]
+    #[expect(clippy::inline_always, reason = "a call costs as much as what it does")]
     #[inline(always)]
     pub fn accept(
         &mut self,

@@ -167,10 +167,7 @@ impl FlowTable {
     ///
     /// # Errors
     /// [`WindowRefusal`]: of what came in the same burst, something made this one too late.
-    #[expect(
-        clippy::inline_always,
-        reason = "a step of every packet's way with one place: a call costs as much as what it does"
-    )]
+    #[expect(clippy::inline_always, reason = "a call costs as much as what it does")]
     #[inline(always)]
     pub fn accept_clear(&mut self, slot: u32, arrival: Arrival) -> Result<(), WindowRefusal> {
         if let Some(flow) = self.slots.get_mut(slot as usize) {

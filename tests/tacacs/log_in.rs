@@ -30,7 +30,7 @@ fn chap(password: &str) -> Credentials {
 
 fn granted(client: &mut Dialler, credentials: &Credentials) -> Grant {
     match client.log_in(credentials) {
-        Decision::Accept(grant) => grant,
+        Decision::Accept(grant) => *grant,
         Decision::Deny(denial) => panic!("{denial:?}"),
         Decision::Reject(_) | Decision::Challenge { .. } => panic!("no grant"),
     }

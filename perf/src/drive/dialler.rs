@@ -164,11 +164,15 @@ impl<'a> Dialler<'a> {
 
     /// Sends packets through all calls that are up, in turn, by a schedule, and checks what comes.
     pub(super) fn send_packets(&mut self, time: Duration) -> Outcome<Traffic> {
-        let up: Vec<_> = (0..self.lines.len())
+        let mut up: Vec<_> = (0..self.lines.len())
             .filter(|number| self.is_up(*number))
             .collect();
+        if self.plan.to.is_none() {
+            // In pairs.
+            up.truncate(up.len() & !1);
+        }
         if up.is_empty() {
-            return Err("no call is up".into());
+            return Err("too few calls are up to send anything".into());
         }
         let began = self.epoch.elapsed();
         let per_s = self.plan.packets_per_s;
@@ -181,7 +185,7 @@ impl<'a> Dialler<'a> {
             sent = now.end;
             for number in now {
                 let turn = usize::try_from(number)? % up.len();
-                let (from, to) = (up.get(turn), up.get(turn ^ 1).or(up.get(turn)));
+                let (from, to) = (up.get(turn), up.get(turn ^ 1).or(up.first()));
                 let due_ns = began.as_nanos() as u64 + (number as f64 * 1e9 / per_s) as u64;
                 if let (Some(from), Some(to)) = (from, to) {
                     self.send_packet(*from, *to, due_ns);
@@ -195,6 +199,7 @@ impl<'a> Dialler<'a> {
                 Duration::from_millis(1)
             })?;
         }
+        self.let_go();
         let seconds = (self.epoch.elapsed() - began).as_secs_f64();
         let drained = Instant::now();
         while drained.elapsed() < DRAIN {
@@ -252,6 +257,17 @@ impl<'a> Dialler<'a> {
         if let Some(held) = held {
             self.carrier.send(&held);
         }
+    }
+
+    /// Sends what still waits for a next packet of its call.
+    fn let_go(&mut self) {
+        let flows = self.lines.iter_mut().flatten();
+        for flow in flows.filter_map(|line| line.flow.as_mut()) {
+            if let Some(packet) = flow.held.take() {
+                self.carrier.send(&packet);
+            }
+        }
+        self.carrier.flush();
     }
 
     /// Hears whatever there is, and waits for it no longer than `patience`.

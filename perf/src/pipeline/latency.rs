@@ -20,7 +20,7 @@ use crate::report::{Measured, rounded};
 /// Of the rate that the worker sustains, in per cent.
 const LOADS: [u32; 4] = [10, 50, 80, 95];
 /// Nothing comes any more: what has not come by then is lost.
-const PATIENCE: Duration = Duration::from_secs(2);
+const PATIENCE: Duration = Duration::from_secs(20);
 /// The first packet is due so long after the schedule begins.
 const LEAD_NS: u64 = 20_000;
 const OPEN_LOOP: &str = "packets are due at random moments (Poisson), however late those before them \

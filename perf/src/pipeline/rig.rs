@@ -2,7 +2,6 @@
 //! runs, and no NIC.
 
 use std::error::Error;
-use std::fs;
 use std::net::Ipv4Addr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Barrier};
@@ -48,7 +47,7 @@ pub(super) struct Rig<M: Medium> {
     pub(super) posts: Vec<Post<M>>,
     buckets: BucketTable,
     directory: DirectoryWriter,
-    /// What the calls took in memory, in bytes each.
+    /// What workers and calls took of memory, by the calls, in bytes.
     pub(super) octets_per_call: f64,
 }
 
@@ -60,12 +59,26 @@ impl<M: Medium> Rig<M> {
         clients: &[Client],
         encryption: Encryption,
     ) -> Outcome<Self> {
+        let mut made = None;
+        let counted = allocation_counter::measure(|| {
+            made = Some(Self::make(medium, workers, clients, encryption));
+        });
+        let mut rig = made.ok_or("no rig")??;
+        rig.octets_per_call = counted.bytes_current as f64 / clients.len().max(1) as f64;
+        Ok(rig)
+    }
+
+    fn make(
+        medium: &mut M,
+        workers: u8,
+        clients: &[Client],
+        encryption: Encryption,
+    ) -> Outcome<Self> {
         let count = u32::try_from(clients.len())?;
         let buckets = BucketTable::new(workers);
         let first_and_last = packets::lease(0)..=packets::lease(count);
         let (writer, _reader) = directory(&[first_and_last]);
         let routes = routes(packets::locals(count)?)?.publish();
-        let before = resident_octets();
         let mut posts = Vec::new();
         for (index, handoff) in (0..workers).zip(mesh(workers, HANDOFF_SLOTS)) {
             let (access_port, access) = medium.cable()?;
@@ -102,8 +115,6 @@ impl<M: Medium> Rig<M> {
         for client in clients {
             rig.dial(client, encryption)?;
         }
-        let grown = resident_octets().saturating_sub(before);
-        rig.octets_per_call = grown as f64 / f64::from(count.max(1));
         Ok(rig)
     }
 
@@ -222,14 +233,6 @@ impl<M: Medium> Post<M> {
         }
         Ok(())
     }
-}
-
-/// Memory that this process has touched and still holds.
-fn resident_octets() -> u64 {
-    const PAGE_OCTETS: u64 = 4096;
-    let statm = fs::read_to_string("/proc/self/statm").unwrap_or_default();
-    let pages = statm.split(' ').nth(1).and_then(|pages| pages.parse().ok());
-    pages.unwrap_or(0_u64) * PAGE_OCTETS
 }
 
 fn config(index: u8, locals: u16) -> WorkerConfig {

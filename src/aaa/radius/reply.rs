@@ -91,7 +91,7 @@ pub(super) fn decide(asked: &Asked, answer: &Answer<'_>) -> Decision {
     }
     match answer.packet.code {
         Code::ACCESS_ACCEPT => match read(answer).and_then(|read| accept(asked, answer, read)) {
-            Ok(grant) => Decision::Accept(grant),
+            Ok(grant) => Decision::Accept(Box::new(grant)),
             Err(what) => answer.unusable(what),
         },
         Code::ACCESS_CHALLENGE => challenge(asked, answer),
