@@ -278,6 +278,8 @@ pub struct RadiusStatus {
     pub records_outstanding: u64,
     /// What became of records.
     pub records: Vec<Counter>,
+    /// What became of requests about live calls (RFC 5176), or of what came in their place.
+    pub requests: Vec<Counter>,
 }
 
 /// One TACACS+ server.

@@ -247,6 +247,8 @@ fn radius_text(status: &RadiusStatus) -> String {
     text.push_str(&counts("refused", refused.map(|it| (&it.name, it.value))));
     let records = status.records.iter().map(|it| (&it.name, it.value));
     text.push_str(&counts("records", records));
+    let requests = status.requests.iter().map(|it| (&it.name, it.value));
+    text.push_str(&counts("requests about live calls", requests));
     text
 }
 

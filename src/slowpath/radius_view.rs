@@ -1,6 +1,8 @@
 //! The RADIUS servers as an operator sees them.
 
+use super::requests::Requests;
 use crate::aaa::accounting::{Accounting, RecordFate};
+use crate::aaa::radius::dynamic::{Discarded, ErrorCause};
 use crate::aaa::radius::{Client, Counters, RTT_BOUNDS_MS, ReplyRefusal, ServerView};
 use crate::clock::Timestamp;
 use crate::operate::rows::{Counter, RadiusRow, RadiusStatus, RoundTrips};
@@ -9,13 +11,16 @@ use crate::operate::rows::{Counter, RadiusRow, RadiusStatus, RoundTrips};
 pub(super) fn status(
     client: Option<&Client>,
     accounting: Option<&Accounting>,
+    requests: Option<&Requests>,
     now: Timestamp,
 ) -> RadiusStatus {
+    let requests = requests.map(requested).unwrap_or_default();
     let (Some(client), Some(accounting)) = (client, accounting) else {
         return RadiusStatus {
             servers: Vec::new(),
             records_outstanding: 0,
             records: Vec::new(),
+            requests,
         };
     };
     let names = RecordFate::ALL.iter().map(|fate| fate.name());
@@ -23,7 +28,21 @@ pub(super) fn status(
         servers: client.servers(now).map(|server| row(&server)).collect(),
         records_outstanding: accounting.outstanding(),
         records: counters(names, accounting.fates()),
+        requests,
     }
+}
+
+/// What became of requests about live calls.
+fn requested(requests: &Requests) -> Vec<Counter> {
+    let machine = requests.machine();
+    let discarded = Discarded::ALL.iter().map(|cause| cause.name());
+    let refused = ErrorCause::ALL.iter().map(|cause| cause.name());
+    let carried = counters(["carried_out"].into_iter(), &[machine.carried()]);
+    carried
+        .into_iter()
+        .chain(counters(refused, machine.refused()))
+        .chain(counters(discarded, machine.discarded()))
+        .collect()
 }
 
 fn row(server: &ServerView<'_>) -> RadiusRow {

@@ -95,6 +95,7 @@ impl View for OneOfEach {
         RadiusStatus {
             servers: Vec::new(),
             records_outstanding: 0,
+            requests: Vec::new(),
             records: Vec::new(),
         }
     }
