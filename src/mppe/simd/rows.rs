@@ -428,10 +428,28 @@ fn transposed(rows: &[Bytes; BLOCK]) -> [__m128i; LANES] {
 #[inline(always)]
 fn shuffled(vectors: [__m128i; LANES]) -> [__m128i; LANES] {
     let [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p] = vectors;
+    let pairs = [
+        (a, i),
+        (b, j),
+        (c, k),
+        (d, l),
+        (e, m),
+        (f, n),
+        (g, o),
+        (h, p),
+    ];
     // SAFETY: SSE2 is part of x86-64.
-    let both = |first, second| unsafe { both_halves(first, second) };
-    let ([a, b], [c, d], [e, f], [g, h]) = (both(a, i), both(b, j), both(c, k), both(d, l));
-    let ([i, j], [k, l], [m, n], [o, p]) = (both(e, m), both(f, n), both(g, o), both(h, p));
+    let pairs = pairs.map(|(first, second)| unsafe { both_halves(first, second) });
+    let [
+        [a, b],
+        [c, d],
+        [e, f],
+        [g, h],
+        [i, j],
+        [k, l],
+        [m, n],
+        [o, p],
+    ] = pairs;
     [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p]
 }
 
