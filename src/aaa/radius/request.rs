@@ -415,7 +415,7 @@ mod tests {
             // Of EAP the State is that of the conversation (RFC 2865 §5.24).
             let state: &[u8] = match login {
                 Login::Eap => b"where we are",
-                _ => b"again",
+                Login::Password | Login::MsChapV1 { .. } | Login::MsChapV2 { .. } => b"again",
             };
             assert_eq!(packet.octets(&STATE), Some(state));
             let of = |field| {
