@@ -28,6 +28,9 @@ use client::User;
 use dialler::{Dialled, Dialler};
 use traffic::Traffic;
 
+/// A client's Call ID is its number and one: 0 is no Call ID of ours.
+const CLIENTS_MAX: usize = 65_535;
+
 /// What an operator asks for.
 #[derive(Subcommand)]
 pub(crate) enum Tool {
@@ -120,6 +123,9 @@ impl Tool {
 
 impl Drive {
     fn run(&self) -> Outcome<()> {
+        if self.clients > CLIENTS_MAX {
+            return Err(format!("Call IDs are for {CLIENTS_MAX} clients at most").into());
+        }
         let carrier = self.carrier()?;
         let name = carrier.name();
         let mut dialler = Dialler::new(self, self.users()?, carrier)?;

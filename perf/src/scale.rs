@@ -74,12 +74,14 @@ pub(crate) fn run(ports: &mut Ports, effort: Effort) -> Outcome<Scale> {
     let (Some(least), Some(most)) = (slow_path.first(), slow_path.last()) else {
         return Err("no size was measured".into());
     };
-    let (Some(few), Some(many)) = (data_path.first(), data_path.last()) else {
+    let (Some(few), [.., less, many]) = (data_path.first(), data_path.as_slice()) else {
         return Err("no worker was measured".into());
     };
     let slow = line([least, most].map(|it| (it.calls as f64, it.bytes as f64)));
     let octets = |it: &DataPath| (f64::from(it.calls), it.bytes_per_call * f64::from(it.calls));
-    let data = line([few, many].map(octets));
+    // A worker's stock of keystream grows with its calls up to a bound, and is not a call's: where it
+    // grows no more, what a call takes is left.
+    let data = line([less, many].map(octets));
     Ok(Scale {
         scenario: "scale",
         direction: "upstream, as far as packets are concerned",

@@ -53,7 +53,7 @@ mod radius;
 mod radius_requests;
 #[cfg(feature = "dpdk")]
 mod radius_settings;
-mod requests;
+pub mod requests;
 #[cfg(feature = "dpdk")]
 mod settings;
 #[cfg(feature = "dpdk")]

@@ -27,7 +27,7 @@ struct Search {
 }
 
 /// Requests about live calls.
-pub(super) struct Requests {
+pub struct Requests {
     machine: Dynamic,
     waiting: VecDeque<Request>,
     search: Option<Search>,

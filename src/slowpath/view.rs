@@ -111,7 +111,7 @@ pub struct ServerView<'a> {
     /// The client of RADIUS, if there are servers to ask.
     pub radius: Option<&'a Client>,
     /// Requests about live calls, if they are heard.
-    pub(super) requests: Option<&'a Requests>,
+    pub requests: Option<&'a Requests>,
     /// The client of TACACS+, if there are servers to ask.
     pub tacacs: Option<&'a tacacs::Client>,
     /// The bill.

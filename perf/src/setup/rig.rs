@@ -210,6 +210,7 @@ impl Rig {
                 let mut view = ServerView {
                     radius: None,
                     tacacs: None,
+                    requests: None,
                     accounting: None,
                     facts: &FACTS,
                     sessions: &mut plane.sessions,
