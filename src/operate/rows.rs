@@ -135,6 +135,8 @@ pub struct WorkerRow {
     pub state: String,
     /// How it makes MPPE keystreams.
     pub mppe_kernel: String,
+    /// Stateful MPPE frames for which no keystream could be made ahead.
+    pub mppe_alone_frames: u64,
     /// Flows that it owns.
     pub flows: u32,
     /// Turns of its loop since the start.

@@ -211,6 +211,7 @@ impl ServerView<'_> {
             core: worker.core,
             state: state.to_owned(),
             mppe_kernel: mppe_kernel::measured().name().to_owned(),
+            mppe_alone_frames: stats.mppe_alone_frames(),
             flows: u32::try_from(flows).unwrap_or(u32::MAX),
             loops: turns,
             idle_share: if turns == 0 {
