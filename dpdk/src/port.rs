@@ -13,6 +13,7 @@ use crate::error::{Errno, Error};
 use crate::mempool::Mempool;
 use crate::queue::{RxQueue, TxQueue};
 use crate::ring::Rings;
+use crate::rss::Rss;
 
 pub use facts::{Capabilities, Link, PortConfig, PortStats};
 pub(crate) use inner::{Direction, Inner};
@@ -228,6 +229,42 @@ impl Port {
         u32::try_from(node).ok()
     }
 
+    /// How the started device spreads GRE over its queues; `None` if it does not, or not by the
+    /// outer IPv4 addresses, or does not tell.
+    #[must_use]
+    pub fn rss(&self) -> Option<Rss> {
+        let info = self.inner.info().ok()?;
+        let key_octets = match info.hash_key_size {
+            0 => RSS_KEY_OCTETS,
+            octets => octets,
+        };
+        // Some drivers write the usual length whatever they are told.
+        let mut key = vec![0; key_octets.max(RSS_KEY_OCTETS).into()];
+        // SAFETY: integers and a pointer, for which zero is valid.
+        let mut conf: dpdk_sys::rte_eth_rss_conf = unsafe { mem::zeroed() };
+        conf.rss_key = key.as_mut_ptr();
+        conf.rss_key_len = key_octets;
+        let guard = control();
+        // SAFETY: the port is ours, and there is room for a key of its driver's length and the usual.
+        let code = unsafe { dpdk_sys::rte_eth_dev_rss_hash_conf_get(self.inner.id, &raw mut conf) };
+        Errno::check(code).ok()?;
+        if conf.rss_hf & dpdk_sys::SHIM_RSS_IPV4 == 0 {
+            return None;
+        }
+        let mut table = vec![0; info.reta_size.into()];
+        // SAFETY: the port is ours, and there are as many places as it has entries.
+        let code =
+            unsafe { dpdk_sys::shim_rss_table(self.inner.id, table.as_mut_ptr(), info.reta_size) };
+        drop(guard);
+        Errno::check(code).ok()?;
+        key.truncate(key_octets.into());
+        Rss::new(key, table)
+    }
+
+    pub(crate) fn inner(&self) -> &Arc<Inner> {
+        &self.inner
+    }
+
     /// What the device can do.
     ///
     /// # Errors
@@ -239,11 +276,19 @@ impl Port {
             max_rx_queues: info.max_rx_queues,
             max_tx_queues: info.max_tx_queues,
             max_mtu: info.max_mtu,
+            queues_in_pairs: QUEUES_IN_PAIRS.contains(&self.inner.driver.as_str()),
             ipv4_checksum_tx: info.tx_offload_capa & dpdk_sys::SHIM_TX_OFFLOAD_IPV4_CKSUM != 0,
             rss: info.flow_type_rss_offloads != 0,
         })
     }
 }
+
+/// Octets of an RSS key, where a driver does not say.
+const RSS_KEY_OCTETS: u8 = 40;
+
+/// AF_XDP does not start otherwise; virtio spreads frames over as many receive queues as there are of
+/// the other kind, and those that nobody polls lose theirs.
+const QUEUES_IN_PAIRS: [&str; 2] = ["net_af_xdp", "net_virtio"];
 
 fn no_such(name: &str, errno: Errno) -> Error {
     Error::NoSuchDevice {

@@ -2,6 +2,7 @@
 //! keystream. Every sample is compared byte for byte with what the peer made of the same packets.
 
 mod directions;
+mod engine;
 mod peer;
 mod traffic;
 
@@ -17,6 +18,7 @@ use crate::measure::{Effort, Meter, Pairs, pass_through, percentile};
 use crate::pipeline::packets;
 use crate::report::{Case, Mppe, Report};
 use directions::{Decrypt, Encrypt};
+pub(crate) use engine::Engine;
 use traffic::Traffic;
 
 const PEER: &str = "OpenSSL's low-level RC4 and SHA-1, a packet at a time";
@@ -80,7 +82,8 @@ impl Kind {
         match self {
             Self::Full | Self::Portable => BURST,
             Self::Alone => 1,
-            Self::Stocked | Self::Zipf => BURST / 2,
+            Self::Stocked => BURST / 4,
+            Self::Zipf => BURST / 2,
         }
     }
 

@@ -5,6 +5,9 @@
 mod bench;
 mod client;
 mod floor;
+#[cfg(feature = "dpdk")]
+mod huge_pages;
+pub(crate) mod latency;
 mod medium;
 pub(crate) mod packets;
 mod rig;
@@ -21,12 +24,12 @@ use crate::Outcome;
 use crate::load::Load;
 use crate::measure::{Effort, Meter, Pairs, percentile};
 use crate::report::{Case, Report, Scale};
-use bench::{Bench, Kind};
+use bench::Bench;
 use medium::{Medium, Memory};
 #[cfg(feature = "dpdk")]
 use rings::Rings;
 
-pub(crate) use bench::Way;
+pub(crate) use bench::{Kind, Way};
 
 const PEER: &str = "the floor: the same frames forwarded with swapped MAC addresses, same ports";
 /// Calls in most cases.
@@ -44,6 +47,15 @@ pub(crate) enum Ports {
 }
 
 impl Ports {
+    /// What they are, for the report.
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Self::Memory(memory) => memory.name(),
+            #[cfg(feature = "dpdk")]
+            Self::Rings(rings) => rings.name(),
+        }
+    }
+
     /// The best that this build has, or those of memory.
     pub(crate) fn open(memory: bool) -> Outcome<Self> {
         #[cfg(feature = "dpdk")]
@@ -79,6 +91,33 @@ pub(crate) fn run(
     }
 }
 
+/// What packets of one case take, in the unit of `meter`: samples of a burst each, on a worker of their
+/// own; and the memory of a call, in bytes.
+pub(crate) fn sample(
+    ports: &mut Ports,
+    kind: Kind,
+    rounds: usize,
+    meter: &mut Meter,
+) -> Outcome<(Pairs, f64)> {
+    match ports {
+        Ports::Memory(memory) => sample_on(memory, kind, rounds, meter),
+        #[cfg(feature = "dpdk")]
+        Ports::Rings(rings) => sample_on(rings, kind, rounds, meter),
+    }
+}
+
+fn sample_on<M: Medium>(
+    medium: &mut M,
+    kind: Kind,
+    rounds: usize,
+    meter: &mut Meter,
+) -> Outcome<(Pairs, f64)> {
+    let mut pairs = Pairs::default();
+    let mut bench = Bench::new(medium, kind)?;
+    bench.measure(rounds, meter, &mut pairs)?;
+    Ok((pairs, bench.octets_per_call))
+}
+
 fn kinds(way: Way) -> Vec<Kind> {
     let kind = |encryption, flows, load| Kind {
         way,
@@ -105,22 +144,29 @@ fn run_on<M: Medium>(
     let mut kinds = kinds(way);
     kinds.retain(|kind| kind.full_name().starts_with(case) && kind.flows <= effort.flows_max());
     let mut found: Vec<_> = kinds.iter().map(|_| Pairs::default()).collect();
+    let mut engines = vec![Vec::new(); kinds.len()];
     let mut octets = BTreeMap::new();
     for pass in 0..effort.rigs() {
-        for (kind, pairs) in kinds.iter().zip(&mut found) {
+        for ((kind, pairs), engine) in kinds.iter().zip(&mut found).zip(&mut engines) {
             // A million calls take seconds to set up, and are not in one place of the caches anyway.
             if kind.flows > FLOWS && pass > 0 {
                 continue;
             }
             let mut bench = Bench::new(medium, *kind)?;
             octets.insert(kind.flows, bench.octets_per_call);
-            bench.measure(effort.rig_rounds(), meter, pairs)?;
+            let rounds = if kind.flows > FLOWS { effort.rigs() } else { 1 };
+            for _ in 0..rounds {
+                bench.measure(effort.rig_rounds(), meter, pairs)?;
+                pairs.end_round();
+            }
+            engine.extend_from_slice(bench.engine());
         }
     }
     let mut cases = Vec::new();
     let mut by_flows = BTreeMap::new();
-    for (kind, pairs) in kinds.iter().zip(&found) {
-        cases.push(Case::new(kind.name(), kind.load, kind.flows, pairs));
+    for ((kind, pairs), engine) in kinds.iter().zip(&found).zip(&engines) {
+        let case = Case::new(kind.name(), kind.load, kind.flows, pairs);
+        cases.push(case.beside_engine(engine));
         if kind.encryption == Encryption::Off && kind.load == Load::Short {
             by_flows.insert(kind.flows, percentile(pairs.ours(), 50));
         }

@@ -2,21 +2,29 @@
 //! before it forwards anything ([`crate::flow::Authenticated`]), and the address.
 
 mod access;
+pub mod accounting;
 mod eap;
+mod limits;
 pub mod local;
 mod names;
 pub mod own_login;
+mod policy;
 pub mod pool;
 pub mod radius;
+pub mod tacacs;
 
 use std::net::Ipv4Addr;
 use std::sync::Arc;
-use std::time::Duration;
 
 pub use access::{Access, LoginMethod, Terms};
+pub use accounting::Billing;
 pub use eap::EapMethod;
+pub use limits::{AtLimit, SessionLimits};
 pub use local::{LocalUser, LocalUsers, PasswordChange, Standing};
 pub use names::NameRules;
+pub use policy::{
+    AtSessionLimit, Burst, CallPolicy, Filters, PolicyChange, Quota, QuotaChange, Rate, RatePolicy,
+};
 pub use pool::{Lease, LeaseRefusal, PoolConfig, PoolUsage, Pools};
 
 use crate::counted_enum;
@@ -43,6 +51,12 @@ counted_enum! {
         PasswordExpired => "password_expired",
         /// The password is right, and the user is disabled.
         UserDisabled => "user_disabled",
+        /// The password is right, and the user has as many sessions as it may have.
+        TooManySessions => "too_many_sessions",
+        /// The password is right, and the user's group has as many sessions as it may have.
+        GroupFull => "group_full",
+        /// Log-ins under this name failed too often; nobody looked at the password.
+        UserBackOff => "user_back_off",
         /// The new password does not fit the old one or its own proof, or is the old one.
         NewPasswordRefused => "new_password_refused",
         /// An EAP packet that does not belong to where the conversation stands.
@@ -59,6 +73,20 @@ counted_enum! {
         RadiusOverloaded => "radius_overloaded",
         /// What a RADIUS server answered cannot be carried out.
         RadiusAnswerUnusable => "radius_answer_unusable",
+        /// A TACACS+ server refused it.
+        TacacsRefused => "tacacs_refused",
+        /// The name is proved, and a TACACS+ server does not grant it PPP.
+        TacacsNotAuthorized => "tacacs_not_authorized",
+        /// No TACACS+ server answered in time.
+        TacacsNoAnswer => "tacacs_no_answer",
+        /// So many questions wait for TACACS+ servers that this one was not put.
+        TacacsOverloaded => "tacacs_overloaded",
+        /// What a TACACS+ server answered cannot be carried out.
+        TacacsAnswerUnusable => "tacacs_answer_unusable",
+        /// TACACS+, or that server of it, has no such way to log in.
+        TacacsMethodUnknown => "tacacs_method_unknown",
+        /// Encryption is required, and TACACS+ carries no keys.
+        TacacsNoKeys => "tacacs_no_keys",
     }
 }
 
@@ -79,10 +107,20 @@ impl Rejection {
             | Self::RadiusNoAnswer
             | Self::RadiusOverloaded
             | Self::RadiusAnswerUnusable
+            | Self::TacacsRefused
+            | Self::TacacsNoAnswer
+            | Self::TacacsOverloaded
+            | Self::TacacsAnswerUnusable
+            | Self::TacacsMethodUnknown
+            | Self::UserBackOff
             | Self::ServerNotBelieved => FailureCode::AuthenticationFailure,
             Self::PasswordExpired => FailureCode::PasswordExpired,
             Self::UserDisabled => FailureCode::AccountDisabled,
-            Self::MethodNotPermitted => FailureCode::NoDialInPermission,
+            Self::MethodNotPermitted
+            | Self::TooManySessions
+            | Self::GroupFull
+            | Self::TacacsNotAuthorized
+            | Self::TacacsNoKeys => FailureCode::NoDialInPermission,
             Self::NewPasswordRefused => FailureCode::ChangingPassword,
         }
     }
@@ -90,6 +128,12 @@ impl Rejection {
     /// What the user is told.
     #[must_use]
     pub const fn text(self) -> &'static str {
+        if matches!(self, Self::UserBackOff) {
+            return "Too many failed attempts: try again later";
+        }
+        if matches!(self, Self::TooManySessions | Self::GroupFull) {
+            return "Too many sessions";
+        }
         match self.failure_code() {
             FailureCode::AuthenticationFailure => "Access denied",
             FailureCode::PasswordExpired => "Password expired",
@@ -104,20 +148,64 @@ impl Rejection {
     #[must_use]
     pub const fn permits_retry(self) -> bool {
         match self {
-            Self::UserUnknown | Self::PasswordWrong | Self::NameUnusable | Self::RadiusRefused => {
-                true
-            }
+            Self::UserUnknown
+            | Self::PasswordWrong
+            | Self::NameUnusable
+            | Self::RadiusRefused
+            | Self::TacacsRefused => true,
             Self::PasswordNotInClear
             | Self::LanManagerOnly
             | Self::MethodNotPermitted
             | Self::PasswordExpired
             | Self::UserDisabled
             | Self::NewPasswordRefused
+            | Self::TooManySessions
+            | Self::GroupFull
+            | Self::UserBackOff
             | Self::EapOutOfStep
             | Self::EapMethodNotAgreed
             | Self::RadiusNoAnswer
             | Self::RadiusOverloaded
             | Self::RadiusAnswerUnusable
+            | Self::TacacsNotAuthorized
+            | Self::TacacsNoAnswer
+            | Self::TacacsOverloaded
+            | Self::TacacsAnswerUnusable
+            | Self::TacacsMethodUnknown
+            | Self::TacacsNoKeys
+            | Self::ServerNotBelieved => false,
+        }
+    }
+
+    /// Whether who guesses passwords hears it, and is slowed down for it.
+    #[must_use]
+    pub const fn is_of_a_guess(self) -> bool {
+        match self {
+            Self::UserUnknown
+            | Self::PasswordWrong
+            | Self::NameUnusable
+            | Self::PasswordNotInClear
+            | Self::RadiusRefused
+            | Self::TacacsRefused
+            | Self::NewPasswordRefused => true,
+            Self::LanManagerOnly
+            | Self::MethodNotPermitted
+            | Self::PasswordExpired
+            | Self::UserDisabled
+            | Self::TooManySessions
+            | Self::GroupFull
+            | Self::UserBackOff
+            | Self::EapOutOfStep
+            | Self::EapMethodNotAgreed
+            | Self::RadiusNoAnswer
+            | Self::RadiusOverloaded
+            | Self::RadiusAnswerUnusable
+            | Self::TacacsNotAuthorized
+            | Self::TacacsNoAnswer
+            | Self::TacacsOverloaded
+            | Self::TacacsAnswerUnusable
+            | Self::TacacsMethodUnknown
+            | Self::TacacsNoKeys
             | Self::ServerNotBelieved => false,
         }
     }
@@ -149,7 +237,7 @@ impl NameServers {
 /// The answer to one authentication request.
 pub enum Decision {
     /// The peer may connect.
-    Accept(Grant),
+    Accept(Box<Grant>),
     /// EAP goes on.
     Challenge {
         /// The next Request, without a frame.
@@ -191,16 +279,20 @@ impl From<Rejection> for Denial {
 }
 
 /// What an accepted peer gets beside its address; nothing, unless somebody says so.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct NetworkTerms {
     /// Servers in place of those that all clients are told.
     pub name_servers: NameServers,
     /// The longest packet to the client, in bytes, if that is shorter than everybody's.
     pub mtu_max: Option<u16>,
-    /// How long the call may last.
-    pub session_limit: Option<Duration>,
+    /// How long, how much, how fast.
+    pub policy: CallPolicy,
     /// Whether the client may name its address, as far as that is free in its pool.
     pub client_chooses: bool,
+    /// What whoever let it in wants to see again with the question whether the call may go on.
+    pub state: Option<Box<[u8]>>,
+    /// How many sessions the user may have, if somebody says that of this user.
+    pub sessions_max: Option<u32>,
 }
 
 /// What an accepted peer gets.
@@ -224,4 +316,6 @@ pub struct Grant {
     pub network: NetworkTerms,
     /// Where keys come from and why there are none, for the verdict on a call that needs them.
     pub remark: Option<Box<str>>,
+    /// What the bill needs.
+    pub billing: Billing,
 }

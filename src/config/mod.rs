@@ -25,7 +25,10 @@ mod port;
 mod ppp;
 mod radius;
 mod server;
+mod sessions;
+mod shared_secret;
 mod table;
+mod tacacs;
 mod users;
 mod words;
 mod workers;
@@ -50,15 +53,17 @@ pub use group::Group;
 pub use listener::Listener;
 pub use load::UsersFileMode;
 pub use log::{Log, LogFormat, LogLevel};
-pub use machine::{Finding, Severity, descriptors_wanted, machine_check};
+pub use machine::{Finding, Severity, descriptors_wanted, machine_check, machine_found};
 pub use memory::{MemoryNeed, memory_needed};
 pub use peer::{Bearer, Direction, Peer};
 pub use peer_login::PeerLogin;
-pub use pool::Pool;
+pub use pool::{Pool, Reservation};
 pub use port::{Device, Port, Route, Side};
 pub use ppp::{AddressPolicy, Authentication, Ipcp, Ipv6cp, Ipv6cpPolicy, Ppp};
-pub use radius::{Radius, RadiusServer};
+pub use radius::{DynamicClient, Radius, RadiusDynamic, RadiusServer};
 pub use server::{CALL_IDS_PER_ADDRESS, Framing, Server};
+pub use sessions::Sessions;
+pub use tacacs::{Tacacs, TacacsServer};
 pub use users::{User, Users};
 pub use workers::{Placement, Punt, Workers};
 
@@ -88,8 +93,12 @@ pub struct Config {
     pub groups: Vec<Group>,
     /// `[users]` and the file it names.
     pub users: Users,
+    /// `[sessions]`.
+    pub sessions: Sessions,
     /// `[radius]`.
     pub radius: Radius,
+    /// `[tacacs]`.
+    pub tacacs: Tacacs,
     /// `[forwarding]`.
     pub forwarding: Forwarding,
     /// `[gre]`.
@@ -123,6 +132,9 @@ impl Config {
         checks::check(&draft.tables(), &mut report);
         draft.read_passwords(&mut report, &mut read_secret);
         radius::read_secrets(&mut draft.radius, &mut report, &mut read_secret);
+        tacacs::read_secrets(&mut draft.tacacs, &mut report, &mut read_secret);
+        let (ppp, groups) = (&draft.ppp, &draft.groups);
+        tacacs::check(&draft.tacacs, &draft.radius, ppp, groups, &mut report);
         let (users, of_users) = draft.read_users(&mut report, read_secret);
         let Findings {
             mut errors,
@@ -181,8 +193,9 @@ impl Config {
 pub fn accepted_keys() -> BTreeSet<String> {
     // Tables in lists are only visited if they are there, and what is missing in them does not
     // stop the reading.
-    let text = "[[port]]\nroutes = [{}]\n[[pool]]\n[[peer]]\n[[listener]]\n[group.NAME]\n\
-                [[radius.server]]\n";
+    let text = "[[port]]\nroutes = [{}]\n[[pool]]\nreservations = [{}]\n[[peer]]\n[[listener]]\n\
+                [group.NAME]\n[[radius.server]]\n[[tacacs.server]]\n\
+                [[radius.map]]\n[[radius.dynamic.client]]\n";
     let mut report = Report::new("", text);
     read_document(&mut report, text, |table| Draft::read(table, ""));
     let mut keys = report.finish().asked;
@@ -207,7 +220,9 @@ struct Draft {
     ppp: Ppp,
     groups: Vec<Group>,
     users: Option<users::Section>,
+    sessions: Sessions,
     radius: Radius,
+    tacacs: Tacacs,
     forwarding: Forwarding,
     gre: Gre,
     admin: Admin,
@@ -227,11 +242,16 @@ impl Draft {
         let mut server = table.section("server", |it| server::read(it, has_listeners));
         let listeners = indexed(table.sections("listener", listener::read));
         let ppp = table.section("ppp", ppp::read);
-        let groups = table.named("group", |name, group| group::read(name, group, &ppp));
+        let sessions = table.section("sessions", sessions::read);
+        let groups = table.named("group", |name, group| {
+            group::read(name, group, &ppp, &sessions.limits)
+        });
         server
             .listen
             .extend(listeners.iter().map(|(_, listener)| listener.address));
         let radius = table.section("radius", |it| radius::read(it, Path::new(file)));
+        let tacacs = table.section("tacacs", |it| tacacs::read(it, Path::new(file)));
+        let alone = radius.servers.is_empty() && tacacs.servers.is_empty();
         Self {
             server,
             listeners,
@@ -243,9 +263,11 @@ impl Draft {
             ppp,
             groups: groups.into_iter().flatten().collect(),
             users: table.section("users", |it| {
-                users::read_section(it, Path::new(file), radius.servers.is_empty())
+                users::read_section(it, Path::new(file), alone)
             }),
+            sessions,
             radius,
+            tacacs,
             forwarding: table.section("forwarding", forwarding::read),
             gre: table.section("gre", gre::read),
             admin: table.section("admin", admin::read),
@@ -336,7 +358,9 @@ impl Draft {
             ppp: self.ppp,
             groups: self.groups,
             users,
+            sessions: self.sessions,
             radius: self.radius,
+            tacacs: self.tacacs,
             forwarding: self.forwarding,
             gre: self.gre,
             admin: self.admin,

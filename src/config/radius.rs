@@ -1,7 +1,9 @@
 //! `[radius]` and `[[radius.server]]`: who else decides about log-ins, and who writes the bill
 //! (RFC 2865, RFC 2866).
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+mod dynamic;
+
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -9,15 +11,14 @@ use zeroize::Zeroizing;
 
 use super::address::host_address;
 use super::error::{Fault, Report};
+use super::shared_secret::{self, Sharer, ip_address};
 use super::table::Table;
 use super::words::{beside, name, one_of, path, printable};
-use crate::aaa::radius::Demand;
+use crate::aaa::radius::{Demand, Mapped, WORDS};
 use crate::auth::Secret;
+use crate::wire::radius::Type;
+pub use dynamic::{DynamicClient, RadiusDynamic};
 
-/// Secrets shorter than this are warned about: who hears one answer can guess offline.
-const SECRET_LENGTH_ADVISED: usize = 16;
-/// Longest secret, in bytes.
-const SECRET_LENGTH_MAX: usize = 256;
 /// Most servers.
 const SERVERS_MAX: usize = 32;
 
@@ -46,6 +47,10 @@ pub struct Radius {
     pub hedge: Duration,
     /// Between interim records where no server says; zero never.
     pub interim_interval: Duration,
+    /// What attributes mean that the dictionary does not have.
+    pub map: Vec<Mapped>,
+    /// Who may ask about live calls.
+    pub dynamic: RadiusDynamic,
 }
 
 /// One server.
@@ -86,7 +91,14 @@ const DEMANDS: &[(&str, Demand)] = &[
     ("always", Demand::Always),
     ("never", Demand::Never),
 ];
-const LOCAL_USERS: &[(&str, bool)] = &[("never", false), ("first", true)];
+const FORMATS: &[(&str, Type)] = &[
+    ("integer", Type::Integer),
+    ("integer64", Type::Integer64),
+    ("text", Type::Text),
+    ("address", Type::Address),
+];
+/// Whether names in `users.file` are decided about there.
+pub(super) const LOCAL_USERS: &[(&str, bool)] = &[("never", false), ("first", true)];
 
 /// Reads the table; the secrets are left for [`read_secrets`].
 pub(super) fn read(table: &mut Table<'_, '_>, config_file: &Path) -> Radius {
@@ -96,6 +108,8 @@ pub(super) fn read(table: &mut Table<'_, '_>, config_file: &Path) -> Radius {
         let cure = format!("write at most {SERVERS_MAX}");
         table.refuse("server", Fault::new(problem, cure));
     }
+    let dynamic = table.section("dynamic", |table| dynamic::read(table, config_file));
+    let map = table.sections("map", read_mapped);
     let milliseconds = Duration::from_millis;
     let local = table.parsed("local_users", one_of("a word for local users", LOCAL_USERS));
     let radius = Radius {
@@ -110,6 +124,8 @@ pub(super) fn read(table: &mut Table<'_, '_>, config_file: &Path) -> Radius {
         give_up: table.seconds("give_up_s", 8, 1..=60),
         hedge: milliseconds(table.number("hedge_ms", 0, 0..=10_000)),
         interim_interval: table.seconds("interim_interval_s", 0, 0..=86_400),
+        map: map.into_iter().flatten().collect(),
+        dynamic,
     };
     let interval = radius.interim_interval.as_secs();
     if (1..60).contains(&interval) {
@@ -160,52 +176,43 @@ fn read_server(table: &mut Table<'_, '_>, config_file: &Path) -> Option<RadiusSe
     })
 }
 
-fn ip_address(text: &str) -> Result<IpAddr, Fault> {
-    text.parse().map_err(|_| {
-        let problem = format!("{text:?} is not an IP address");
-        Fault::new(
-            problem,
-            "write for example \"10.0.0.5\"; names are not looked up",
-        )
+fn read_mapped(table: &mut Table<'_, '_>) -> Option<Mapped> {
+    let vendor = table.number("vendor", 0, 0..=16_777_215);
+    let number = table.number_if_given("type", 1..=255);
+    if number.is_none() && !table.has("type") {
+        table.refuse_missing("type", "type = 2");
+    }
+    let format = one_of("a format of values", FORMATS);
+    let kind = table.required("format", "format = \"integer\"", format);
+    let meaning = one_of("a meaning", WORDS);
+    let meaning = table.required("meaning", "meaning = \"rate_upstream_bps\"", meaning);
+    let (number, kind, meaning) = (number?, kind?, meaning?);
+    if Mapped::is_known(vendor, number) {
+        let problem = format!("{number} of vendor {vendor} has a meaning already");
+        let cure = "docs/radius-attributes.md says which; take the entry out";
+        table.refuse("type", Fault::new(problem, cure));
+    }
+    Some(Mapped {
+        vendor,
+        number,
+        kind,
+        meaning,
     })
 }
 
-/// Fetches the secret of every server, and checks names against each other.
+/// Fetches the secret of every server.
 pub(super) fn read_secrets(
     radius: &mut Radius,
     report: &mut Report<'_>,
     read: &mut impl FnMut(&Path) -> Result<Zeroizing<String>, Fault>,
 ) {
-    let mut names: Vec<&str> = Vec::new();
-    for (index, server) in radius.servers.iter_mut().enumerate() {
-        let place = |key: &str| format!("radius.server[{index}].{key}");
-        if names.contains(&server.name.as_str()) {
-            let problem = format!("{:?} already is a server", server.name);
-            report.error(&place("name"), Fault::new(problem, "choose another name"));
-        }
-        names.push(&server.name);
-        match read(&server.secret_file).and_then(|text| secret(&text)) {
-            Err(fault) => report.error(&place("secret_file"), fault),
-            Ok(secret) => {
-                if secret.expose().len() < SECRET_LENGTH_ADVISED {
-                    let problem = format!("has fewer than {SECRET_LENGTH_ADVISED} bytes");
-                    let cure = "who hears an answer can guess offline: better use 32 random ones";
-                    report.warn(&place("secret_file"), Fault::new(problem, cure));
-                }
-                server.secret = secret;
-            }
-        }
-    }
-}
-
-/// The first line of the file.
-fn secret(text: &str) -> Result<Secret, Fault> {
-    let line = text.lines().next().unwrap_or_default();
-    if line.is_empty() || line.len() > SECRET_LENGTH_MAX {
-        let cure = format!("write 1 to {SECRET_LENGTH_MAX} bytes in its first line");
-        return Err(Fault::new("holds no secret", cure));
-    }
-    Ok(Secret::new(line.as_bytes().to_vec()))
+    dynamic::read_secrets(&mut radius.dynamic, report, read);
+    let servers = radius.servers.iter_mut().map(|server| Sharer {
+        name: &server.name,
+        file: &server.secret_file,
+        secret: &mut server.secret,
+    });
+    shared_secret::read_secrets("radius.server", servers, report, read);
 }
 
 #[cfg(test)]

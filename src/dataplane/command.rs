@@ -53,6 +53,9 @@ impl<P: PortIo> Worker<P> {
                 flow,
                 authenticated,
             } => self.authorise(flow, authenticated),
+            FlowCommand::Shape { flow, rates } => {
+                self.authorised(flow).map(|flow| flow.rates = rates)
+            }
             FlowCommand::ArmUpstream { flow, agreement } => self.arm_upstream(flow, agreement),
             FlowCommand::ArmDownstream { flow, agreement } => self.arm_downstream(flow, agreement),
             FlowCommand::FlushDownstream { flow } => self.flush_downstream(flow),
@@ -166,7 +169,7 @@ impl<P: PortIo> Worker<P> {
     fn send_frame(&mut self, flow: FlowKey, bytes: &[u8]) -> Result<(), Refused> {
         let slot = self.flows.find(flow).ok_or(Refused)?;
         self.exits.count(FrameCount::ControlOut, 1);
-        if let Err(reason) = self.send_control(slot, bytes, Payload::WHOLE) {
+        if let Err(reason) = self.send_control(slot, bytes, Payload::Whole) {
             self.exits.refuse_frames(reason, 1);
         }
         Ok(())

@@ -142,7 +142,8 @@ impl FlowTable {
     }
 
     /// Reads of a flow and its counters what its next packet needs, so that it is in the caches then.
-    /// The answer means nothing, but must be used.
+    /// The answer means nothing, but must be used. Prefetch instructions do less: of a whole burst's, too
+    /// many are dropped (430 cycles a packet instead of 320 with 100,000 calls on Zen 4).
     #[inline]
     #[must_use]
     pub fn touch(&self, slot: u32) -> u64 {
@@ -165,7 +166,8 @@ impl FlowTable {
     ///
     /// # Errors
     /// [`WindowRefusal`]: of what came in the same burst, something made this one too late.
-    #[inline]
+    #[expect(clippy::inline_always, reason = "a call costs as much as what it does")]
+    #[inline(always)]
     pub fn accept_clear(&mut self, slot: u32, arrival: Arrival) -> Result<(), WindowRefusal> {
         if let Some(flow) = self.slots.get_mut(slot as usize) {
             let Arrival {
@@ -176,7 +178,9 @@ impl FlowTable {
             } = arrival;
             flow.accept(sequence, standing, self.counters.get(slot as usize), now)?;
             self.acknowledgments.note(slot, flow);
-            self.learn(slot, source);
+            if flow.peer.heard_clear(source, flow.permissions.authorised) && flow.peer.tell() {
+                let _told_before = self.moved.try_push(slot);
+            }
         }
         Ok(())
     }
@@ -209,17 +213,6 @@ impl FlowTable {
             }
         }
         Ok(())
-    }
-
-    /// A frame in clear was taken from `source`.
-    #[inline]
-    pub fn learn(&mut self, slot: u32, source: Ipv4Addr) {
-        if let Some(flow) = self.slots.get_mut(slot as usize)
-            && flow.peer.heard_clear(source, flow.permissions.authorised)
-            && flow.peer.tell()
-        {
-            let _told_before = self.moved.try_push(slot);
-        }
     }
 
     /// The next flow whose GRE turned out to come from another address.

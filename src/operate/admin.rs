@@ -10,7 +10,8 @@ use serde::{Deserialize, Serialize};
 
 use super::explain::{AccountRow, FailureRow, LAST_DEFAULT, Subject};
 use super::rows::{
-    DropRow, PeerRow, PoolRow, PortRow, RadiusStatus, SessionDetail, SessionRow, Status, WorkerRow,
+    DropRow, PeerRow, PoolRow, PortRow, RadiusStatus, SessionDetail, SessionRow, Status, TacacsRow,
+    WorkerRow,
 };
 
 /// Longest request, newline included, in bytes.
@@ -41,6 +42,8 @@ pub enum Request {
     Peers {},
     /// The RADIUS servers, and the records for them.
     Radius {},
+    /// The TACACS+ servers.
+    Tacacs {},
     /// How many attempts and calls ended, by stage and finding.
     Failures {},
     /// Why attempts and calls ended, or how they stand.
@@ -131,6 +134,8 @@ pub enum Response {
     Peers(Vec<PeerRow>),
     /// To [`Request::Radius`].
     Radius(RadiusStatus),
+    /// To [`Request::Tacacs`].
+    Tacacs(Vec<TacacsRow>),
     /// To [`Request::Do`]: what was done, for people.
     Done(String),
     /// To [`Request::Failures`].
@@ -209,6 +214,8 @@ pub trait View {
     fn peers(&self) -> Vec<PeerRow>;
     /// Every RADIUS server, and what became of records.
     fn radius(&self) -> RadiusStatus;
+    /// Every TACACS+ server.
+    fn tacacs(&self) -> Vec<TacacsRow>;
     /// Does `action`; says what was done.
     ///
     /// # Errors

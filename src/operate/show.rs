@@ -2,7 +2,10 @@
 
 use super::admin::Response;
 use super::explain;
-use super::rows::{PeerRow, PortRow, RadiusStatus, SessionDetail, SessionRow, Status, WorkerRow};
+use super::rows::{
+    PeerRow, PoolRow, PortRow, RadiusStatus, SessionDetail, SessionRow, Status, TacacsRow,
+    WorkerRow,
+};
 use super::table::{Table, human_bytes, human_duration, printable};
 
 /// The answer as text, newline at the end. For an error, its message.
@@ -32,16 +35,10 @@ pub fn text(response: &Response) -> String {
             }
             table.render()
         }
-        Response::Pools(rows) => {
-            let mut table = Table::new(&["pool", ">size", ">used", ">free", ">quarantined"]);
-            for row in rows {
-                let numbers = [row.size, row.used, row.free, row.quarantined].map(number);
-                table.row(std::iter::once(row.name.clone()).chain(numbers).collect());
-            }
-            table.render()
-        }
+        Response::Pools(rows) => pools_text(rows),
         Response::Peers(rows) => peers_text(rows),
         Response::Radius(status) => radius_text(status),
+        Response::Tacacs(rows) => tacacs_text(rows),
         Response::Done(what) => format!("{}\n", printable(what)),
         Response::Failures(rows) => {
             let mut table = Table::new(&["stage", "finding", ">windows error", ">count"]);
@@ -119,6 +116,36 @@ fn sessions_text(rows: &[SessionRow]) -> String {
     table.render()
 }
 
+fn pools_text(rows: &[PoolRow]) -> String {
+    let columns = [
+        "pool",
+        ">size",
+        ">used",
+        ">free",
+        ">most",
+        ">reserved",
+        ">leased",
+        ">exhausted",
+        "next",
+    ];
+    let mut table = Table::new(&columns);
+    for row in rows {
+        let counts = [
+            row.size,
+            row.used,
+            row.free,
+            row.used_max,
+            row.reserved,
+            row.leased,
+            row.exhausted,
+        ];
+        let next = row.next.as_deref().unwrap_or("-").to_owned();
+        let cells = std::iter::once(row.name.clone()).chain(counts.map(number));
+        table.row(cells.chain([next]).collect());
+    }
+    table.render()
+}
+
 fn peers_text(rows: &[PeerRow]) -> String {
     let mut table = Table::new(&[
         "peer",
@@ -147,6 +174,44 @@ fn peers_text(rows: &[PeerRow]) -> String {
     table.render()
 }
 
+fn tacacs_text(rows: &[TacacsRow]) -> String {
+    let mut table = Table::new(&[
+        "server",
+        "address",
+        "state",
+        ">connections",
+        "shared",
+        ">outstanding",
+        ">questions",
+        ">answers",
+        ">faults",
+        ">rtt",
+    ]);
+    for row in rows {
+        table.row(vec![
+            row.server.clone(),
+            row.address.clone(),
+            row.state.clone(),
+            number(row.connections),
+            optional(row.shared.map(|shared| if shared { "yes" } else { "no" })),
+            number(row.outstanding),
+            number(row.questions),
+            number(row.answers),
+            number(row.faults.iter().map(|it| it.value).sum()),
+            optional(row.last_round_trip_us.map(milliseconds)),
+        ]);
+    }
+    let mut text = table.render();
+    let faults = rows.iter().flat_map(|row| &row.faults);
+    text.push_str(&counts("faults", faults.map(|it| (&it.name, it.value))));
+    text
+}
+
+/// A time in milliseconds, with one digit behind the point.
+fn milliseconds(time_us: u64) -> String {
+    format!("{}.{} ms", time_us / 1000, time_us % 1000 / 100)
+}
+
 fn radius_text(status: &RadiusStatus) -> String {
     let mut table = Table::new(&[
         "server",
@@ -163,7 +228,6 @@ fn radius_text(status: &RadiusStatus) -> String {
     ]);
     for row in &status.servers {
         let refused = row.refused.iter().map(|it| it.value).sum();
-        let rtt = |us: u64| format!("{}.{} ms", us / 1000, us % 1000 / 100);
         table.row(vec![
             row.server.clone(),
             row.service.clone(),
@@ -175,7 +239,7 @@ fn radius_text(status: &RadiusStatus) -> String {
             number(row.replies),
             number(row.timeouts),
             number(refused),
-            optional(row.last_round_trip_us.map(rtt)),
+            optional(row.last_round_trip_us.map(milliseconds)),
         ]);
     }
     let mut text = table.render();
@@ -183,6 +247,8 @@ fn radius_text(status: &RadiusStatus) -> String {
     text.push_str(&counts("refused", refused.map(|it| (&it.name, it.value))));
     let records = status.records.iter().map(|it| (&it.name, it.value));
     text.push_str(&counts("records", records));
+    let requests = status.requests.iter().map(|it| (&it.name, it.value));
+    text.push_str(&counts("requests about live calls", requests));
     text
 }
 
@@ -258,9 +324,13 @@ fn workers_text(rows: &[WorkerRow]) -> String {
         ">core",
         "state",
         "mppe",
+        "queues",
+        ">buckets",
         ">flows",
         ">idle",
         ">in",
+        ">handed in",
+        ">handed out",
         ">out",
         ">dropped",
         ">punted",
@@ -274,9 +344,13 @@ fn workers_text(rows: &[WorkerRow]) -> String {
                 .map_or_else(|| "any".to_owned(), |core| core.to_string()),
             row.state.clone(),
             row.mppe_kernel.clone(),
+            or_dash(&row.queues.join(" ")),
+            row.buckets.to_string(),
             row.flows.to_string(),
             format!("{:.1} %", row.idle_share * 100.0),
             number(row.in_frames),
+            number(row.handed_in_frames),
+            number(row.handed_out_frames),
             number(row.out_frames),
             number(row.dropped_frames),
             number(row.punted_frames),
@@ -301,6 +375,8 @@ fn ports_text(rows: &[PortRow]) -> String {
         ">missed",
         ">tx",
         ">tx bytes",
+        ">queues",
+        "steering",
         "tap",
         ">to kernel",
         ">from kernel",
@@ -323,6 +399,8 @@ fn ports_text(rows: &[PortRow]) -> String {
             number(row.rx_missed_frames),
             number(row.tx_frames),
             human_bytes(row.tx_bytes),
+            row.queue_workers.len().to_string(),
+            row.steering.clone(),
             row.tap.clone(),
             number(row.tap_to_kernel_frames),
             number(row.tap_from_kernel_frames),

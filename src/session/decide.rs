@@ -1,9 +1,10 @@
 //! What becomes of a call when `aaa` has decided about its client.
 
+use super::tenants::Room;
 use super::verdict::Step;
 use super::ways::Way;
 use super::{CallRef, CallState, EndReason, Event, FlowCommand, Sessions};
-use crate::aaa::{Decision, Denial, Grant, NameServers};
+use crate::aaa::{Decision, Denial, Grant, NameServers, RatePolicy, Rejection};
 use crate::clock::Timestamp;
 use crate::ppp::link::{self as ppp, NetworkGrant};
 
@@ -11,15 +12,19 @@ impl Sessions {
     /// `aaa` has decided about the credentials of a call.
     pub fn decide(&mut self, id: CallRef, decision: Decision, now: Timestamp) {
         match decision {
-            Decision::Accept(grant) => match self.grant(id, grant, now) {
-                Ok(()) => {}
-                Err(reason) => self.begin_end(id, reason, now),
-            },
+            Decision::Accept(grant) => self.granted(id, *grant, now),
             Decision::Challenge { packet, state } => self.challenge(id, &packet, &state, now),
             Decision::Reject(rejection) => self.deny(id, Denial::from(rejection), now),
             Decision::Deny(denial) => self.deny(id, *denial, now),
         }
         self.settle(now);
+    }
+
+    /// The client proved who it is.
+    pub(super) fn granted(&mut self, id: CallRef, grant: Grant, now: Timestamp) {
+        if let Err(reason) = self.grant(id, grant, now) {
+            self.begin_end(id, reason, now);
+        }
     }
 
     /// EAP goes on.
@@ -44,15 +49,41 @@ impl Sessions {
             return Err(EndReason::Link(ppp::EndReason::IdentityChanged));
         }
         if call.link.phase() == ppp::Phase::Network {
-            self.reauthenticated(id, &grant, now);
+            self.reauthenticated(id, grant, now);
             return Ok(());
         }
         if !call.keys.grant(grant.authenticated.key_digest()) {
             return Err(EndReason::Link(ppp::EndReason::RekeyNotPossible));
         }
+        match self.make_room(id, &grant, now) {
+            Room::Free => self.admit_tenant(id, grant, now),
+            Room::Wait => {
+                if let Some(call) = self.calls.get_mut(id) {
+                    call.pending = Some(Box::new(grant));
+                }
+                Ok(())
+            }
+            Room::Refused(denial) => {
+                self.deny(id, denial, now);
+                Ok(())
+            }
+        }
+    }
+
+    /// There is room for the session of a user who proved who it is.
+    fn admit_tenant(&mut self, id: CallRef, grant: Grant, now: Timestamp) -> Result<(), EndReason> {
+        let Some(call) = self.calls.get_mut(id) else {
+            return Ok(());
+        };
         let after = now.since(call.created);
         call.attempt.steps.note(Step::Accepted, after);
-        self.lease_for(id, &grant).map_err(EndReason::NoAddress)?;
+        if let Some(name) = &call.attempt.name {
+            self.guard.succeeded(name, call.peer_address, now);
+        }
+        if let Err(refusal) = self.lease_for(id, &grant) {
+            return Err(self.no_address(id, &grant.pool, refusal));
+        }
+        self.enter_tenant(id, &grant);
         let Some(call) = self.calls.get_mut(id) else {
             return Ok(());
         };
@@ -64,6 +95,9 @@ impl Sessions {
         let mppe = grant.terms.mppe();
         call.terms = grant.terms;
         call.way = Way::to(grant.networks);
+        let name_servers = grant.network.name_servers;
+        let peer_chooses = grant.network.client_chooses;
+        let rates = grant.network.policy.rates;
         call.network = grant.network;
         call.attempt.detail = grant.remark;
         let keys = grant.authenticated.has_keys();
@@ -72,16 +106,20 @@ impl Sessions {
             authenticated: grant.authenticated,
         };
         self.order(id, authorise, now);
+        if rates != RatePolicy::default() {
+            let rates = rates.flow_rates();
+            self.order(id, FlowCommand::Shape { flow, rates }, now);
+        }
         let Some(call) = self.calls.get_mut(id) else {
             return Ok(());
         };
-        let NameServers { dns, nbns } = self.config.name_servers.unless(grant.network.name_servers);
+        let NameServers { dns, nbns } = self.config.name_servers.unless(name_servers);
         let network = NetworkGrant {
             local_address: gateway,
             peer_address: address,
             dns,
             nbns,
-            peer_chooses: grant.network.client_chooses,
+            peer_chooses,
             mppe: Some(mppe),
         };
         let success_message = &grant.success_message;
@@ -97,9 +135,10 @@ impl Sessions {
         Ok(())
     }
 
-    /// The client of a live call has proven once more who it is. Lease, policy and keys stay what they
-    /// are; the proof that came with the grant is dropped.
-    fn reauthenticated(&mut self, id: CallRef, grant: &Grant, now: Timestamp) {
+    /// The client of a live call has proven once more who it is. Lease, encryption and keys stay what
+    /// they are, and the proof that came with the grant is dropped; how long, how much and how fast is
+    /// what the grant says, and the time begins anew.
+    fn reauthenticated(&mut self, id: CallRef, grant: Grant, now: Timestamp) {
         let Some(call) = self.calls.get_mut(id) else {
             return;
         };
@@ -115,10 +154,27 @@ impl Sessions {
             },
             now,
         );
+        call.network.state = grant.network.state;
+        self.apply(id, grant.network.policy, now);
+        if let Some(call) = self.calls.get_mut(id) {
+            call.begin_time(now);
+        }
         self.touched_calls.push_back(id);
     }
 
-    fn deny(&mut self, id: CallRef, denial: Denial, now: Timestamp) {
+    /// Why nobody looks at a log-in under this name now.
+    pub(super) fn back_off(&self, name: &[u8], now: Timestamp) -> Option<Denial> {
+        let (failures, left) = self.guard.user_blocked(name, now)?;
+        let left_s = left.as_secs() + 1;
+        let detail =
+            format!("{failures} log-ins under that name failed, and for another {left_s} s");
+        Some(Denial {
+            detail: Some(detail.into()),
+            ..Denial::from(Rejection::UserBackOff)
+        })
+    }
+
+    pub(super) fn deny(&mut self, id: CallRef, denial: Denial, now: Timestamp) {
         let rejection = denial.rejection;
         let Some(call) = self.calls.get_mut(id) else {
             return;
@@ -130,6 +186,14 @@ impl Sessions {
         // decision may come too late, and is about nothing then.
         if !call.link.awaits_decision() {
             return;
+        }
+        if let Some(name) = call
+            .attempt
+            .name
+            .as_ref()
+            .filter(|_| rejection.is_of_a_guess())
+        {
+            self.guard.failed(name, peer_address, now);
         }
         call.link.handle(
             ppp::Input::Refused {

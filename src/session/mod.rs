@@ -16,6 +16,7 @@ mod address;
 pub mod admission;
 mod call;
 pub mod call_ids;
+mod call_place;
 mod ccp;
 mod connection;
 mod control_events;
@@ -24,6 +25,9 @@ mod drive;
 mod end;
 mod explain;
 mod facts;
+pub mod guard;
+mod identity;
+mod limits;
 mod orders;
 mod peers;
 mod placement;
@@ -32,6 +36,7 @@ mod sweep;
 mod table;
 mod tally;
 mod teardown;
+mod tenants;
 mod terminate_cause;
 mod timeouts;
 mod timers;
@@ -44,31 +49,34 @@ use std::collections::VecDeque;
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::sync::Arc;
 
+pub use crate::aaa::accounting::TerminateCause;
 pub use admission::AdmissionRefusal;
 pub use call::CallState;
 pub use end::EndReason;
 pub use explain::{Account, Failures, Wait};
 pub use facts::{CallFacts, CallOrigin};
+pub use identity::Standing;
 pub use peers::{CallError, Client, NotPlaced, Peer, PeerView};
 pub use tally::Tally;
-pub use terminate_cause::TerminateCause;
 pub use types::{
-    AcceptRefusal, CallRefusal, Capacity, Entropy, Event, LastHeard, Listener, Output,
-    SessionConfig,
+    AcceptRefusal, CallRefusal, Capacity, Counters, Entropy, Event, Listener, NearestWorker,
+    Output, SessionConfig, SessionPolicy,
 };
 pub use view::{CallView, ConnectionView};
 
 use crate::aaa::Pools;
 use crate::clock::Timestamp;
-use crate::flow::{BucketTable, FlowCommand, FlowKey};
+use crate::flow::{BucketTable, FlowCommand, FlowKey, FlowTotals};
 use crate::pptp::{Control, ControlConfig};
 use admission::Admission;
 use call::Call;
 use call_ids::CallIds;
 use connection::Connection;
+use guard::Guard;
 use peers::PeerRecord;
 use sweep::Sweep;
 use table::{Id, Table};
+use tenants::Tenants;
 use timers::Timers;
 use verdict::History;
 use ways::Ways;
@@ -101,6 +109,8 @@ pub struct Sessions {
     /// Call Serial Number of the last call that we placed.
     call_serial: u16,
     pools: Pools,
+    guard: Guard,
+    tenants: Tenants,
     mppc: ccp::MppcPlaces,
     ways: Ways,
     timers: Timers<TimerKey>,
@@ -113,7 +123,8 @@ pub struct Sessions {
     touched_connections: VecDeque<ConnectionId>,
     touched_calls: VecDeque<CallRef>,
     entropy: Entropy,
-    last_heard: LastHeard,
+    counters: Counters,
+    nearest_worker: NearestWorker,
     tally: Tally,
     history: History,
     failures: Failures,
@@ -157,18 +168,21 @@ impl Sessions {
             stopping: false,
             mppc: ccp::MppcPlaces::new(config.mppc_calls_max),
             sweep: None,
+            guard: Guard::new(config.policy.guard),
+            tenants: Tenants::default(),
             config,
             buckets,
             pools,
             entropy,
-            last_heard: Box::new(|_worker, _slot| Timestamp::ZERO),
+            counters: Box::new(|_worker, _slot| FlowTotals::default()),
+            nearest_worker: Box::new(|_local, _peer| None),
         }
     }
 
-    /// Where to look up whether a client sends user data, which never comes this way. Without it a
-    /// busy client is asked like a silent one.
-    pub fn hear_by(&mut self, last_heard: LastHeard) {
-        self.last_heard = last_heard;
+    /// Where to look up by which worker's queue a call will come in: it gets that worker, unless that
+    /// one has far more calls than others. Without it workers are drawn.
+    pub fn place_by(&mut self, nearest_worker: NearestWorker) {
+        self.nearest_worker = nearest_worker;
     }
 
     /// A client has opened a TCP connection to `local_address`.
@@ -250,33 +264,6 @@ impl Sessions {
         }
     }
 
-    /// What waits to be written to a control connection.
-    #[must_use]
-    pub fn pending(&self, id: ConnectionId) -> &[u8] {
-        self.connections
-            .get(id)
-            .map_or(&[], |connection| connection.control.pending())
-    }
-
-    /// `bytes` of what was pending have been written.
-    pub fn consumed(&mut self, id: ConnectionId, bytes: usize, now: Timestamp) {
-        if let Some(connection) = self.connections.get_mut(id) {
-            connection.control.consume(bytes);
-            // With its last words written, a machine that is closing closes.
-            if connection.control.pending().is_empty() {
-                self.touched_connections.push_back(id);
-                self.settle(now);
-            }
-        }
-    }
-
-    /// The socket of a connection that was told to close is closed.
-    pub fn forget(&mut self, id: ConnectionId) {
-        if let Some(connection) = self.connections.remove(id) {
-            self.tally.add_connection(&connection);
-        }
-    }
-
     /// A PPP control frame of a call, from its protocol field on.
     pub fn frame(&mut self, flow: FlowKey, frame: &[u8], now: Timestamp) {
         // A call may end while its last frames are in the ring.
@@ -332,17 +319,6 @@ impl Sessions {
     /// The next thing for the world outside.
     pub fn poll_output(&mut self) -> Option<Output> {
         self.outputs.pop_front()
-    }
-
-    /// Ends every session in an orderly way, as many in a turn as a turn has time for, and accepts no
-    /// new ones from now on. [`Self::is_empty`] says when they are gone.
-    pub fn stop(&mut self, now: Timestamp) {
-        self.stopping = true;
-        self.sweep = Some(Sweep::Calls { next: 0 });
-        // First the calls, then the connections: a small server is through with both at once.
-        self.sweep(now);
-        self.sweep(now);
-        self.settle(now);
     }
 
     /// Whether no connection and no call is left.

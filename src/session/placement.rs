@@ -2,7 +2,6 @@
 //! question to the worker. No message with our Call ID leaves before the worker has opened the flow,
 //! because the peer may send GRE the moment it has it.
 
-use std::net::Ipv4Addr;
 use std::sync::Arc;
 
 use super::call::{Call, NewCall};
@@ -58,7 +57,8 @@ impl Sessions {
         let opened = if self.stopping {
             Err(CallRefusal::Stopping)
         } else if connection.may_call(now) {
-            self.open_call(id, Some(peer_call_id), origin, facts, None, now)
+            let admitted = self.guard.admit_call(*peer.ip(), now);
+            admitted.and_then(|()| self.open_call(id, Some(peer_call_id), origin, facts, None, now))
         } else {
             Err(CallRefusal::Rate)
         };
@@ -100,10 +100,11 @@ impl Sessions {
         let listener = listener.ok_or(CallRefusal::LocalAddressUnknown)?.clone();
         let local_address = connection.local_address;
         let permit = connection.permit.admit_call().map_err(CallRefusal::Limit)?;
-        let flow = self.reserve_call_id(local, peer_address, now)?;
+        let flow = self.reserve_call_id(local, local_address, peer_address, now)?;
         let mut seed = [0; 32];
         (self.entropy)(&mut seed);
-        let client = placed_to.as_ref().and_then(|peer| peer.client.as_ref());
+        let placed = placed_to.clone();
+        let client = placed.as_ref().and_then(|peer| peer.client.as_ref());
         let link = client.map_or(&listener.link, |client| &client.link);
         let link = Link::new(Arc::clone(link), seed, now);
         let call = Call::new(
@@ -127,6 +128,9 @@ impl Sessions {
             self.release_call_id(flow, now);
             return Err(CallRefusal::TableFull);
         };
+        if let Some(peer) = &placed {
+            self.note_placed(peer, call_ref);
+        }
         self.index_call(flow, Some(call_ref));
         if let Some(connection) = self.connections.get_mut(id) {
             connection.calls.push(call_ref);
@@ -140,23 +144,6 @@ impl Sessions {
         self.order(call_ref, FlowCommand::Open { flow, call: ends }, now);
         self.touched_calls.push_back(call_ref);
         Ok(())
-    }
-
-    fn reserve_call_id(
-        &mut self,
-        local: u16,
-        peer: Ipv4Addr,
-        now: Timestamp,
-    ) -> Result<FlowKey, CallRefusal> {
-        let mut random = [0; 8];
-        (self.entropy)(&mut random);
-        let random = u64::from_ne_bytes(random);
-        let Some(call_ids) = self.call_ids.get_mut(usize::from(local)) else {
-            return Err(CallRefusal::LocalAddressUnknown);
-        };
-        let allocated = call_ids.allocate(|_| true, peer, now, random);
-        let call_id = allocated.map_err(CallRefusal::CallId)?;
-        Ok(FlowKey::new(local, call_id))
     }
 
     /// The worker has the flow: now the peer may learn our Call ID.

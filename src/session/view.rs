@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::admission::AdmissionCounts;
 use super::call_ids::CallIds;
 use super::{CallFacts, CallOrigin, CallRef, CallState, ConnectionId, Sessions};
-use crate::aaa::{PoolUsage, Terms};
+use crate::aaa::{CallPolicy, PoolUsage, Terms};
 use crate::clock::Timestamp;
 use crate::flow::FlowKey;
 use crate::ppp::link::{Negotiated, PeerText, Refusals};
@@ -64,6 +64,8 @@ pub struct CallView {
     pub round_trip: Option<Duration>,
     /// What its link refused or ignored.
     pub refusals: Refusals,
+    /// How long, how much, how fast.
+    pub policy: CallPolicy,
     /// When Outgoing-Call-Request came.
     pub created: Timestamp,
     /// When the network phase was reached.
@@ -122,6 +124,12 @@ impl Sessions {
     pub fn calls_of(&self, worker: u8) -> usize {
         let calls = self.worker_calls.get(usize::from(worker));
         calls.copied().unwrap_or_default()
+    }
+
+    /// How many buckets of Call IDs a worker owns; one without any has no calls.
+    #[must_use]
+    pub fn buckets_of(&self, worker: u8) -> usize {
+        self.buckets.buckets_of(worker)
     }
 
     /// How many calls there are, whatever their state.
@@ -186,6 +194,7 @@ impl Sessions {
             time_remaining_s: call.link.remarks().time_remaining_s(),
             round_trip: call.link.round_trip(),
             refusals: call.link.refusals().clone(),
+            policy: call.network.policy.clone(),
             created: call.created,
             network_since: call.network_since,
             connection,

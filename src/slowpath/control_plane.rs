@@ -5,13 +5,19 @@ use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
 
 use super::events::EventLog;
 use super::log_ins::LogIns;
+pub use super::log_ins::TacacsLogIns;
+use super::requests::Requests;
 use super::worker_link::{self, WorkerLink};
 use crate::aaa::LocalUsers;
-use crate::aaa::radius::{Client, SocketId};
+use crate::aaa::accounting::Accounting;
+use crate::aaa::radius::{Client, Dynamic, SocketId};
+use crate::aaa::tacacs::{self, ConnectionId as StreamId};
 use crate::clock::Timestamp;
+use crate::flow::FlowReport;
 use crate::flow::ring::Punted;
 use crate::routing::directory::DirectoryWriter;
 use crate::session::{ConnectionId, Output, Sessions};
+use crate::wire::call_id::CallId;
 use crate::wire::prefix::Prefix;
 
 /// Reports heard from one worker in one turn.
@@ -47,10 +53,22 @@ pub trait Outside {
     fn inner(&mut self, packet: &[u8]);
     /// What the kernel has to know of a call that leads to networks.
     fn route(&mut self, change: RouteChange);
+    /// A worker has a call now, whose GRE may come.
+    fn call_opened(&mut self, _call_id: CallId) {}
+    /// And no more.
+    fn call_closed(&mut self, _call_id: CallId) {}
     /// Opens a UDP socket to a RADIUS server; who asks none has none.
     fn open_datagrams(&mut self, _socket: SocketId, _to: SocketAddr) {}
     /// Sends a datagram to a RADIUS server.
     fn send_datagram(&mut self, _socket: SocketId, _bytes: &[u8]) {}
+    /// Answers a request about live calls.
+    fn answer_request(&mut self, _to: SocketAddr, _bytes: &[u8]) {}
+    /// Begins to open a TCP connection to a TACACS+ server; who asks none has none.
+    fn open_stream(&mut self, _connection: StreamId, _to: SocketAddr) {}
+    /// Sends bytes to a TACACS+ server.
+    fn send_stream(&mut self, _connection: StreamId, _bytes: &[u8]) {}
+    /// Closes a connection to a TACACS+ server.
+    fn close_stream(&mut self, _connection: StreamId) {}
 }
 
 /// A route or an address of ours that comes and goes with a call that we placed.
@@ -87,6 +105,7 @@ pub struct ControlPlane {
     /// One for each worker, by its number.
     pub workers: Vec<WorkerLink>,
     pub(super) log_ins: LogIns,
+    pub(super) requests: Option<Requests>,
     directory: DirectoryWriter,
     events: EventLog,
     /// A command ring was full: its worker says nothing when there is room again.
@@ -102,11 +121,12 @@ impl ControlPlane {
         workers: Vec<WorkerLink>,
         directory: DirectoryWriter,
     ) -> Self {
-        sessions.hear_by(worker_link::last_heard(&workers));
+        sessions.count_by(worker_link::counters(&workers));
         Self {
             sessions,
             workers,
             log_ins: LogIns::new(users),
+            requests: None,
             directory,
             events: EventLog::default(),
             commands_wait: false,
@@ -119,10 +139,71 @@ impl ControlPlane {
         self.log_ins.ask_servers(client, local_first);
     }
 
+    /// Keeps the bill.
+    pub fn keep_accounts(&mut self, accounting: Accounting) {
+        self.log_ins.keep_accounts(accounting);
+    }
+
+    /// The bill, for those who look at it.
+    #[must_use]
+    pub const fn accounting(&self) -> Option<&Accounting> {
+        self.log_ins.accounting()
+    }
+
     /// The client of RADIUS, for those who look at it.
     #[must_use]
     pub const fn radius(&self) -> Option<&Client> {
         self.log_ins.client()
+    }
+
+    /// Hears billing systems about live calls (RFC 5176).
+    pub fn hear_requests(&mut self, machine: Dynamic) {
+        self.requests = Some(Requests::new(machine));
+    }
+
+    /// A datagram about live calls came.
+    pub fn request(&mut self, from: SocketAddr, bytes: &[u8], now: Timestamp) {
+        if let Some(requests) = &mut self.requests {
+            requests.receive(from, bytes, now);
+        }
+    }
+
+    /// Whether calls are looked for that somebody asks about.
+    #[must_use]
+    pub fn searches(&self) -> bool {
+        self.requests.as_ref().is_some_and(Requests::has_work)
+    }
+
+    /// Lets TACACS+ servers decide about log-ins.
+    pub fn ask_tacacs(&mut self, log_ins: TacacsLogIns) {
+        self.log_ins.ask_tacacs(log_ins);
+    }
+
+    /// The client of TACACS+, for those who look at it.
+    #[must_use]
+    pub const fn tacacs(&self) -> Option<&tacacs::Client> {
+        self.log_ins.tacacs()
+    }
+
+    /// A connection to a TACACS+ server is open.
+    pub fn stream_open(&mut self, connection: StreamId, now: Timestamp) {
+        if let Some(client) = self.log_ins.tacacs_mut() {
+            client.connected(connection, now);
+        }
+    }
+
+    /// Bytes of a TACACS+ server came.
+    pub fn stream_bytes(&mut self, connection: StreamId, bytes: &[u8], now: Timestamp) {
+        if let Some(client) = self.log_ins.tacacs_mut() {
+            client.receive(connection, bytes, now);
+        }
+    }
+
+    /// A connection to a TACACS+ server is over, or never came to be.
+    pub fn stream_closed(&mut self, connection: StreamId, now: Timestamp) {
+        if let Some(client) = self.log_ins.tacacs_mut() {
+            client.closed(connection, now);
+        }
     }
 
     /// A datagram of a RADIUS server came.
@@ -137,7 +218,10 @@ impl ControlPlane {
 
     /// Does what is due, but for the sessions' own timers.
     pub fn handle_timeout(&mut self, now: Timestamp) {
-        self.log_ins.turn(&mut self.sessions, &self.workers, now);
+        self.log_ins.turn(&self.sessions, &self.workers, now);
+        if let Some(requests) = &mut self.requests {
+            requests.turn(&mut self.sessions, &mut self.log_ins, now);
+        }
     }
 
     /// When [`Self::handle_timeout`] has something to do.
@@ -164,6 +248,15 @@ impl ControlPlane {
                 let Some(report) = worker.next_report() else {
                     break;
                 };
+                match report {
+                    FlowReport::Opened { flow, .. } => outside.call_opened(flow.call_id),
+                    FlowReport::Closed { flow, .. } => outside.call_closed(flow.call_id),
+                    FlowReport::OpenRefused { .. }
+                    | FlowReport::DecryptionFailing { .. }
+                    | FlowReport::SourceMoved { .. }
+                    | FlowReport::ResetWanted { .. }
+                    | FlowReport::CommandRefused { .. } => {}
+                }
                 self.sessions.report(report, now);
             }
             for _ in 0..PUNT_BUDGET {
@@ -194,6 +287,9 @@ impl ControlPlane {
         self.carry_out_sessions(outside, now);
         while self.log_ins.carry_out(&mut self.sessions, outside, now) {
             self.carry_out_sessions(outside, now);
+        }
+        while let Some((to, bytes)) = self.requests.as_mut().and_then(Requests::poll_answer) {
+            outside.answer_request(to, &bytes);
         }
         self.commands_wait = false;
         for worker in &mut self.workers {

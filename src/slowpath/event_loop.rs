@@ -15,16 +15,21 @@ use super::exception::ExceptionPath;
 use super::kernel_mirror::KernelMirror;
 use super::notify;
 use super::radius::RadiusSockets;
+use super::radius_requests::RequestSocket;
 use super::signals::StopRequests;
 use super::sockets::{Readiness, Sockets};
+use super::steering::CallRules;
 use super::supervisor::Supervisor;
+use super::tacacs::TacacsSockets;
 use super::token::{self, Source};
 use super::view::{PortInfo, ServerFacts, ServerView};
 use super::worker_threads::WorkerThreads;
 use crate::aaa::radius::SocketId;
+use crate::aaa::tacacs::ConnectionId as StreamId;
 use crate::clock::{MonotonicClock, Timestamp};
 use crate::flow::ring::Doorbell;
 use crate::session::{ConnectionId, Sessions};
+use crate::wire::call_id::CallId;
 
 /// A turn that takes longer than this is counted: something in it waited or was too much at once.
 const TURN_TIME_MAX: Duration = Duration::from_millis(5);
@@ -44,12 +49,15 @@ pub(super) struct EventLoop {
     pub(super) plane: ControlPlane,
     pub(super) sockets: Sockets,
     pub(super) radius: RadiusSockets,
+    pub(super) requests: RequestSocket,
+    pub(super) tacacs: TacacsSockets,
     pub(super) threads: WorkerThreads,
     pub(super) exception: ExceptionPath,
     pub(super) kernel: KernelMirror,
     pub(super) call_routes: CallRoutes,
     pub(super) admin: AdminSocket,
     pub(super) supervisor: Supervisor,
+    pub(super) call_rules: CallRules,
     pub(super) ports: Vec<PortInfo>,
     pub(super) facts: ServerFacts,
     pub(super) stop: StopRequests,
@@ -84,6 +92,9 @@ impl EventLoop {
             exception: &mut self.exception,
             call_routes: &mut self.call_routes,
             radius: &mut self.radius,
+            requests: &self.requests,
+            tacacs: &mut self.tacacs,
+            call_rules: &mut self.call_rules,
         };
         self.plane.hear_workers(&mut outside, now);
         // Calls that exist come first: what is accepted now would only wait with them.
@@ -91,7 +102,10 @@ impl EventLoop {
         let (registry, sessions) = (self.poll.registry(), &mut self.plane.sessions);
         self.sockets.turn(registry, may_accept, sessions, now);
         self.radius.turn(&mut self.plane, now);
+        self.requests.turn(&mut self.plane, now);
+        self.tacacs.turn(&mut self.plane, now);
         self.exception.turn(&mut self.plane.workers);
+        self.call_rules.turn();
         self.kernel.turn(now);
         self.plane.sessions.handle_timeout(now);
         self.plane.handle_timeout(now);
@@ -112,6 +126,9 @@ impl EventLoop {
             exception: &mut self.exception,
             call_routes: &mut self.call_routes,
             radius: &mut self.radius,
+            requests: &self.requests,
+            tacacs: &mut self.tacacs,
+            call_rules: &mut self.call_rules,
         };
         self.plane.carry_out(&mut outside, now);
         self.supervisor.turn(&self.plane.workers, now);
@@ -136,9 +153,13 @@ impl EventLoop {
         let sources = [
             self.sockets.has_work(),
             self.exception.has_work(),
+            self.call_rules.has_work(),
             self.kernel.has_work(),
             self.admin.has_work(),
             self.radius.has_work(),
+            self.requests.has_work(),
+            self.plane.searches(),
+            self.tacacs.has_work(),
         ];
         if sources.contains(&true) {
             return Duration::ZERO;
@@ -170,8 +191,10 @@ impl EventLoop {
                 Source::Tun => self.exception.tun_ready(),
                 Source::Tap(port) => self.exception.tap_ready(port),
                 Source::Admin => self.admin.listener_ready(),
+                Source::Requests => self.requests.ready(),
                 Source::AdminClient(index) => self.admin.client_ready(index),
                 Source::Radius(index) => self.radius.ready(index),
+                Source::Tacacs(index) => self.tacacs.ready(index),
                 Source::Listener(index) => self.sockets.listener_ready(index),
                 Source::Connection(index) => {
                     let readiness = Readiness {
@@ -194,6 +217,9 @@ impl EventLoop {
             ports: &self.ports,
             kernel: &self.exception,
             radius: self.plane.log_ins.client(),
+            requests: self.plane.requests.as_ref(),
+            tacacs: self.plane.log_ins.tacacs(),
+            accounting: self.plane.log_ins.accounting(),
             now,
         };
         self.admin.turn(self.poll.registry(), &mut view);
@@ -226,6 +252,9 @@ struct KernelSide<'a> {
     exception: &'a mut ExceptionPath,
     call_routes: &'a mut CallRoutes,
     radius: &'a mut RadiusSockets,
+    requests: &'a RequestSocket,
+    tacacs: &'a mut TacacsSockets,
+    call_rules: &'a mut CallRules,
 }
 
 impl Outside for KernelSide<'_> {
@@ -257,12 +286,36 @@ impl Outside for KernelSide<'_> {
         self.exception.write_tun(packet);
     }
 
+    fn call_opened(&mut self, call_id: CallId) {
+        self.call_rules.opened(call_id);
+    }
+
+    fn call_closed(&mut self, call_id: CallId) {
+        self.call_rules.closed(call_id);
+    }
+
     fn open_datagrams(&mut self, socket: SocketId, to: SocketAddr) {
         self.radius.open(socket, to, self.registry);
     }
 
     fn send_datagram(&mut self, socket: SocketId, bytes: &[u8]) {
         self.radius.send(socket, bytes);
+    }
+
+    fn answer_request(&mut self, to: SocketAddr, bytes: &[u8]) {
+        self.requests.send(to, bytes);
+    }
+
+    fn open_stream(&mut self, connection: StreamId, to: SocketAddr) {
+        self.tacacs.open(connection, to, self.registry);
+    }
+
+    fn send_stream(&mut self, connection: StreamId, bytes: &[u8]) {
+        self.tacacs.send(connection, bytes);
+    }
+
+    fn close_stream(&mut self, connection: StreamId) {
+        self.tacacs.close(connection, self.registry);
     }
 
     fn route(&mut self, change: RouteChange) {

@@ -1,5 +1,7 @@
-//! Who decides about log-ins, and who writes the bill: local users at once, RADIUS servers when they
-//! answer. What has to be sent is handed on to whoever has sockets.
+//! Who decides about log-ins, and who writes the bill: local users at once, RADIUS and TACACS+ servers
+//! when they answer. What has to be sent is handed on to whoever has sockets.
+
+mod tacacs;
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -8,12 +10,20 @@ use std::sync::Arc;
 use super::control_plane::Outside;
 use super::events;
 use super::worker_link::WorkerLink;
-use crate::aaa::radius::{Caller, Client, Event as ServerEvent, Output, SocketId, Ticket};
+use crate::aaa::accounting::Accounting;
+use crate::aaa::radius::dynamic::Change;
+use crate::aaa::radius::{
+    Billed, Caller, Client, Event as ServerEvent, Identity, Output, SocketId, Ticket,
+};
+use crate::aaa::tacacs as servers;
 use crate::aaa::{Access, Decision, LocalUsers};
 use crate::clock::Timestamp;
 use crate::flow::{FlowKey, FlowTotals};
-use crate::ppp::link::{self as ppp, Credentials};
-use crate::session::{CallRef, EndReason, Event, Sessions};
+use crate::ppp::link::Credentials;
+use crate::session::{CallRef, Event, Sessions};
+
+pub use tacacs::TacacsLogIns;
+use tacacs::Word;
 
 /// Calls whose counters are looked at in one turn.
 const LOOK_BUDGET: usize = 256;
@@ -22,9 +32,11 @@ const LOOK_BUDGET: usize = 256;
 pub(super) struct LogIns {
     users: LocalUsers,
     client: Option<Client>,
+    tacacs: Option<TacacsLogIns>,
+    accounting: Option<Accounting>,
     /// Names in `users.file` are decided about here.
     local_first: bool,
-    asked: HashMap<Ticket, CallRef>,
+    asked: HashMap<Ticket, (CallRef, FlowKey)>,
     stopped: bool,
 }
 
@@ -33,6 +45,8 @@ impl LogIns {
         Self {
             users,
             client: None,
+            tacacs: None,
+            accounting: None,
             local_first: false,
             asked: HashMap::new(),
             stopped: false,
@@ -45,13 +59,44 @@ impl LogIns {
         self.local_first = local_first;
     }
 
+    /// Asks TACACS+ servers, too.
+    pub(super) fn ask_tacacs(&mut self, log_ins: TacacsLogIns) {
+        self.tacacs = Some(log_ins);
+    }
+
+    /// The client of TACACS+, for those who look at it.
+    pub(super) const fn tacacs(&self) -> Option<&servers::Client> {
+        match &self.tacacs {
+            Some(tacacs) => Some(&tacacs.client),
+            None => None,
+        }
+    }
+
+    /// The client of TACACS+, for those who have its sockets.
+    pub(super) fn tacacs_mut(&mut self) -> Option<&mut servers::Client> {
+        self.tacacs.as_mut().map(|tacacs| &mut tacacs.client)
+    }
+
+    /// Keeps the bill, too.
+    pub(super) fn keep_accounts(&mut self, accounting: Accounting) {
+        self.accounting = Some(accounting);
+    }
+
+    /// The bill, for those who look at it.
+    pub(super) const fn accounting(&self) -> Option<&Accounting> {
+        self.accounting.as_ref()
+    }
+
     /// The client, for those who look at it.
     pub(super) const fn client(&self) -> Option<&Client> {
         self.client.as_ref()
     }
 
     pub(super) fn poll_timeout(&self) -> Option<Timestamp> {
-        self.client.as_ref()?.poll_timeout()
+        let radius = self.client.as_ref().and_then(Client::poll_timeout);
+        let tacacs = self.tacacs().and_then(servers::Client::poll_timeout);
+        let accounting = self.accounting().and_then(Accounting::poll_timeout);
+        [radius, tacacs, accounting].into_iter().flatten().min()
     }
 
     /// Asks about a log-in. `None`: a server was asked, and the decision comes later.
@@ -63,25 +108,32 @@ impl LogIns {
         access: &Arc<Access>,
         now: Timestamp,
     ) -> Option<Decision> {
+        let session_id = match &mut self.accounting {
+            Some(accounting) => accounting.session_id(caller),
+            None => Box::default(),
+        };
+        if let Some(tacacs) = &mut self.tacacs
+            && tacacs.decides(credentials)
+            && !(tacacs.local_first && self.users.knows(credentials.name()))
+        {
+            return tacacs.ask(call, caller, credentials, access, now);
+        }
         let local = self.is_local(credentials);
         let users = &mut self.users;
-        let decision = match &mut self.client {
+        let mut decision = match &mut self.client {
             Some(client) if !local && client.decides() => {
-                match client.ask(caller, credentials, access, now) {
+                match client.ask(caller, &session_id, credentials, access, now) {
                     Ok(ticket) => {
-                        self.asked.insert(ticket, call);
+                        self.asked.insert(ticket, (call, caller.flow));
                         return None;
                     }
                     Err(rejection) => Decision::Reject(rejection),
                 }
             }
-            Some(client) => {
-                client.note_caller(caller);
-                users.decide(credentials, access)
-            }
-            None => users.decide(credentials, access),
+            Some(_) | None => users.decide(credentials, access),
         };
-        for change in users.take_password_changes() {
+        self.note_billing(caller.flow, &mut decision);
+        for change in self.users.take_password_changes() {
             events::password_changed(&change.user);
         }
         Some(decision)
@@ -103,21 +155,51 @@ impl LogIns {
         }
     }
 
+    /// What a decision says for the bill.
+    fn note_billing(&mut self, flow: FlowKey, decision: &mut Decision) {
+        if let (Some(accounting), Decision::Accept(grant)) = (&mut self.accounting, decision) {
+            accounting.granted(flow, std::mem::take(&mut grant.billing));
+        }
+    }
+
+    /// What the bill knows of a call and nobody else does.
+    pub(super) fn complete(&self, flow: FlowKey, identity: &mut Identity) {
+        let names = self.accounting.as_ref();
+        let Some((session_id, user)) = names.and_then(|it| it.names_of(flow)) else {
+            return;
+        };
+        identity.session_id = session_id.into();
+        let user = user.and_then(|user| std::str::from_utf8(user).ok());
+        identity.users.extend(user.map(Into::into));
+    }
+
+    /// The call with this Acct-Session-Id.
+    pub(super) fn flow_of_session(&self, session_id: &[u8]) -> Option<FlowKey> {
+        self.accounting.as_ref()?.flow_of(session_id)
+    }
+
+    /// What a CoA-Request changes of the bill.
+    pub(super) fn change_bill(&mut self, flow: FlowKey, change: &Change, now: Timestamp) {
+        if let Some(accounting) = &mut self.accounting {
+            accounting.change(flow, &change.class, change.interim, now);
+        }
+    }
+
     /// What the bill needs to know.
     pub(super) fn hear(&mut self, event: &Event, now: Timestamp) {
-        let Some(client) = &mut self.client else {
+        let Some(accounting) = &mut self.accounting else {
             return;
         };
         match event {
             Event::NetworkUp {
                 flow, user, lease, ..
-            } => client.network_up(*flow, user, *lease, now),
+            } => accounting.network_up(*flow, user, *lease, now),
             Event::CallEnded {
                 flow,
                 reason,
                 totals,
                 ..
-            } => client.ended(*flow, reason.terminate_cause().number(), totals, now),
+            } => accounting.ended(*flow, reason.terminate_cause(), totals, now),
             Event::ConnectionEstablished { .. }
             | Event::ConnectionClosed { .. }
             | Event::CallRefused { .. }
@@ -151,23 +233,26 @@ impl LogIns {
     }
 
     /// Does what is due, and looks at calls whose time has come.
-    pub(super) fn turn(&mut self, sessions: &mut Sessions, workers: &[WorkerLink], now: Timestamp) {
-        let Some(client) = &mut self.client else {
+    pub(super) fn turn(&mut self, sessions: &Sessions, workers: &[WorkerLink], now: Timestamp) {
+        if let Some(client) = &mut self.client {
+            client.handle_timeout(now);
+        }
+        if let Some(tacacs) = &mut self.tacacs {
+            tacacs.client.handle_timeout(now);
+        }
+        let Some(accounting) = &mut self.accounting else {
             return;
         };
-        client.handle_timeout(now);
         for _ in 0..LOOK_BUDGET {
-            let Some(flow) = client.next_due(now) else {
+            let Some(flow) = accounting.next_due(now) else {
                 break;
             };
-            if client.look(flow, &totals(sessions, workers, flow), now) {
-                let reason = EndReason::Link(ppp::EndReason::IdleTimeout);
-                sessions.end(flow, reason, now);
-            }
+            accounting.look(flow, &totals(sessions, workers, flow), now);
         }
     }
 
-    /// Hands on what the client asks for; `true` if the sessions may have more to say after it.
+    /// Hands on what the bill and the client ask for; `true` if the sessions may have more to say
+    /// after it.
     pub(super) fn carry_out(
         &mut self,
         sessions: &mut Sessions,
@@ -175,20 +260,64 @@ impl LogIns {
         now: Timestamp,
     ) -> bool {
         let mut decided = false;
-        while let Some(output) = self.client.as_mut().and_then(Client::poll_output) {
+        loop {
+            self.send_bill(now);
+            if let Some(word) = self.tacacs.as_mut().and_then(|it| it.next(outside)) {
+                match word {
+                    Word::Decided(call, flow, mut decision) => {
+                        self.note_billing(flow, &mut decision);
+                        sessions.decide(call, decision, now);
+                        decided = true;
+                    }
+                    Word::Billed(number, billed) => self.billed(number, billed),
+                }
+                continue;
+            }
+            let Some(output) = self.client.as_mut().and_then(Client::poll_output) else {
+                return decided;
+            };
             match output {
                 Output::Open { socket, to } => outside.open_datagrams(socket, to),
                 Output::Transmit { socket, bytes } => outside.send_datagram(socket, &bytes),
-                Output::Decided(ticket, decision) => {
-                    if let Some(call) = self.asked.remove(&ticket) {
+                Output::Decided(ticket, mut decision) => {
+                    if let Some((call, flow)) = self.asked.remove(&ticket) {
+                        self.note_billing(flow, &mut decision);
                         sessions.decide(call, decision, now);
                         decided = true;
                     }
                 }
+                Output::Billed(number, billed) => self.billed(number, billed),
                 Output::Event(event) => self.log(event),
             }
         }
-        decided
+    }
+
+    /// Gives records to who writes them down.
+    fn send_bill(&mut self, now: Timestamp) {
+        let Some(accounting) = &mut self.accounting else {
+            return;
+        };
+        let tacacs = self.tacacs.as_mut().filter(|tacacs| tacacs.bills);
+        if let Some(tacacs) = tacacs {
+            while let Some((number, record)) = accounting.poll_record() {
+                tacacs.client.bill(number, &record, now);
+            }
+        } else if let Some(client) = &mut self.client {
+            while let Some((number, record)) = accounting.poll_record() {
+                client.bill(number, &record, accounting.age(&record, now), now);
+            }
+        }
+    }
+
+    fn billed(&mut self, number: u64, billed: Billed) {
+        let Some(accounting) = &mut self.accounting else {
+            return;
+        };
+        match billed {
+            Billed::Written => accounting.written(number),
+            Billed::Unanswered => accounting.unanswered(number),
+            Billed::TooLong => accounting.unwritable(number),
+        }
     }
 
     fn log(&self, event: ServerEvent) {
@@ -216,18 +345,17 @@ impl LogIns {
 
     /// Tells those who write bills that the server ends, once.
     pub(super) fn stop(&mut self, now: Timestamp) {
-        if let Some(client) = &mut self.client
+        if let Some(accounting) = &mut self.accounting
             && !std::mem::replace(&mut self.stopped, true)
         {
-            client.stop(now);
+            accounting.stop(now);
         }
     }
 
     /// Whether every record is written down.
     pub(super) fn is_quiet(&self) -> bool {
-        self.client
-            .as_ref()
-            .is_none_or(|client| client.records_outstanding() == 0)
+        let accounting = self.accounting.as_ref();
+        accounting.is_none_or(|accounting| accounting.outstanding() == 0)
     }
 }
 

@@ -4,9 +4,9 @@
 //!   `workers`, sockets, sessions.
 //! - `event_loop` is the one loop; each of its sources is a file: `sockets` (TCP/1723), `exception`
 //!   (TAP and TUN), `kernel_mirror` (routes and neighbours), `admin_socket`, `signals`, `worker_link`,
-//!   `radius` (the sockets of the RADIUS client).
+//!   `radius` and `tacacs` (the sockets of these clients).
 //! - `control_plane` is the loop without its IO: what the harness and tests run on memory; its `log_ins`
-//!   asks local users or RADIUS.
+//!   asks local users, RADIUS or TACACS+.
 //! - `view` is what `pns show` sees, `events` what the log says, `supervisor` watches the workers.
 
 pub mod control_plane;
@@ -14,7 +14,7 @@ pub mod descriptors;
 pub mod device;
 pub mod entropy;
 pub mod jobs;
-mod mppe_kernel;
+pub mod mppe_kernel;
 pub mod netlink;
 pub mod notify;
 pub mod sysctl;
@@ -28,6 +28,7 @@ mod call_view;
 mod events;
 mod log_ins;
 mod radius_view;
+mod tacacs_view;
 
 #[cfg(feature = "dpdk")]
 pub mod start;
@@ -49,7 +50,10 @@ mod ports;
 #[cfg(feature = "dpdk")]
 mod radius;
 #[cfg(feature = "dpdk")]
+mod radius_requests;
+#[cfg(feature = "dpdk")]
 mod radius_settings;
+pub mod requests;
 #[cfg(feature = "dpdk")]
 mod settings;
 #[cfg(feature = "dpdk")]
@@ -59,7 +63,13 @@ mod sockets;
 #[cfg(feature = "dpdk")]
 mod start_error;
 #[cfg(feature = "dpdk")]
+mod steering;
+#[cfg(feature = "dpdk")]
 mod supervisor;
+#[cfg(feature = "dpdk")]
+mod tacacs;
+#[cfg(feature = "dpdk")]
+mod tacacs_settings;
 #[cfg(feature = "dpdk")]
 mod token;
 #[cfg(feature = "dpdk")]

@@ -1,11 +1,13 @@
-//! From the configuration to the client of RADIUS.
+//! From the configuration to the client of RADIUS, and to the bill.
 
 use std::time::{Duration, SystemTime};
 
 use super::entropy::Entropy;
+use crate::aaa::accounting::{self, Accounting};
+use crate::aaa::radius::dynamic::{self, Dynamic, DynamicClient};
 use crate::aaa::radius::{Client, Nas, ServerConfig, Service, Settings, Timing};
 use crate::clock::Timestamp;
-use crate::config::{Config, RadiusServer};
+use crate::config::{self, Config, RadiusServer};
 
 /// The client of RADIUS, if there are servers to ask.
 pub(super) fn client(config: &Config, now: Timestamp) -> Option<Client> {
@@ -15,9 +17,6 @@ pub(super) fn client(config: &Config, now: Timestamp) -> Option<Client> {
     if servers.is_empty() {
         return None;
     }
-    let unix = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-    let unix = unix.unwrap_or_default();
-    let nas_identifier = radius.nas_identifier.as_ref();
     let settings = Settings {
         servers,
         timing: Timing {
@@ -30,19 +29,64 @@ pub(super) fn client(config: &Config, now: Timestamp) -> Option<Client> {
             ..Timing::default()
         },
         nas: Nas {
-            identifier: nas_identifier
-                .unwrap_or(&config.server.host_name)
-                .as_str()
-                .into(),
+            identifier: nas_identifier(config).into(),
             address: radius.nas_address,
             eap_mtu: config.ppp.mru,
         },
         pool: config.ppp.ipcp.pool.as_str().into(),
-        interim: some(radius.interim_interval),
-        unix_at_zero_s: unix.as_secs() - now.since(Timestamp::ZERO).as_secs().min(unix.as_secs()),
+        map: radius.map.clone(),
+        unix_at_zero_s: unix_at_zero(now).as_secs(),
     };
-    let entropy = || Box::new(Entropy::new().into_fill());
-    Some(Client::new(settings, entropy(), entropy(), now))
+    Some(Client::new(settings, Box::new(Entropy::new().into_fill())))
+}
+
+/// The bill: `on` if somebody writes it down.
+pub(super) fn accounting(config: &Config, on: bool, now: Timestamp) -> Accounting {
+    let interim = config.radius.interim_interval;
+    let at_zero = unix_at_zero(now);
+    let settings = accounting::Settings {
+        on,
+        interim: (!interim.is_zero()).then_some(interim),
+        unix_at_zero_ms: u64::try_from(at_zero.as_millis()).unwrap_or(u64::MAX),
+    };
+    Accounting::new(&settings, Box::new(Entropy::new().into_fill()), now)
+}
+
+/// Who is heard about live calls, if anybody is.
+pub(super) fn dynamic(config: &Config, now: Timestamp) -> Option<Dynamic> {
+    let dynamic = &config.radius.dynamic;
+    let client = |client: &config::DynamicClient| DynamicClient {
+        address: client.address,
+        secret: client.secret.duplicate(),
+    };
+    let clients: Vec<_> = dynamic.clients.iter().map(client).collect();
+    let addresses = config
+        .radius
+        .nas_address
+        .map_or_else(|| config.server.listen.clone(), |address| vec![address]);
+    (!clients.is_empty()).then(|| {
+        Dynamic::new(dynamic::Settings {
+            clients,
+            window: dynamic.window,
+            timestamp_required: dynamic.timestamp_required,
+            identifier: nas_identifier(config).into(),
+            addresses,
+            map: config.radius.map.clone(),
+            unix_at_zero_s: unix_at_zero(now).as_secs(),
+        })
+    })
+}
+
+fn nas_identifier(config: &Config) -> &str {
+    let own = config.radius.nas_identifier.as_ref();
+    own.unwrap_or(&config.server.host_name)
+}
+
+/// From 1970 to [`Timestamp::ZERO`].
+fn unix_at_zero(now: Timestamp) -> Duration {
+    let unix = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    let unix = unix.unwrap_or_default();
+    unix.saturating_sub(now.since(Timestamp::ZERO))
 }
 
 fn services(server: &RadiusServer) -> impl Iterator<Item = ServerConfig> {

@@ -1,24 +1,48 @@
 //! The RADIUS servers as an operator sees them.
 
-use crate::aaa::radius::{Client, Counters, RTT_BOUNDS_MS, RecordFate, ReplyRefusal, ServerView};
+use super::requests::Requests;
+use crate::aaa::accounting::{Accounting, RecordFate};
+use crate::aaa::radius::dynamic::{Discarded, ErrorCause};
+use crate::aaa::radius::{Client, Counters, RTT_BOUNDS_MS, ReplyRefusal, ServerView};
 use crate::clock::Timestamp;
 use crate::operate::rows::{Counter, RadiusRow, RadiusStatus, RoundTrips};
 
 /// Every service of every server, and what became of records.
-pub(super) fn status(client: Option<&Client>, now: Timestamp) -> RadiusStatus {
-    let Some(client) = client else {
+pub(super) fn status(
+    client: Option<&Client>,
+    accounting: Option<&Accounting>,
+    requests: Option<&Requests>,
+    now: Timestamp,
+) -> RadiusStatus {
+    let requests = requests.map(requested).unwrap_or_default();
+    let (Some(client), Some(accounting)) = (client, accounting) else {
         return RadiusStatus {
             servers: Vec::new(),
             records_outstanding: 0,
             records: Vec::new(),
+            requests,
         };
     };
     let names = RecordFate::ALL.iter().map(|fate| fate.name());
     RadiusStatus {
         servers: client.servers(now).map(|server| row(&server)).collect(),
-        records_outstanding: client.records_outstanding() as u64,
-        records: counters(names, client.records()),
+        records_outstanding: accounting.outstanding(),
+        records: counters(names, accounting.fates()),
+        requests,
     }
+}
+
+/// What became of requests about live calls.
+fn requested(requests: &Requests) -> Vec<Counter> {
+    let machine = requests.machine();
+    let discarded = Discarded::ALL.iter().map(|cause| cause.name());
+    let refused = ErrorCause::ALL.iter().map(|cause| cause.name());
+    let carried = counters(["carried_out"].into_iter(), &[machine.carried()]);
+    carried
+        .into_iter()
+        .chain(counters(refused, machine.refused()))
+        .chain(counters(discarded, machine.discarded()))
+        .collect()
 }
 
 fn row(server: &ServerView<'_>) -> RadiusRow {
@@ -48,7 +72,7 @@ fn row(server: &ServerView<'_>) -> RadiusRow {
 }
 
 /// Those that are not zero.
-fn counters<'n>(names: impl Iterator<Item = &'n str>, counts: &[u64]) -> Vec<Counter> {
+pub(super) fn counters<'n>(names: impl Iterator<Item = &'n str>, counts: &[u64]) -> Vec<Counter> {
     let named = names.zip(counts).filter(|(_, count)| **count > 0);
     named
         .map(|(name, count)| Counter {

@@ -3,6 +3,7 @@
 use mio::Token;
 
 use crate::aaa::radius::SocketId;
+use crate::aaa::tacacs::ConnectionId;
 
 const LISTENERS: usize = 1 << 8;
 const TAPS: usize = 1 << 16;
@@ -10,6 +11,7 @@ const ADMIN_CLIENTS: usize = 1 << 17;
 const RADIUS: usize = 1 << 18;
 /// Sockets of one RADIUS server.
 const SOCKETS_PER_SERVER: usize = 1 << 8;
+const TACACS: usize = 1 << 19;
 const CONNECTIONS: usize = 1 << 20;
 
 /// A worker, a job or a signal woke the loop.
@@ -21,6 +23,9 @@ pub(super) const TUN: Token = Token(2);
 /// The listening admin socket.
 pub(super) const ADMIN: Token = Token(3);
 
+/// The socket for requests about live calls.
+pub(super) const REQUESTS: Token = Token(4);
+
 /// What a token stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Source {
@@ -28,10 +33,12 @@ pub(super) enum Source {
     Netlink,
     Tun,
     Admin,
+    Requests,
     Listener(usize),
     Tap(usize),
     AdminClient(usize),
     Radius(usize),
+    Tacacs(usize),
     Connection(usize),
 }
 
@@ -59,6 +66,10 @@ pub(super) fn radius_socket(index: usize) -> SocketId {
     }
 }
 
+pub(super) const fn tacacs(connection: ConnectionId) -> Token {
+    Token(TACACS + connection.0)
+}
+
 pub(super) const fn connection(index: usize) -> Token {
     Token(CONNECTIONS + index)
 }
@@ -70,7 +81,9 @@ pub(super) const fn source(token: Token) -> Source {
         NETLINK => Source::Netlink,
         TUN => Source::Tun,
         ADMIN => Source::Admin,
+        REQUESTS => Source::Requests,
         Token(number) if number >= CONNECTIONS => Source::Connection(number - CONNECTIONS),
+        Token(number) if number >= TACACS => Source::Tacacs(number - TACACS),
         Token(number) if number >= RADIUS => Source::Radius(number - RADIUS),
         Token(number) if number >= ADMIN_CLIENTS => Source::AdminClient(number - ADMIN_CLIENTS),
         Token(number) if number >= TAPS => Source::Tap(number - TAPS),
@@ -88,6 +101,7 @@ mod tests {
         assert_eq!(source(NETLINK), Source::Netlink);
         assert_eq!(source(TUN), Source::Tun);
         assert_eq!(source(ADMIN), Source::Admin);
+        assert_eq!(source(REQUESTS), Source::Requests);
         assert_eq!(source(listener(3)), Source::Listener(3));
         assert_eq!(source(tap(3)), Source::Tap(3));
         assert_eq!(source(admin_client(3)), Source::AdminClient(3));
@@ -99,6 +113,7 @@ mod tests {
             panic!()
         };
         assert_eq!(radius_socket(index), socket);
+        assert_eq!(source(tacacs(ConnectionId(3))), Source::Tacacs(3));
         assert_eq!(source(connection(3)), Source::Connection(3));
     }
 }

@@ -121,6 +121,19 @@ impl Lab {
         &self.state
     }
 
+    /// Waits until a file of this lab's folder says `text`, and answers the file.
+    pub(crate) fn wait_for_text(&self, file: &str, text: &str) -> String {
+        let end = Instant::now() + Duration::from_secs(15);
+        loop {
+            let said = std::fs::read_to_string(self.state.join(file)).unwrap_or_default();
+            if said.contains(text) {
+                return said;
+            }
+            assert!(Instant::now() < end, "no {text:?} in:\n{said}");
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+
     /// Ends the server by SIGTERM and waits; its exit code.
     pub(crate) fn stop_server(&self) -> Option<i32> {
         self.run(&["server-stop", "TERM"]).status.code()
@@ -448,6 +461,29 @@ impl Client<'_> {
     pub(crate) fn ping(&self, options: &str, to: &str) -> (u32, String) {
         let (_, text) = self.run(&format!("ping -n {options} {to}"));
         replies(text)
+    }
+
+    /// Sends a megabyte by TCP to iperf3 on the host behind, or lets it come from there with `-R`.
+    pub(crate) fn move_megabyte(&self, direction: &str) {
+        let (code, text) = self.run(&format!("iperf3 -J -c {INSIDE_HOST} -n 1M {direction}"));
+        assert_eq!(code, 0, "{text}");
+        let report: Value = serde_json::from_str(&text).expect(&text);
+        let bytes = report["end"]["sum_received"]["bytes"].as_u64();
+        // What is still on its way when the sender ends is not counted.
+        assert!(bytes > Some(250_000), "{direction} {bytes:?}: {text}");
+    }
+
+    /// A counter of the client's kernel, as `/proc/net/snmp` names it.
+    pub(crate) fn kernel_counter(&self, layer: &str, name: &str) -> u64 {
+        let (code, text) = self.run("cat /proc/net/snmp");
+        assert_eq!(code, 0, "{text}");
+        let mut lines = text
+            .lines()
+            .filter(|line| line.split(':').next() == Some(layer));
+        let (names, values) = (lines.next().expect("names"), lines.next().expect("values"));
+        let mut found = names.split(' ').zip(values.split(' '));
+        let (_, value) = found.find(|(other, _)| *other == name).expect(name);
+        value.parse().unwrap()
     }
 
     /// pppd's debug log of the last call.

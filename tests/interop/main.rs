@@ -13,6 +13,7 @@
 mod authentication;
 mod call;
 mod config;
+mod eap;
 mod encryption;
 mod forwarding;
 mod lab;
@@ -20,7 +21,9 @@ mod peers;
 mod radius;
 mod service;
 mod sites;
+mod tacacs;
 mod wire;
+mod workers;
 
 /// Starts a lab, or says why not and ends the test.
 macro_rules! lab_or_skip {

@@ -8,14 +8,16 @@ use pns::aaa::{Decision, Grant, LocalUser, LocalUsers, NameServers, PoolConfig, 
 use pns::auth::NtHash;
 use pns::clock::Timestamp;
 use pns::flow::{
-    Authenticated, BucketTable, FlowCommand, FlowKey, FlowPolicy, FlowReport, FlowTotals,
-    OpenRefusal,
+    Authenticated, BucketTable, FlowCommand, FlowKey, FlowPolicy, FlowRates, FlowReport,
+    FlowTotals, OpenRefusal,
 };
 use pns::mppe::keys::{DownstreamKey, StartKeys, UpstreamKey};
 use pns::ppp::link::LinkConfig;
 use pns::pptp::ControlConfig;
 use pns::session::admission::AdmissionLimits;
-use pns::session::{Capacity, ConnectionId, Event, Listener, Output, SessionConfig, Sessions};
+use pns::session::{
+    Capacity, ConnectionId, Event, Listener, Output, SessionConfig, SessionPolicy, Sessions,
+};
 
 use super::control_client as control;
 use super::ppp_client::PppClient;
@@ -33,6 +35,7 @@ pub(crate) fn word(command: &FlowCommand) -> &'static str {
         FlowCommand::Connect { .. } => "connect",
         FlowCommand::Frame { .. } => "frame",
         FlowCommand::Authorise { .. } => "authorise",
+        FlowCommand::Shape { .. } => "shape",
         FlowCommand::ArmUpstream { .. } => "arm_upstream",
         FlowCommand::ArmDownstream { .. } => "arm_downstream",
         FlowCommand::FlushDownstream { .. } => "flush_downstream",
@@ -61,10 +64,14 @@ pub(crate) struct World {
     pub(crate) leases: Vec<Ipv4Addr>,
     /// What the worker was told to enforce, by each login.
     pub(crate) policies: Vec<FlowPolicy>,
+    /// How fast the worker was told that a call may be.
+    pub(crate) rates: Vec<FlowRates>,
     pub(crate) flow: Option<FlowKey>,
     pub(crate) refuse_open: Option<OpenRefusal>,
     /// The worker answers nothing.
     pub(crate) silent: bool,
+    /// The worker does not say that a flow is closed.
+    pub(crate) mute_closed: bool,
     /// What an authentication server makes of a decision.
     pub(crate) elsewhere: Option<fn(Decision) -> Decision>,
 }
@@ -111,11 +118,8 @@ impl World {
         };
         let first = Ipv4Addr::new(10, 77, 0, 100);
         let last = Ipv4Addr::new(10, 77, 0, 99 + addresses);
-        let pool = PoolConfig {
-            name: "default".into(),
-            ranges: vec![first..=last],
-            gateway: Ipv4Addr::new(10, 77, 0, 1),
-        };
+        let gateway = Ipv4Addr::new(10, 77, 0, 1);
+        let pool = PoolConfig::new("default", vec![first..=last], gateway);
         let link = Arc::new(LinkConfig {
             retries_max: 0,
             ..LinkConfig::default()
@@ -140,6 +144,7 @@ impl World {
             mtu_max: 1500,
             mppc_calls_max: 0,
             name_servers: NameServers::default(),
+            policy: SessionPolicy::default(),
         };
         adjust(&mut config);
         let capacity = Capacity {
@@ -170,9 +175,11 @@ impl World {
             commands: Vec::new(),
             leases: Vec::new(),
             policies: Vec::new(),
+            rates: Vec::new(),
             flow: None,
             refuse_open: None,
             silent: false,
+            mute_closed: false,
             elsewhere: None,
         }
     }
@@ -262,6 +269,9 @@ impl World {
         if let FlowCommand::Authorise { authenticated, .. } = &command {
             self.policies.push(authenticated.policy());
         }
+        if let FlowCommand::Shape { rates, .. } = &command {
+            self.rates.push(*rates);
+        }
         let flow = command.flow();
         let report = match command {
             FlowCommand::Open { .. } => {
@@ -271,6 +281,7 @@ impl World {
                     None => FlowReport::Opened { flow, slot: 0 },
                 })
             }
+            FlowCommand::Close { .. } if self.mute_closed => None,
             FlowCommand::Close { .. } => Some(FlowReport::Closed {
                 flow,
                 totals: FlowTotals::default(),
@@ -281,6 +292,13 @@ impl World {
             self.sessions.report(report, self.now);
         }
         (!bytes.is_empty()).then_some(bytes)
+    }
+
+    /// The worker's last word of a flow.
+    pub(crate) fn report_closed(&mut self, flow: FlowKey) {
+        let totals = FlowTotals::default();
+        let report = FlowReport::Closed { flow, totals };
+        self.sessions.report(report, self.now);
     }
 
     /// Lets `client` and the server talk until both are silent.

@@ -12,6 +12,7 @@ use super::rig::{Post, Rig};
 use crate::Outcome;
 use crate::load::Load;
 use crate::measure::{Meter, Pairs};
+use crate::mppe::Engine;
 
 /// Which way packets go.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -26,11 +27,11 @@ pub(crate) enum Way {
 
 /// What a case is made of.
 #[derive(Clone, Copy)]
-pub(super) struct Kind {
-    pub(super) way: Way,
-    pub(super) encryption: Encryption,
-    pub(super) flows: u32,
-    pub(super) load: Load,
+pub(crate) struct Kind {
+    pub(crate) way: Way,
+    pub(crate) encryption: Encryption,
+    pub(crate) flows: u32,
+    pub(crate) load: Load,
 }
 
 impl Kind {
@@ -58,6 +59,7 @@ impl Kind {
 /// A packet of a sample: the frame that goes in, and the inner packet that has to come out.
 #[derive(Clone)]
 pub(super) struct Item {
+    /// The call that it comes out of, or the only one that it is of.
     receiver: u32,
     frame: Vec<u8>,
     forwarded: Vec<u8>,
@@ -76,7 +78,17 @@ pub(super) struct Lane<M: Medium> {
 pub(super) struct Bench<M: Medium> {
     lane: Lane<M>,
     floor: Floor<M>,
+    engine: Option<Beside>,
     pub(super) octets_per_call: f64,
+}
+
+/// The MPPE engine alone, and what it took for the same packets as the worker.
+struct Beside {
+    engine: Engine,
+    /// Packets of each call so far.
+    sent: Vec<u32>,
+    /// Cycles per packet.
+    samples: Vec<f64>,
 }
 
 impl<M: Medium> Bench<M> {
@@ -85,6 +97,7 @@ impl<M: Medium> Bench<M> {
         Ok(Self {
             lane: lanes.pop().ok_or("no worker")?,
             floor: Floor::new(medium)?,
+            engine: Beside::of(kind),
             octets_per_call,
         })
     }
@@ -111,11 +124,51 @@ impl<M: Medium> Bench<M> {
                     _ => peer = floor_sample(&mut self.floor, &items, meter)?,
                 }
             }
+            if let Some(engine) = &mut self.engine {
+                engine.sample(lane.kind.load, &items, meter)?;
+            }
             for (ours, peer) in ours.into_iter().zip(peer) {
                 pairs.add(BURST as u32, ours, peer);
             }
         }
         lane.post.check()
+    }
+
+    /// What the engine alone took, in cycles per packet.
+    pub(super) fn engine(&self) -> &[f64] {
+        self.engine.as_ref().map_or(&[], |engine| &engine.samples)
+    }
+}
+
+impl Beside {
+    /// Beside a worker that has it do one thing to each packet.
+    fn of(kind: Kind) -> Option<Self> {
+        let engine = match (kind.encryption, kind.way) {
+            (Encryption::Required, Way::Upstream) => {
+                Engine::decrypting(kind.flows, crate::kernel())
+            }
+            (Encryption::Required, Way::Downstream) => {
+                Engine::encrypting(kind.flows, crate::kernel())
+            }
+            _ => return None,
+        };
+        Some(Self {
+            engine,
+            sent: vec![0; kind.flows as usize],
+            samples: Vec::new(),
+        })
+    }
+
+    fn sample(&mut self, load: Load, items: &[Item], meter: &mut Meter) -> Outcome<()> {
+        let sent = &mut self.sent;
+        let packets = items.iter().map(|item| {
+            let sent = &mut sent[item.receiver as usize];
+            *sent += 1;
+            (item.receiver, *sent)
+        });
+        let cycles = self.engine.cycles(load, packets, meter)?;
+        self.samples.push(cycles / items.len() as f64);
+        Ok(())
     }
 }
 
@@ -191,6 +244,17 @@ impl<M: Medium> Lane<M> {
             Way::Upstream | Way::Turnaround => push(&mut self.post.access, items),
             Way::Downstream => push(&mut self.post.network, items),
         }
+    }
+
+    /// Makes the frames of a sample ready for the cable, and answers whether that is the clients' one.
+    pub(super) fn load(&mut self, items: &[Item]) -> Outcome<bool> {
+        let is_upstream = self.kind.way != Way::Downstream;
+        let loaded = items.iter().all(|item| match is_upstream {
+            true => self.post.access.load(&item.frame),
+            false => self.post.network.load(&item.frame),
+        });
+        let loaded = loaded.then_some(is_upstream);
+        loaded.ok_or("there is no room for a sample".into())
     }
 
     /// What the worker takes for each burst of the frames on the cable, in cycles.

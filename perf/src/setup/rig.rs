@@ -20,8 +20,11 @@ use rustix::time::{ClockId, clock_gettime};
 
 use crate::Outcome;
 
-use super::client::{Client, Say, User};
 use super::settings::{self, CLIENTS_PER_ADDRESS};
+use crate::drive::client::{Client, Say, User};
+
+/// When all dial.
+const BEGAN: Timestamp = Timestamp::from_nanos(100_000_000_000);
 
 /// One worker, as far as the slow path can tell.
 struct StandIn {
@@ -109,7 +112,7 @@ impl Rig {
         };
         let mut rig = Self {
             plane,
-            now: Timestamp::ZERO + Duration::from_secs(100),
+            now: BEGAN,
             turns: Vec::new(),
             buckets: BucketTable::new(settings::WORKERS),
             workers: ends.into_iter().map(stand_in).collect(),
@@ -183,6 +186,12 @@ impl Rig {
         times.map(|time| time.as_secs_f64() * 1e3).collect()
     }
 
+    /// When each client was up, in seconds since all dialled.
+    pub(crate) fn up_after_s(&self) -> Vec<f64> {
+        let up = self.clients.iter().filter_map(|dialled| dialled.up);
+        up.map(|up| up.since(BEGAN).as_secs_f64()).collect()
+    }
+
     fn is_busy(&self) -> bool {
         let waits = |worker: &StandIn| !worker.waiting.is_empty();
         self.plane.has_news()
@@ -200,6 +209,9 @@ impl Rig {
             self.turn_and(|plane, now| {
                 let mut view = ServerView {
                     radius: None,
+                    tacacs: None,
+                    requests: None,
+                    accounting: None,
                     facts: &FACTS,
                     sessions: &mut plane.sessions,
                     workers: &plane.workers,

@@ -2,16 +2,18 @@
 
 use std::net::Ipv4Addr;
 
+use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 use super::exchange::Question;
 use crate::aaa::Rejection;
+use crate::auth::change_password::BLOCK;
 use crate::flow::FlowKey;
 use crate::ppp::link::Credentials;
-use crate::wire::chap::ChangePasswordV3;
+use crate::wire::chap::{ChangePasswordV2, ChangePasswordV3};
 use crate::wire::radius::attribute::{
     ACCT_SESSION_ID, CALLED_STATION_ID, CALLING_STATION_ID, CHAP_CHALLENGE, CHAP_PASSWORD,
-    EAP_MESSAGE, FRAMED_MTU, FRAMED_PROTOCOL, MS_CHAP_CHALLENGE, MS_CHAP_NT_ENC_PW,
+    EAP_MESSAGE, FRAMED_MTU, FRAMED_PROTOCOL, MS_CHAP_CHALLENGE, MS_CHAP_CPW_2, MS_CHAP_NT_ENC_PW,
     MS_CHAP_RESPONSE, MS_CHAP2_CPW, MS_CHAP2_RESPONSE, NAS_IDENTIFIER, NAS_IP_ADDRESS, NAS_PORT,
     NAS_PORT_ID, NAS_PORT_TYPE, SERVICE_TYPE, STATE, TUNNEL_CLIENT_ENDPOINT, TUNNEL_MEDIUM_TYPE,
     TUNNEL_SERVER_ENDPOINT, TUNNEL_TYPE, USER_NAME,
@@ -37,18 +39,24 @@ const PASSWORD_PIECE: usize = 243;
 const RESERVED: [u8; 8] = [0; 8];
 
 /// Who asks for a call, and where.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Caller {
     /// The call.
+    #[serde(rename = "nas_port", with = "crate::aaa::accounting::record::nas_port")]
     pub flow: FlowKey,
     /// Where the client is.
     pub peer_address: Ipv4Addr,
     /// The address that it dialled.
     pub local_address: Ipv4Addr,
     /// The number of the caller, where an access concentrator tells it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub calling_number: Option<Box<str>>,
     /// The number that was dialled, where there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub called_number: Option<Box<str>>,
+    /// What whoever let it in wants to see again (RFC 2865 §5.24).
+    #[serde(skip)]
+    pub state: Option<Box<[u8]>>,
 }
 
 /// What we call ourselves.
@@ -76,6 +84,12 @@ pub(super) enum Login {
     Eap,
 }
 
+/// NAS-Port-Id of a call.
+#[must_use]
+pub fn nas_port_id(flow: FlowKey) -> String {
+    format!("pptp-{}", flow.call_id.get())
+}
+
 /// Attributes that name a call, in requests of either kind.
 pub(super) fn describe(caller: &Caller, nas: &Nas, session_id: &str) -> Attributes {
     let peer = caller.peer_address.to_string();
@@ -85,7 +99,7 @@ pub(super) fn describe(caller: &Caller, nas: &Nas, session_id: &str) -> Attribut
         .text(&NAS_IDENTIFIER, &nas.identifier)
         .address(&NAS_IP_ADDRESS, nas.address.unwrap_or(caller.local_address))
         .integer(&NAS_PORT, caller.flow.pack())
-        .text(&NAS_PORT_ID, &format!("pptp-{}", caller.flow.call_id.get()))
+        .text(&NAS_PORT_ID, &nas_port_id(caller.flow))
         .integer(&NAS_PORT_TYPE, PORT_VIRTUAL)
         .integer(&SERVICE_TYPE, SERVICE_FRAMED)
         .integer(&FRAMED_PROTOCOL, PROTOCOL_PPP)
@@ -123,11 +137,14 @@ pub(super) fn access_request(
         code: Code::ACCESS_REQUEST,
         attributes: Attributes::new(),
         password: None,
-        happened: None,
+        age: None,
         only: None,
     };
     question.attributes.octets(&USER_NAME, name);
     let login = prove(credentials, nas, &mut question)?;
+    if let (Some(state), None) = (&caller.state, question.only) {
+        question.attributes.octets(&STATE, state);
+    }
     let call = describe(caller, nas, session_id);
     question.attributes.append(&call);
     Ok((question, login))
@@ -221,12 +238,21 @@ fn prove_by_mschap(
             ..
         } => {
             attributes.octets(&MS_CHAP_CHALLENGE, authenticator_challenge);
-            change_password(attributes, change, *identifier);
+            change_password_v3(attributes, change, *identifier);
             let identifier = *identifier;
             Ok(Login::MsChapV2 { identifier })
         }
-        // Servers want the response of LAN Manager for it, which PNS does not even read.
-        Credentials::ChangePasswordV2 { .. } => Err(Rejection::NewPasswordRefused),
+        Credentials::ChangePasswordV2 {
+            challenge,
+            change,
+            identifier,
+            ..
+        } => {
+            attributes.octets(&MS_CHAP_CHALLENGE, challenge);
+            change_password_v2(attributes, change, *identifier);
+            let challenge = *challenge;
+            Ok(Login::MsChapV1 { challenge })
+        }
         Credentials::MsChapV1 { .. }
         | Credentials::Pap { .. }
         | Credentials::ChapMd5 { .. }
@@ -234,15 +260,36 @@ fn prove_by_mschap(
     }
 }
 
-/// RFC 2548 §2.1.6 and §2.3.4.
-fn change_password(attributes: &mut Attributes, change: &ChangePasswordV3, identifier: u8) {
-    const CODE: u8 = 7;
-    const PASSWORD_CODE: u8 = 6;
-    for (sequence, piece) in change.encrypted_password.chunks(PASSWORD_PIECE).enumerate() {
+/// The new password under the old one, in pieces (RFC 2548 §2.1.6).
+fn new_password(attributes: &mut Attributes, encrypted: &[u8; BLOCK], identifier: u8) {
+    const CODE: u8 = 6;
+    for (sequence, piece) in encrypted.chunks(PASSWORD_PIECE).enumerate() {
         let sequence = u8::try_from(sequence + 1).unwrap_or(u8::MAX);
-        let front = [PASSWORD_CODE, identifier, 0, sequence];
+        let front = [CODE, identifier, 0, sequence];
         attributes.octets(&MS_CHAP_NT_ENC_PW, &[&front, piece].concat());
     }
+}
+
+/// RFC 2548 §2.1.4: everything of LAN Manager is zero, and the flag says that the rest counts.
+fn change_password_v2(attributes: &mut Attributes, change: &ChangePasswordV2, identifier: u8) {
+    const CODE: u8 = 6;
+    new_password(attributes, &change.encrypted_password, identifier);
+    let front = [CODE, identifier];
+    let value = [
+        front.as_slice(),
+        &change.encrypted_hash,
+        &[0; 16],
+        &[0; 24],
+        &change.nt_response,
+        &[0, 1],
+    ];
+    attributes.octets(&MS_CHAP_CPW_2, &value.concat());
+}
+
+/// RFC 2548 §2.3.4.
+fn change_password_v3(attributes: &mut Attributes, change: &ChangePasswordV3, identifier: u8) {
+    const CODE: u8 = 7;
+    new_password(attributes, &change.encrypted_password, identifier);
     let front = [CODE, identifier];
     let value = [
         front.as_slice(),
@@ -273,4 +320,112 @@ fn unpack_state(state: &[u8]) -> Option<(usize, &[u8])> {
     let ([mark, high, low], state) = state.split_first_chunk()?;
     let server = usize::from(u16::from_be_bytes([*high, *low]));
     (*mark == STATE_OF_RADIUS).then_some((server, state))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::wire::call_id::CallId;
+    use crate::wire::radius::attribute::{ALL, Places, VENDOR_SPECIFIC};
+    use crate::wire::radius::{Packet, Request};
+
+    /// One of each way to log in.
+    fn every_way() -> Vec<Credentials> {
+        let name = || b"alice".to_vec();
+        let change = ChangePasswordV3 {
+            encrypted_password: [1; 516],
+            encrypted_hash: [2; 16],
+            peer_challenge: [3; 16],
+            nt_response: [4; 24],
+            flags: 0,
+        };
+        vec![
+            Credentials::Pap {
+                name: name(),
+                password: b"secret".to_vec(),
+            },
+            Credentials::ChapMd5 {
+                name: name(),
+                challenge: [1; 16],
+                response: [2; 16],
+                identifier: 7,
+            },
+            Credentials::MsChapV1 {
+                name: name(),
+                challenge: [1; 8],
+                nt_response: [2; 24],
+                uses_nt_response: true,
+                identifier: 7,
+            },
+            Credentials::MsChapV2 {
+                name: name(),
+                authenticator_challenge: [1; 16],
+                peer_challenge: [2; 16],
+                nt_response: [3; 24],
+                identifier: 7,
+            },
+            Credentials::ChangePasswordV3 {
+                name: name(),
+                authenticator_challenge: [1; 16],
+                change: Box::new(change),
+                identifier: 7,
+            },
+            Credentials::Eap {
+                identity: name(),
+                packet: vec![2; 300],
+                state: pack_state(1, b"where we are"),
+                nonce: [0; 16],
+            },
+        ]
+    }
+
+    /// Issue 5, done-point 4: the table says what an Access-Request holds, neither more nor less.
+    #[test]
+    fn requests_hold_the_attributes_that_the_table_says() {
+        let caller = Caller {
+            flow: FlowKey::new(0, CallId::new(7)),
+            peer_address: Ipv4Addr::new(198, 51, 100, 7),
+            local_address: Ipv4Addr::new(198, 51, 100, 1),
+            calling_number: None,
+            called_number: None,
+            state: Some(b"again".as_slice().into()),
+        };
+        let nas = Nas {
+            identifier: "vpn1".into(),
+            address: None,
+            eap_mtu: 1400,
+        };
+        let mut sent = BTreeSet::from([VENDOR_SPECIFIC.name]);
+        for credentials in every_way() {
+            let (question, login) = access_request(&credentials, &caller, &nas, "0001").unwrap();
+            let request = Request {
+                code: question.code,
+                identifier: 1,
+                authenticator: [9; 16],
+                secret: b"secret",
+                attributes: &question.attributes,
+                password: question.password.as_ref().map(|it| it.as_slice()),
+                delay_s: None,
+            };
+            let (bytes, _) = request.to_packet().unwrap();
+            let packet = Packet::parse(&bytes).unwrap();
+            assert_eq!(packet.fault(), None);
+            // Of EAP the State is that of the conversation (RFC 2865 §5.24).
+            let state: &[u8] = match login {
+                Login::Eap => b"where we are",
+                _ => b"again",
+            };
+            assert_eq!(packet.octets(&STATE), Some(state));
+            let of = |field| {
+                ALL.iter()
+                    .find(|it| crate::wire::radius::Field::is(&field, it))
+            };
+            sent.extend(packet.fields().filter_map(of).map(|it| it.name));
+        }
+        let said = ALL.iter().filter(|it| it.sent.meets(Places::REQUEST));
+        let said: BTreeSet<_> = said.map(|it| it.name).collect();
+        assert_eq!(sent, said);
+    }
 }

@@ -182,7 +182,7 @@ impl Kernel {
             Lanes::Wide { wide, rows } => {
                 if keys.len() >= simd::Wide::WORTH {
                     let (wide, rows) = (&mut **wide, &mut **rows);
-                    key_and_run_down::<_, { simd::Rows::LANES }>(wide, rows, keys, lengths, sink);
+                    key_and_run_down::<_, { simd::Wide::FEW }>(wide, rows, keys, lengths, sink);
                 } else {
                     key_and_run(&mut **rows, keys, lengths, sink);
                 }

@@ -86,9 +86,7 @@ impl Exchange {
             secret: server.config.secret.expose(),
             attributes: &question.attributes,
             password: question.password.as_ref().map(|it| it.as_slice()),
-            delay_s: question
-                .happened
-                .map(|at| u32::try_from(now.since(at).as_secs()).unwrap_or(u32::MAX)),
+            delay_s: question.age.map(|age| age.seconds(now)),
         };
         let Some((packet, proof)) = request.to_packet() else {
             server.slots.release(place, false, now);

@@ -120,7 +120,10 @@ impl World {
             code,
             attributes,
             password: None,
-            happened,
+            age: happened.map(|at| Age {
+                at,
+                age: Duration::ZERO,
+            }),
             only: None,
         };
         self.asked.insert(ticket, self.now);
