@@ -235,6 +235,7 @@ impl ServerView<'_> {
             core: worker.core,
             state: state.to_owned(),
             mppe_kernel: mppe_kernel::measured().name().to_owned(),
+            mppe_alone_frames: stats.mppe_alone_frames(),
             queues: self.queues_of(worker.index),
             buckets: count(self.sessions.buckets_of(worker.index)),
             flows: u32::try_from(flows).unwrap_or(u32::MAX),

@@ -136,6 +136,7 @@ impl View for OneOfEach {
             core: None,
             state: "running".into(),
             mppe_kernel: "interleaved-6".into(),
+            mppe_alone_frames: 0,
             flows: 1,
             loops: 9,
             idle_share: 0.25,
