@@ -6,12 +6,12 @@ use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
 use super::events::EventLog;
 use super::log_ins::LogIns;
 use super::worker_link::{self, WorkerLink};
-use crate::aaa::LocalUsers;
 use crate::aaa::radius::{Client, SocketId};
+use crate::aaa::{LocalUsers, PasswordChange, PoolConfig};
 use crate::clock::Timestamp;
 use crate::flow::ring::Punted;
 use crate::routing::directory::DirectoryWriter;
-use crate::session::{ConnectionId, Output, Sessions};
+use crate::session::{ConnectionId, Output, SessionConfig, Sessions};
 use crate::wire::prefix::Prefix;
 
 /// Reports heard from one worker in one turn.
@@ -117,6 +117,19 @@ impl ControlPlane {
     /// are no local users.
     pub fn ask_servers(&mut self, client: Client, local_first: bool) {
         self.log_ins.ask_servers(client, local_first);
+    }
+
+    /// Takes over what a changed configuration says of users, calls and pools. What is up stays as it
+    /// is; calls that are asked for from now on find the new.
+    pub fn reconfigure(&mut self, users: LocalUsers, config: SessionConfig, pools: &[PoolConfig]) {
+        self.sessions.reconfigure(config, pools, users.reserved());
+        self.log_ins.set_users(users);
+    }
+
+    /// Passwords that clients have replaced: in force, and lost with this process unless somebody
+    /// keeps them.
+    pub fn take_password_changes(&mut self) -> Vec<PasswordChange> {
+        self.log_ins.take_password_changes()
     }
 
     /// The client of RADIUS, for those who look at it.

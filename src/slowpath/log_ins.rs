@@ -6,10 +6,9 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use super::control_plane::Outside;
-use super::events;
 use super::worker_link::WorkerLink;
 use crate::aaa::radius::{Caller, Client, Event as ServerEvent, Output, SocketId, Ticket};
-use crate::aaa::{Access, Decision, LocalUsers};
+use crate::aaa::{Access, Decision, LocalUsers, PasswordChange};
 use crate::clock::Timestamp;
 use crate::flow::{FlowKey, FlowTotals};
 use crate::ppp::link::{self as ppp, Credentials};
@@ -43,6 +42,27 @@ impl LogIns {
     pub(super) fn ask_servers(&mut self, client: Client, local_first: bool) {
         self.client = Some(client);
         self.local_first = local_first;
+    }
+
+    /// Other users from here on.
+    pub(super) fn set_users(&mut self, users: LocalUsers) {
+        self.users = users;
+    }
+
+    /// The local users.
+    pub(super) const fn users(&self) -> &LocalUsers {
+        &self.users
+    }
+
+    /// Passwords that clients have replaced, for whoever keeps them.
+    pub(super) fn take_password_changes(&mut self) -> Vec<PasswordChange> {
+        self.users.take_password_changes()
+    }
+
+    /// Whether servers decide about who has this name.
+    pub(super) fn is_for_servers(&self, name: &str) -> bool {
+        let asks = self.client.as_ref().is_some_and(Client::decides);
+        asks && !(self.local_first && self.users.knows(name.as_bytes()))
     }
 
     /// The client, for those who look at it.
@@ -81,9 +101,6 @@ impl LogIns {
             }
             None => users.decide(credentials, access),
         };
-        for change in users.take_password_changes() {
-            events::password_changed(&change.user);
-        }
         Some(decision)
     }
 

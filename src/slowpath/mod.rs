@@ -7,16 +7,21 @@
 //!   `radius` (the sockets of the RADIUS client).
 //! - `control_plane` is the loop without its IO: what the harness and tests run on memory; its `log_ins`
 //!   asks local users or RADIUS.
+//! - `settings` makes of the configuration what each machine is told, `errands` does so again while the
+//!   server runs, beside the loop.
 //! - `view` is what `pns show` sees, `events` what the log says, `supervisor` watches the workers.
 
 pub mod control_plane;
 pub mod descriptors;
 pub mod device;
 pub mod entropy;
+pub mod errands;
 pub mod jobs;
+pub mod log_in_test;
 mod mppe_kernel;
 pub mod netlink;
 pub mod notify;
+pub mod settings;
 pub mod sysctl;
 pub mod tap;
 pub mod tun;
@@ -50,8 +55,6 @@ mod ports;
 mod radius;
 #[cfg(feature = "dpdk")]
 mod radius_settings;
-#[cfg(feature = "dpdk")]
-mod settings;
 #[cfg(feature = "dpdk")]
 mod signals;
 #[cfg(feature = "dpdk")]

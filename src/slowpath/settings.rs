@@ -24,7 +24,8 @@ const IPV4_AND_TCP_HEADER_BYTES: u16 = 40;
 const START_DELAY: Duration = Duration::from_millis(50);
 
 /// Settings of control connections, links and admission.
-pub(super) fn session_config(config: &Config) -> SessionConfig {
+#[must_use]
+pub fn session_config(config: &Config) -> SessionConfig {
     let server = &config.server;
     SessionConfig {
         listeners: listeners(config),
@@ -242,8 +243,16 @@ fn name_servers(config: &Config) -> NameServers {
     }
 }
 
+/// What holds for who comes in by the first address that clients dial.
+#[must_use]
+pub fn first_access(config: &Config) -> Arc<Access> {
+    let first = config.server.listen.first();
+    Accesses::new(config).of(first.and_then(|address| config.group_at(*address)))
+}
+
 /// The users file as the decisions need it.
-pub(super) fn local_users(config: &Config) -> LocalUsers {
+#[must_use]
+pub fn local_users(config: &Config) -> LocalUsers {
     let accesses = Accesses::new(config);
     let user = |user: &config::User| {
         let pool = user.pool.as_deref().unwrap_or(&config.ppp.ipcp.pool);
@@ -265,12 +274,14 @@ pub(super) fn local_users(config: &Config) -> LocalUsers {
 }
 
 /// The pools, without the addresses that belong to users.
-pub(super) fn pools(config: &Config, users: &LocalUsers) -> Pools {
+#[must_use]
+pub fn pools(config: &Config, users: &LocalUsers) -> Pools {
     Pools::new(&pool_configs(config), users.reserved())
 }
 
 /// The pools as leases are taken from them.
-fn pool_configs(config: &Config) -> Vec<PoolConfig> {
+#[must_use]
+pub fn pool_configs(config: &Config) -> Vec<PoolConfig> {
     let pool = |pool: &config::Pool| PoolConfig {
         name: pool.name.clone(),
         ranges: pool
@@ -291,7 +302,8 @@ fn pool_configs(config: &Config) -> Vec<PoolConfig> {
 }
 
 /// What every worker is told; `macs` are the Ethernet addresses of the ports.
-pub(super) fn worker_config(config: &Config, index: u8, macs: &[[u8; 6]]) -> WorkerConfig {
+#[must_use]
+pub fn worker_config(config: &Config, index: u8, macs: &[[u8; 6]]) -> WorkerConfig {
     let punt = &config.workers.punt;
     // The configuration speaks of all workers together.
     let share = |frames_per_s: u32| {
@@ -357,7 +369,8 @@ fn port_config(port: &config::Port, mac: [u8; 6]) -> dataplane::PortConfig {
 }
 
 /// Room for every call that may exist, closing ones included.
-pub(super) fn capacity(config: &Config) -> Capacity {
+#[must_use]
+pub fn capacity(config: &Config) -> Capacity {
     Capacity {
         connections: config.server.control_connections_max as usize,
         calls: config.server.calls_max as usize,

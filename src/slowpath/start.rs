@@ -13,6 +13,7 @@ use super::admin_socket::AdminSocket;
 use super::control_plane::ControlPlane;
 use super::descriptors::raise_limit;
 use super::entropy::Entropy;
+use super::errands::Errands;
 use super::event_loop::EventLoop;
 use super::exception::ExceptionPath;
 use super::kernel::Kernel;
@@ -26,7 +27,7 @@ use super::supervisor::Supervisor;
 use super::view::{PortFigures, PortInfo, ServerFacts};
 use super::workers::{self, Shared};
 use super::{notify, radius_settings, settings, token, worker_threads};
-use crate::clock::MonotonicClock;
+use crate::clock::{MonotonicClock, Timestamp};
 use crate::config::{Config, Device, Side};
 use crate::flow::BucketTable;
 use crate::flow::ring::Doorbell;
@@ -37,8 +38,9 @@ use crate::session::Sessions;
 ///
 /// # Errors
 /// What could not be had, and what to do about it.
-pub fn serve(config: &Config) -> Result<(), StartError> {
+pub fn serve(config: Config) -> Result<(), StartError> {
     let mut event_loop = start(config)?;
+    let config = event_loop.errands.config();
     tracing::info!(listen = ?config.server.listen, port = config.server.control_port, "serving");
     notify::ready(&format!("serving {} port(s)", config.ports.len()));
     let ended = event_loop.run().map_err(during("the event loop"));
@@ -47,7 +49,8 @@ pub fn serve(config: &Config) -> Result<(), StartError> {
     ended
 }
 
-fn start(config: &Config) -> Result<EventLoop, StartError> {
+fn start(owned: Config) -> Result<EventLoop, StartError> {
+    let config = &owned;
     raise_limit(config)?;
     let buckets = BucketTable::new(u8::try_from(config.workers.count()).unwrap_or(u8::MAX));
     let clock = MonotonicClock::new();
@@ -87,13 +90,15 @@ fn start(config: &Config) -> Result<EventLoop, StartError> {
     );
     sessions.set_history_max(config.explain.history_max);
     let mut plane = ControlPlane::new(sessions, users, links, writer);
-    if let Some(client) = radius_settings::client(config, clock.now()) {
-        plane.ask_servers(client, config.radius.local_users_first);
-    }
+    ask_servers(&mut plane, config, clock.now());
+    let facts = facts(config, ports.huge_pages);
+    let ports = port_infos(config, ports, &macs);
+    let errands = errands(owned, &doorbell)?;
     Ok(EventLoop {
+        errands,
         supervisor: Supervisor::new(buckets.workers(), clock.now()),
-        facts: facts(config, ports.huge_pages),
-        ports: port_infos(config, ports, &macs),
+        facts,
+        ports,
         exception: ExceptionPath::new(kernel.taps, kernel.tun, buckets, owners),
         kernel: kernel.mirror,
         plane,
@@ -110,6 +115,17 @@ fn start(config: &Config) -> Result<EventLoop, StartError> {
         admin,
         stop,
     })
+}
+
+fn ask_servers(plane: &mut ControlPlane, config: &Config, now: Timestamp) {
+    if let Some(client) = radius_settings::client(config, now) {
+        plane.ask_servers(client, config.radius.local_users_first);
+    }
+}
+
+fn errands(config: Config, doorbell: &Arc<Doorbell>) -> Result<Errands, StartError> {
+    let doorbell = Arc::clone(doorbell);
+    Errands::new(config, move || doorbell.ring()).map_err(during("cannot start a thread"))
 }
 
 /// What can wake the loop besides its sources: signals, and workers.

@@ -425,9 +425,13 @@ fn only_who_knows_the_password_learns_more_than_691() {
                 | Rejection::UserDisabled
                 | Rejection::NewPasswordRefused
                 | Rejection::MethodNotPermitted
+                | Rejection::TooManySessions
+                | Rejection::GroupFull
         );
         assert_eq!(code != 691, knows, "{rejection}");
-        assert_eq!(rejection.text() != "Access denied", knows, "{rejection}");
+        // Said under every name, whether somebody has it or not.
+        let tells = knows || rejection == Rejection::UserBackOff;
+        assert_eq!(rejection.text() != "Access denied", tells, "{rejection}");
         assert!(!rejection.permits_retry() || code == 691, "{rejection}");
     }
 }
