@@ -5,7 +5,8 @@ use std::net::Ipv4Addr;
 use std::sync::Arc;
 
 use super::{
-    Access, Decision, Denial, Grant, LoginMethod, NameRules, NetworkTerms, Rejection, Terms, eap,
+    Access, Billing, Decision, Denial, Grant, LoginMethod, NameRules, NetworkTerms, Rejection,
+    Terms, eap,
 };
 use crate::auth::mschapv2::{self, Exchange};
 use crate::auth::{NtHash, Secret, change_password, chap_md5, mschapv1};
@@ -43,6 +44,8 @@ pub struct LocalUser {
     pub address: Option<Ipv4Addr>,
     /// The pool to lease from.
     pub pool: Box<str>,
+    /// Whether that was said of this user.
+    pub has_own_pool: bool,
     /// The user's group; `None`: what the address permits that the user comes in by.
     pub group: Option<Arc<Access>>,
     /// What the user's encryption has of its own.
@@ -64,6 +67,7 @@ impl LocalUser {
             standing: Standing::Good,
             address: None,
             pool: pool.into(),
+            has_own_pool: false,
             group: None,
             mppe: MppeChange::NONE,
             networks: Arc::default(),
@@ -565,6 +569,7 @@ fn grant(user: &LocalUser, access: &Arc<Access>, proof: &Proof<'_>) -> Grant {
         terms,
         authenticated: Authenticated::new(policy, keys),
         pool: user.pool.clone(),
+        has_own_pool: user.has_own_pool,
         address: user.address,
         networks: Arc::clone(&user.networks),
         network: NetworkTerms {
@@ -572,6 +577,7 @@ fn grant(user: &LocalUser, access: &Arc<Access>, proof: &Proof<'_>) -> Grant {
             ..NetworkTerms::default()
         },
         remark: None,
+        billing: Billing::default(),
     }
 }
 

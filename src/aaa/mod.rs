@@ -2,6 +2,7 @@
 //! before it forwards anything ([`crate::flow::Authenticated`]), and the address.
 
 mod access;
+pub mod accounting;
 mod eap;
 mod limits;
 pub mod local;
@@ -9,17 +10,20 @@ mod names;
 pub mod own_login;
 pub mod pool;
 pub mod radius;
+mod realm;
 
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::time::Duration;
 
 pub use access::{Access, LoginMethod, Terms};
+pub use accounting::Billing;
 pub use eap::EapMethod;
 pub use limits::{AtLimit, SessionLimits};
 pub use local::{LocalUser, LocalUsers, PasswordChange, Standing};
 pub use names::NameRules;
 pub use pool::{Lease, LeaseRefusal, PoolConfig, PoolUsage, Pools};
+pub use realm::{Realm, RealmForm, Realms};
 
 use crate::counted_enum;
 use crate::flow::Authenticated;
@@ -49,6 +53,8 @@ counted_enum! {
         TooManySessions => "too_many_sessions",
         /// The password is right, and the user's group has as many sessions as it may have.
         GroupFull => "group_full",
+        /// The realm of the name is none that is known.
+        RealmUnknown => "realm_unknown",
         /// Log-ins under this name failed too often; nobody looked at the password.
         UserBackOff => "user_back_off",
         /// The new password does not fit the old one or its own proof, or is the old one.
@@ -88,6 +94,7 @@ impl Rejection {
             | Self::RadiusOverloaded
             | Self::RadiusAnswerUnusable
             | Self::UserBackOff
+            | Self::RealmUnknown
             | Self::ServerNotBelieved => FailureCode::AuthenticationFailure,
             Self::PasswordExpired => FailureCode::PasswordExpired,
             Self::UserDisabled => FailureCode::AccountDisabled,
@@ -133,6 +140,7 @@ impl Rejection {
             | Self::TooManySessions
             | Self::GroupFull
             | Self::UserBackOff
+            | Self::RealmUnknown
             | Self::EapOutOfStep
             | Self::EapMethodNotAgreed
             | Self::RadiusNoAnswer
@@ -159,6 +167,7 @@ impl Rejection {
             | Self::TooManySessions
             | Self::GroupFull
             | Self::UserBackOff
+            | Self::RealmUnknown
             | Self::EapOutOfStep
             | Self::EapMethodNotAgreed
             | Self::RadiusNoAnswer
@@ -264,6 +273,8 @@ pub struct Grant {
     pub authenticated: Authenticated,
     /// The pool to lease from.
     pub pool: Box<str>,
+    /// Whether that was said of this user, and not of everybody.
+    pub has_own_pool: bool,
     /// The address that belongs to the user, if one does.
     pub address: Option<Ipv4Addr>,
     /// The networks behind the user, which lie behind its call.
@@ -272,4 +283,6 @@ pub struct Grant {
     pub network: NetworkTerms,
     /// Where keys come from and why there are none, for the verdict on a call that needs them.
     pub remark: Option<Box<str>>,
+    /// What the bill needs.
+    pub billing: Billing,
 }

@@ -3,27 +3,26 @@
 //!
 //! ```text
 //!   log-in -> request -> exchange ~~~ server ~~~ exchange -> reply -> decision
-//!   Start, interim, Stop -> accounting -> exchange ~~~ server
+//!   record of the bill -> accounting -> exchange ~~~ server
 //! ```
 //!
 //! - [`client`]: the front door, for the owner of sockets and clock.
 //! - [`exchange`]: questions and answers over a network that loses and can be forged.
-//! - [`accounting`]: the bill, which waits for servers and not the other way round.
+//! - `accounting`: what a record of [`crate::aaa::accounting`] is on the wire.
 
-pub mod accounting;
 pub mod client;
 pub mod config;
 pub mod exchange;
 pub mod request;
 pub mod server;
 
+mod accounting;
 mod choose;
 mod reply;
 mod slots;
 mod verify;
 
-pub use accounting::RecordFate;
-pub use client::{Client, Output, ServerView, Settings};
+pub use client::{Billed, Client, Output, ServerView, Settings};
 pub use config::{Demand, ServerConfig, Service, Timing};
 pub use exchange::{Entropy, Event, Exchange, SocketId, Ticket};
 pub use request::{Caller, Nas};

@@ -32,6 +32,7 @@ impl Changes {
             .extend(groups.describe("groups", PartialEq::eq));
         changes.note("ppp", old.ppp == new.ppp);
         changes.note("sessions", old.sessions == new.sessions);
+        changes.note("realms", old.realms == new.realms);
         changes.note("listener.group", old.listeners == new.listeners);
         changes.note("server", old.server == new.server);
         changes.note("forwarding", old.forwarding == new.forwarding);

@@ -5,6 +5,7 @@ mod access;
 mod networks;
 mod pools;
 mod ports;
+mod realms;
 
 use std::net::Ipv4Addr;
 
@@ -18,6 +19,8 @@ use super::peer::Peer;
 use super::pool::Pool;
 use super::port::Port;
 use super::ppp::Ppp;
+use super::radius::Radius;
+use super::realm::Realm;
 use super::server::{CALL_IDS_PER_ADDRESS, Server};
 use super::workers::Workers;
 
@@ -39,6 +42,8 @@ pub(super) struct Tables<'c> {
     pub(super) peers: &'c Indexed<Peer>,
     pub(super) ppp: &'c Ppp,
     pub(super) groups: &'c [Group],
+    pub(super) realms: &'c Indexed<Realm>,
+    pub(super) radius: &'c Radius,
 }
 
 impl Tables<'_> {
@@ -69,6 +74,7 @@ pub(super) fn check(tables: &Tables<'_>, report: &mut Report<'_>) {
     check_peers(tables, report);
     check_frame_sizes(tables, report);
     access::check(tables, report);
+    realms::check(tables, report);
 }
 
 fn check_listen(tables: &Tables<'_>, report: &mut Report<'_>) {
@@ -135,7 +141,7 @@ fn check_memory(tables: &Tables<'_>, report: &mut Report<'_>) {
     }
     let workers = u64::try_from(tables.workers.count()).unwrap_or(u64::MAX);
     let queued = tables.ports.iter().map(|(_, port)| {
-        let rx_queues = port.rx_queues.map_or(workers, u64::from);
+        let rx_queues = u64::try_from(port.queue_workers(tables.workers).len()).unwrap_or(workers);
         (rx_queues + workers) * u64::from(port.descriptors)
     });
     // Beside the queues: bursts in hand, caches, and the rings to the slow path.

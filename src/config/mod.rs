@@ -26,6 +26,7 @@ mod pool;
 mod port;
 mod ppp;
 mod radius;
+mod realm;
 mod server;
 mod sessions;
 mod table;
@@ -62,6 +63,7 @@ pub use pool::{Pool, Reservation};
 pub use port::{Device, Port, Route, Side};
 pub use ppp::{AddressPolicy, Authentication, Ipcp, Ipv6cp, Ipv6cpPolicy, Ppp};
 pub use radius::{Radius, RadiusServer};
+pub use realm::Realm;
 pub use server::{CALL_IDS_PER_ADDRESS, Framing, Server};
 pub use sessions::Sessions;
 pub use users::{
@@ -99,6 +101,8 @@ pub struct Config {
     pub users: Users,
     /// `[sessions]`.
     pub sessions: Sessions,
+    /// `[[realm]]`, in the order of the file.
+    pub realms: Vec<Realm>,
     /// `[radius]`.
     pub radius: Radius,
     /// `[forwarding]`.
@@ -192,7 +196,7 @@ impl Config {
 pub fn accepted_keys() -> BTreeSet<String> {
     // Tables in lists are only visited if they are there, and what is missing in them does not
     // stop the reading.
-    let text = "[[port]]\nroutes = [{}]\n[[pool]]\nreservations = [{}]\n[[peer]]\n[[listener]]\n\
+    let text = "[[port]]\nroutes = [{}]\n[[pool]]\nreservations = [{}]\n[[peer]]\n[[realm]]\n[[listener]]\n\
                 [group.NAME]\n[[radius.server]]\n";
     let mut report = Report::new("", text);
     read_document(&mut report, text, |table| Draft::read(table, ""));
@@ -217,6 +221,7 @@ struct Draft {
     groups: Vec<Group>,
     users: Option<users::Section>,
     sessions: Sessions,
+    realms: checks::Indexed<Realm>,
     radius: Radius,
     forwarding: Forwarding,
     gre: Gre,
@@ -259,6 +264,7 @@ impl Draft {
                 users::read_section(it, Path::new(file), radius.servers.is_empty())
             }),
             sessions,
+            realms: indexed(table.sections("realm", realm::read)),
             radius,
             forwarding: table.section("forwarding", forwarding::read),
             gre: table.section("gre", gre::read),
@@ -279,6 +285,8 @@ impl Draft {
             peers: &self.peers,
             ppp: &self.ppp,
             groups: &self.groups,
+            realms: &self.realms,
+            radius: &self.radius,
         }
     }
 
@@ -363,6 +371,7 @@ impl Draft {
             groups: self.groups,
             users,
             sessions: self.sessions,
+            realms: self.realms.into_iter().map(|(_, realm)| realm).collect(),
             radius: self.radius,
             forwarding: self.forwarding,
             gre: self.gre,

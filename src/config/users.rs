@@ -14,7 +14,7 @@ use super::chap_secrets;
 use super::error::{ConfigErrors, Fault, Report};
 use super::ppp;
 use super::table::{Table, read_document};
-use super::words::{beside, name, path};
+use super::words::{beside, name, one_of, path};
 use crate::aaa::{NameRules, Standing};
 use crate::auth::secret::{NtHash, Secret};
 use crate::ppp::link::MppeChange;
@@ -35,6 +35,8 @@ pub struct Users {
     pub chap_secrets: Option<PathBuf>,
     /// How the names that clients send are looked for.
     pub names: NameRules,
+    /// Whether names of realms that are not configured are refused.
+    pub refuse_unknown_realm: bool,
     by_name: BTreeMap<String, User>,
 }
 
@@ -132,7 +134,10 @@ pub(super) struct Section {
     /// `users.chap_secrets`, likewise.
     pub(super) chap_secrets: Option<PathBuf>,
     pub(super) names: NameRules,
+    pub(super) refuse_unknown_realm: bool,
 }
+
+const UNKNOWN_REALM: &[(&str, bool)] = &[("allow", false), ("refuse", true)];
 
 pub(super) fn read_section(
     table: &mut Table<'_, '_>,
@@ -144,6 +149,8 @@ pub(super) fn read_section(
         strip_realm: table.flag("strip_realm", NameRules::default().strip_realm),
         ignore_case: table.flag("ignore_case", NameRules::default().ignore_case),
     };
+    let unknown = one_of("what becomes of other realms", UNKNOWN_REALM);
+    let unknown = table.parsed("unknown_realm", unknown);
     let chap_secrets = table.parsed("chap_secrets", path("chap-secrets"));
     let path = path("users.toml");
     let file = if required && chap_secrets.is_none() {
@@ -156,6 +163,7 @@ pub(super) fn read_section(
         file: file.map(beside),
         chap_secrets: chap_secrets.map(beside),
         names,
+        refuse_unknown_realm: unknown.unwrap_or(false),
     })
 }
 
@@ -230,6 +238,7 @@ impl Gathered {
             file: section.file.clone().unwrap_or_default(),
             chap_secrets: section.chap_secrets.clone(),
             names: self.names,
+            refuse_unknown_realm: section.refuse_unknown_realm,
             by_name: users.map(|(name, (_, user))| (name, user)).collect(),
         }
     }

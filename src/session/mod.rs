@@ -46,6 +46,7 @@ use std::collections::VecDeque;
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::sync::Arc;
 
+pub use crate::aaa::accounting::TerminateCause;
 pub use admission::AdmissionRefusal;
 pub use call::CallState;
 pub use end::EndReason;
@@ -53,10 +54,9 @@ pub use explain::{Account, Failures, Wait};
 pub use facts::{CallFacts, CallOrigin};
 pub use peers::{CallError, Client, NotPlaced, Peer, PeerView};
 pub use tally::Tally;
-pub use terminate_cause::TerminateCause;
 pub use types::{
-    AcceptRefusal, CallRefusal, Capacity, Entropy, Event, LastHeard, Listener, Output,
-    SessionConfig, SessionPolicy,
+    AcceptRefusal, CallRefusal, Capacity, Entropy, Event, LastHeard, Listener, NearestWorker,
+    Output, SessionConfig, SessionPolicy,
 };
 pub use view::{CallView, ConnectionView};
 
@@ -120,6 +120,7 @@ pub struct Sessions {
     touched_calls: VecDeque<CallRef>,
     entropy: Entropy,
     last_heard: LastHeard,
+    nearest_worker: NearestWorker,
     tally: Tally,
     history: History,
     failures: Failures,
@@ -170,6 +171,7 @@ impl Sessions {
             pools,
             entropy,
             last_heard: Box::new(|_worker, _slot| Timestamp::ZERO),
+            nearest_worker: Box::new(|_local, _peer| None),
         }
     }
 
@@ -177,6 +179,12 @@ impl Sessions {
     /// busy client is asked like a silent one.
     pub fn hear_by(&mut self, last_heard: LastHeard) {
         self.last_heard = last_heard;
+    }
+
+    /// Where to look up by which worker's queue a call will come in: it gets that worker, unless that
+    /// one has far more calls than others. Without it workers are drawn.
+    pub fn place_by(&mut self, nearest_worker: NearestWorker) {
+        self.nearest_worker = nearest_worker;
     }
 
     /// A client has opened a TCP connection to `local_address`.
@@ -242,17 +250,6 @@ impl Sessions {
             connection
                 .control
                 .handle(crate::pptp::Input::Bytes(bytes), now);
-            self.touched_connections.push_back(id);
-            self.settle(now);
-        }
-    }
-
-    /// The client has closed a control connection, or it has broken.
-    pub fn peer_closed(&mut self, id: ConnectionId, now: Timestamp) {
-        if let Some(connection) = self.connections.get_mut(id) {
-            connection
-                .control
-                .handle(crate::pptp::Input::PeerClosed, now);
             self.touched_connections.push_back(id);
             self.settle(now);
         }

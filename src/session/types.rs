@@ -333,5 +333,9 @@ pub struct Capacity {
 /// workers' counters.
 pub type LastHeard = Box<dyn Fn(u8, u32) -> Timestamp + Send>;
 
+/// The worker whose queue GRE to our address (first) from a peer's (second) comes in by; `None` if
+/// nobody can tell.
+pub type NearestWorker = Box<dyn Fn(Ipv4Addr, Ipv4Addr) -> Option<u8> + Send>;
+
 /// Fills a buffer with unpredictable bytes.
 pub type Entropy = Box<dyn FnMut(&mut [u8]) + Send>;

@@ -6,12 +6,15 @@ use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
 use super::events::EventLog;
 use super::log_ins::LogIns;
 use super::worker_link::{self, WorkerLink};
+use crate::aaa::accounting::Accounting;
 use crate::aaa::radius::{Client, SocketId};
-use crate::aaa::{LocalUsers, PasswordChange, PoolConfig};
+use crate::aaa::{LocalUsers, PasswordChange, PoolConfig, Realms};
 use crate::clock::Timestamp;
+use crate::flow::FlowReport;
 use crate::flow::ring::Punted;
 use crate::routing::directory::DirectoryWriter;
 use crate::session::{ConnectionId, Output, SessionConfig, Sessions};
+use crate::wire::call_id::CallId;
 use crate::wire::prefix::Prefix;
 
 /// Reports heard from one worker in one turn.
@@ -47,6 +50,10 @@ pub trait Outside {
     fn inner(&mut self, packet: &[u8]);
     /// What the kernel has to know of a call that leads to networks.
     fn route(&mut self, change: RouteChange);
+    /// A worker has a call now, whose GRE may come.
+    fn call_opened(&mut self, _call_id: CallId) {}
+    /// And no more.
+    fn call_closed(&mut self, _call_id: CallId) {}
     /// Opens a UDP socket to a RADIUS server; who asks none has none.
     fn open_datagrams(&mut self, _socket: SocketId, _to: SocketAddr) {}
     /// Sends a datagram to a RADIUS server.
@@ -126,10 +133,26 @@ impl ControlPlane {
         self.log_ins.set_users(users);
     }
 
+    /// What follows from what stands in names beside the user, for log-ins from now on.
+    pub fn set_realms(&mut self, realms: Realms) {
+        self.log_ins.set_realms(realms);
+    }
+
     /// Passwords that clients have replaced: in force, and lost with this process unless somebody
     /// keeps them.
     pub fn take_password_changes(&mut self) -> Vec<PasswordChange> {
         self.log_ins.take_password_changes()
+    }
+
+    /// Keeps the bill.
+    pub fn keep_accounts(&mut self, accounting: Accounting) {
+        self.log_ins.keep_accounts(accounting);
+    }
+
+    /// The bill, for those who look at it.
+    #[must_use]
+    pub const fn accounting(&self) -> Option<&Accounting> {
+        self.log_ins.accounting()
     }
 
     /// The client of RADIUS, for those who look at it.
@@ -177,6 +200,15 @@ impl ControlPlane {
                 let Some(report) = worker.next_report() else {
                     break;
                 };
+                match report {
+                    FlowReport::Opened { flow, .. } => outside.call_opened(flow.call_id),
+                    FlowReport::Closed { flow, .. } => outside.call_closed(flow.call_id),
+                    FlowReport::OpenRefused { .. }
+                    | FlowReport::DecryptionFailing { .. }
+                    | FlowReport::SourceMoved { .. }
+                    | FlowReport::ResetWanted { .. }
+                    | FlowReport::CommandRefused { .. } => {}
+                }
                 self.sessions.report(report, now);
             }
             for _ in 0..PUNT_BUDGET {

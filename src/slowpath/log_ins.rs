@@ -7,8 +7,9 @@ use std::sync::Arc;
 
 use super::control_plane::Outside;
 use super::worker_link::WorkerLink;
-use crate::aaa::radius::{Caller, Client, Event as ServerEvent, Output, SocketId, Ticket};
-use crate::aaa::{Access, Decision, LocalUsers, PasswordChange};
+use crate::aaa::accounting::Accounting;
+use crate::aaa::radius::{Billed, Caller, Client, Event as ServerEvent, Output, SocketId, Ticket};
+use crate::aaa::{Access, Decision, LocalUsers, PasswordChange, Realms};
 use crate::clock::Timestamp;
 use crate::flow::{FlowKey, FlowTotals};
 use crate::ppp::link::{self as ppp, Credentials};
@@ -20,10 +21,12 @@ const LOOK_BUDGET: usize = 256;
 /// Local users, and the client of RADIUS where servers are configured.
 pub(super) struct LogIns {
     users: LocalUsers,
+    realms: Realms,
     client: Option<Client>,
+    accounting: Option<Accounting>,
     /// Names in `users.file` are decided about here.
     local_first: bool,
-    asked: HashMap<Ticket, CallRef>,
+    asked: HashMap<Ticket, (CallRef, FlowKey)>,
     stopped: bool,
 }
 
@@ -31,7 +34,9 @@ impl LogIns {
     pub(super) fn new(users: LocalUsers) -> Self {
         Self {
             users,
+            realms: Realms::default(),
             client: None,
+            accounting: None,
             local_first: false,
             asked: HashMap::new(),
             stopped: false,
@@ -47,6 +52,11 @@ impl LogIns {
     /// Other users from here on.
     pub(super) fn set_users(&mut self, users: LocalUsers) {
         self.users = users;
+    }
+
+    /// Other realms from here on.
+    pub(super) fn set_realms(&mut self, realms: Realms) {
+        self.realms = realms;
     }
 
     /// The local users.
@@ -65,13 +75,26 @@ impl LogIns {
         asks && !(self.local_first && self.users.knows(name.as_bytes()))
     }
 
+    /// Keeps the bill, too.
+    pub(super) fn keep_accounts(&mut self, accounting: Accounting) {
+        self.accounting = Some(accounting);
+    }
+
+    /// The bill, for those who look at it.
+    pub(super) const fn accounting(&self) -> Option<&Accounting> {
+        self.accounting.as_ref()
+    }
+
     /// The client, for those who look at it.
     pub(super) const fn client(&self) -> Option<&Client> {
         self.client.as_ref()
     }
 
     pub(super) fn poll_timeout(&self) -> Option<Timestamp> {
-        self.client.as_ref()?.poll_timeout()
+        let client = self.client.as_ref().and_then(Client::poll_timeout);
+        let accounting = self.accounting.as_ref();
+        let accounting = accounting.and_then(Accounting::poll_timeout);
+        client.into_iter().chain(accounting).min()
     }
 
     /// Asks about a log-in. `None`: a server was asked, and the decision comes later.
@@ -83,24 +106,35 @@ impl LogIns {
         access: &Arc<Access>,
         now: Timestamp,
     ) -> Option<Decision> {
+        let realm = match self.realms.of(credentials.name()) {
+            Ok(realm) => realm,
+            Err(denial) => return Some(Decision::Deny(Box::new(denial))),
+        };
+        let access = realm
+            .and_then(|realm| realm.access.as_ref())
+            .unwrap_or(access);
         let local = self.is_local(credentials);
+        let session_id = match &mut self.accounting {
+            Some(accounting) => accounting.session_id(caller),
+            None => Box::default(),
+        };
         let users = &mut self.users;
-        let decision = match &mut self.client {
+        let mut decision = match &mut self.client {
             Some(client) if !local && client.decides() => {
-                match client.ask(caller, credentials, access, now) {
+                match client.ask(caller, &session_id, credentials, access, realm, now) {
                     Ok(ticket) => {
-                        self.asked.insert(ticket, call);
+                        self.asked.insert(ticket, (call, caller.flow));
                         return None;
                     }
                     Err(rejection) => Decision::Reject(rejection),
                 }
             }
-            Some(client) => {
-                client.note_caller(caller);
-                users.decide(credentials, access)
+            Some(_) | None => {
+                let pool = realm.and_then(|realm| realm.pool.as_ref());
+                in_pool(users.decide(credentials, access), pool)
             }
-            None => users.decide(credentials, access),
         };
+        self.note_billing(caller.flow, &mut decision);
         Some(decision)
     }
 
@@ -120,21 +154,28 @@ impl LogIns {
         }
     }
 
+    /// What a decision says for the bill.
+    fn note_billing(&mut self, flow: FlowKey, decision: &mut Decision) {
+        if let (Some(accounting), Decision::Accept(grant)) = (&mut self.accounting, decision) {
+            accounting.granted(flow, std::mem::take(&mut grant.billing));
+        }
+    }
+
     /// What the bill needs to know.
     pub(super) fn hear(&mut self, event: &Event, now: Timestamp) {
-        let Some(client) = &mut self.client else {
+        let Some(accounting) = &mut self.accounting else {
             return;
         };
         match event {
             Event::NetworkUp {
                 flow, user, lease, ..
-            } => client.network_up(*flow, user, *lease, now),
+            } => accounting.network_up(*flow, user, *lease, now),
             Event::CallEnded {
                 flow,
                 reason,
                 totals,
                 ..
-            } => client.ended(*flow, reason.terminate_cause().number(), totals, now),
+            } => accounting.ended(*flow, reason.terminate_cause(), totals, now),
             Event::ConnectionEstablished { .. }
             | Event::ConnectionClosed { .. }
             | Event::CallRefused { .. }
@@ -169,22 +210,25 @@ impl LogIns {
 
     /// Does what is due, and looks at calls whose time has come.
     pub(super) fn turn(&mut self, sessions: &mut Sessions, workers: &[WorkerLink], now: Timestamp) {
-        let Some(client) = &mut self.client else {
+        if let Some(client) = &mut self.client {
+            client.handle_timeout(now);
+        }
+        let Some(accounting) = &mut self.accounting else {
             return;
         };
-        client.handle_timeout(now);
         for _ in 0..LOOK_BUDGET {
-            let Some(flow) = client.next_due(now) else {
+            let Some(flow) = accounting.next_due(now) else {
                 break;
             };
-            if client.look(flow, &totals(sessions, workers, flow), now) {
+            if accounting.look(flow, &totals(sessions, workers, flow), now) {
                 let reason = EndReason::Link(ppp::EndReason::IdleTimeout);
                 sessions.end(flow, reason, now);
             }
         }
     }
 
-    /// Hands on what the client asks for; `true` if the sessions may have more to say after it.
+    /// Hands on what the bill and the client ask for; `true` if the sessions may have more to say
+    /// after it.
     pub(super) fn carry_out(
         &mut self,
         sessions: &mut Sessions,
@@ -192,20 +236,46 @@ impl LogIns {
         now: Timestamp,
     ) -> bool {
         let mut decided = false;
-        while let Some(output) = self.client.as_mut().and_then(Client::poll_output) {
+        loop {
+            self.send_bill(now);
+            let Some(output) = self.client.as_mut().and_then(Client::poll_output) else {
+                return decided;
+            };
             match output {
                 Output::Open { socket, to } => outside.open_datagrams(socket, to),
                 Output::Transmit { socket, bytes } => outside.send_datagram(socket, &bytes),
-                Output::Decided(ticket, decision) => {
-                    if let Some(call) = self.asked.remove(&ticket) {
+                Output::Decided(ticket, mut decision) => {
+                    if let Some((call, flow)) = self.asked.remove(&ticket) {
+                        self.note_billing(flow, &mut decision);
                         sessions.decide(call, decision, now);
                         decided = true;
                     }
                 }
+                Output::Billed(number, billed) => self.billed(number, billed),
                 Output::Event(event) => self.log(event),
             }
         }
-        decided
+    }
+
+    /// Gives records to who writes them down.
+    fn send_bill(&mut self, now: Timestamp) {
+        let (Some(accounting), Some(client)) = (&mut self.accounting, &mut self.client) else {
+            return;
+        };
+        while let Some((number, record)) = accounting.poll_record() {
+            client.bill(number, &record, accounting.age(&record, now), now);
+        }
+    }
+
+    fn billed(&mut self, number: u64, billed: Billed) {
+        let Some(accounting) = &mut self.accounting else {
+            return;
+        };
+        match billed {
+            Billed::Written => accounting.written(number),
+            Billed::Unanswered => accounting.unanswered(number),
+            Billed::TooLong => accounting.unwritable(number),
+        }
     }
 
     fn log(&self, event: ServerEvent) {
@@ -233,19 +303,28 @@ impl LogIns {
 
     /// Tells those who write bills that the server ends, once.
     pub(super) fn stop(&mut self, now: Timestamp) {
-        if let Some(client) = &mut self.client
+        if let Some(accounting) = &mut self.accounting
             && !std::mem::replace(&mut self.stopped, true)
         {
-            client.stop(now);
+            accounting.stop(now);
         }
     }
 
     /// Whether every record is written down.
     pub(super) fn is_quiet(&self) -> bool {
-        self.client
-            .as_ref()
-            .is_none_or(|client| client.records_outstanding() == 0)
+        let accounting = self.accounting.as_ref();
+        accounting.is_none_or(|accounting| accounting.outstanding() == 0)
     }
+}
+
+/// A decision about a user of a realm that has a pool for those who have none.
+fn in_pool(mut decision: Decision, pool: Option<&Box<str>>) -> Decision {
+    if let (Decision::Accept(grant), Some(pool)) = (&mut decision, pool)
+        && !grant.has_own_pool
+    {
+        grant.pool.clone_from(pool);
+    }
+    decision
 }
 
 /// What a call has carried by now.

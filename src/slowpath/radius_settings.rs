@@ -1,22 +1,21 @@
-//! From the configuration to the client of RADIUS.
+//! From the configuration to the client of RADIUS, and to the bill.
 
 use std::time::{Duration, SystemTime};
 
 use super::entropy::Entropy;
+use crate::aaa::accounting::{self, Accounting};
 use crate::aaa::radius::{Client, Nas, ServerConfig, Service, Settings, Timing};
 use crate::clock::Timestamp;
 use crate::config::{Config, RadiusServer};
 
 /// The client of RADIUS, if there are servers to ask.
-pub(super) fn client(config: &Config, now: Timestamp) -> Option<Client> {
+pub(super) fn client(config: &Config) -> Option<Client> {
     let radius = &config.radius;
     let some = |time: Duration| (!time.is_zero()).then_some(time);
     let servers: Vec<_> = radius.servers.iter().flat_map(services).collect();
     if servers.is_empty() {
         return None;
     }
-    let unix = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-    let unix = unix.unwrap_or_default();
     let nas_identifier = radius.nas_identifier.as_ref();
     let settings = Settings {
         servers,
@@ -38,11 +37,23 @@ pub(super) fn client(config: &Config, now: Timestamp) -> Option<Client> {
             eap_mtu: config.ppp.mru,
         },
         pool: config.ppp.ipcp.pool.as_str().into(),
-        interim: some(radius.interim_interval),
-        unix_at_zero_s: unix.as_secs() - now.since(Timestamp::ZERO).as_secs().min(unix.as_secs()),
     };
-    let entropy = || Box::new(Entropy::new().into_fill());
-    Some(Client::new(settings, entropy(), entropy(), now))
+    Some(Client::new(settings, Box::new(Entropy::new().into_fill())))
+}
+
+/// The bill: `on` if somebody writes it down.
+pub(super) fn accounting(config: &Config, on: bool, now: Timestamp) -> Accounting {
+    let interim = config.radius.interim_interval;
+    let unix = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    let at_zero = unix
+        .unwrap_or_default()
+        .saturating_sub(now.since(Timestamp::ZERO));
+    let settings = accounting::Settings {
+        on,
+        interim: (!interim.is_zero()).then_some(interim),
+        unix_at_zero_ms: u64::try_from(at_zero.as_millis()).unwrap_or(u64::MAX),
+    };
+    Accounting::new(&settings, Box::new(Entropy::new().into_fill()), now)
 }
 
 fn services(server: &RadiusServer) -> impl Iterator<Item = ServerConfig> {

@@ -1,12 +1,17 @@
 //! The RADIUS servers as an operator sees them.
 
-use crate::aaa::radius::{Client, Counters, RTT_BOUNDS_MS, RecordFate, ReplyRefusal, ServerView};
+use crate::aaa::accounting::{Accounting, RecordFate};
+use crate::aaa::radius::{Client, Counters, RTT_BOUNDS_MS, ReplyRefusal, ServerView};
 use crate::clock::Timestamp;
 use crate::operate::rows::{Counter, RadiusRow, RadiusStatus, RoundTrips};
 
 /// Every service of every server, and what became of records.
-pub(super) fn status(client: Option<&Client>, now: Timestamp) -> RadiusStatus {
-    let Some(client) = client else {
+pub(super) fn status(
+    client: Option<&Client>,
+    accounting: Option<&Accounting>,
+    now: Timestamp,
+) -> RadiusStatus {
+    let (Some(client), Some(accounting)) = (client, accounting) else {
         return RadiusStatus {
             servers: Vec::new(),
             records_outstanding: 0,
@@ -16,8 +21,8 @@ pub(super) fn status(client: Option<&Client>, now: Timestamp) -> RadiusStatus {
     let names = RecordFate::ALL.iter().map(|fate| fate.name());
     RadiusStatus {
         servers: client.servers(now).map(|server| row(&server)).collect(),
-        records_outstanding: client.records_outstanding() as u64,
-        records: counters(names, client.records()),
+        records_outstanding: accounting.outstanding(),
+        records: counters(names, accounting.fates()),
     }
 }
 

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::mppe_kernel;
-use crate::aaa::{Access, LocalUser, LocalUsers, NameRules, NameServers, PoolConfig, Pools, Terms};
+use crate::aaa::{
+    Access, LocalUser, LocalUsers, NameRules, NameServers, PoolConfig, Pools, Realm, Realms, Terms,
+};
 use crate::auth::Secret;
 use crate::config::{self, Config, Direction, Ipv6cpPolicy, MssClamp, PeerLogin, SendWindow};
 use crate::dataplane::{self, GreConfig, PuntLimits, WorkerConfig};
@@ -243,6 +245,27 @@ fn name_servers(config: &Config) -> NameServers {
     }
 }
 
+/// What follows from what stands in names beside the user.
+#[must_use]
+pub fn realms(config: &Config) -> Realms {
+    let accesses = Accesses::new(config);
+    let realm = |realm: &config::Realm| Realm {
+        name: realm.name.as_str().into(),
+        form: realm.form,
+        access: realm
+            .group
+            .as_deref()
+            .and_then(|group| accesses.find(group)),
+        pool: realm.pool.as_deref().map(Into::into),
+        strip: realm.strip,
+        servers: realm.servers.iter().map(|it| it.as_str().into()).collect(),
+    };
+    Realms::new(
+        config.realms.iter().map(realm),
+        config.users.refuse_unknown_realm,
+    )
+}
+
 /// What holds for who comes in by the first address that clients dial.
 #[must_use]
 pub fn first_access(config: &Config) -> Arc<Access> {
@@ -257,6 +280,7 @@ pub fn local_users(config: &Config) -> LocalUsers {
     let user = |user: &config::User| {
         let pool = user.pool.as_deref().unwrap_or(&config.ppp.ipcp.pool);
         LocalUser {
+            has_own_pool: user.pool.is_some(),
             address: user.address,
             password: user.password.as_ref().map(Secret::duplicate),
             standing: user.standing,

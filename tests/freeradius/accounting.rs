@@ -2,6 +2,7 @@
 
 use std::net::Ipv4Addr;
 
+use pns::aaa::accounting::TerminateCause;
 use pns::aaa::{Access, Decision};
 use pns::flow::FlowTotals;
 use pns::ppp::link::{Credentials, MppePolicy};
@@ -26,7 +27,7 @@ fn a_call_is_billed_from_on_to_off() {
     let flow = caller().flow;
     let lease = Some(Ipv4Addr::new(10, 9, 8, 7));
     let now = dialler.clock.now();
-    dialler.client.network_up(flow, "alice", lease, now);
+    dialler.accounting.network_up(flow, "alice", lease, now);
     dialler.settle_records();
     let totals = FlowTotals {
         upstream_packets: 3,
@@ -35,8 +36,10 @@ fn a_call_is_billed_from_on_to_off() {
         downstream_bytes: 600,
         ..FlowTotals::default()
     };
-    dialler.client.ended(flow, 1, &totals, dialler.clock.now());
-    dialler.client.stop(dialler.clock.now());
+    let now = dialler.clock.now();
+    let cause = TerminateCause::UserRequest;
+    dialler.accounting.ended(flow, cause, &totals, now);
+    dialler.accounting.stop(now);
     dialler.settle_records();
     let detail = server.detail();
     let statuses: Vec<_> = detail

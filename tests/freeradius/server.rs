@@ -9,8 +9,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
+use pns::aaa::accounting::{self, Accounting};
 use pns::aaa::radius::{
-    Caller, Client, Demand, Event, Nas, Output, ServerConfig, Service, Settings, SocketId, Timing,
+    Billed, Caller, Client, Demand, Event, Nas, Output, ServerConfig, Service, Settings, SocketId,
+    Timing,
 };
 use pns::aaa::{Access, Decision};
 use pns::auth::Secret;
@@ -131,6 +133,7 @@ impl Drop for FreeRadius {
 /// Our client, with real sockets and the real clock.
 pub(crate) struct Dialler {
     pub(crate) client: Client,
+    pub(crate) accounting: Accounting,
     pub(crate) clock: MonotonicClock,
     pub(crate) events: Vec<Event>,
     sockets: HashMap<SocketId, UdpSocket>,
@@ -162,12 +165,16 @@ impl Dialler {
                 eap_mtu: 1400,
             },
             pool: "default".into(),
+        };
+        let bill = accounting::Settings {
+            on: true,
             interim: None,
-            unix_at_zero_s: 1_700_000_000,
+            unix_at_zero_ms: 1_700_000_000_000,
         };
         let entropy = || Box::new(|buffer: &mut [u8]| getrandom::fill(buffer).unwrap());
         Self {
-            client: Client::new(settings, entropy(), entropy(), clock.now()),
+            client: Client::new(settings, entropy()),
+            accounting: Accounting::new(&bill, entropy(), clock.now()),
             clock,
             events: Vec::new(),
             sockets: HashMap::new(),
@@ -181,9 +188,10 @@ impl Dialler {
 
     pub(crate) fn log_in_with(&mut self, credentials: &Credentials, access: Access) -> Decision {
         let now = self.clock.now();
+        let id = self.accounting.session_id(&caller());
         let asked = self
             .client
-            .ask(&caller(), credentials, &Arc::new(access), now);
+            .ask(&caller(), &id, credentials, &Arc::new(access), None, now);
         let ticket = asked.expect("a question");
         let mut decided = None;
         self.run(
@@ -197,19 +205,33 @@ impl Dialler {
             },
             |_| false,
         );
-        decided.expect("a decision in time")
+        let mut decision = decided.expect("a decision in time");
+        if let Decision::Accept(grant) = &mut decision {
+            let billing = std::mem::take(&mut grant.billing);
+            self.accounting.granted(caller().flow, billing);
+        }
+        decision
     }
 
     /// Waits until every record is written down.
     pub(crate) fn settle_records(&mut self) {
-        self.run(|_| false, |client| client.records_outstanding() == 0);
+        self.run(|_| false, |accounting| accounting.outstanding() == 0);
     }
 
-    fn run(&mut self, mut hear: impl FnMut(Output) -> bool, done: impl Fn(&Client) -> bool) {
+    fn send_bill(&mut self) {
+        while let Some((number, record)) = self.accounting.poll_record() {
+            let now = self.clock.now();
+            let age = self.accounting.age(&record, now);
+            self.client.bill(number, &record, age, now);
+        }
+    }
+
+    fn run(&mut self, mut hear: impl FnMut(Output) -> bool, done: impl Fn(&Accounting) -> bool) {
         let began = Instant::now();
         let mut buffer = [0; 4096];
         while began.elapsed() < PATIENCE {
             self.client.handle_timeout(self.clock.now());
+            self.send_bill();
             while let Some(output) = self.client.poll_output() {
                 match output {
                     Output::Open { socket, to } => {
@@ -223,6 +245,11 @@ impl Dialler {
                     Output::Transmit { socket, bytes } => {
                         let _lost = self.sockets[&socket].send(&bytes);
                     }
+                    Output::Billed(number, Billed::Written) => {
+                        self.accounting.written(number);
+                        self.send_bill();
+                    }
+                    Output::Billed(number, _) => self.accounting.unanswered(number),
                     Output::Event(event) => self.events.push(event),
                     decided @ Output::Decided(..) => {
                         hear(decided);
@@ -230,7 +257,7 @@ impl Dialler {
                     }
                 }
             }
-            if done(&self.client) {
+            if done(&self.accounting) {
                 return;
             }
             for (id, socket) in &self.sockets {

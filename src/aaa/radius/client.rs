@@ -1,20 +1,20 @@
-//! The client as its owner sees it: log-ins go in and decisions come out, ends of calls go in and the
-//! bill is written. Sans-IO, like what it is made of.
+//! The client as its owner sees it: log-ins go in and decisions come out, records of the bill go in
+//! and are written down. Sans-IO, like what it is made of.
 
 use std::collections::{HashMap, VecDeque};
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::accounting::{Ledger, RecordFate};
+use super::accounting::accounting_request;
 use super::config::{ServerConfig, Service, Timing};
 use super::exchange::{self, Entropy, Event, Exchange, Outcome, Reply, SocketId, Ticket};
 use super::reply::{Answer, Asked, decide, whose};
 use super::request::{Caller, Nas, access_request, is_state_of_radius};
-use super::server::{Counters, Health};
-use crate::aaa::{Access, Decision, Denial, Rejection};
+use super::server::{Counters, Health, ReplyRefusal};
+use crate::aaa::accounting::Record;
+use crate::aaa::{Access, Decision, Denial, Realm, Rejection};
 use crate::clock::Timestamp;
-use crate::flow::{FlowKey, FlowTotals};
 use crate::ppp::link::Credentials;
 use crate::wire::radius::Packet;
 
@@ -28,10 +28,6 @@ pub struct Settings {
     pub nas: Nas,
     /// The pool to lease from where no server names one.
     pub pool: Box<str>,
-    /// Time between interim records where no server says; `None`: only if one says.
-    pub interim: Option<Duration>,
-    /// Seconds since 1970 at [`Timestamp::ZERO`].
-    pub unix_at_zero_s: u64,
 }
 
 /// What the owner has to do.
@@ -52,8 +48,21 @@ pub enum Output {
     },
     /// What became of a log-in.
     Decided(Ticket, Decision),
+    /// What became of the record of this number.
+    Billed(u64, Billed),
     /// Something that an operator may want to know.
     Event(Event),
+}
+
+/// What became of a record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Billed {
+    /// A server has written it down.
+    Written,
+    /// No server has answered in time.
+    Unanswered,
+    /// It does not fit a packet.
+    TooLong,
 }
 
 /// How a server is, and what it has done.
@@ -74,44 +83,25 @@ const RECORD: u64 = 1 << 63;
 /// The client of RADIUS.
 pub struct Client {
     exchange: Exchange,
-    ledger: Ledger,
     nas: Nas,
     pool: Box<str>,
-    asked: HashMap<Ticket, (FlowKey, Asked)>,
+    asked: HashMap<Ticket, Asked>,
     last_ticket: u64,
-    random: Entropy,
     outputs: VecDeque<Output>,
 }
 
 impl Client {
-    /// Asks nobody yet, and tells those who write bills that the server begins.
+    /// Asks nobody yet.
     #[must_use]
-    pub fn new(settings: Settings, mut random: Entropy, entropy: Entropy, now: Timestamp) -> Self {
-        let mut bytes = [0; 2];
-        random(&mut bytes);
-        // Times differ from start to start, and where the clock was set back the rest does.
-        let start_s = settings.unix_at_zero_s + now.since(Timestamp::ZERO).as_secs();
-        let epoch = format!("{start_s:08X}{:04X}", u16::from_be_bytes(bytes));
-        let exchange = Exchange::new(settings.servers, settings.timing, entropy);
-        let mut client = Self {
-            ledger: Ledger::new(
-                exchange.serves(Service::Accounting),
-                settings.nas.clone(),
-                epoch.into(),
-                settings.unix_at_zero_s,
-                settings.interim,
-            ),
-            exchange,
+    pub fn new(settings: Settings, entropy: Entropy) -> Self {
+        Self {
+            exchange: Exchange::new(settings.servers, settings.timing, entropy),
             nas: settings.nas,
             pool: settings.pool,
             asked: HashMap::new(),
             last_ticket: 0,
-            random,
             outputs: VecDeque::new(),
-        };
-        client.ledger.server(true, now);
-        client.settle(now);
-        client
+        }
     }
 
     /// Whether any server decides about log-ins.
@@ -126,37 +116,40 @@ impl Client {
         is_state_of_radius(state)
     }
 
-    /// A call whose user somebody else decides about; it is billed all the same.
-    pub fn note_caller(&mut self, caller: &Caller) {
-        self.ledger.session_id(caller);
-    }
-
-    /// Asks whether a client may come in. The answer is an output, which bears the ticket.
+    /// Asks whether the client of the call with this Acct-Session-Id may come in. The answer is an
+    /// output, which bears the ticket. `realm` is that of its name.
     ///
     /// # Errors
     /// What no server has to be asked about.
     pub fn ask(
         &mut self,
         caller: &Caller,
+        session_id: &str,
         credentials: &Credentials,
         access: &Arc<Access>,
+        realm: Option<&Realm>,
         now: Timestamp,
     ) -> Result<Ticket, Rejection> {
-        let session_id = self.ledger.session_id(caller);
-        let (question, login) = access_request(credentials, caller, &self.nas, &session_id)?;
+        let (mut question, login) =
+            access_request(credentials, realm, caller, &self.nas, session_id)?;
+        question.among = realm
+            .map(|realm| Arc::clone(&realm.servers))
+            .filter(|servers| !servers.is_empty());
         let name = String::from_utf8_lossy(credentials.name());
         let asked = Asked {
             user: name.into(),
             login,
             access: Arc::clone(access),
-            pool: self.pool.clone(),
+            pool: realm
+                .and_then(|realm| realm.pool.clone())
+                .unwrap_or_else(|| self.pool.clone()),
         };
         self.last_ticket += 1;
         let ticket = Ticket(self.last_ticket);
-        self.asked.insert(ticket, (caller.flow, asked));
+        self.asked.insert(ticket, asked);
         let input = exchange::Input::Ask(ticket, question);
         self.exchange.handle(input, now);
-        self.settle(now);
+        self.settle();
         Ok(ticket)
     }
 
@@ -168,78 +161,40 @@ impl Client {
             bytes,
         };
         self.exchange.handle(input, now);
-        self.settle(now);
+        self.settle();
     }
 
     /// Nobody listens at the other end of a socket.
     pub fn unreachable(&mut self, socket: SocketId, now: Timestamp) {
         let input = exchange::Input::Unreachable(socket);
         self.exchange.handle(input, now);
-        self.settle(now);
+        self.settle();
     }
 
-    /// A client can use its network.
-    pub fn network_up(
-        &mut self,
-        flow: FlowKey,
-        user: &str,
-        lease: Option<Ipv4Addr>,
-        now: Timestamp,
-    ) {
-        let jitter = self.jitter();
-        self.ledger.start(flow, user, lease, jitter, now);
-        self.settle(now);
-    }
-
-    /// A call is over: `cause` is the number of its Acct-Terminate-Cause, `totals` the worker's final
-    /// report.
-    pub fn ended(&mut self, flow: FlowKey, cause: u32, totals: &FlowTotals, now: Timestamp) {
-        self.ledger.stop(flow, cause, totals, now);
-        self.settle(now);
-    }
-
-    /// The next call whose counters are wanted, for [`Self::look`].
-    pub fn next_due(&mut self, now: Timestamp) -> Option<FlowKey> {
-        self.ledger.next_due(now)
-    }
-
-    /// Writes an interim record of a call if it is time; `true` if it was idle for too long.
-    pub fn look(&mut self, flow: FlowKey, totals: &FlowTotals, now: Timestamp) -> bool {
-        let jitter = self.jitter();
-        let idle = self.ledger.look(flow, totals, jitter, now);
-        self.settle(now);
-        idle
-    }
-
-    /// The server ends: those who write bills are told.
-    pub fn stop(&mut self, now: Timestamp) {
-        self.ledger.server(false, now);
-        self.settle(now);
-    }
-
-    /// Records that no server has written down.
+    /// Whether any server writes bills.
     #[must_use]
-    pub fn records_outstanding(&self) -> usize {
-        self.ledger.outstanding()
+    pub fn bills(&self) -> bool {
+        self.exchange.serves(Service::Accounting)
     }
 
-    /// What became of records.
-    #[must_use]
-    pub const fn records(&self) -> &[u64; RecordFate::COUNT] {
-        self.ledger.fates()
+    /// Has a record of this age written down. What became of it is an output, which bears the number.
+    pub fn bill(&mut self, number: u64, record: &Record, age: Duration, now: Timestamp) {
+        let question = accounting_request(record, &self.nas, age, now);
+        let input = exchange::Input::Ask(Ticket(RECORD | number), question);
+        self.exchange.handle(input, now);
+        self.settle();
     }
 
-    /// Does what is due. Counters are asked for by [`Self::next_due`].
+    /// Does what is due.
     pub fn handle_timeout(&mut self, now: Timestamp) {
         self.exchange.handle_timeout(now);
-        self.settle(now);
+        self.settle();
     }
 
-    /// When [`Self::handle_timeout`] or [`Self::next_due`] has something to do.
+    /// When [`Self::handle_timeout`] has something to do.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Timestamp> {
-        let both = [self.exchange.poll_timeout(), self.ledger.poll_timeout()];
-        both.into_iter().flatten().min()
+        self.exchange.poll_timeout()
     }
 
     /// The next thing for the owner to do.
@@ -264,21 +219,9 @@ impl Client {
         self.exchange.server(server).map_or_else(String::new, whose)
     }
 
-    fn jitter(&mut self) -> u8 {
-        let mut byte = [0];
-        (self.random)(&mut byte);
-        let [byte] = byte;
-        byte
-    }
-
     /// Hands on what the exchange says, until it says nothing more.
-    fn settle(&mut self, now: Timestamp) {
-        loop {
-            let ticket = |record| Ticket(RECORD | record);
-            self.ledger.send(&mut self.exchange, ticket, now);
-            let Some(output) = self.exchange.poll_output() else {
-                return;
-            };
+    fn settle(&mut self) {
+        while let Some(output) = self.exchange.poll_output() {
             match output {
                 exchange::Output::Open { socket, to } => {
                     self.outputs.push_back(Output::Open { socket, to });
@@ -287,7 +230,13 @@ impl Client {
                     self.outputs.push_back(Output::Transmit { socket, bytes });
                 }
                 exchange::Output::Answered(ticket, outcome) if ticket.0 & RECORD != 0 => {
-                    self.ledger.answered(ticket, &outcome);
+                    let billed = match outcome {
+                        Outcome::Reply(_) => Billed::Written,
+                        Outcome::NoAnswer | Outcome::Overloaded => Billed::Unanswered,
+                        Outcome::TooLong => Billed::TooLong,
+                    };
+                    let number = ticket.0 & !RECORD;
+                    self.outputs.push_back(Output::Billed(number, billed));
                 }
                 exchange::Output::Answered(ticket, outcome) => self.answered(ticket, &outcome),
                 exchange::Output::Event(event) => self.outputs.push_back(Output::Event(event)),
@@ -296,11 +245,11 @@ impl Client {
     }
 
     fn answered(&mut self, ticket: Ticket, outcome: &Outcome) {
-        let Some((flow, asked)) = self.asked.remove(&ticket) else {
+        let Some(asked) = self.asked.remove(&ticket) else {
             return;
         };
         let decision = match outcome {
-            Outcome::Reply(reply) => self.believed(flow, &asked, reply),
+            Outcome::Reply(reply) => self.believed(&asked, reply),
             Outcome::NoAnswer => refuse(Rejection::RadiusNoAnswer, self.who_was_silent()),
             Outcome::Overloaded | Outcome::TooLong => {
                 let what = "more questions wait than may".to_owned();
@@ -310,7 +259,7 @@ impl Client {
         self.outputs.push_back(Output::Decided(ticket, decision));
     }
 
-    fn believed(&mut self, flow: FlowKey, asked: &Asked, reply: &Reply) -> Decision {
+    fn believed(&self, asked: &Asked, reply: &Reply) -> Decision {
         let server = self.exchange.server(reply.server);
         let (Some(server), Ok(packet)) = (server, Packet::parse(&reply.packet)) else {
             return refuse(Rejection::RadiusAnswerUnusable, String::new());
@@ -321,18 +270,32 @@ impl Client {
             packet,
             request_authenticator: &reply.request_authenticator,
         };
-        let (decision, billing) = decide(asked, &answer);
-        if let Some(billing) = billing {
-            self.ledger.granted(flow, billing);
-        }
-        decision
+        decide(asked, &answer)
     }
 
     fn who_was_silent(&self) -> String {
         let views = self.exchange.view(Timestamp::ZERO);
         let deciding = views.filter(|(config, ..)| config.service == Service::Authentication);
-        let names: Vec<_> = deciding.map(|(config, ..)| whose(config)).collect();
+        let names = deciding
+            .map(|(config, _, _, counters)| format!("{}{}", whose(config), not_believed(counters)));
+        let names: Vec<_> = names.collect();
         names.join(", ")
+    }
+}
+
+/// What a server answered in vain since the start, in the words of `pns show radius`.
+fn not_believed(counters: &Counters) -> String {
+    let causes = ReplyRefusal::ALL.iter().zip(counters.refused);
+    let causes = causes.filter(|(cause, count)| *count > 0 && cause.is_of_a_disbelief());
+    let causes: Vec<_> = causes
+        .map(|(cause, count)| format!("{count} {cause}"))
+        .collect();
+    match causes.is_empty() {
+        true => String::new(),
+        false => format!(
+            ", of which answers were not believed: {}",
+            causes.join(", ")
+        ),
     }
 }
 

@@ -24,7 +24,7 @@ use super::verify::{Signs, verify};
 use crate::clock::Timestamp;
 use crate::wire::radius::{Code, Packet};
 use attempts::Pending;
-pub use attempts::{Question, Ticket};
+pub use attempts::{Age, Question, Ticket};
 
 /// Fills a buffer with unpredictable bytes.
 pub type Entropy = Box<dyn FnMut(&mut [u8]) + Send>;

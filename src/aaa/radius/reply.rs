@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::config::ServerConfig;
 use super::request::{Login, pack_state};
+use crate::aaa::accounting::{Billing, DecidedBy};
 use crate::aaa::{Access, Decision, Denial, Grant, NameServers, NetworkTerms, Rejection, Terms};
 use crate::flow::{Authenticated, Encryption};
 use crate::mppe::keys::{DownstreamKey, StartKeys, UpstreamKey};
@@ -44,17 +45,6 @@ pub(super) struct Asked {
     pub(super) access: Arc<Access>,
     /// The pool to lease from where the server names none.
     pub(super) pool: Box<str>,
-}
-
-/// What the bill needs of an Access-Accept.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Billing {
-    /// The name that the server wants to see there.
-    pub(super) user: Option<Box<[u8]>>,
-    pub(super) class: Vec<Box<[u8]>>,
-    pub(super) interim: Option<Duration>,
-    /// The call ends if it carries nothing for so long.
-    pub(super) idle: Option<Duration>,
 }
 
 /// A believed answer.
@@ -102,19 +92,19 @@ pub(super) fn whose(server: &ServerConfig) -> String {
     format!("RADIUS server {:?} ({})", server.name, server.address)
 }
 
-/// What the answer means; with an acceptance, what the bill needs of it.
-pub(super) fn decide(asked: &Asked, answer: &Answer<'_>) -> (Decision, Option<Billing>) {
+/// What the answer means.
+pub(super) fn decide(asked: &Asked, answer: &Answer<'_>) -> Decision {
     if let Some(fault) = answer.packet.fault() {
         let what = format!("sent a {} that has not the length of its type", fault.name);
-        return (answer.unusable(what), None);
+        return answer.unusable(what);
     }
     match answer.packet.code {
         Code::ACCESS_ACCEPT => match accept(asked, answer) {
-            Ok(grant) => (Decision::Accept(grant), Some(billing(answer))),
-            Err(what) => (answer.unusable(what), None),
+            Ok(grant) => Decision::Accept(grant),
+            Err(what) => answer.unusable(what),
         },
-        Code::ACCESS_CHALLENGE => (challenge(asked, answer), None),
-        _ => (reject(asked, answer), None),
+        Code::ACCESS_CHALLENGE => challenge(asked, answer),
+        _ => reject(asked, answer),
     }
 }
 
@@ -123,6 +113,7 @@ fn billing(answer: &Answer<'_>) -> Billing {
     let interim = interim.map(|interval_s| interval_s.clamp(*INTERIM_S.start(), *INTERIM_S.end()));
     let classes = answer.packet.values(&CLASS).take(CLASSES_MAX);
     Billing {
+        decided_by: DecidedBy::Radius,
         user: answer.packet.octets(&USER_NAME).map(Into::into),
         class: classes.map(Into::into).collect(),
         interim: interim.map(|interval_s| Duration::from_secs(u64::from(interval_s))),
@@ -209,6 +200,7 @@ fn accept(asked: &Asked, answer: &Answer<'_>) -> Result<Grant, String> {
         success_message,
         terms,
         authenticated: Authenticated::new(flow_policy, keys),
+        has_own_pool: true,
         pool: answer
             .text(&FRAMED_POOL)
             .unwrap_or_else(|| asked.pool.clone()),
@@ -216,6 +208,7 @@ fn accept(asked: &Asked, answer: &Answer<'_>) -> Result<Grant, String> {
         networks: Arc::default(),
         network: network_terms(answer, framed),
         remark: remark.map(Into::into),
+        billing: billing(answer),
     })
 }
 

@@ -2,10 +2,11 @@
 
 use std::net::Ipv4Addr;
 
+use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 use super::exchange::Question;
-use crate::aaa::Rejection;
+use crate::aaa::{Realm, RealmForm, Rejection};
 use crate::flow::FlowKey;
 use crate::ppp::link::Credentials;
 use crate::wire::chap::ChangePasswordV3;
@@ -37,17 +38,20 @@ const PASSWORD_PIECE: usize = 243;
 const RESERVED: [u8; 8] = [0; 8];
 
 /// Who asks for a call, and where.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Caller {
     /// The call.
+    #[serde(rename = "nas_port", with = "crate::aaa::accounting::record::nas_port")]
     pub flow: FlowKey,
     /// Where the client is.
     pub peer_address: Ipv4Addr,
     /// The address that it dialled.
     pub local_address: Ipv4Addr,
     /// The number of the caller, where an access concentrator tells it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub calling_number: Option<Box<str>>,
     /// The number that was dialled, where there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub called_number: Option<Box<str>>,
 }
 
@@ -111,6 +115,7 @@ pub(super) fn describe(caller: &Caller, nas: &Nas, session_id: &str) -> Attribut
 /// What no server has to be asked about.
 pub(super) fn access_request(
     credentials: &Credentials,
+    realm: Option<&Realm>,
     caller: &Caller,
     nas: &Nas,
     session_id: &str,
@@ -123,14 +128,32 @@ pub(super) fn access_request(
         code: Code::ACCESS_REQUEST,
         attributes: Attributes::new(),
         password: None,
-        happened: None,
+        age: None,
         only: None,
+        among: None,
     };
-    question.attributes.octets(&USER_NAME, name);
+    let told = realm.filter(|realm| realm.strip && may_strip(credentials, realm.form));
+    let told = told.map_or(name, |realm| realm.stripped(name));
+    question.attributes.octets(&USER_NAME, told);
     let login = prove(credentials, nas, &mut question)?;
     let call = describe(caller, nas, session_id);
     question.attributes.append(&call);
     Ok((question, login))
+}
+
+/// Whether the server can check the proof under a shorter name: MS-CHAPv2 is computed over the name but
+/// for a domain before it (RFC 2759 §8.2), and EAP has the name inside.
+const fn may_strip(credentials: &Credentials, form: RealmForm) -> bool {
+    match credentials {
+        Credentials::Pap { .. }
+        | Credentials::ChapMd5 { .. }
+        | Credentials::MsChapV1 { .. }
+        | Credentials::ChangePasswordV2 { .. } => true,
+        Credentials::MsChapV2 { .. } | Credentials::ChangePasswordV3 { .. } => {
+            matches!(form, RealmForm::Prefix)
+        }
+        Credentials::Eap { .. } => false,
+    }
 }
 
 /// What the client proves its name with.

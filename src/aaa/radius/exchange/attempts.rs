@@ -1,5 +1,6 @@
 //! One question, from being asked to its answer.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use zeroize::Zeroizing;
@@ -22,10 +23,29 @@ pub struct Question {
     pub attributes: Attributes,
     /// Of PAP.
     pub password: Option<Zeroizing<Vec<u8>>>,
-    /// When what is told happened: of accounting, for Acct-Delay-Time.
-    pub happened: Option<Timestamp>,
+    /// How old what is told is: of accounting, for Acct-Delay-Time.
+    pub age: Option<Age>,
     /// The only server that can answer: it has asked back.
     pub only: Option<usize>,
+    /// The names of the servers that may be asked; `None`: any.
+    pub among: Option<Arc<[Box<str>]>>,
+}
+
+/// How old something was at some time; it may have happened before there was a clock.
+#[derive(Clone, Copy, Debug)]
+pub struct Age {
+    /// The time.
+    pub at: Timestamp,
+    /// How old it was then.
+    pub age: Duration,
+}
+
+impl Age {
+    /// In whole seconds.
+    pub(super) fn seconds(self, now: Timestamp) -> u32 {
+        let seconds = (self.age + now.since(self.at)).as_secs();
+        u32::try_from(seconds).unwrap_or(u32::MAX)
+    }
 }
 
 /// The question at one server.

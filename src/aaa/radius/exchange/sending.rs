@@ -39,7 +39,9 @@ impl Exchange {
         };
         let (servers, timing) = (&self.servers, &self.timing);
         let service = pending.service;
-        let pick = |tried: &[usize]| choose(servers, service, tried, timing, random, now);
+        let among = pending.question.among.clone();
+        let among = among.as_deref();
+        let pick = |tried: &[usize]| choose(servers, (service, among), tried, timing, random, now);
         let chosen = match pending.question.only {
             Some(only) => Some(only),
             None => pick(&pending.tried).or_else(|| {
@@ -86,9 +88,7 @@ impl Exchange {
             secret: server.config.secret.expose(),
             attributes: &question.attributes,
             password: question.password.as_ref().map(|it| it.as_slice()),
-            delay_s: question
-                .happened
-                .map(|at| u32::try_from(now.since(at).as_secs()).unwrap_or(u32::MAX)),
+            delay_s: question.age.map(|age| age.seconds(now)),
         };
         let Some((packet, proof)) = request.to_packet() else {
             server.slots.release(place, false, now);

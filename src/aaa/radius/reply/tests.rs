@@ -26,7 +26,7 @@ fn asked(login: Login, mppe: MppePolicy) -> Asked {
     }
 }
 
-fn answer(asked: &Asked, code: Code, attributes: &Attributes) -> (Decision, Option<Billing>) {
+fn answer(asked: &Asked, code: Code, attributes: &Attributes) -> Decision {
     let server = ServerConfig {
         name: "main".into(),
         service: Service::Authentication,
@@ -55,7 +55,7 @@ fn answer(asked: &Asked, code: Code, attributes: &Attributes) -> (Decision, Opti
 }
 
 fn granted(asked: &Asked, attributes: &Attributes) -> Grant {
-    match answer(asked, Code::ACCESS_ACCEPT, attributes).0 {
+    match answer(asked, Code::ACCESS_ACCEPT, attributes) {
         Decision::Accept(grant) => grant,
         Decision::Deny(denial) => panic!("{denial:?}"),
         Decision::Challenge { .. } | Decision::Reject(_) => panic!("something else"),
@@ -63,7 +63,7 @@ fn granted(asked: &Asked, attributes: &Attributes) -> Grant {
 }
 
 fn denied(asked: &Asked, code: Code, attributes: &Attributes) -> Denial {
-    match answer(asked, code, attributes).0 {
+    match answer(asked, code, attributes) {
         Decision::Deny(denial) => *denial,
         Decision::Accept(_) | Decision::Challenge { .. } | Decision::Reject(_) => {
             panic!("not denied")
@@ -215,10 +215,7 @@ fn addresses_limits_and_servers_are_those_of_the_answer() {
         .octets(&USER_NAME, b"alice@isp")
         .address(&MS_PRIMARY_DNS_SERVER, Ipv4Addr::new(9, 9, 9, 9));
     let asked = asked(V2, MppePolicy::REQUIRED);
-    let (decision, billing) = answer(&asked, Code::ACCESS_ACCEPT, &attributes);
-    let Decision::Accept(grant) = decision else {
-        panic!()
-    };
+    let grant = granted(&asked, &attributes);
     assert_eq!(grant.address, Some(Ipv4Addr::new(10, 9, 8, 7)));
     assert_eq!((&*grant.pool, &*grant.user), ("staff", "alice"));
     assert_eq!(grant.network.mtu_max, Some(1200));
@@ -227,7 +224,8 @@ fn addresses_limits_and_servers_are_those_of_the_answer() {
         grant.network.name_servers.dns[0],
         Some(Ipv4Addr::new(9, 9, 9, 9))
     );
-    let billing = billing.unwrap();
+    let billing = grant.billing;
+    assert_eq!(billing.decided_by, DecidedBy::Radius);
     assert_eq!(billing.user.as_deref(), Some(&b"alice@isp"[..]));
     assert_eq!(billing.class.len(), 2);
     assert_eq!(billing.idle, Some(Duration::from_secs(300)));
@@ -302,7 +300,7 @@ fn a_challenge_goes_to_eap_alone_and_comes_back_to_its_server() {
         .pieces(&EAP_MESSAGE, &[1; 300])
         .octets(&STATE, b"where we were");
     let eap = asked(Login::Eap, MppePolicy::REQUIRED);
-    let (decision, _) = answer(&eap, Code::ACCESS_CHALLENGE, &attributes);
+    let decision = answer(&eap, Code::ACCESS_CHALLENGE, &attributes);
     let Decision::Challenge { packet, state } = decision else {
         panic!()
     };

@@ -120,8 +120,12 @@ impl World {
             code,
             attributes,
             password: None,
-            happened,
+            age: happened.map(|at| Age {
+                at,
+                age: Duration::ZERO,
+            }),
             only: None,
+            among: None,
         };
         self.asked.insert(ticket, self.now);
         self.exchange.handle(Input::Ask(ticket, question), self.now);

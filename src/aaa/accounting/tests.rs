@@ -1,58 +1,87 @@
 //! The bill, with servers that answer or do not.
 
+use std::collections::VecDeque;
+use std::time::Duration;
+
 use super::*;
-use crate::aaa::radius::exchange::{Output, Reply};
-use crate::aaa::radius::{ServerConfig, Service, SocketId, Timing};
+use crate::aaa::radius::{
+    Billed, Client, Demand, Nas, Output, ServerConfig, Service, Settings as Radius, SocketId,
+    Timing,
+};
 use crate::auth::Secret;
 use crate::wire::call_id::CallId;
-use crate::wire::radius::attribute::ACCT_DELAY_TIME;
-use crate::wire::radius::{Packet, Reply as ReplyPacket};
+use crate::wire::radius::attribute::{
+    ACCT_DELAY_TIME, ACCT_INPUT_GIGAWORDS, ACCT_INPUT_OCTETS, ACCT_INPUT_PACKETS,
+    ACCT_OUTPUT_OCTETS, ACCT_SESSION_ID, ACCT_SESSION_TIME, ACCT_STATUS_TYPE, ACCT_TERMINATE_CAUSE,
+    CLASS, EVENT_TIMESTAMP,
+};
+use crate::wire::radius::{Attributes, Code, Packet, Reply as ReplyPacket};
 
 const SECRET: &[u8] = b"a secret of the tests";
 
-/// A ledger with one server, which answers at once or not at all.
+/// The bill with one server, which answers at once or not at all.
 struct Desk {
-    ledger: Ledger,
-    exchange: Exchange,
+    accounting: Accounting,
+    client: Client,
     now: Timestamp,
     alive: bool,
     written: Vec<Vec<u8>>,
 }
 
-impl Desk {
-    fn new() -> Self {
-        let server = ServerConfig {
-            name: "books".into(),
-            service: Service::Accounting,
-            address: "192.0.2.1:1813".parse().unwrap(),
-            secret: Secret::new(SECRET.to_vec()),
-            priority: 1,
-            weight: 1,
-            demand: crate::aaa::radius::Demand::Auto,
-        };
-        let mut seed = 1u8;
-        let entropy = move |buffer: &mut [u8]| {
-            for byte in buffer {
-                seed = seed.wrapping_mul(29).wrapping_add(7);
-                *byte = seed;
-            }
-        };
-        let nas = Nas {
+fn entropy() -> Entropy {
+    let mut seed = 1u8;
+    Box::new(move |buffer: &mut [u8]| {
+        for byte in buffer {
+            seed = seed.wrapping_mul(29).wrapping_add(7);
+            *byte = seed;
+        }
+    })
+}
+
+fn radius() -> Client {
+    let server = ServerConfig {
+        name: "books".into(),
+        service: Service::Accounting,
+        address: "192.0.2.1:1813".parse().unwrap(),
+        secret: Secret::new(SECRET.to_vec()),
+        priority: 1,
+        weight: 1,
+        demand: Demand::Auto,
+    };
+    let settings = Radius {
+        servers: vec![server],
+        timing: Timing {
+            probe_interval: None,
+            ..Timing::default()
+        },
+        nas: Nas {
             identifier: "vpn1".into(),
             address: None,
             eap_mtu: 1400,
+        },
+        pool: "default".into(),
+    };
+    Client::new(settings, entropy())
+}
+
+impl Desk {
+    fn new() -> Self {
+        let settings = Settings {
+            on: true,
+            interim: None,
+            unix_at_zero_ms: 1_000_000_000,
         };
-        let timing = Timing {
-            probe_interval: None,
-            ..Timing::default()
-        };
-        Self {
-            ledger: Ledger::new(true, nas, "EPOCH".into(), 1_000_000, None),
-            exchange: Exchange::new(vec![server], timing, Box::new(entropy)),
-            now: Timestamp::ZERO + Duration::from_secs(10),
+        let now = Timestamp::ZERO + Duration::from_secs(10);
+        let mut desk = Self {
+            accounting: Accounting::new(&settings, entropy(), now),
+            client: radius(),
+            now,
             alive: true,
             written: Vec::new(),
-        }
+        };
+        desk.pump();
+        desk.written.clear();
+        desk
     }
 
     fn caller(number: u16) -> Caller {
@@ -67,21 +96,26 @@ impl Desk {
 
     fn start(&mut self, number: u16, billing: Billing) -> FlowKey {
         let caller = Self::caller(number);
-        self.ledger.session_id(&caller);
-        self.ledger.granted(caller.flow, billing);
+        self.accounting.session_id(&caller);
+        self.accounting.granted(caller.flow, billing);
         let lease = Some(Ipv4Addr::new(10, 0, 0, 1));
-        self.ledger
-            .start(caller.flow, "alice", lease, 128, self.now);
+        self.accounting
+            .network_up(caller.flow, "alice", lease, self.now);
         caller.flow
+    }
+
+    fn stop(&mut self, flow: FlowKey, totals: &FlowTotals) {
+        let cause = TerminateCause::SessionTimeout;
+        self.accounting.ended(flow, cause, totals, self.now);
     }
 
     /// Lets time pass.
     fn run(&mut self, time: Duration) {
         let end = self.now + time;
         loop {
-            self.exchange.handle_timeout(self.now);
+            self.client.handle_timeout(self.now);
             self.pump();
-            match self.exchange.poll_timeout().filter(|at| *at <= end) {
+            match self.client.poll_timeout().filter(|at| *at <= end) {
                 Some(at) => self.now = self.now.max(at),
                 None => break,
             }
@@ -90,15 +124,23 @@ impl Desk {
     }
 
     fn pump(&mut self) {
+        let mut sent = VecDeque::new();
         loop {
-            self.ledger.send(&mut self.exchange, Ticket, self.now);
-            let Some(output) = self.exchange.poll_output() else {
-                return;
-            };
-            match output {
-                Output::Transmit { socket, bytes } if self.alive => self.write(socket, bytes),
-                Output::Answered(ticket, outcome) => self.ledger.answered(ticket, &outcome),
-                Output::Transmit { .. } | Output::Open { .. } | Output::Event(_) => {}
+            while let Some((number, record)) = self.accounting.poll_record() {
+                let age = self.accounting.age(&record, self.now);
+                self.client.bill(number, &record, age, self.now);
+            }
+            match self.client.poll_output() {
+                Some(Output::Transmit { socket, bytes }) if self.alive => {
+                    sent.push_back((socket, bytes));
+                }
+                Some(Output::Billed(number, Billed::Written)) => self.accounting.written(number),
+                Some(Output::Billed(number, _)) => self.accounting.unanswered(number),
+                Some(_) => {}
+                None => match sent.pop_front() {
+                    Some((socket, bytes)) => self.write(socket, bytes),
+                    None => return,
+                },
             }
         }
     }
@@ -115,12 +157,8 @@ impl Desk {
         };
         let reply = reply.to_packet().unwrap();
         self.written.push(bytes);
-        let input = Input::Datagram {
-            socket,
-            from: "192.0.2.1:1813".parse().unwrap(),
-            bytes: &reply,
-        };
-        self.exchange.handle(input, self.now);
+        let from = "192.0.2.1:1813".parse().unwrap();
+        self.client.receive(socket, from, &reply, self.now);
     }
 
     /// Type, session and delay of each record that was written down.
@@ -158,8 +196,7 @@ fn a_call_has_a_start_and_a_stop_with_its_counters_beyond_32_bits() {
     };
     let flow = desk.start(7, billing);
     desk.run(Duration::from_secs(100));
-    desk.ledger
-        .stop(flow, 5, &totals(3, (7 << 32) + 9), desk.now);
+    desk.stop(flow, &totals(3, (7 << 32) + 9));
     desk.run(Duration::from_secs(1));
     let statuses: Vec<_> = desk.rows().iter().map(|row| row.0).collect();
     assert_eq!(statuses, [1, 2]);
@@ -172,17 +209,17 @@ fn a_call_has_a_start_and_a_stop_with_its_counters_beyond_32_bits() {
     assert_eq!(stop.integer(&ACCT_TERMINATE_CAUSE), Some(5));
     assert_eq!(stop.octets(&CLASS), Some(&b"gold"[..]));
     assert_eq!(stop.integer(&EVENT_TIMESTAMP), Some(1_000_110));
-    assert_eq!(desk.ledger.outstanding(), 0);
+    assert_eq!(desk.accounting.outstanding(), 0);
 }
 
 #[test]
 fn a_call_that_never_had_a_network_is_not_billed() {
     let mut desk = Desk::new();
     let caller = Desk::caller(7);
-    desk.ledger.session_id(&caller);
-    desk.ledger.stop(caller.flow, 1, &totals(0, 0), desk.now);
+    desk.accounting.session_id(&caller);
+    desk.stop(caller.flow, &totals(0, 0));
     desk.run(Duration::from_secs(1));
-    assert!(desk.written.is_empty() && desk.ledger.sessions.is_empty());
+    assert!(desk.written.is_empty() && desk.accounting.outstanding() == 0);
 }
 
 /// Reliability X1: ten thousand Stops in an outage, in their order, and nothing kept after it.
@@ -196,17 +233,18 @@ fn an_outage_delays_records_and_loses_none() {
     assert_eq!(desk.written.len(), 10_000);
     desk.alive = false;
     for flow in &flows {
-        desk.ledger.stop(*flow, 1, &totals(1, 1), desk.now);
+        desk.stop(*flow, &totals(1, 1));
     }
     desk.run(Duration::from_secs(600));
     assert_eq!(
-        (desk.written.len(), desk.ledger.outstanding()),
+        (desk.written.len(), desk.accounting.outstanding()),
         (10_000, 10_000)
     );
-    assert!(
-        desk.exchange.pending() <= 1,
-        "one asks whether it lives again"
-    );
+    let asked = |desk: &Desk| -> usize {
+        let servers = desk.client.servers(desk.now);
+        servers.map(|server| server.outstanding).sum()
+    };
+    assert!(asked(&desk) <= 1, "one asks whether it lives again");
     desk.alive = true;
     desk.run(Duration::from_secs(60));
     let rows = desk.rows();
@@ -220,9 +258,8 @@ fn an_outage_delays_records_and_loses_none() {
             .iter()
             .all(|(status, _, delay)| *status == 2 && *delay >= 590)
     );
-    assert_eq!((desk.ledger.outstanding(), desk.exchange.pending()), (0, 0));
-    assert!(desk.ledger.busy.is_empty() && desk.ledger.due.is_empty());
-    let fates = desk.ledger.fates();
+    assert_eq!((desk.accounting.outstanding(), asked(&desk)), (0, 0));
+    let fates = desk.accounting.fates();
     assert_eq!(
         fates[RecordFate::Made.index()],
         fates[RecordFate::Written.index()]
@@ -234,7 +271,7 @@ fn the_records_of_one_call_keep_their_order_through_an_outage() {
     let mut desk = Desk::new();
     desk.alive = false;
     let flow = desk.start(7, Billing::default());
-    desk.ledger.stop(flow, 1, &totals(1, 1), desk.now);
+    desk.stop(flow, &totals(1, 1));
     // The Call ID is used again at once.
     desk.start(7, Billing::default());
     desk.run(Duration::from_secs(30));
@@ -242,10 +279,11 @@ fn the_records_of_one_call_keep_their_order_through_an_outage() {
     desk.run(Duration::from_secs(30));
     let rows = desk.rows();
     let order: Vec<_> = rows.iter().map(|row| (row.0, &*row.1)).collect();
-    let (first, second) = ("EPOCH00000001", "EPOCH00000002");
-    let of_first: Vec<_> = order.iter().filter(|row| row.1 == first).collect();
-    assert_eq!(of_first, [&(1, first), &(2, first)]);
-    assert!(order.contains(&(1, second)), "{order:?}");
+    let of = |number: &str| -> Vec<u32> {
+        let of_call = order.iter().filter(|row| row.1.ends_with(number));
+        of_call.map(|row| row.0).collect()
+    };
+    assert_eq!((of("00000001"), of("00000002")), (vec![1, 2], vec![1]));
 }
 
 #[test]
@@ -262,12 +300,10 @@ fn interim_records_come_at_their_time_and_idle_calls_are_known() {
         desk.run(Duration::from_secs(1));
         // It carries something for five minutes.
         let packets = second.min(300);
-        while let Some(due) = desk.ledger.next_due(desk.now) {
+        while let Some(due) = desk.accounting.next_due(desk.now) {
             assert_eq!(due, flow);
-            if desk
-                .ledger
-                .look(flow, &totals(packets, packets), 128, desk.now)
-            {
+            let totals = totals(packets, packets);
+            if desk.accounting.look(flow, &totals, desk.now) {
                 ended_after.get_or_insert(second);
             }
         }
@@ -278,37 +314,4 @@ fn interim_records_come_at_their_time_and_idle_calls_are_known() {
         (500..=555).contains(&ended_after.unwrap()),
         "{ended_after:?}"
     );
-}
-
-#[test]
-fn room_is_made_by_giving_interim_records_up_first() {
-    let mut desk = Desk::new();
-    desk.alive = false;
-    for number in 0..RECORDS_MAX as u64 {
-        let interim = number % 2 == 1;
-        desk.ledger
-            .keep(Attributes::new(), number + 1, interim, desk.now);
-    }
-    for _ in 0..RECORDS_MAX / 2 + 1 {
-        desk.ledger.keep(Attributes::new(), 0, false, desk.now);
-    }
-    let fates = desk.ledger.fates();
-    assert_eq!(
-        fates[RecordFate::InterimDropped.index()],
-        RECORDS_MAX as u64 / 2
-    );
-    assert_eq!(fates[RecordFate::Lost.index()], 1);
-    assert_eq!(desk.ledger.outstanding(), RECORDS_MAX);
-}
-
-#[test]
-fn what_became_of_a_reply_is_not_asked_twice() {
-    let mut desk = Desk::new();
-    let reply = Reply {
-        server: 0,
-        packet: Vec::new(),
-        request_authenticator: [0; 16],
-    };
-    desk.ledger.answered(Ticket(99), &Outcome::Reply(reply));
-    assert_eq!(desk.ledger.fates()[RecordFate::Written.index()], 0);
 }

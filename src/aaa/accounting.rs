@@ -1,0 +1,186 @@
+//! The bill: a Start, interim records and a Stop for each call, On and Off for the server (RFC 2866),
+//! whoever writes it down: RADIUS servers, or a file of our own.
+//!
+//! ```text
+//!   log-ins, ends, counters -> ledger -> record -> queue ~~~ who writes it down
+//!                                                    |
+//!                                                  spool: on disk until it is written down
+//! ```
+//!
+//! A record is made once, with what was true then, and kept until it is written down. Nothing here
+//! ever ends a call or makes one wait: while nobody writes, records wait.
+//!
+//! - [`record`]: what a record says, and how it looks as JSON.
+//! - [`ledger`]: the calls that are billed.
+//! - [`queue`]: the records that are not written down, in order.
+
+pub mod ledger;
+pub mod queue;
+pub mod record;
+
+mod terminate_cause;
+
+use std::net::Ipv4Addr;
+use std::sync::Arc;
+use std::time::Duration;
+
+pub use ledger::Billing;
+use ledger::Ledger;
+use queue::Queue;
+pub use queue::RecordFate;
+pub use record::{DecidedBy, Kind, Record};
+pub use terminate_cause::TerminateCause;
+
+use super::radius::{Caller, Entropy};
+use crate::clock::Timestamp;
+use crate::flow::{FlowKey, FlowTotals};
+
+/// What accounting is made from.
+pub struct Settings {
+    /// Whether anybody writes the bill down.
+    pub on: bool,
+    /// Time between interim records where no server says; `None`: only if one says.
+    pub interim: Option<Duration>,
+    /// Milliseconds since 1970 at [`Timestamp::ZERO`].
+    pub unix_at_zero_ms: u64,
+}
+
+/// Every call that is billed, and every record that is not written down.
+pub struct Accounting {
+    on: bool,
+    ledger: Ledger,
+    queue: Queue,
+    random: Entropy,
+}
+
+impl Accounting {
+    /// Begins with the record that the server begins.
+    #[must_use]
+    pub fn new(settings: &Settings, mut random: Entropy, now: Timestamp) -> Self {
+        let mut bytes = [0; 2];
+        random(&mut bytes);
+        let mut accounting = Self {
+            on: settings.on,
+            ledger: Ledger::new(settings, u16::from_be_bytes(bytes), now),
+            queue: Queue::new(),
+            random,
+        };
+        accounting.keep(accounting.ledger.server(Kind::On, now));
+        accounting
+    }
+
+    /// The Acct-Session-Id of a call, from its first question to its Stop.
+    pub fn session_id(&mut self, caller: &Caller) -> Box<str> {
+        self.ledger.session_id(caller)
+    }
+
+    /// The client of a call was let in, and this is for its bill.
+    pub fn granted(&mut self, flow: FlowKey, billing: Billing) {
+        self.ledger.granted(flow, billing);
+    }
+
+    /// A client can use its network.
+    pub fn network_up(
+        &mut self,
+        flow: FlowKey,
+        user: &str,
+        lease: Option<Ipv4Addr>,
+        now: Timestamp,
+    ) {
+        let jitter = self.jitter();
+        let record = self.ledger.start(flow, user, lease, jitter, now);
+        record.into_iter().for_each(|record| self.keep(record));
+    }
+
+    /// A call is over; `totals` are the worker's final report.
+    pub fn ended(
+        &mut self,
+        flow: FlowKey,
+        cause: TerminateCause,
+        totals: &FlowTotals,
+        now: Timestamp,
+    ) {
+        let record = self.ledger.stop(flow, cause, totals, now);
+        record.into_iter().for_each(|record| self.keep(record));
+    }
+
+    /// The next call whose counters are wanted, for [`Self::look`].
+    pub fn next_due(&mut self, now: Timestamp) -> Option<FlowKey> {
+        self.ledger.next_due(now)
+    }
+
+    /// Makes an interim record of a call if it is time; `true` if it was idle for too long.
+    pub fn look(&mut self, flow: FlowKey, totals: &FlowTotals, now: Timestamp) -> bool {
+        let jitter = self.jitter();
+        let (record, idle) = self.ledger.look(flow, totals, jitter, now);
+        record.into_iter().for_each(|record| self.keep(record));
+        idle
+    }
+
+    /// The server ends.
+    pub fn stop(&mut self, now: Timestamp) {
+        self.keep(self.ledger.server(Kind::Off, now));
+    }
+
+    /// When [`Self::next_due`] has something to say.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<Timestamp> {
+        self.ledger.poll_timeout()
+    }
+
+    /// The next record to write down, by its number; it is out until [`Self::written`] or another word
+    /// of it.
+    pub fn poll_record(&mut self) -> Option<(u64, Arc<Record>)> {
+        self.queue.next()
+    }
+
+    /// A record is written down.
+    pub fn written(&mut self, number: u64) {
+        self.queue.written(number);
+    }
+
+    /// Nobody has written a record down: it waits again.
+    pub fn unanswered(&mut self, number: u64) {
+        self.queue.unanswered(number);
+    }
+
+    /// A record cannot be written down, now or later.
+    pub fn unwritable(&mut self, number: u64) {
+        self.queue.unwritable(number);
+    }
+
+    /// How old a record is.
+    #[must_use]
+    pub fn age(&self, record: &Record, now: Timestamp) -> Duration {
+        let age_ms = self.ledger.unix_ms(now).saturating_sub(record.happened_ms);
+        Duration::from_millis(age_ms)
+    }
+
+    /// Records that nobody has written down.
+    #[must_use]
+    pub fn outstanding(&self) -> u64 {
+        self.queue.outstanding()
+    }
+
+    /// What became of records.
+    #[must_use]
+    pub const fn fates(&self) -> &[u64; RecordFate::COUNT] {
+        self.queue.fates()
+    }
+
+    fn keep(&mut self, record: Record) {
+        if self.on {
+            self.queue.push(Arc::new(record));
+        }
+    }
+
+    fn jitter(&mut self) -> u8 {
+        let mut byte = [0];
+        (self.random)(&mut byte);
+        let [byte] = byte;
+        byte
+    }
+}
+
+#[cfg(test)]
+mod tests;
