@@ -12,10 +12,13 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::config::{Config, DEFAULT_SOCKET, UsersFileMode, machine_check, memory_needed};
+use crate::config::{
+    Config, DEFAULT_SOCKET, UsersFileMode, machine_check, machine_found, memory_needed,
+};
 use crate::operate::admin::{Action, Request, Response, Selector};
 use crate::operate::explain::{LAST_DEFAULT, Subject};
 use crate::operate::{client, show};
+use crate::slowpath::mppe_kernel;
 pub use user::User;
 
 /// A PPTP network server whose data path bypasses the kernel.
@@ -234,6 +237,8 @@ pub enum What {
     Peers,
     /// The RADIUS servers: whether they live, how fast they answer, what was not believed
     Radius,
+    /// The TACACS+ servers: whether they live, their connections, what went wrong
+    Tacacs,
     /// How many attempts and calls ended, by how far they came and why
     Failures,
 }
@@ -252,6 +257,7 @@ impl What {
             Self::Pools => Request::Pools {},
             Self::Peers => Request::Peers {},
             Self::Radius => Request::Radius {},
+            Self::Tacacs => Request::Tacacs {},
             Self::Failures => Request::Failures {},
         }
     }
@@ -368,6 +374,10 @@ fn check(
     for warning in &config.warnings {
         writeln!(out, "warning: {warning}")?;
     }
+    for found in machine_found(&config, root) {
+        writeln!(out, "{found}")?;
+    }
+    writeln!(out, "MPPE keystreams: {}", mppe_kernel::measured().name())?;
     let findings = machine_check(&config, root);
     for finding in &findings {
         writeln!(out, "this machine: {finding}")?;

@@ -210,6 +210,12 @@ impl LocalUsers {
         }))
     }
 
+    /// Whether the user of this name has a pool of its own.
+    #[must_use]
+    pub fn has_own_pool(&self, name: &str) -> bool {
+        self.find(name).is_some_and(|user| user.has_own_pool)
+    }
+
     /// Whether a name is that of one of them.
     #[must_use]
     pub fn knows(&self, name: &[u8]) -> bool {
@@ -274,7 +280,7 @@ impl LocalUsers {
             Self::admit(Entry { access, method }, user, proven, &Proof::Password)
         });
         match decision {
-            Ok(grant) => Decision::Accept(grant),
+            Ok(grant) => Decision::Accept(Box::new(grant)),
             Err(rejection) => self.refuse(rejection, name.as_bytes(), access),
         }
     }
@@ -341,7 +347,7 @@ impl LocalUsers {
             }
             Credentials::Eap { .. } => Err(Rejection::EapOutOfStep),
         };
-        grant.map(Decision::Accept)
+        grant.map(|grant| Decision::Accept(Box::new(grant)))
     }
 
     fn pap(&self, entry: Entry<'_>, name: &[u8], password: &[u8]) -> Result<Grant, Rejection> {
@@ -569,7 +575,6 @@ fn grant(user: &LocalUser, access: &Arc<Access>, proof: &Proof<'_>) -> Grant {
         terms,
         authenticated: Authenticated::new(policy, keys),
         pool: user.pool.clone(),
-        has_own_pool: user.has_own_pool,
         address: user.address,
         networks: Arc::clone(&user.networks),
         network: NetworkTerms {

@@ -11,6 +11,7 @@ pub mod own_login;
 pub mod pool;
 pub mod radius;
 mod realm;
+pub mod tacacs;
 
 use std::net::Ipv4Addr;
 use std::sync::Arc;
@@ -73,6 +74,20 @@ counted_enum! {
         RadiusOverloaded => "radius_overloaded",
         /// What a RADIUS server answered cannot be carried out.
         RadiusAnswerUnusable => "radius_answer_unusable",
+        /// A TACACS+ server refused it.
+        TacacsRefused => "tacacs_refused",
+        /// The name is proved, and a TACACS+ server does not grant it PPP.
+        TacacsNotAuthorized => "tacacs_not_authorized",
+        /// No TACACS+ server answered in time.
+        TacacsNoAnswer => "tacacs_no_answer",
+        /// So many questions wait for TACACS+ servers that this one was not put.
+        TacacsOverloaded => "tacacs_overloaded",
+        /// What a TACACS+ server answered cannot be carried out.
+        TacacsAnswerUnusable => "tacacs_answer_unusable",
+        /// TACACS+, or that server of it, has no such way to log in.
+        TacacsMethodUnknown => "tacacs_method_unknown",
+        /// Encryption is required, and TACACS+ carries no keys.
+        TacacsNoKeys => "tacacs_no_keys",
     }
 }
 
@@ -93,14 +108,21 @@ impl Rejection {
             | Self::RadiusNoAnswer
             | Self::RadiusOverloaded
             | Self::RadiusAnswerUnusable
+            | Self::TacacsRefused
+            | Self::TacacsNoAnswer
+            | Self::TacacsOverloaded
+            | Self::TacacsAnswerUnusable
+            | Self::TacacsMethodUnknown
             | Self::UserBackOff
             | Self::RealmUnknown
             | Self::ServerNotBelieved => FailureCode::AuthenticationFailure,
             Self::PasswordExpired => FailureCode::PasswordExpired,
             Self::UserDisabled => FailureCode::AccountDisabled,
-            Self::MethodNotPermitted | Self::TooManySessions | Self::GroupFull => {
-                FailureCode::NoDialInPermission
-            }
+            Self::MethodNotPermitted
+            | Self::TooManySessions
+            | Self::GroupFull
+            | Self::TacacsNotAuthorized
+            | Self::TacacsNoKeys => FailureCode::NoDialInPermission,
             Self::NewPasswordRefused => FailureCode::ChangingPassword,
         }
     }
@@ -128,9 +150,11 @@ impl Rejection {
     #[must_use]
     pub const fn permits_retry(self) -> bool {
         match self {
-            Self::UserUnknown | Self::PasswordWrong | Self::NameUnusable | Self::RadiusRefused => {
-                true
-            }
+            Self::UserUnknown
+            | Self::PasswordWrong
+            | Self::NameUnusable
+            | Self::RadiusRefused
+            | Self::TacacsRefused => true,
             Self::PasswordNotInClear
             | Self::LanManagerOnly
             | Self::MethodNotPermitted
@@ -146,6 +170,12 @@ impl Rejection {
             | Self::RadiusNoAnswer
             | Self::RadiusOverloaded
             | Self::RadiusAnswerUnusable
+            | Self::TacacsNotAuthorized
+            | Self::TacacsNoAnswer
+            | Self::TacacsOverloaded
+            | Self::TacacsAnswerUnusable
+            | Self::TacacsMethodUnknown
+            | Self::TacacsNoKeys
             | Self::ServerNotBelieved => false,
         }
     }
@@ -159,6 +189,7 @@ impl Rejection {
             | Self::NameUnusable
             | Self::PasswordNotInClear
             | Self::RadiusRefused
+            | Self::TacacsRefused
             | Self::NewPasswordRefused => true,
             Self::LanManagerOnly
             | Self::MethodNotPermitted
@@ -173,6 +204,12 @@ impl Rejection {
             | Self::RadiusNoAnswer
             | Self::RadiusOverloaded
             | Self::RadiusAnswerUnusable
+            | Self::TacacsNotAuthorized
+            | Self::TacacsNoAnswer
+            | Self::TacacsOverloaded
+            | Self::TacacsAnswerUnusable
+            | Self::TacacsMethodUnknown
+            | Self::TacacsNoKeys
             | Self::ServerNotBelieved => false,
         }
     }
@@ -204,7 +241,7 @@ impl NameServers {
 /// The answer to one authentication request.
 pub enum Decision {
     /// The peer may connect.
-    Accept(Grant),
+    Accept(Box<Grant>),
     /// EAP goes on.
     Challenge {
         /// The next Request, without a frame.
@@ -273,8 +310,6 @@ pub struct Grant {
     pub authenticated: Authenticated,
     /// The pool to lease from.
     pub pool: Box<str>,
-    /// Whether that was said of this user, and not of everybody.
-    pub has_own_pool: bool,
     /// The address that belongs to the user, if one does.
     pub address: Option<Ipv4Addr>,
     /// The networks behind the user, which lie behind its call.

@@ -53,7 +53,7 @@ pub(super) fn read(report: &mut Report<'_>, text: &str, server: &str) -> Vec<(St
                 .take_while(|word| word.quoted || &*word.text != "--")
                 .collect(),
         };
-        let of_us = |word: &Word| &*word.text == server || (!word.quoted && &*word.text == "*");
+        let of_us = |word: &Word| *word.text == server || (!word.quoted && &*word.text == "*");
         if !of_us(&entry.server) {
             continue;
         }

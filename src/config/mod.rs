@@ -29,7 +29,9 @@ mod radius;
 mod realm;
 mod server;
 mod sessions;
+mod shared_secret;
 mod table;
+mod tacacs;
 mod users;
 mod words;
 mod workers;
@@ -55,7 +57,7 @@ pub use group::Group;
 pub use listener::Listener;
 pub use load::UsersFileMode;
 pub use log::{Log, LogFormat, LogLevel};
-pub use machine::{Finding, Severity, descriptors_wanted, machine_check};
+pub use machine::{Finding, Severity, descriptors_wanted, machine_check, machine_found};
 pub use memory::{MemoryNeed, memory_needed};
 pub use peer::{Bearer, Direction, Peer};
 pub use peer_login::PeerLogin;
@@ -66,6 +68,7 @@ pub use radius::{Radius, RadiusServer};
 pub use realm::Realm;
 pub use server::{CALL_IDS_PER_ADDRESS, Framing, Server};
 pub use sessions::Sessions;
+pub use tacacs::{Tacacs, TacacsServer};
 pub use users::{
     User, Users, check_users_text, mode_fault as secret_mode_fault, read_chap_secrets,
 };
@@ -105,6 +108,8 @@ pub struct Config {
     pub realms: Vec<Realm>,
     /// `[radius]`.
     pub radius: Radius,
+    /// `[tacacs]`.
+    pub tacacs: Tacacs,
     /// `[forwarding]`.
     pub forwarding: Forwarding,
     /// `[gre]`.
@@ -138,6 +143,9 @@ impl Config {
         checks::check(&draft.tables(), &mut report);
         draft.read_passwords(&mut report, &mut read_secret);
         radius::read_secrets(&mut draft.radius, &mut report, &mut read_secret);
+        tacacs::read_secrets(&mut draft.tacacs, &mut report, &mut read_secret);
+        let (ppp, groups) = (&draft.ppp, &draft.groups);
+        tacacs::check(&draft.tacacs, &draft.radius, ppp, groups, &mut report);
         let (users, of_users) = draft.read_users(&mut report, read_secret);
         let Findings {
             mut errors,
@@ -197,7 +205,7 @@ pub fn accepted_keys() -> BTreeSet<String> {
     // Tables in lists are only visited if they are there, and what is missing in them does not
     // stop the reading.
     let text = "[[port]]\nroutes = [{}]\n[[pool]]\nreservations = [{}]\n[[peer]]\n[[realm]]\n[[listener]]\n\
-                [group.NAME]\n[[radius.server]]\n";
+                [group.NAME]\n[[radius.server]]\n[[tacacs.server]]\n";
     let mut report = Report::new("", text);
     read_document(&mut report, text, |table| Draft::read(table, ""));
     let mut keys = report.finish().asked;
@@ -223,6 +231,7 @@ struct Draft {
     sessions: Sessions,
     realms: checks::Indexed<Realm>,
     radius: Radius,
+    tacacs: Tacacs,
     forwarding: Forwarding,
     gre: Gre,
     admin: Admin,
@@ -250,6 +259,8 @@ impl Draft {
             .listen
             .extend(listeners.iter().map(|(_, listener)| listener.address));
         let radius = table.section("radius", |it| radius::read(it, Path::new(file)));
+        let tacacs = table.section("tacacs", |it| tacacs::read(it, Path::new(file)));
+        let alone = radius.servers.is_empty() && tacacs.servers.is_empty();
         Self {
             server,
             listeners,
@@ -261,11 +272,12 @@ impl Draft {
             ppp,
             groups: groups.into_iter().flatten().collect(),
             users: table.section("users", |it| {
-                users::read_section(it, Path::new(file), radius.servers.is_empty())
+                users::read_section(it, Path::new(file), alone)
             }),
             sessions,
             realms: indexed(table.sections("realm", realm::read)),
             radius,
+            tacacs,
             forwarding: table.section("forwarding", forwarding::read),
             gre: table.section("gre", gre::read),
             admin: table.section("admin", admin::read),
@@ -373,6 +385,7 @@ impl Draft {
             sessions: self.sessions,
             realms: self.realms.into_iter().map(|(_, realm)| realm).collect(),
             radius: self.radius,
+            tacacs: self.tacacs,
             forwarding: self.forwarding,
             gre: self.gre,
             admin: self.admin,

@@ -11,7 +11,8 @@ use zeroize::Zeroize;
 
 use super::explain::{AccountRow, FailureRow, LAST_DEFAULT, Subject};
 use super::rows::{
-    DropRow, PeerRow, PoolRow, PortRow, RadiusStatus, SessionDetail, SessionRow, Status, WorkerRow,
+    DropRow, PeerRow, PoolRow, PortRow, RadiusStatus, SessionDetail, SessionRow, Status, TacacsRow,
+    WorkerRow,
 };
 
 /// Longest request, newline included, in bytes.
@@ -42,6 +43,8 @@ pub enum Request {
     Peers {},
     /// The RADIUS servers, and the records for them.
     Radius {},
+    /// The TACACS+ servers.
+    Tacacs {},
     /// How many attempts and calls ended, by stage and finding.
     Failures {},
     /// Why attempts and calls ended, or how they stand.
@@ -177,6 +180,8 @@ pub enum Response {
     Peers(Vec<PeerRow>),
     /// To [`Request::Radius`].
     Radius(RadiusStatus),
+    /// To [`Request::Tacacs`].
+    Tacacs(Vec<TacacsRow>),
     /// To [`Request::Do`]: what was done, for people.
     Done(String),
     /// To [`Request::Failures`].
@@ -255,6 +260,8 @@ pub trait View {
     fn peers(&self) -> Vec<PeerRow>;
     /// Every RADIUS server, and what became of records.
     fn radius(&self) -> RadiusStatus;
+    /// Every TACACS+ server.
+    fn tacacs(&self) -> Vec<TacacsRow>;
     /// Does `action`; says what was done, or why not. `None`: it is under way, ask again.
     fn act(&mut self, action: &Action) -> Option<Result<String, AdminError>>;
     /// Every stage and finding that happened.

@@ -106,6 +106,7 @@ impl Answer {
             | Request::Pools {}
             | Request::Peers {}
             | Request::Radius {}
+            | Request::Tacacs {}
             | Request::Failures {}
             | Request::Do(_) => {}
         }
@@ -144,6 +145,7 @@ impl Answer {
             Request::Pools {} => Response::Pools(view.pools()),
             Request::Peers {} => Response::Peers(view.peers()),
             Request::Radius {} => Response::Radius(view.radius()),
+            Request::Tacacs {} => Response::Tacacs(view.tacacs()),
             Request::Failures {} => Response::Failures(view.failures()),
             Request::Explain { which, last } => {
                 let mut accounts = std::mem::take(&mut self.accounts);
@@ -173,6 +175,7 @@ const fn looks_at_sessions(request: &Request) -> bool {
         | Request::Pools {}
         | Request::Peers {}
         | Request::Radius {}
+        | Request::Tacacs {}
         | Request::Failures {}
         | Request::Do(_) => false,
     }

@@ -3,7 +3,8 @@
 use super::admin::Response;
 use super::explain;
 use super::rows::{
-    PeerRow, PoolRow, PortRow, RadiusStatus, SessionDetail, SessionRow, Status, WorkerRow,
+    PeerRow, PoolRow, PortRow, RadiusStatus, SessionDetail, SessionRow, Status, TacacsRow,
+    WorkerRow,
 };
 use super::table::{Table, human_bytes, human_duration, printable};
 
@@ -37,6 +38,7 @@ pub fn text(response: &Response) -> String {
         Response::Pools(rows) => pools_text(rows),
         Response::Peers(rows) => peers_text(rows),
         Response::Radius(status) => radius_text(status),
+        Response::Tacacs(rows) => tacacs_text(rows),
         Response::Done(what) => format!("{}\n", printable(what)),
         Response::Failures(rows) => {
             let mut table = Table::new(&["stage", "finding", ">windows error", ">count"]);
@@ -172,6 +174,44 @@ fn peers_text(rows: &[PeerRow]) -> String {
     table.render()
 }
 
+fn tacacs_text(rows: &[TacacsRow]) -> String {
+    let mut table = Table::new(&[
+        "server",
+        "address",
+        "state",
+        ">connections",
+        "shared",
+        ">outstanding",
+        ">questions",
+        ">answers",
+        ">faults",
+        ">rtt",
+    ]);
+    for row in rows {
+        table.row(vec![
+            row.server.clone(),
+            row.address.clone(),
+            row.state.clone(),
+            number(row.connections),
+            optional(row.shared.map(|shared| if shared { "yes" } else { "no" })),
+            number(row.outstanding),
+            number(row.questions),
+            number(row.answers),
+            number(row.faults.iter().map(|it| it.value).sum()),
+            optional(row.last_round_trip_us.map(milliseconds)),
+        ]);
+    }
+    let mut text = table.render();
+    let faults = rows.iter().flat_map(|row| &row.faults);
+    text.push_str(&counts("faults", faults.map(|it| (&it.name, it.value))));
+    text
+}
+
+/// A time in milliseconds, with one digit behind the point.
+fn milliseconds(time_us: u64) -> String {
+    format!("{}.{} ms", time_us / 1000, time_us % 1000 / 100)
+}
+
 fn radius_text(status: &RadiusStatus) -> String {
     let mut table = Table::new(&[
         "server",
@@ -188,7 +228,6 @@ fn radius_text(status: &RadiusStatus) -> String {
     ]);
     for row in &status.servers {
         let refused = row.refused.iter().map(|it| it.value).sum();
-        let rtt = |us: u64| format!("{}.{} ms", us / 1000, us % 1000 / 100);
         table.row(vec![
             row.server.clone(),
             row.service.clone(),
@@ -200,7 +239,7 @@ fn radius_text(status: &RadiusStatus) -> String {
             number(row.replies),
             number(row.timeouts),
             number(refused),
-            optional(row.last_round_trip_us.map(rtt)),
+            optional(row.last_round_trip_us.map(milliseconds)),
         ]);
     }
     let mut text = table.render();

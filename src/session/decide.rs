@@ -12,7 +12,7 @@ impl Sessions {
     /// `aaa` has decided about the credentials of a call.
     pub fn decide(&mut self, id: CallRef, decision: Decision, now: Timestamp) {
         match decision {
-            Decision::Accept(grant) => self.granted(id, grant, now),
+            Decision::Accept(grant) => self.granted(id, *grant, now),
             Decision::Challenge { packet, state } => self.challenge(id, &packet, &state, now),
             Decision::Reject(rejection) => self.deny(id, Denial::from(rejection), now),
             Decision::Deny(denial) => self.deny(id, *denial, now),

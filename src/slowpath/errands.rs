@@ -4,7 +4,7 @@
 
 use std::collections::VecDeque;
 use std::io;
-use std::path::PathBuf;
+use std::path::Path;
 
 use super::control_plane::ControlPlane;
 use super::events;
@@ -159,7 +159,7 @@ impl Errands {
     }
 }
 
-fn write(file: &PathBuf, change: &PasswordChange) -> Result<(), String> {
+fn write(file: &Path, change: &PasswordChange) -> Result<(), String> {
     if file.as_os_str().is_empty() {
         return Err("there is no users.file".to_owned());
     }

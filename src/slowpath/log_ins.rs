@@ -1,5 +1,7 @@
-//! Who decides about log-ins, and who writes the bill: local users at once, RADIUS servers when they
-//! answer. What has to be sent is handed on to whoever has sockets.
+//! Who decides about log-ins, and who writes the bill: local users at once, RADIUS and TACACS+ servers
+//! when they answer. What has to be sent is handed on to whoever has sockets.
+
+mod tacacs;
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -9,11 +11,15 @@ use super::control_plane::Outside;
 use super::worker_link::WorkerLink;
 use crate::aaa::accounting::Accounting;
 use crate::aaa::radius::{Billed, Caller, Client, Event as ServerEvent, Output, SocketId, Ticket};
+use crate::aaa::tacacs as servers;
 use crate::aaa::{Access, Decision, LocalUsers, PasswordChange, Realms};
 use crate::clock::Timestamp;
 use crate::flow::{FlowKey, FlowTotals};
 use crate::ppp::link::{self as ppp, Credentials};
 use crate::session::{CallRef, EndReason, Event, Sessions};
+
+pub use tacacs::TacacsLogIns;
+use tacacs::Word;
 
 /// Calls whose counters are looked at in one turn.
 const LOOK_BUDGET: usize = 256;
@@ -23,6 +29,7 @@ pub(super) struct LogIns {
     users: LocalUsers,
     realms: Realms,
     client: Option<Client>,
+    tacacs: Option<TacacsLogIns>,
     accounting: Option<Accounting>,
     /// Names in `users.file` are decided about here.
     local_first: bool,
@@ -36,6 +43,7 @@ impl LogIns {
             users,
             realms: Realms::default(),
             client: None,
+            tacacs: None,
             accounting: None,
             local_first: false,
             asked: HashMap::new(),
@@ -71,8 +79,29 @@ impl LogIns {
 
     /// Whether servers decide about who has this name.
     pub(super) fn is_for_servers(&self, name: &str) -> bool {
-        let asks = self.client.as_ref().is_some_and(Client::decides);
-        asks && !(self.local_first && self.users.knows(name.as_bytes()))
+        let knows = || self.users.knows(name.as_bytes());
+        let radius = self.client.as_ref().is_some_and(Client::decides);
+        let tacacs = self.tacacs.as_ref();
+        (radius && !(self.local_first && knows()))
+            || tacacs.is_some_and(|tacacs| !(tacacs.local_first && knows()))
+    }
+
+    /// Asks TACACS+ servers, too.
+    pub(super) fn ask_tacacs(&mut self, log_ins: TacacsLogIns) {
+        self.tacacs = Some(log_ins);
+    }
+
+    /// The client of TACACS+, for those who look at it.
+    pub(super) const fn tacacs(&self) -> Option<&servers::Client> {
+        match &self.tacacs {
+            Some(tacacs) => Some(&tacacs.client),
+            None => None,
+        }
+    }
+
+    /// The client of TACACS+, for those who have its sockets.
+    pub(super) fn tacacs_mut(&mut self) -> Option<&mut servers::Client> {
+        self.tacacs.as_mut().map(|tacacs| &mut tacacs.client)
     }
 
     /// Keeps the bill, too.
@@ -91,10 +120,10 @@ impl LogIns {
     }
 
     pub(super) fn poll_timeout(&self) -> Option<Timestamp> {
-        let client = self.client.as_ref().and_then(Client::poll_timeout);
-        let accounting = self.accounting.as_ref();
-        let accounting = accounting.and_then(Accounting::poll_timeout);
-        client.into_iter().chain(accounting).min()
+        let radius = self.client.as_ref().and_then(Client::poll_timeout);
+        let tacacs = self.tacacs().and_then(servers::Client::poll_timeout);
+        let accounting = self.accounting().and_then(Accounting::poll_timeout);
+        [radius, tacacs, accounting].into_iter().flatten().min()
     }
 
     /// Asks about a log-in. `None`: a server was asked, and the decision comes later.
@@ -113,11 +142,17 @@ impl LogIns {
         let access = realm
             .and_then(|realm| realm.access.as_ref())
             .unwrap_or(access);
-        let local = self.is_local(credentials);
         let session_id = match &mut self.accounting {
             Some(accounting) => accounting.session_id(caller),
             None => Box::default(),
         };
+        if let Some(tacacs) = &mut self.tacacs
+            && tacacs.decides(credentials)
+            && !(tacacs.local_first && self.users.knows(credentials.name()))
+        {
+            return tacacs.ask(call, caller, credentials, access, now);
+        }
+        let local = self.is_local(credentials);
         let users = &mut self.users;
         let mut decision = match &mut self.client {
             Some(client) if !local && client.decides() => {
@@ -130,8 +165,14 @@ impl LogIns {
                 }
             }
             Some(_) | None => {
+                let mut decision = users.decide(credentials, access);
                 let pool = realm.and_then(|realm| realm.pool.as_ref());
-                in_pool(users.decide(credentials, access), pool)
+                if let (Decision::Accept(grant), Some(pool)) = (&mut decision, pool)
+                    && !users.has_own_pool(&grant.user)
+                {
+                    grant.pool.clone_from(pool);
+                }
+                decision
             }
         };
         self.note_billing(caller.flow, &mut decision);
@@ -213,6 +254,9 @@ impl LogIns {
         if let Some(client) = &mut self.client {
             client.handle_timeout(now);
         }
+        if let Some(tacacs) = &mut self.tacacs {
+            tacacs.client.handle_timeout(now);
+        }
         let Some(accounting) = &mut self.accounting else {
             return;
         };
@@ -238,6 +282,17 @@ impl LogIns {
         let mut decided = false;
         loop {
             self.send_bill(now);
+            if let Some(word) = self.tacacs.as_mut().and_then(|it| it.next(outside)) {
+                match word {
+                    Word::Decided(call, flow, mut decision) => {
+                        self.note_billing(flow, &mut decision);
+                        sessions.decide(call, decision, now);
+                        decided = true;
+                    }
+                    Word::Billed(number, billed) => self.billed(number, billed),
+                }
+                continue;
+            }
             let Some(output) = self.client.as_mut().and_then(Client::poll_output) else {
                 return decided;
             };
@@ -259,11 +314,18 @@ impl LogIns {
 
     /// Gives records to who writes them down.
     fn send_bill(&mut self, now: Timestamp) {
-        let (Some(accounting), Some(client)) = (&mut self.accounting, &mut self.client) else {
+        let Some(accounting) = &mut self.accounting else {
             return;
         };
-        while let Some((number, record)) = accounting.poll_record() {
-            client.bill(number, &record, accounting.age(&record, now), now);
+        let tacacs = self.tacacs.as_mut().filter(|tacacs| tacacs.bills);
+        if let Some(tacacs) = tacacs {
+            while let Some((number, record)) = accounting.poll_record() {
+                tacacs.client.bill(number, &record, now);
+            }
+        } else if let Some(client) = &mut self.client {
+            while let Some((number, record)) = accounting.poll_record() {
+                client.bill(number, &record, accounting.age(&record, now), now);
+            }
         }
     }
 
@@ -315,16 +377,6 @@ impl LogIns {
         let accounting = self.accounting.as_ref();
         accounting.is_none_or(|accounting| accounting.outstanding() == 0)
     }
-}
-
-/// A decision about a user of a realm that has a pool for those who have none.
-fn in_pool(mut decision: Decision, pool: Option<&Box<str>>) -> Decision {
-    if let (Decision::Accept(grant), Some(pool)) = (&mut decision, pool)
-        && !grant.has_own_pool
-    {
-        grant.pool.clone_from(pool);
-    }
-    decision
 }
 
 /// What a call has carried by now.

@@ -4,9 +4,9 @@
 //!   `workers`, sockets, sessions.
 //! - `event_loop` is the one loop; each of its sources is a file: `sockets` (TCP/1723), `exception`
 //!   (TAP and TUN), `kernel_mirror` (routes and neighbours), `admin_socket`, `signals`, `worker_link`,
-//!   `radius` (the sockets of the RADIUS client).
+//!   `radius` and `tacacs` (the sockets of these clients).
 //! - `control_plane` is the loop without its IO: what the harness and tests run on memory; its `log_ins`
-//!   asks local users or RADIUS.
+//!   asks local users, RADIUS or TACACS+.
 //! - `settings` makes of the configuration what each machine is told, `errands` does so again while the
 //!   server runs, beside the loop.
 //! - `view` is what `pns show` sees, `events` what the log says, `supervisor` watches the workers.
@@ -18,7 +18,7 @@ pub mod entropy;
 pub mod errands;
 pub mod jobs;
 pub mod log_in_test;
-mod mppe_kernel;
+pub mod mppe_kernel;
 pub mod netlink;
 pub mod notify;
 pub mod settings;
@@ -33,6 +33,7 @@ mod call_view;
 mod events;
 mod log_ins;
 mod radius_view;
+mod tacacs_view;
 
 #[cfg(feature = "dpdk")]
 pub mod start;
@@ -65,6 +66,10 @@ mod start_error;
 mod steering;
 #[cfg(feature = "dpdk")]
 mod supervisor;
+#[cfg(feature = "dpdk")]
+mod tacacs;
+#[cfg(feature = "dpdk")]
+mod tacacs_settings;
 #[cfg(feature = "dpdk")]
 mod token;
 #[cfg(feature = "dpdk")]

@@ -53,7 +53,7 @@ fn row(server: &ServerView<'_>) -> RadiusRow {
 }
 
 /// Those that are not zero.
-fn counters<'n>(names: impl Iterator<Item = &'n str>, counts: &[u64]) -> Vec<Counter> {
+pub(super) fn counters<'n>(names: impl Iterator<Item = &'n str>, counts: &[u64]) -> Vec<Counter> {
     let named = names.zip(counts).filter(|(_, count)| **count > 0);
     named
         .map(|(name, count)| Counter {

@@ -26,9 +26,10 @@ pub use super::start_error::StartError;
 use super::start_error::during;
 use super::steering::{self, CallRules, Steering};
 use super::supervisor::Supervisor;
+use super::tacacs::TacacsSockets;
 use super::view::{PortFigures, PortInfo, ServerFacts};
 use super::workers::{self, Shared};
-use super::{notify, radius_settings, settings, token, worker_threads};
+use super::{notify, radius_settings, settings, tacacs_settings, token, worker_threads};
 use crate::aaa::radius::Client;
 use crate::clock::{MonotonicClock, Timestamp};
 use crate::config::{Config, Device};
@@ -95,7 +96,7 @@ fn start(owned: Config) -> Result<EventLoop, StartError> {
     sessions.set_history_max(config.explain.history_max);
     sessions.place_by(steering::nearest_worker(config, &ports.ports));
     let mut plane = ControlPlane::new(sessions, users, links, writer);
-    ask_servers(&mut plane, config, clock.now());
+    add_servers(&mut plane, config, clock.now());
     let facts = facts(config, ports.huge_pages);
     let (ports, call_rules) = port_infos(config, ports, &macs, &buckets);
     Ok(EventLoop {
@@ -108,6 +109,7 @@ fn start(owned: Config) -> Result<EventLoop, StartError> {
         kernel: kernel.mirror,
         plane,
         radius: RadiusSockets::default(),
+        tacacs: TacacsSockets::default(),
         call_routes: kernel.calls,
         stopping_since: None,
         stop_time_max: Duration::ZERO,
@@ -122,14 +124,19 @@ fn start(owned: Config) -> Result<EventLoop, StartError> {
     })
 }
 
-/// Who else decides about log-ins, and who keeps the bill.
-fn ask_servers(plane: &mut ControlPlane, config: &Config, now: Timestamp) {
+/// Servers elsewhere that decide about log-ins, and who writes the bill.
+fn add_servers(plane: &mut ControlPlane, config: &Config, now: Timestamp) {
     plane.set_realms(settings::realms(config));
     let client = radius_settings::client(config);
-    let bills = client.as_ref().is_some_and(Client::bills);
+    let tacacs = tacacs_settings::log_ins(config);
+    let bills = client.as_ref().is_some_and(Client::bills)
+        || tacacs.as_ref().is_some_and(|tacacs| tacacs.bills);
     plane.keep_accounts(radius_settings::accounting(config, bills, now));
     if let Some(client) = client {
         plane.ask_servers(client, config.radius.local_users_first);
+    }
+    if let Some(log_ins) = tacacs {
+        plane.ask_tacacs(log_ins);
     }
 }
 

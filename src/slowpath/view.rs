@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime};
 use super::control_plane::ControlPlane;
 use super::errands::Errands;
 use super::worker_link::WorkerLink;
-use super::{call_view, log_in_test, mppe_kernel, radius_view, settings};
+use super::{call_view, log_in_test, mppe_kernel, radius_view, settings, tacacs_view};
 use crate::clock::Timestamp;
 use crate::dataplane::{DropReason, FrameCount};
 use crate::operate::account;
@@ -17,7 +17,7 @@ use crate::operate::admin::{Action, AdminError, ErrorCode, Selector, View};
 use crate::operate::explain::{AccountRow, FailureRow, Subject};
 use crate::operate::rows::{
     Counter, DropCount, DropRow, NegotiatedOption, PeerRow, PoolRow, PortRow, RadiusStatus,
-    SessionDetail, SessionRow, Status, SteeringRefusal, WorkerRow,
+    SessionDetail, SessionRow, Status, SteeringRefusal, TacacsRow, WorkerRow,
 };
 use crate::session::{Account, CallView};
 use crate::wire::call_id::CallId;
@@ -419,6 +419,10 @@ impl View for ServerView<'_> {
 
     fn radius(&self) -> RadiusStatus {
         radius_view::status(self.plane.radius(), self.plane.accounting(), self.now)
+    }
+
+    fn tacacs(&self) -> Vec<TacacsRow> {
+        tacacs_view::rows(self.plane.tacacs(), self.now)
     }
 
     fn act(&mut self, action: &Action) -> Option<Result<String, AdminError>> {

@@ -50,7 +50,7 @@ fn pap(name: &str, password: &str) -> Credentials {
 
 fn granted(decision: Decision) -> Grant {
     match decision {
-        Decision::Accept(grant) => grant,
+        Decision::Accept(grant) => *grant,
         Decision::Deny(denial) => panic!("{denial:?}"),
         Decision::Reject(rejection) => panic!("{rejection}"),
         Decision::Challenge { .. } => panic!("a challenge"),

@@ -100,7 +100,7 @@ pub(super) fn decide(asked: &Asked, answer: &Answer<'_>) -> Decision {
     }
     match answer.packet.code {
         Code::ACCESS_ACCEPT => match accept(asked, answer) {
-            Ok(grant) => Decision::Accept(grant),
+            Ok(grant) => Decision::Accept(Box::new(grant)),
             Err(what) => answer.unusable(what),
         },
         Code::ACCESS_CHALLENGE => challenge(asked, answer),
@@ -200,7 +200,6 @@ fn accept(asked: &Asked, answer: &Answer<'_>) -> Result<Grant, String> {
         success_message,
         terms,
         authenticated: Authenticated::new(flow_policy, keys),
-        has_own_pool: true,
         pool: answer
             .text(&FRAMED_POOL)
             .unwrap_or_else(|| asked.pool.clone()),

@@ -56,7 +56,7 @@ fn answer(asked: &Asked, code: Code, attributes: &Attributes) -> Decision {
 
 fn granted(asked: &Asked, attributes: &Attributes) -> Grant {
     match answer(asked, Code::ACCESS_ACCEPT, attributes) {
-        Decision::Accept(grant) => grant,
+        Decision::Accept(grant) => *grant,
         Decision::Deny(denial) => panic!("{denial:?}"),
         Decision::Challenge { .. } | Decision::Reject(_) => panic!("something else"),
     }
