@@ -320,7 +320,7 @@ findings! {
         "{user} was let in or refused in a way that cannot be carried out: {decided_by}.",
         [Server: "Correct what that RADIUS server sends."];
     TacacsRefused => "tacacs_refused", [AccessDenied],
-        "{user} was not let in: {decided_by}.",
+        "{user} was not let in by TACACS+: {decided_by}.",
         [Client: "Correct the name or the password.",
          Server: "See the log of that TACACS+ server."];
     TacacsNotAuthorized => "tacacs_not_authorized", [NoDialInPermission, AccessDenied],
