@@ -334,7 +334,7 @@ findings! {
         "{user} was not asked about, because too many questions wait for the TACACS+ servers.",
         [Server: "See `pns show tacacs` for servers that are slow or dead, and add servers."];
     TacacsAnswerUnusable => "tacacs_answer_unusable", [AccessDenied, RemoteEnded],
-        "{user} was let in or refused in a way that cannot be carried out: {decided_by}.",
+        "TACACS+ let {user} in or refused it in a way that cannot be carried out: {decided_by}.",
         [Server: "Correct what that TACACS+ server sends; for MS-CHAPv2 ask RADIUS or a users file \
           instead."];
     TacacsMethodUnknown => "tacacs_method_unknown", [AccessDenied],
