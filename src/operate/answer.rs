@@ -110,7 +110,7 @@ impl Answer {
             | Request::Failures {}
             | Request::Do(_) => {}
         }
-        let response = is_last.then(|| self.finish(view));
+        let response = if is_last { self.finish(view) } else { None };
         (rows, response)
     }
 
@@ -126,9 +126,13 @@ impl Answer {
         }
     }
 
-    /// Everything was looked at.
-    fn finish(&mut self, view: &mut dyn View) -> Response {
-        match &self.request {
+    /// Everything was looked at. `None`: what is to be done is not done yet.
+    fn finish(&mut self, view: &mut dyn View) -> Option<Response> {
+        Some(match &self.request {
+            Request::Do(action) => {
+                let done = view.act(action)?;
+                done.map_or_else(Response::Error, Response::Done)
+            }
             Request::Status {} => Response::Status(view.status()),
             Request::Sessions {} => Response::Sessions(Vec::new()),
             Request::Session { which } => details(std::mem::take(&mut self.details), which),
@@ -142,9 +146,6 @@ impl Answer {
             Request::Peers {} => Response::Peers(view.peers()),
             Request::Radius {} => Response::Radius(view.radius()),
             Request::Tacacs {} => Response::Tacacs(view.tacacs()),
-            Request::Do(action) => view
-                .act(action)
-                .map_or_else(Response::Error, Response::Done),
             Request::Failures {} => Response::Failures(view.failures()),
             Request::Explain { which, last } => {
                 let mut accounts = std::mem::take(&mut self.accounts);
@@ -152,7 +153,7 @@ impl Answer {
                 accounts.extend(view.explain_ended(which, room));
                 explained(accounts, which)
             }
-        }
+        })
     }
 }
 

@@ -208,13 +208,9 @@ impl Rig {
         while !is_last {
             self.turn_and(|plane, now| {
                 let mut view = ServerView {
-                    radius: None,
-                    tacacs: None,
-                    requests: None,
-                    accounting: None,
+                    errands: None,
                     facts: &FACTS,
-                    sessions: &mut plane.sessions,
-                    workers: &plane.workers,
+                    plane,
                     ports: &[],
                     kernel: &NoKernel,
                     slow_turns: 0,
