@@ -206,6 +206,8 @@ pub enum What {
     Peers,
     /// The RADIUS servers: whether they live, how fast they answer, what was not believed
     Radius,
+    /// The bill: who writes it down, what waits for it in memory and on disk, what was given up and why
+    Accounting,
     /// How many attempts and calls ended, by how far they came and why
     Failures,
 }
@@ -224,6 +226,7 @@ impl What {
             Self::Pools => Request::Pools {},
             Self::Peers => Request::Peers {},
             Self::Radius => Request::Radius {},
+            Self::Accounting => Request::Accounting {},
             Self::Failures => Request::Failures {},
         }
     }

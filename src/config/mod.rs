@@ -4,6 +4,7 @@
 //! ([`ConfigErrors`]), unknown keys are refused with the nearest known one, and a file with any
 //! error is refused whole. The result is immutable; a later configuration replaces it whole.
 
+mod accounting;
 mod address;
 mod admin;
 mod checks;
@@ -39,6 +40,7 @@ use std::path::Path;
 
 use zeroize::Zeroizing;
 
+pub use accounting::Accounting;
 pub use address::{Ipv4Prefix, Ipv4Range};
 pub use admin::{Admin, DEFAULT_SOCKET};
 pub use dpdk::{Dpdk, Memory};
@@ -90,6 +92,8 @@ pub struct Config {
     pub users: Users,
     /// `[radius]`.
     pub radius: Radius,
+    /// `[accounting]`.
+    pub accounting: Accounting,
     /// `[forwarding]`.
     pub forwarding: Forwarding,
     /// `[gre]`.
@@ -208,6 +212,7 @@ struct Draft {
     groups: Vec<Group>,
     users: Option<users::Section>,
     radius: Radius,
+    accounting: Accounting,
     forwarding: Forwarding,
     gre: Gre,
     admin: Admin,
@@ -246,6 +251,7 @@ impl Draft {
                 users::read_section(it, Path::new(file), radius.servers.is_empty())
             }),
             radius,
+            accounting: table.section("accounting", |it| accounting::read(it, Path::new(file))),
             forwarding: table.section("forwarding", forwarding::read),
             gre: table.section("gre", gre::read),
             admin: table.section("admin", admin::read),
@@ -337,6 +343,7 @@ impl Draft {
             groups: self.groups,
             users,
             radius: self.radius,
+            accounting: self.accounting,
             forwarding: self.forwarding,
             gre: self.gre,
             admin: self.admin,

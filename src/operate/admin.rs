@@ -10,7 +10,8 @@ use serde::{Deserialize, Serialize};
 
 use super::explain::{AccountRow, FailureRow, LAST_DEFAULT, Subject};
 use super::rows::{
-    DropRow, PeerRow, PoolRow, PortRow, RadiusStatus, SessionDetail, SessionRow, Status, WorkerRow,
+    AccountingStatus, DropRow, PeerRow, PoolRow, PortRow, RadiusStatus, SessionDetail, SessionRow,
+    Status, WorkerRow,
 };
 
 /// Longest request, newline included, in bytes.
@@ -39,8 +40,10 @@ pub enum Request {
     Pools {},
     /// The peers that can be called.
     Peers {},
-    /// The RADIUS servers, and the records for them.
+    /// The RADIUS servers.
     Radius {},
+    /// The bill.
+    Accounting {},
     /// How many attempts and calls ended, by stage and finding.
     Failures {},
     /// Why attempts and calls ended, or how they stand.
@@ -131,6 +134,8 @@ pub enum Response {
     Peers(Vec<PeerRow>),
     /// To [`Request::Radius`].
     Radius(RadiusStatus),
+    /// To [`Request::Accounting`].
+    Accounting(AccountingStatus),
     /// To [`Request::Do`]: what was done, for people.
     Done(String),
     /// To [`Request::Failures`].
@@ -207,8 +212,10 @@ pub trait View {
     fn pools(&self) -> Vec<PoolRow>;
     /// Every peer that can be called.
     fn peers(&self) -> Vec<PeerRow>;
-    /// Every RADIUS server, and what became of records.
+    /// Every RADIUS server.
     fn radius(&self) -> RadiusStatus;
+    /// The bill.
+    fn accounting(&self) -> AccountingStatus;
     /// Does `action`; says what was done.
     ///
     /// # Errors

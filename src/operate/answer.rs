@@ -106,6 +106,7 @@ impl Answer {
             | Request::Pools {}
             | Request::Peers {}
             | Request::Radius {}
+            | Request::Accounting {}
             | Request::Failures {}
             | Request::Do(_) => {}
         }
@@ -140,6 +141,7 @@ impl Answer {
             Request::Pools {} => Response::Pools(view.pools()),
             Request::Peers {} => Response::Peers(view.peers()),
             Request::Radius {} => Response::Radius(view.radius()),
+            Request::Accounting {} => Response::Accounting(view.accounting()),
             Request::Do(action) => view
                 .act(action)
                 .map_or_else(Response::Error, Response::Done),
@@ -172,6 +174,7 @@ const fn looks_at_sessions(request: &Request) -> bool {
         | Request::Pools {}
         | Request::Peers {}
         | Request::Radius {}
+        | Request::Accounting {}
         | Request::Failures {}
         | Request::Do(_) => false,
     }

@@ -2,7 +2,9 @@
 
 use super::admin::Response;
 use super::explain;
-use super::rows::{PeerRow, PortRow, RadiusStatus, SessionDetail, SessionRow, Status, WorkerRow};
+use super::rows::{
+    AccountingStatus, PeerRow, PortRow, RadiusStatus, SessionDetail, SessionRow, Status, WorkerRow,
+};
 use super::table::{Table, human_bytes, human_duration, printable};
 
 /// The answer as text, newline at the end. For an error, its message.
@@ -42,6 +44,7 @@ pub fn text(response: &Response) -> String {
         }
         Response::Peers(rows) => peers_text(rows),
         Response::Radius(status) => radius_text(status),
+        Response::Accounting(status) => accounting_text(status),
         Response::Done(what) => format!("{}\n", printable(what)),
         Response::Failures(rows) => {
             let mut table = Table::new(&["stage", "finding", ">windows error", ">count"]);
@@ -181,8 +184,48 @@ fn radius_text(status: &RadiusStatus) -> String {
     let mut text = table.render();
     let refused = status.servers.iter().flat_map(|row| &row.refused);
     text.push_str(&counts("refused", refused.map(|it| (&it.name, it.value))));
+    text
+}
+
+fn accounting_text(status: &AccountingStatus) -> String {
+    let state = match (status.written_by.as_str(), status.silent) {
+        ("radius", true) => "no server answers; records wait, and calls go on",
+        ("radius", false) => "by RADIUS servers",
+        ("file", true) => "the local bill cannot be written; records wait, and calls go on",
+        ("file", false) => "in the local bill",
+        _ => "nowhere: no server writes bills, and accounting.file is empty",
+    };
+    let mut rows = vec![
+        ("written", state.to_owned()),
+        ("waiting", number(status.waiting)),
+    ];
+    rows.extend(status.lines.map(|lines| ("lines", number(lines))));
+    let trouble = |why: &Option<String>| why.clone().unwrap_or_else(|| "none".to_owned());
+    if status.lines.is_some() {
+        rows.push(("file trouble", trouble(&status.file_trouble)));
+    }
+    if let Some(spool) = &status.spool {
+        rows.extend([
+            ("spool", human_bytes(spool.octets)),
+            ("spool files", number(spool.segments)),
+            ("spool records", number(spool.records)),
+            ("spool calls", number(spool.calls)),
+            (
+                "oldest record",
+                optional(spool.oldest_s.map(human_duration)),
+            ),
+            ("torn octets", number(spool.torn_octets)),
+            ("spool trouble", trouble(&spool.trouble)),
+        ]);
+    }
+    let mut text = fields(&rows);
     let records = status.records.iter().map(|it| (&it.name, it.value));
     text.push_str(&counts("records", records));
+    let drops = status.spool.iter().flat_map(|spool| &spool.drops);
+    text.push_str(&counts(
+        "left the spool",
+        drops.map(|it| (&it.name, it.value)),
+    ));
     text
 }
 

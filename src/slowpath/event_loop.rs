@@ -194,7 +194,7 @@ impl EventLoop {
             ports: &self.ports,
             kernel: &self.exception,
             radius: self.plane.log_ins.client(),
-            accounting: self.plane.log_ins.accounting(),
+            bill: self.plane.log_ins.bill(),
             now,
         };
         self.admin.turn(self.poll.registry(), &mut view);

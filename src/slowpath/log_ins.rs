@@ -5,10 +5,12 @@ use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use super::bookkeeper::{Bookkeeper, BooksStatus};
 use super::control_plane::Outside;
 use super::events;
 use super::worker_link::WorkerLink;
 use crate::aaa::accounting::Accounting;
+use crate::aaa::accounting::spool::Order;
 use crate::aaa::radius::{Billed, Caller, Client, Event as ServerEvent, Output, SocketId, Ticket};
 use crate::aaa::{Access, Decision, LocalUsers};
 use crate::clock::Timestamp;
@@ -19,11 +21,23 @@ use crate::session::{CallRef, EndReason, Event, Sessions};
 /// Calls whose counters are looked at in one turn.
 const LOOK_BUDGET: usize = 256;
 
+/// The bill, for those who look at it.
+#[derive(Default)]
+pub struct Bill<'a> {
+    /// What is not written down.
+    pub accounting: Option<&'a Accounting>,
+    /// What is on disk.
+    pub books: Option<BooksStatus>,
+    /// Servers write it down.
+    pub servers: bool,
+}
+
 /// Local users, and the client of RADIUS where servers are configured.
 pub(super) struct LogIns {
     users: LocalUsers,
     client: Option<Client>,
     accounting: Option<Accounting>,
+    bookkeeper: Option<Bookkeeper>,
     /// Names in `users.file` are decided about here.
     local_first: bool,
     asked: HashMap<Ticket, (CallRef, FlowKey)>,
@@ -36,6 +50,7 @@ impl LogIns {
             users,
             client: None,
             accounting: None,
+            bookkeeper: None,
             local_first: false,
             asked: HashMap::new(),
             stopped: false,
@@ -48,14 +63,19 @@ impl LogIns {
         self.local_first = local_first;
     }
 
-    /// Keeps the bill, too.
-    pub(super) fn keep_accounts(&mut self, accounting: Accounting) {
+    /// Keeps the bill, too, on disk if there is a bookkeeper.
+    pub(super) fn keep_accounts(&mut self, accounting: Accounting, bookkeeper: Option<Bookkeeper>) {
         self.accounting = Some(accounting);
+        self.bookkeeper = bookkeeper;
     }
 
     /// The bill, for those who look at it.
-    pub(super) const fn accounting(&self) -> Option<&Accounting> {
-        self.accounting.as_ref()
+    pub(super) fn bill(&self) -> Bill<'_> {
+        Bill {
+            accounting: self.accounting.as_ref(),
+            books: self.bookkeeper.as_ref().map(Bookkeeper::status),
+            servers: self.client.as_ref().is_some_and(Client::bills),
+        }
     }
 
     /// The client, for those who look at it.
@@ -204,6 +224,7 @@ impl LogIns {
         let mut decided = false;
         loop {
             self.send_bill(now);
+            self.keep_books(now);
             let Some(output) = self.client.as_mut().and_then(Client::poll_output) else {
                 return decided;
             };
@@ -217,7 +238,7 @@ impl LogIns {
                         decided = true;
                     }
                 }
-                Output::Billed(number, billed) => self.billed(number, billed),
+                Output::Billed(number, billed) => self.billed(number, billed, now),
                 Output::Event(event) => self.log(event),
             }
         }
@@ -225,21 +246,48 @@ impl LogIns {
 
     /// Gives records to who writes them down.
     fn send_bill(&mut self, now: Timestamp) {
-        let (Some(accounting), Some(client)) = (&mut self.accounting, &mut self.client) else {
+        let Some(accounting) = &mut self.accounting else {
             return;
         };
-        while let Some((number, record)) = accounting.poll_record() {
-            client.bill(number, &record, accounting.age(&record, now), now);
+        let mut client = self.client.as_mut().filter(|client| client.bills());
+        while let Some((number, record)) = accounting.poll_record(now) {
+            match (&mut client, &self.bookkeeper) {
+                (Some(client), _) => {
+                    client.bill(number, &record, accounting.age(&record, now), now);
+                }
+                (None, Some(bookkeeper)) => {
+                    let order = Order::WriteLine { number, record };
+                    if bookkeeper.order(order).is_err() {
+                        accounting.unanswered(number, now);
+                    }
+                }
+                (None, None) => accounting.unwritable(number),
+            }
         }
     }
 
-    fn billed(&mut self, number: u64, billed: Billed) {
+    /// Hears what the bookkeeper has to say, and gives it its orders.
+    fn keep_books(&mut self, now: Timestamp) {
+        let (Some(accounting), Some(bookkeeper)) = (&mut self.accounting, &self.bookkeeper) else {
+            return;
+        };
+        while let Some(answer) = bookkeeper.poll_answer() {
+            accounting.hear(answer, now);
+        }
+        while let Some(order) = accounting.poll_order() {
+            if let Err(order) = bookkeeper.order(order) {
+                return accounting.put_back(order);
+            }
+        }
+    }
+
+    fn billed(&mut self, number: u64, billed: Billed, now: Timestamp) {
         let Some(accounting) = &mut self.accounting else {
             return;
         };
         match billed {
             Billed::Written => accounting.written(number),
-            Billed::Unanswered => accounting.unanswered(number),
+            Billed::Unanswered => accounting.unanswered(number, now),
             Billed::TooLong => accounting.unwritable(number),
         }
     }
@@ -276,10 +324,16 @@ impl LogIns {
         }
     }
 
-    /// Whether every record is written down.
+    /// Whether every record is written down, or on disk while nobody answers.
     pub(super) fn is_quiet(&self) -> bool {
-        let accounting = self.accounting.as_ref();
-        accounting.is_none_or(|accounting| accounting.outstanding() == 0)
+        let Some(accounting) = &self.accounting else {
+            return true;
+        };
+        let status = self.bookkeeper.as_ref().map(Bookkeeper::status);
+        let spool = status.and_then(|status| status.spool);
+        let on_disk = spool.is_some_and(|spool| spool.trouble.is_none());
+        let rests = on_disk && accounting.is_silent();
+        !accounting.has_orders() && (accounting.is_settled() || rests)
     }
 }
 

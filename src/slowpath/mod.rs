@@ -7,6 +7,7 @@
 //!   `radius` (the sockets of the RADIUS client).
 //! - `control_plane` is the loop without its IO: what the harness and tests run on memory; its `log_ins`
 //!   asks local users or RADIUS.
+//! - `bookkeeper` is a thread that has the bill on disk, in `spool_files` and `bill_file`.
 //! - `view` is what `pns show` sees, `events` what the log says, `supervisor` watches the workers.
 
 pub mod control_plane;
@@ -24,14 +25,20 @@ pub mod view;
 pub mod watchdog;
 pub mod worker_link;
 
+mod accounting_view;
+pub mod bill_file;
+pub mod bookkeeper;
 mod call_view;
 mod events;
 mod log_ins;
 mod radius_view;
+pub mod spool_files;
 
 #[cfg(feature = "dpdk")]
 pub mod start;
 
+#[cfg(feature = "dpdk")]
+mod accounting_settings;
 #[cfg(feature = "dpdk")]
 mod admin_socket;
 #[cfg(feature = "dpdk")]

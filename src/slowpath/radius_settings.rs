@@ -1,11 +1,9 @@
-//! From the configuration to the client of RADIUS, and to the bill.
+//! From the configuration to the client of RADIUS.
 
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use super::entropy::Entropy;
-use crate::aaa::accounting::{self, Accounting};
 use crate::aaa::radius::{Client, Nas, ServerConfig, Service, Settings, Timing};
-use crate::clock::Timestamp;
 use crate::config::{Config, RadiusServer};
 
 /// The client of RADIUS, if there are servers to ask.
@@ -39,21 +37,6 @@ pub(super) fn client(config: &Config) -> Option<Client> {
         pool: config.ppp.ipcp.pool.as_str().into(),
     };
     Some(Client::new(settings, Box::new(Entropy::new().into_fill())))
-}
-
-/// The bill: `on` if somebody writes it down.
-pub(super) fn accounting(config: &Config, on: bool, now: Timestamp) -> Accounting {
-    let interim = config.radius.interim_interval;
-    let unix = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-    let at_zero = unix
-        .unwrap_or_default()
-        .saturating_sub(now.since(Timestamp::ZERO));
-    let settings = accounting::Settings {
-        on,
-        interim: (!interim.is_zero()).then_some(interim),
-        unix_at_zero_ms: u64::try_from(at_zero.as_millis()).unwrap_or(u64::MAX),
-    };
-    Accounting::new(&settings, Box::new(Entropy::new().into_fill()), now)
 }
 
 fn services(server: &RadiusServer) -> impl Iterator<Item = ServerConfig> {

@@ -1,28 +1,14 @@
 //! The RADIUS servers as an operator sees them.
 
-use crate::aaa::accounting::{Accounting, RecordFate};
 use crate::aaa::radius::{Client, Counters, RTT_BOUNDS_MS, ReplyRefusal, ServerView};
 use crate::clock::Timestamp;
 use crate::operate::rows::{Counter, RadiusRow, RadiusStatus, RoundTrips};
 
-/// Every service of every server, and what became of records.
-pub(super) fn status(
-    client: Option<&Client>,
-    accounting: Option<&Accounting>,
-    now: Timestamp,
-) -> RadiusStatus {
-    let (Some(client), Some(accounting)) = (client, accounting) else {
-        return RadiusStatus {
-            servers: Vec::new(),
-            records_outstanding: 0,
-            records: Vec::new(),
-        };
-    };
-    let names = RecordFate::ALL.iter().map(|fate| fate.name());
+/// Every service of every server.
+pub(super) fn status(client: Option<&Client>, now: Timestamp) -> RadiusStatus {
+    let servers = client.into_iter().flat_map(|client| client.servers(now));
     RadiusStatus {
-        servers: client.servers(now).map(|server| row(&server)).collect(),
-        records_outstanding: accounting.outstanding(),
-        records: counters(names, accounting.fates()),
+        servers: servers.map(|server| row(&server)).collect(),
     }
 }
 
@@ -53,7 +39,7 @@ fn row(server: &ServerView<'_>) -> RadiusRow {
 }
 
 /// Those that are not zero.
-fn counters<'n>(names: impl Iterator<Item = &'n str>, counts: &[u64]) -> Vec<Counter> {
+pub(super) fn counters<'n>(names: impl Iterator<Item = &'n str>, counts: &[u64]) -> Vec<Counter> {
     let named = names.zip(counts).filter(|(_, count)| **count > 0);
     named
         .map(|(name, count)| Counter {

@@ -25,7 +25,7 @@ use super::start_error::during;
 use super::supervisor::Supervisor;
 use super::view::{PortFigures, PortInfo, ServerFacts};
 use super::workers::{self, Shared};
-use super::{notify, radius_settings, settings, token, worker_threads};
+use super::{accounting_settings, notify, radius_settings, settings, token, worker_threads};
 use crate::aaa::radius::Client;
 use crate::clock::MonotonicClock;
 use crate::config::{Config, Device, Side};
@@ -90,7 +90,11 @@ fn start(config: &Config) -> Result<EventLoop, StartError> {
     let mut plane = ControlPlane::new(sessions, users, links, writer);
     let client = radius_settings::client(config);
     let bills = client.as_ref().is_some_and(Client::bills);
-    plane.keep_accounts(radius_settings::accounting(config, bills, clock.now()));
+    let bell = Arc::clone(&doorbell);
+    let (accounting, bookkeeper) =
+        accounting_settings::open(config, bills, move || bell.ring(), clock.now())
+            .map_err(during("cannot start the thread that keeps the bill"))?;
+    plane.keep_accounts(accounting, bookkeeper);
     if let Some(client) = client {
         plane.ask_servers(client, config.radius.local_users_first);
     }

@@ -5,10 +5,10 @@ use std::ops::Range;
 use std::time::{Duration, SystemTime};
 
 use super::call_view;
+pub use super::log_ins::Bill;
 use super::mppe_kernel;
-use super::radius_view;
 use super::worker_link::WorkerLink;
-use crate::aaa::accounting::Accounting;
+use super::{accounting_view, radius_view};
 use crate::aaa::radius::Client;
 use crate::clock::Timestamp;
 use crate::dataplane::{DropReason, FrameCount};
@@ -16,8 +16,8 @@ use crate::operate::account;
 use crate::operate::admin::{Action, AdminError, Selector, View};
 use crate::operate::explain::{AccountRow, FailureRow, Subject};
 use crate::operate::rows::{
-    Counter, DropCount, DropRow, NegotiatedOption, PeerRow, PoolRow, PortRow, RadiusStatus,
-    SessionDetail, SessionRow, Status, WorkerRow,
+    AccountingStatus, Counter, DropCount, DropRow, NegotiatedOption, PeerRow, PoolRow, PortRow,
+    RadiusStatus, SessionDetail, SessionRow, Status, WorkerRow,
 };
 use crate::session::{Account, CallView, Sessions};
 use crate::wire::call_id::CallId;
@@ -99,7 +99,7 @@ pub struct ServerView<'a> {
     /// The client of RADIUS, if there are servers to ask.
     pub radius: Option<&'a Client>,
     /// The bill.
-    pub accounting: Option<&'a Accounting>,
+    pub bill: Bill<'a>,
     /// Turns of the loop that took more than 5 ms.
     pub slow_turns: u64,
     /// The time of asking.
@@ -349,7 +349,11 @@ impl View for ServerView<'_> {
     }
 
     fn radius(&self) -> RadiusStatus {
-        radius_view::status(self.radius, self.accounting, self.now)
+        radius_view::status(self.radius, self.now)
+    }
+
+    fn accounting(&self) -> AccountingStatus {
+        accounting_view::status(&self.bill, self.now)
     }
 
     fn act(&mut self, action: &Action) -> Result<String, AdminError> {

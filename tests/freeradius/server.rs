@@ -170,6 +170,7 @@ impl Dialler {
             on: true,
             interim: None,
             unix_at_zero_ms: 1_700_000_000_000,
+            recovered: None,
         };
         let entropy = || Box::new(|buffer: &mut [u8]| getrandom::fill(buffer).unwrap());
         Self {
@@ -219,8 +220,8 @@ impl Dialler {
     }
 
     fn send_bill(&mut self) {
-        while let Some((number, record)) = self.accounting.poll_record() {
-            let now = self.clock.now();
+        let now = self.clock.now();
+        while let Some((number, record)) = self.accounting.poll_record(now) {
             let age = self.accounting.age(&record, now);
             self.client.bill(number, &record, age, now);
         }
@@ -249,7 +250,9 @@ impl Dialler {
                         self.accounting.written(number);
                         self.send_bill();
                     }
-                    Output::Billed(number, _) => self.accounting.unanswered(number),
+                    Output::Billed(number, _) => {
+                        self.accounting.unanswered(number, self.clock.now());
+                    }
                     Output::Event(event) => self.events.push(event),
                     decided @ Output::Decided(..) => {
                         hear(decided);

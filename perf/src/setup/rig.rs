@@ -200,7 +200,7 @@ impl Rig {
             self.turn_and(|plane, now| {
                 let mut view = ServerView {
                     radius: None,
-                    accounting: None,
+                    bill: Bill::default(),
                     facts: &FACTS,
                     sessions: &mut plane.sessions,
                     workers: &plane.workers,

@@ -70,6 +70,7 @@ impl Desk {
             on: true,
             interim: None,
             unix_at_zero_ms: 1_000_000_000,
+            recovered: None,
         };
         let now = Timestamp::ZERO + Duration::from_secs(10);
         let mut desk = Self {
@@ -115,8 +116,10 @@ impl Desk {
         loop {
             self.client.handle_timeout(self.now);
             self.pump();
-            match self.client.poll_timeout().filter(|at| *at <= end) {
-                Some(at) => self.now = self.now.max(at),
+            let times = [self.client.poll_timeout(), self.accounting.poll_timeout()];
+            let later = times.into_iter().flatten().filter(|at| *at > self.now);
+            match later.min().filter(|at| *at <= end) {
+                Some(at) => self.now = at,
                 None => break,
             }
         }
@@ -126,7 +129,7 @@ impl Desk {
     fn pump(&mut self) {
         let mut sent = VecDeque::new();
         loop {
-            while let Some((number, record)) = self.accounting.poll_record() {
+            while let Some((number, record)) = self.accounting.poll_record(self.now) {
                 let age = self.accounting.age(&record, self.now);
                 self.client.bill(number, &record, age, self.now);
             }
@@ -135,7 +138,7 @@ impl Desk {
                     sent.push_back((socket, bytes));
                 }
                 Some(Output::Billed(number, Billed::Written)) => self.accounting.written(number),
-                Some(Output::Billed(number, _)) => self.accounting.unanswered(number),
+                Some(Output::Billed(number, _)) => self.accounting.unanswered(number, self.now),
                 Some(_) => {}
                 None => match sent.pop_front() {
                     Some((socket, bytes)) => self.write(socket, bytes),

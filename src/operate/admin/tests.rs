@@ -94,8 +94,21 @@ impl View for OneOfEach {
     fn radius(&self) -> RadiusStatus {
         RadiusStatus {
             servers: Vec::new(),
-            records_outstanding: 0,
-            records: Vec::new(),
+        }
+    }
+
+    fn accounting(&self) -> AccountingStatus {
+        AccountingStatus {
+            written_by: "radius".into(),
+            silent: true,
+            waiting: 7,
+            spool: Some(SpoolRow {
+                octets: 4096,
+                oldest_s: Some(61),
+                trouble: Some("no space left on device".into()),
+                ..SpoolRow::default()
+            }),
+            ..AccountingStatus::default()
         }
     }
 
@@ -233,6 +246,8 @@ pub(crate) fn every_request() -> Vec<Request> {
         Request::Ports {},
         Request::Drops {},
         Request::Pools {},
+        Request::Radius {},
+        Request::Accounting {},
         Request::Failures {},
         Request::Explain {
             which: Subject::User("alice".into()),
@@ -408,6 +423,8 @@ fn tables_show_every_value_and_nothing_that_steers_a_terminal() {
         &["net_af_xdp0", "up 10000 Mbit/s", "pns-wan"],
         &["slow path", "gre"],
         &["default", "98"],
+        &["SERVER"],
+        &["no server answers", "4.0 KiB", "00:01:01", "no space left"],
         &["ccp", "keys_missing", "742", "12"],
         &["why: It hung up.\n\nattempt"],
         &["why: It hung up."],
