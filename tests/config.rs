@@ -107,7 +107,7 @@ fn accepted() -> BTreeSet<String> {
     let all = accepted_keys();
     let is_table = |key: &String| {
         let below = format!("{key}.");
-        let inline = ["port.routes", "user.mppe"].contains(&key.as_str());
+        let inline = ["port.routes", "pool.reservations", "user.mppe"].contains(&key.as_str());
         all.iter().any(|other| other.starts_with(&below)) && !inline
     };
     all.iter().filter(|key| !is_table(key)).cloned().collect()

@@ -48,6 +48,8 @@ mod mempool;
 mod port;
 mod queue;
 mod ring;
+mod rss;
+mod rule;
 mod thread;
 
 pub use arguments::{EalConfig, LogLevel, Memory};
@@ -62,4 +64,6 @@ pub use mempool::Mempool;
 pub use port::{Capabilities, Link, Port, PortConfig, PortStats};
 pub use queue::{RxQueue, TxQueue};
 pub use ring::ring_pair;
+pub use rss::{Rss, toeplitz};
+pub use rule::{CallIdField, CallIdRule, Rule, RuleRefusal};
 pub use thread::ThreadRegistration;

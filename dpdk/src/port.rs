@@ -13,6 +13,7 @@ use crate::error::{Errno, Error};
 use crate::mempool::Mempool;
 use crate::queue::{RxQueue, TxQueue};
 use crate::ring::Rings;
+use crate::rss::Rss;
 
 pub use facts::{Capabilities, Link, PortConfig, PortStats};
 pub(crate) use inner::{Direction, Inner};
@@ -228,6 +229,36 @@ impl Port {
         u32::try_from(node).ok()
     }
 
+    /// How the started device spreads GRE over its queues; `None` if it does not, or not by the
+    /// outer IPv4 addresses, or does not tell.
+    #[must_use]
+    pub fn rss(&self) -> Option<Rss> {
+        let info = self.inner.info().ok()?;
+        let mut key = vec![0; info.hash_key_size.into()];
+        // SAFETY: integers and a pointer, for which zero is valid.
+        let mut conf: dpdk_sys::rte_eth_rss_conf = unsafe { mem::zeroed() };
+        conf.rss_key = key.as_mut_ptr();
+        conf.rss_key_len = info.hash_key_size;
+        let guard = control();
+        // SAFETY: the port is ours, and the key as long as its driver makes it.
+        let code = unsafe { dpdk_sys::rte_eth_dev_rss_hash_conf_get(self.inner.id, &raw mut conf) };
+        Errno::check(code).ok()?;
+        if conf.rss_hf & dpdk_sys::SHIM_RSS_IPV4 == 0 {
+            return None;
+        }
+        let mut table = vec![0; info.reta_size.into()];
+        // SAFETY: the port is ours, and there are as many places as it has entries.
+        let code =
+            unsafe { dpdk_sys::shim_rss_table(self.inner.id, table.as_mut_ptr(), info.reta_size) };
+        drop(guard);
+        Errno::check(code).ok()?;
+        Rss::new(key, table)
+    }
+
+    pub(crate) fn inner(&self) -> &Arc<Inner> {
+        &self.inner
+    }
+
     /// What the device can do.
     ///
     /// # Errors
@@ -239,6 +270,7 @@ impl Port {
             max_rx_queues: info.max_rx_queues,
             max_tx_queues: info.max_tx_queues,
             max_mtu: info.max_mtu,
+            queues_in_pairs: self.inner.driver == "net_af_xdp",
             ipv4_checksum_tx: info.tx_offload_capa & dpdk_sys::SHIM_TX_OFFLOAD_IPV4_CKSUM != 0,
             rss: info.flow_type_rss_offloads != 0,
         })

@@ -15,6 +15,7 @@ const FUNCTIONS: &str = concat!(
     "|rte_dev_(probe|remove)",
     "|rte_eth_dev_(get_port_by_name|configure|start|stop|close|info_get|set_mtu|get_mtu|socket_id)",
     "|rte_eth_dev_adjust_nb_rx_tx_desc|rte_eth_(rx|tx)_queue_setup|rte_eth_promiscuous_enable",
+    "|rte_eth_dev_rss_hash_conf_get",
     "|rte_eth_macaddr_get|rte_eth_link_get_nowait|rte_eth_stats_get",
 );
 

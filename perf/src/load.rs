@@ -40,10 +40,10 @@ impl Load {
         }
     }
 
-    /// Bits of all packets of a sample.
-    pub(crate) fn sample_bits(self) -> u32 {
+    /// Bytes of a packet, on average over a sample.
+    pub(crate) fn mean_length(self) -> f64 {
         let octets: usize = (0..PACKETS as usize).map(|place| self.length(place)).sum();
-        u32::try_from(octets * 8).unwrap_or(u32::MAX)
+        octets as f64 / f64::from(PACKETS)
     }
 
     /// The name in figures.
@@ -68,6 +68,6 @@ mod tests {
             (0..PACKETS as usize).filter(of_it).count()
         };
         assert_eq!([64, 594, 1400].map(count), [7 * 16, 4 * 16, 16]);
-        assert_eq!(Load::Short.sample_bits(), 192 * 64 * 8);
+        assert!((Load::Imix.mean_length() - 352.0).abs() < 1e-9);
     }
 }

@@ -19,18 +19,19 @@ pub(crate) enum Effort {
     Smoke,
     /// Every case, few samples: seconds.
     Quick,
-    /// Under two minutes for all scenarios.
+    /// What counts: some ten minutes for all scenarios.
     Normal,
 }
 
 impl Effort {
     /// How often all cases are gone through, each time on memory of its own: a machine that is slow
-    /// for a second, or an unlucky place in memory, spoils a share of every case and no case wholly.
-    const fn passes(self) -> usize {
+    /// for a second, or an unlucky place in memory, spoils a round of every case and no case wholly.
+    /// What is reported is the median over these rounds.
+    pub(crate) const fn passes(self) -> usize {
         match self {
             Self::Smoke => 1,
             Self::Quick => 4,
-            Self::Normal => 16,
+            Self::Normal => 7,
         }
     }
 
@@ -39,7 +40,7 @@ impl Effort {
         match self {
             Self::Smoke => 2,
             Self::Quick => 26,
-            Self::Normal => 50,
+            Self::Normal => 52,
         }
     }
 
@@ -47,7 +48,7 @@ impl Effort {
     pub(crate) const fn rigs(self) -> usize {
         match self {
             Self::Smoke | Self::Quick => 1,
-            Self::Normal => 4,
+            Self::Normal => self.passes(),
         }
     }
 
@@ -56,7 +57,15 @@ impl Effort {
         match self {
             Self::Smoke => 2,
             Self::Quick => 8,
-            Self::Normal => 16,
+            Self::Normal => 10,
+        }
+    }
+
+    /// How many processes a scenario is measured in, of which the best counts.
+    pub(crate) const fn processes(self) -> usize {
+        match self {
+            Self::Smoke | Self::Quick => 1,
+            Self::Normal => 3,
         }
     }
 
@@ -85,6 +94,7 @@ pub(crate) fn pass_through<C: Copy>(
     for _ in 0..effort.passes() {
         for (case, pairs) in cases.iter().zip(&mut found) {
             measure(*case, pairs)?;
+            pairs.end_round();
         }
     }
     Ok(found)
@@ -165,6 +175,8 @@ fn cycle_ns() -> f64 {
 pub(crate) struct Pairs {
     ours: Vec<f64>,
     peer: Vec<f64>,
+    /// How many there were at the end of each round.
+    ends: Vec<usize>,
 }
 
 impl Pairs {
@@ -172,6 +184,11 @@ impl Pairs {
     pub(crate) fn add(&mut self, packets: u32, ours: f64, peer: f64) {
         self.ours.push(ours / f64::from(packets));
         self.peer.push(peer / f64::from(packets));
+    }
+
+    /// What was added since the last time is a round.
+    pub(crate) fn end_round(&mut self) {
+        self.ends.push(self.ours.len());
     }
 
     /// The candidate's samples.
@@ -195,18 +212,40 @@ impl Pairs {
         Self {
             ours: sum(&self.ours, &other.ours),
             peer: sum(&self.peer, &other.peer),
+            ends: self.ends.clone(),
         }
     }
 
-    /// How many times as fast as the baseline the candidate is: the median over pairs that were
-    /// taken within a millisecond or two of each other, so that what slows the machine for longer
-    /// than that slows both.
+    /// How many times as fast as the baseline the candidate is: the median over rounds of the median
+    /// over pairs that were taken within a millisecond or two of each other, so that what slows the
+    /// machine for longer than that slows both.
     pub(crate) fn ratio(&self) -> f64 {
         let pairs = self.ours.iter().zip(&self.peer);
-        percentile(
-            &pairs.map(|(ours, peer)| peer / ours).collect::<Vec<_>>(),
-            50,
-        )
+        let ratios: Vec<_> = pairs.map(|(ours, peer)| peer / ours).collect();
+        self.median(&ratios)
+    }
+
+    /// The candidate's cycles: the median over rounds of their medians.
+    pub(crate) fn ours_median(&self) -> f64 {
+        self.median(&self.ours)
+    }
+
+    /// The same of the baseline.
+    pub(crate) fn peer_median(&self) -> f64 {
+        self.median(&self.peer)
+    }
+
+    fn median(&self, samples: &[f64]) -> f64 {
+        let mut medians = Vec::new();
+        let mut begin = 0;
+        for end in self.ends.iter().copied().chain([samples.len()]) {
+            let round = samples.get(begin..end).unwrap_or_default();
+            if !round.is_empty() {
+                medians.push(percentile(round, 50));
+            }
+            begin = end;
+        }
+        percentile(&medians, 50)
     }
 }
 
@@ -238,6 +277,18 @@ mod tests {
         }
         assert!((pairs.ratio() - 2.0).abs() < 1e-9);
         assert!((percentile(pairs.ours(), 0) - 10.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn a_round_counts_once_however_many_samples_it_has() {
+        let mut pairs = Pairs::default();
+        for (samples, peer) in [(50, 900.0), (3, 200.0), (3, 210.0)] {
+            (0..samples).for_each(|_| pairs.add(1, 100.0, peer));
+            pairs.end_round();
+        }
+        assert!((pairs.ratio() - 2.1).abs() < 1e-9);
+        assert!((pairs.peer_median() - 210.0).abs() < 1e-9);
+        assert!((pairs.ours_median() - 100.0).abs() < 1e-9);
     }
 
     #[test]

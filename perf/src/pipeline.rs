@@ -114,7 +114,11 @@ fn run_on<M: Medium>(
             }
             let mut bench = Bench::new(medium, *kind)?;
             octets.insert(kind.flows, bench.octets_per_call);
-            bench.measure(effort.rig_rounds(), meter, pairs)?;
+            let rounds = if kind.flows > FLOWS { effort.rigs() } else { 1 };
+            for _ in 0..rounds {
+                bench.measure(effort.rig_rounds(), meter, pairs)?;
+                pairs.end_round();
+            }
         }
     }
     let mut cases = Vec::new();

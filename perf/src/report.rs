@@ -2,13 +2,16 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use pns::dataplane::batch::BURST;
+use pns::mppe::keys::Mode;
 use serde::Serialize;
 
 use crate::Outcome;
+use crate::baseline::{self, Baseline, Verdict};
 use crate::load::{Load, PACKETS};
+use crate::machine::Machine;
 use crate::measure::{Effort, Meter, Pairs, percentile};
 
 /// The clock at which rates are derived from cycles, so that they compare between machines.
@@ -18,13 +21,18 @@ const DERIVED_AT_GHZ: f64 = 3.0;
 #[derive(Serialize)]
 pub(crate) struct Report {
     scenario: &'static str,
+    direction: &'static str,
     peer: &'static str,
-    #[serde(skip_serializing_if = "str::is_empty")]
-    kernel: &'static str,
+    #[serde(flatten)]
+    measured: Measured,
     quick: bool,
     packets_per_sample: u32,
     packets_verified: u64,
     core_clock_ghz: f64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    baseline: Option<Baseline>,
+    /// Of those that follow: the geometric mean, or the one that stands for them.
+    ratio: f64,
     ratio_64: f64,
     ratio_512: f64,
     ratio_1400: f64,
@@ -95,6 +103,9 @@ pub(crate) struct Case {
     peer_cycles_per_packet_p50: f64,
     peer_cycles_per_packet_p1: f64,
     peer_cycles_per_packet_min: f64,
+    /// What the peer costs where it is known to run well.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    peer_cycles_reference: Option<f64>,
     ratio: f64,
     ratio_p1: f64,
     derived_mpps_at_3ghz: f64,
@@ -104,10 +115,10 @@ pub(crate) struct Case {
 impl Case {
     /// The figures of `pairs`.
     pub(crate) fn new(case: &'static str, load: Load, flows: u32, pairs: &Pairs) -> Self {
-        let median = percentile(pairs.ours(), 50);
+        let median = pairs.ours_median();
         let (quiet, peer_quiet) = (percentile(pairs.ours(), 1), percentile(pairs.peer(), 1));
         let packets_per_us = DERIVED_AT_GHZ * 1000.0 / median;
-        let bits = f64::from(load.sample_bits()) / f64::from(PACKETS);
+        let bits = load.mean_length() * 8.0;
         Self {
             case,
             samples: pairs.ours().len(),
@@ -117,9 +128,10 @@ impl Case {
             cycles_per_packet_p1: rounded(quiet, 1),
             cycles_per_packet_min: rounded(percentile(pairs.ours(), 0), 1),
             cycles_per_packet_p99: rounded(percentile(pairs.ours(), 99), 1),
-            peer_cycles_per_packet_p50: rounded(percentile(pairs.peer(), 50), 1),
+            peer_cycles_per_packet_p50: rounded(pairs.peer_median(), 1),
             peer_cycles_per_packet_p1: rounded(peer_quiet, 1),
             peer_cycles_per_packet_min: rounded(percentile(pairs.peer(), 0), 1),
+            peer_cycles_reference: None,
             ratio: rounded(pairs.ratio(), 3),
             ratio_p1: rounded(peer_quiet / quiet, 3),
             derived_mpps_at_3ghz: rounded(packets_per_us, 3),
@@ -161,12 +173,15 @@ impl Report {
         let samples = cases.len() * effort.samples();
         Self {
             scenario,
+            direction: "",
             peer,
-            kernel: "",
+            measured: Measured::new(effort),
             quick: effort != Effort::Normal,
             packets_per_sample: PACKETS,
             packets_verified: samples as u64 * u64::from(PACKETS),
             core_clock_ghz: rounded(meter.core_ghz(), 3),
+            baseline: None,
+            ratio: rounded(mean_ratio(&headline), 3),
             ratio_64,
             ratio_512,
             ratio_1400,
@@ -178,8 +193,58 @@ impl Report {
     }
 
     /// Says how keystreams were made.
-    pub(crate) fn with_kernel(self, kernel: &'static str) -> Self {
-        Self { kernel, ..self }
+    pub(crate) fn with_kernel(mut self, kernel: &'static str) -> Self {
+        self.measured.kernel = kernel;
+        self
+    }
+
+    /// Says which way packets went.
+    pub(crate) fn going(self, direction: &'static str) -> Self {
+        Self { direction, ..self }
+    }
+
+    /// Holds the baseline of MPPE against what it costs where it is known to run well, and withholds
+    /// ratios to one that does not.
+    pub(crate) fn judged(mut self, mode: Mode) -> Self {
+        let machine = &self.measured.machine;
+        let mut verdicts = Vec::new();
+        let mut withheld = [false; Load::ALL.len()];
+        for case in &mut self.cases {
+            let Some(reference) =
+                baseline::reference(case.case, case.flows, mode, case.packet_octets)
+            else {
+                continue;
+            };
+            case.peer_cycles_reference = Some(rounded(reference, 0));
+            let verdict = baseline::judge(machine, case.peer_cycles_per_packet_p50, reference);
+            verdicts.push(verdict);
+            if verdict == Verdict::Unfair {
+                (case.ratio, case.ratio_p1) = (f64::NAN, f64::NAN);
+                let loads = withheld.iter_mut().zip(Load::ALL);
+                for (withheld, load) in loads {
+                    *withheld |= load == case.packet_octets && !case.case.ends_with("plain C");
+                }
+            }
+        }
+        let headline = [
+            &mut self.ratio_64,
+            &mut self.ratio_512,
+            &mut self.ratio_1400,
+            &mut self.ratio_imix,
+        ];
+        for (ratio, withheld) in headline.into_iter().zip(withheld) {
+            if withheld {
+                *ratio = f64::NAN;
+            }
+        }
+        self.ratio = match mode {
+            // Keystream that runs on has no cost of its own per packet: the long ones tell.
+            Mode::Stateful => self.ratio_1400,
+            Mode::Stateless if withheld.contains(&true) => f64::NAN,
+            Mode::Stateless => self.ratio,
+        };
+        self.baseline = Some(Baseline::new(&verdicts));
+        self
     }
 
     /// The same of the scenario of several workers.
@@ -219,7 +284,7 @@ impl Report {
     pub(crate) fn publish(&self, effort: Effort) -> Outcome<()> {
         println!(
             "\n{}, cycles per packet; kernel: {}; peer: {}",
-            self.scenario, self.kernel, self.peer
+            self.scenario, self.measured.kernel, self.peer
         );
         for case in &self.cases {
             case.print();
@@ -228,24 +293,62 @@ impl Report {
     }
 }
 
-/// Prints the line of JSON that a scenario ends with, and keeps it in a file.
-pub(crate) fn publish(name: &str, figures: &impl Serialize, effort: Effort) -> Outcome<()> {
-    let line = serde_json::to_string(figures)?;
-    let suffix = match effort {
-        Effort::Smoke => {
-            println!("{line}");
-            return Ok(());
+/// How the figures of a scenario came about.
+#[derive(Serialize)]
+pub(crate) struct Measured {
+    /// How keystreams were made.
+    #[serde(skip_serializing_if = "str::is_empty")]
+    pub(crate) kernel: &'static str,
+    machine: Machine,
+    interleaved_rounds: usize,
+}
+
+impl Measured {
+    /// On this machine.
+    pub(crate) fn new(effort: Effort) -> Self {
+        Self {
+            kernel: "",
+            machine: Machine::look(),
+            interleaved_rounds: effort.passes(),
         }
+    }
+}
+
+/// Where the figures of a scenario are kept; a run that measures nothing keeps none.
+pub(crate) fn kept(name: &str, effort: Effort) -> Option<PathBuf> {
+    let suffix = match effort {
+        Effort::Smoke => return None,
         Effort::Quick => ".quick.json",
         Effort::Normal => ".json",
     };
-    let folder = package().join("results");
-    fs::create_dir_all(&folder)?;
-    let unfinished = folder.join(format!("{name}.tmp"));
-    fs::write(&unfinished, serde_json::to_string_pretty(figures)? + "\n")?;
-    fs::rename(unfinished, folder.join(format!("{name}{suffix}")))?;
-    println!("{line}");
+    Some(package().join("results").join(format!("{name}{suffix}")))
+}
+
+/// Prints the line of JSON that a scenario ends with, and keeps it in a file.
+pub(crate) fn publish(name: &str, figures: &impl Serialize, effort: Effort) -> Outcome<()> {
+    if let Some(file) = kept(name, effort) {
+        write(&file, &(serde_json::to_string_pretty(figures)? + "\n"))?;
+    }
+    println!("{}", serde_json::to_string(figures)?);
     Ok(())
+}
+
+/// Writes a file of results: whole, or not at all.
+pub(crate) fn write(file: &Path, text: &str) -> Outcome<()> {
+    if let Some(folder) = file.parent() {
+        fs::create_dir_all(folder)?;
+    }
+    let unfinished = file.with_extension("tmp");
+    fs::write(&unfinished, text)?;
+    fs::rename(unfinished, file)?;
+    Ok(())
+}
+
+/// The geometric mean of the ratios that there are.
+fn mean_ratio(headline: &Headline) -> f64 {
+    let there = headline.iter().filter(|ratio| !ratio.is_nan());
+    let logarithms: Vec<_> = there.map(|ratio| ratio.ln()).collect();
+    (logarithms.iter().sum::<f64>() / logarithms.len() as f64).exp()
 }
 
 /// Where this package is: cargo says so, and without cargo we are in the root of the tree.

@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use crate::Outcome;
 use crate::measure::{Effort, percentile};
-use crate::report::rounded;
+use crate::report::{Measured, rounded};
 use rig::Rig;
 use wire::OnWire;
 
@@ -26,6 +26,9 @@ const STORMS_SMOKE: [usize; 2] = [100, 1_000];
 #[derive(Serialize)]
 struct Storm {
     calls: usize,
+    up: usize,
+    /// When equal shares of the calls were up.
+    up_after_s: Vec<f64>,
     calls_per_cpu_s: f64,
     setup_p50_ms: f64,
     setup_p99_ms: f64,
@@ -40,6 +43,8 @@ struct Storm {
 #[derive(Serialize)]
 pub(crate) struct Setup {
     scenario: &'static str,
+    #[serde(flatten)]
+    measured: Measured,
     quick: bool,
     /// With TCP, GRE, the DPDK port and the TAP, in a second of the slow-path thread's CPU time; none
     /// where there is no lab.
@@ -72,6 +77,7 @@ pub(crate) fn run(effort: Effort) -> Outcome<Setup> {
     let rates: Vec<_> = storms.iter().map(|storm| storm.calls_per_cpu_s).collect();
     Ok(Setup {
         scenario: "setup",
+        measured: Measured::new(effort),
         quick: effort != Effort::Normal,
         calls_per_s: wire.first().map(|paced| paced.calls_per_cpu_s),
         wire,
@@ -93,6 +99,8 @@ fn storm(calls: usize) -> Outcome<Storm> {
     let cpu_s = turns.iter().sum::<f64>() / 1e6;
     let storm = Storm {
         calls,
+        up: setup_ms.len(),
+        up_after_s: shares(rig.up_after_s()),
         calls_per_cpu_s: rounded(calls as f64 / cpu_s, 0),
         setup_p50_ms: rounded(percentile(&setup_ms, 50), 2),
         setup_p99_ms: rounded(percentile(&setup_ms, 99), 2),
@@ -117,6 +125,16 @@ fn storm(calls: usize) -> Outcome<Storm> {
     Ok(storm)
 }
 
+/// When the first of these times was, when each further fiftieth of them, and when the last.
+fn shares(mut times_s: Vec<f64>) -> Vec<f64> {
+    const SHARES: usize = 50;
+    times_s.sort_unstable_by(f64::total_cmp);
+    let last = times_s.len().saturating_sub(1);
+    let share = |share| times_s.get(last * share / SHARES).copied();
+    let shares = (0..=SHARES).filter_map(share);
+    shares.map(|time| rounded(time, 4)).collect()
+}
+
 /// What a number of calls takes.
 #[derive(Serialize)]
 struct Held {
@@ -129,6 +147,8 @@ struct Held {
 #[derive(Serialize)]
 pub(crate) struct Scale {
     scenario: &'static str,
+    #[serde(flatten)]
+    measured: Measured,
     quick: bool,
     slow_path_base_bytes: f64,
     slow_path_bytes_per_call: f64,
@@ -150,6 +170,7 @@ pub(crate) fn scale(effort: Effort) -> Outcome<Scale> {
     let slope = (most.bytes - least.bytes) as f64 / (most.calls - least.calls) as f64;
     Ok(Scale {
         scenario: "scale",
+        measured: Measured::new(effort),
         quick: effort != Effort::Normal,
         slow_path_base_bytes: rounded(least.bytes as f64 - slope * least.calls as f64, 0),
         slow_path_bytes_per_call: rounded(slope, 0),

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::EapMethod;
+use super::{EapMethod, SessionLimits};
 use crate::flow::{Encryption, FlowPolicy};
 use crate::ppp::link::{Method, MppeChange, MppePolicy, MppeRequirement};
 
@@ -21,6 +21,8 @@ pub struct Access {
     pub client_to_client: bool,
     /// Largest TCP MSS let through, in bytes; 0 leaves MSS alone.
     pub mss_max: u16,
+    /// How many sessions users may have.
+    pub limits: SessionLimits,
 }
 
 /// The secure default, and nothing between clients.
@@ -33,6 +35,7 @@ impl Default for Access {
             mppe: MppePolicy::REQUIRED,
             client_to_client: false,
             mss_max: 0,
+            limits: SessionLimits::default(),
         }
     }
 }
@@ -91,6 +94,12 @@ impl Terms {
     #[must_use]
     pub const fn own(&self) -> MppeChange {
         self.own
+    }
+
+    /// How many sessions the user and its group may have.
+    #[must_use]
+    pub fn session_limits(&self) -> SessionLimits {
+        self.access.limits
     }
 
     /// What the data plane enforces.

@@ -5,7 +5,8 @@ use std::net::Ipv4Addr;
 use std::sync::Arc;
 
 use super::{
-    Access, Billing, Decision, Grant, LoginMethod, NameRules, NetworkTerms, Rejection, Terms, eap,
+    Access, Billing, Decision, Denial, Grant, LoginMethod, NameRules, NetworkTerms, Rejection,
+    Terms, eap,
 };
 use crate::auth::mschapv2::{self, Exchange};
 use crate::auth::{NtHash, Secret, change_password, chap_md5, mschapv1};
@@ -49,6 +50,8 @@ pub struct LocalUser {
     pub mppe: MppeChange,
     /// The networks behind the user.
     pub networks: Arc<[Prefix]>,
+    /// How many sessions the user may have, if that is not what its group says.
+    pub sessions_max: Option<u32>,
 }
 
 impl LocalUser {
@@ -65,6 +68,7 @@ impl LocalUser {
             group: None,
             mppe: MppeChange::NONE,
             networks: Arc::default(),
+            sessions_max: None,
         }
     }
 }
@@ -167,7 +171,26 @@ impl LocalUsers {
     #[must_use]
     pub fn decide(&mut self, credentials: &Credentials, access: &Arc<Access>) -> Decision {
         self.answer(credentials, access)
-            .unwrap_or_else(Decision::Reject)
+            .unwrap_or_else(|rejection| self.refuse(rejection, credentials.name(), access))
+    }
+
+    /// A refusal, with the group that forbids a method by its name.
+    fn refuse(&self, rejection: Rejection, name: &[u8], access: &Arc<Access>) -> Decision {
+        let user = usable(name).ok().and_then(|name| self.find(name));
+        let Some(user) = user.filter(|_| rejection == Rejection::MethodNotPermitted) else {
+            return Decision::Reject(rejection);
+        };
+        let access = user.group.as_ref().unwrap_or(access);
+        let methods: Vec<_> = access.methods.iter().map(|method| method.name()).collect();
+        let methods = methods.join(" or ");
+        let who = match &access.group {
+            Some(group) => format!("group {group} permits {methods}"),
+            None => format!("the address that it dialled permits {methods}"),
+        };
+        Decision::Deny(Box::new(Denial {
+            detail: Some(who.into()),
+            ..Denial::from(rejection)
+        }))
     }
 
     /// Whether a name is that of one of them.
@@ -473,7 +496,10 @@ fn grant(user: &LocalUser, access: &Arc<Access>, proof: &Proof<'_>) -> Grant {
         pool: user.pool.clone(),
         address: user.address,
         networks: Arc::clone(&user.networks),
-        network: NetworkTerms::default(),
+        network: NetworkTerms {
+            sessions_max: user.sessions_max,
+            ..NetworkTerms::default()
+        },
         remark: None,
         billing: Billing::default(),
     }

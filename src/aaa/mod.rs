@@ -4,6 +4,7 @@
 mod access;
 pub mod accounting;
 mod eap;
+mod limits;
 pub mod local;
 mod names;
 pub mod own_login;
@@ -17,6 +18,7 @@ use std::time::Duration;
 pub use access::{Access, LoginMethod, Terms};
 pub use accounting::Billing;
 pub use eap::EapMethod;
+pub use limits::{AtLimit, SessionLimits};
 pub use local::{LocalUser, LocalUsers, PasswordChange, Standing};
 pub use names::NameRules;
 pub use pool::{Lease, LeaseRefusal, PoolConfig, PoolUsage, Pools};
@@ -45,6 +47,12 @@ counted_enum! {
         PasswordExpired => "password_expired",
         /// The password is right, and the user is disabled.
         UserDisabled => "user_disabled",
+        /// The password is right, and the user has as many sessions as it may have.
+        TooManySessions => "too_many_sessions",
+        /// The password is right, and the user's group has as many sessions as it may have.
+        GroupFull => "group_full",
+        /// Log-ins under this name failed too often; nobody looked at the password.
+        UserBackOff => "user_back_off",
         /// The new password does not fit the old one or its own proof, or is the old one.
         NewPasswordRefused => "new_password_refused",
         /// An EAP packet that does not belong to where the conversation stands.
@@ -81,10 +89,13 @@ impl Rejection {
             | Self::RadiusNoAnswer
             | Self::RadiusOverloaded
             | Self::RadiusAnswerUnusable
+            | Self::UserBackOff
             | Self::ServerNotBelieved => FailureCode::AuthenticationFailure,
             Self::PasswordExpired => FailureCode::PasswordExpired,
             Self::UserDisabled => FailureCode::AccountDisabled,
-            Self::MethodNotPermitted => FailureCode::NoDialInPermission,
+            Self::MethodNotPermitted | Self::TooManySessions | Self::GroupFull => {
+                FailureCode::NoDialInPermission
+            }
             Self::NewPasswordRefused => FailureCode::ChangingPassword,
         }
     }
@@ -92,6 +103,12 @@ impl Rejection {
     /// What the user is told.
     #[must_use]
     pub const fn text(self) -> &'static str {
+        if matches!(self, Self::UserBackOff) {
+            return "Too many failed attempts: try again later";
+        }
+        if matches!(self, Self::TooManySessions | Self::GroupFull) {
+            return "Too many sessions";
+        }
         match self.failure_code() {
             FailureCode::AuthenticationFailure => "Access denied",
             FailureCode::PasswordExpired => "Password expired",
@@ -115,6 +132,35 @@ impl Rejection {
             | Self::PasswordExpired
             | Self::UserDisabled
             | Self::NewPasswordRefused
+            | Self::TooManySessions
+            | Self::GroupFull
+            | Self::UserBackOff
+            | Self::EapOutOfStep
+            | Self::EapMethodNotAgreed
+            | Self::RadiusNoAnswer
+            | Self::RadiusOverloaded
+            | Self::RadiusAnswerUnusable
+            | Self::ServerNotBelieved => false,
+        }
+    }
+
+    /// Whether who guesses passwords hears it, and is slowed down for it.
+    #[must_use]
+    pub const fn is_of_a_guess(self) -> bool {
+        match self {
+            Self::UserUnknown
+            | Self::PasswordWrong
+            | Self::NameUnusable
+            | Self::PasswordNotInClear
+            | Self::RadiusRefused
+            | Self::NewPasswordRefused => true,
+            Self::LanManagerOnly
+            | Self::MethodNotPermitted
+            | Self::PasswordExpired
+            | Self::UserDisabled
+            | Self::TooManySessions
+            | Self::GroupFull
+            | Self::UserBackOff
             | Self::EapOutOfStep
             | Self::EapMethodNotAgreed
             | Self::RadiusNoAnswer
@@ -203,6 +249,8 @@ pub struct NetworkTerms {
     pub session_limit: Option<Duration>,
     /// Whether the client may name its address, as far as that is free in its pool.
     pub client_chooses: bool,
+    /// How many sessions the user may have, if somebody says that of this user.
+    pub sessions_max: Option<u32>,
 }
 
 /// What an accepted peer gets.

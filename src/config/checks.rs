@@ -135,7 +135,7 @@ fn check_memory(tables: &Tables<'_>, report: &mut Report<'_>) {
     }
     let workers = u64::try_from(tables.workers.count()).unwrap_or(u64::MAX);
     let queued = tables.ports.iter().map(|(_, port)| {
-        let rx_queues = port.rx_queues.map_or(workers, u64::from);
+        let rx_queues = u64::try_from(port.queue_workers(tables.workers).len()).unwrap_or(workers);
         (rx_queues + workers) * u64::from(port.descriptors)
     });
     // Beside the queues: bursts in hand, caches, and the rings to the slow path.

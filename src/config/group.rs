@@ -3,9 +3,10 @@
 
 use super::error::Fault;
 use super::ppp::{self, Ppp};
+use super::sessions;
 use super::table::Table;
 use super::words::name;
-use crate::aaa::EapMethod;
+use crate::aaa::{EapMethod, SessionLimits};
 use crate::ppp::link::{Method, MppePolicy};
 
 /// What one group is permitted.
@@ -19,19 +20,28 @@ pub struct Group {
     pub eap_methods: Vec<EapMethod>,
     /// Encryption.
     pub mppe: MppePolicy,
+    /// How many sessions it and its users may have.
+    pub limits: SessionLimits,
 }
 
 /// One group; `None` for a name that nobody can use.
-pub(super) fn read(group: &str, table: &mut Table<'_, '_>, ppp: &Ppp) -> Option<Group> {
+pub(super) fn read(
+    group: &str,
+    table: &mut Table<'_, '_>,
+    ppp: &Ppp,
+    of_all: &SessionLimits,
+) -> Option<Group> {
     let methods = ppp::read_methods(table, "authentication");
     let eap_methods = ppp::read_eap_methods(table);
     let mppe = table.section("mppe", ppp::read_mppe);
+    let limits = sessions::read_group(table, of_all);
     match name(32)(group) {
         Ok(name) => Some(Group {
             name,
             methods: methods.unwrap_or_else(|| ppp.authentication.methods.clone()),
             eap_methods: eap_methods.unwrap_or_else(|| ppp.authentication.eap_methods.clone()),
             mppe: ppp.mppe.changed(mppe),
+            limits,
         }),
         Err(Fault { problem, cure }) => {
             table.refuse_whole(Fault::new(problem, cure));

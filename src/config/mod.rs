@@ -26,6 +26,7 @@ mod port;
 mod ppp;
 mod radius;
 mod server;
+mod sessions;
 mod table;
 mod users;
 mod words;
@@ -56,11 +57,12 @@ pub use machine::{Finding, Severity, descriptors_wanted, machine_check};
 pub use memory::{MemoryNeed, memory_needed};
 pub use peer::{Bearer, Direction, Peer};
 pub use peer_login::PeerLogin;
-pub use pool::Pool;
+pub use pool::{Pool, Reservation};
 pub use port::{Device, Port, Route, Side};
 pub use ppp::{AddressPolicy, Authentication, Ipcp, Ipv6cp, Ipv6cpPolicy, Ppp};
 pub use radius::{Radius, RadiusServer};
 pub use server::{CALL_IDS_PER_ADDRESS, Framing, Server};
+pub use sessions::Sessions;
 pub use users::{User, Users};
 pub use workers::{Placement, Punt, Workers};
 
@@ -90,6 +92,8 @@ pub struct Config {
     pub groups: Vec<Group>,
     /// `[users]` and the file it names.
     pub users: Users,
+    /// `[sessions]`.
+    pub sessions: Sessions,
     /// `[radius]`.
     pub radius: Radius,
     /// `[accounting]`.
@@ -185,8 +189,8 @@ impl Config {
 pub fn accepted_keys() -> BTreeSet<String> {
     // Tables in lists are only visited if they are there, and what is missing in them does not
     // stop the reading.
-    let text = "[[port]]\nroutes = [{}]\n[[pool]]\n[[peer]]\n[[listener]]\n[group.NAME]\n\
-                [[radius.server]]\n";
+    let text = "[[port]]\nroutes = [{}]\n[[pool]]\nreservations = [{}]\n[[peer]]\n[[listener]]\n\
+                [group.NAME]\n[[radius.server]]\n";
     let mut report = Report::new("", text);
     read_document(&mut report, text, |table| Draft::read(table, ""));
     let mut keys = report.finish().asked;
@@ -211,6 +215,7 @@ struct Draft {
     ppp: Ppp,
     groups: Vec<Group>,
     users: Option<users::Section>,
+    sessions: Sessions,
     radius: Radius,
     accounting: Accounting,
     forwarding: Forwarding,
@@ -232,7 +237,10 @@ impl Draft {
         let mut server = table.section("server", |it| server::read(it, has_listeners));
         let listeners = indexed(table.sections("listener", listener::read));
         let ppp = table.section("ppp", ppp::read);
-        let groups = table.named("group", |name, group| group::read(name, group, &ppp));
+        let sessions = table.section("sessions", sessions::read);
+        let groups = table.named("group", |name, group| {
+            group::read(name, group, &ppp, &sessions.limits)
+        });
         server
             .listen
             .extend(listeners.iter().map(|(_, listener)| listener.address));
@@ -250,6 +258,7 @@ impl Draft {
             users: table.section("users", |it| {
                 users::read_section(it, Path::new(file), radius.servers.is_empty())
             }),
+            sessions,
             radius,
             accounting: table.section("accounting", |it| accounting::read(it, Path::new(file))),
             forwarding: table.section("forwarding", forwarding::read),
@@ -342,6 +351,7 @@ impl Draft {
             ppp: self.ppp,
             groups: self.groups,
             users,
+            sessions: self.sessions,
             radius: self.radius,
             accounting: self.accounting,
             forwarding: self.forwarding,

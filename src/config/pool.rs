@@ -5,6 +5,7 @@ use std::net::Ipv4Addr;
 use super::address::{Ipv4Range, host_address, range};
 use super::error::Fault;
 use super::table::Table;
+use super::users::user_name;
 use super::words::name;
 
 /// Most addresses in one pool: the directory of leased addresses is a flat array.
@@ -19,6 +20,21 @@ pub struct Pool {
     pub ranges: Vec<Ipv4Range>,
     /// Our end of the links whose clients have an address of this pool.
     pub gateway: Ipv4Addr,
+    /// The pool to lease from when this one is exhausted; it exists.
+    pub next: Option<String>,
+    /// Whether users get the address that they had last, while nobody else has had it.
+    pub sticky: bool,
+    /// Addresses of the ranges that only these users get.
+    pub reservations: Vec<Reservation>,
+}
+
+/// An address of a pool that only one user gets.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reservation {
+    /// The user, as whoever decides names it.
+    pub user: String,
+    /// Its address.
+    pub address: Ipv4Addr,
 }
 
 impl Pool {
@@ -41,6 +57,9 @@ pub(super) fn read(table: &mut Table<'_, '_>) -> Option<Pool> {
     let example = "ranges = [\"10.77.0.100-10.77.0.199\"]";
     let given = table.has("ranges");
     let ranges = table.list("ranges", range);
+    let next = table.parsed("next", super::words::name(32));
+    let sticky = table.flag("sticky", true);
+    let reservations = table.sections("reservations", read_reservation);
     if !given {
         table.refuse_missing("ranges", example);
     }
@@ -55,6 +74,9 @@ pub(super) fn read(table: &mut Table<'_, '_>) -> Option<Pool> {
         name: name?,
         ranges,
         gateway: gateway?,
+        next,
+        sticky,
+        reservations: reservations.into_iter().flatten().collect(),
     };
     if pool.size() > ADDRESSES_MAX {
         let problem = format!("hold {} addresses", pool.size());
@@ -64,4 +86,13 @@ pub(super) fn read(table: &mut Table<'_, '_>) -> Option<Pool> {
         );
     }
     Some(pool)
+}
+
+fn read_reservation(table: &mut Table<'_, '_>) -> Option<Reservation> {
+    let user = table.required("user", "user = \"printer\"", user_name);
+    let address = table.required("address", "address = \"10.77.0.7\"", host_address);
+    Some(Reservation {
+        user: user?,
+        address: address?,
+    })
 }

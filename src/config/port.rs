@@ -6,6 +6,7 @@ use super::address::{Ipv4Prefix, host_address, interface_address, mac, network};
 use super::error::Fault;
 use super::table::Table;
 use super::words::{name, one_of};
+use super::workers::{WORKER_NUMBER_MAX, Workers};
 
 /// Longest name of a kernel interface, in bytes.
 const INTERFACE_NAME_LENGTH_MAX: usize = 15;
@@ -33,8 +34,21 @@ pub struct Port {
     pub routes: Vec<Route>,
     /// Receive queues; `None`: one per worker, as far as the device can.
     pub rx_queues: Option<u16>,
+    /// The workers that poll the receive queues, the first one queue 0; `None`: worker 0 polls
+    /// queue 0 and so on.
+    pub rx_workers: Option<Vec<u8>>,
     /// Frames that each receive and each transmit queue holds; a power of two.
     pub descriptors: u16,
+}
+
+impl Port {
+    /// Who polls each receive queue, if the device has as many as are asked for.
+    #[must_use]
+    pub fn queue_workers(&self, workers: &Workers) -> Vec<u8> {
+        let mut list = self.rx_workers.clone().unwrap_or_else(|| workers.numbers());
+        list.truncate(self.rx_queues.map_or(usize::MAX, usize::from));
+        list
+    }
 }
 
 /// A route by way of a port.
@@ -133,6 +147,7 @@ pub(super) fn read(table: &mut Table<'_, '_>) -> Option<Port> {
     let mtu = table.number("mtu", 1500, 576..=2000);
     let mac = table.parsed("mac", mac);
     let rx_queues = table.number_if_given("rx_queues", 1..=256);
+    let rx_workers = table.numbers("rx_workers", 0..=WORKER_NUMBER_MAX);
     let descriptors = read_descriptors(table);
     if addresses.is_empty() && !table.has("addresses") {
         table.refuse_missing("addresses", "addresses = [\"198.51.100.1/24\"]");
@@ -148,6 +163,7 @@ pub(super) fn read(table: &mut Table<'_, '_>) -> Option<Port> {
         mac,
         routes: routes.into_iter().flatten().collect(),
         rx_queues,
+        rx_workers,
         descriptors,
     })
 }

@@ -26,6 +26,8 @@ pub struct Server {
     pub control_port: u16,
     /// Most calls at once.
     pub calls_max: u32,
+    /// Most calls at once from one source address; many clients may share one behind a NAT.
+    pub calls_per_source_max: u32,
     /// Most calls at once on one control connection.
     pub calls_per_connection_max: u32,
     /// Whether access concentrators may announce calls to us (RFC 2637 §3.2.3).
@@ -90,6 +92,7 @@ pub(super) fn read(table: &mut Table<'_, '_>, listeners: bool) -> Server {
         listen,
         control_port: table.number("control_port", 1723, 1..=65_535),
         calls_max,
+        calls_per_source_max: table.number("calls_per_source_max", calls_max, 1..=16_000_000),
         calls_per_connection_max: table.number("calls_per_connection_max", 64, 1..=1024),
         incoming_calls: table.flag("incoming_calls", true),
         control_connections_max: connections_max,

@@ -265,6 +265,21 @@ fn limits_that_contradict_each_other() {
         ALICE,
         "workers.count: says again what workers.cores says",
     );
+    let workers = |keys: &str| format!("{MINIMAL}[workers]\ncount = 2\n{keys}\n");
+    for (list, problem) in [
+        ("[]", "names no worker"),
+        (
+            "[0, 2]",
+            "there is no worker 2; write numbers of workers, 0 to 1",
+        ),
+        ("[1, 1]", "has worker 1 twice"),
+    ] {
+        let file = workers(&format!("call_workers = {list}"));
+        assert_one_error(&file, ALICE, problem);
+        let port = format!("side = \"access\"\nrx_workers = {list}");
+        let file = workers("").replace("side = \"access\"", &port);
+        assert_one_error(&file, ALICE, problem);
+    }
     let config = parse(&format!("{MINIMAL}[ppp]\nmru = 1457\n"), ALICE).unwrap();
     assert!(
         config.warnings[0].cure.contains("write at most 1456"),

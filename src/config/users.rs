@@ -56,6 +56,8 @@ pub struct User {
     pub mppe: MppeChange,
     /// The networks behind the user.
     pub routes: Vec<Prefix>,
+    /// How many sessions it may have, if that is not what its group says.
+    pub sessions_max: Option<u32>,
 }
 
 impl Users {
@@ -199,6 +201,7 @@ fn read_user(table: &mut Table<'_, '_>) -> Option<User> {
     let group = table.parsed("group", name(32));
     let mppe = table.section("mppe", ppp::read_mppe);
     let routes = table.list("routes", network_behind).unwrap_or_default();
+    let sessions_max = table.number_if_given("sessions_max", 1..=16_000_000);
     let (nt_hash, password) = secret?;
     Some(User {
         name: user_name?,
@@ -210,6 +213,7 @@ fn read_user(table: &mut Table<'_, '_>) -> Option<User> {
         group,
         mppe,
         routes,
+        sessions_max,
     })
 }
 

@@ -14,6 +14,9 @@ pub struct Workers {
     pub idle_sleep_max: Duration,
     /// Core of the slow path; `None`: where the scheduler likes.
     pub control_core: Option<u16>,
+    /// The workers that own calls, by number, in this order; empty: all of them. The others only
+    /// receive and hand over.
+    pub call_workers: Vec<u8>,
     /// Most frames to the slow path, per class.
     pub punt: Punt,
 }
@@ -27,13 +30,35 @@ pub enum Placement {
     Anywhere(u16),
 }
 
+impl Placement {
+    /// How many workers there are.
+    fn count(&self) -> usize {
+        match self {
+            Self::Cores(cores) => cores.len(),
+            Self::Anywhere(count) => usize::from(*count),
+        }
+    }
+}
+
 impl Workers {
     /// How many workers there are.
     #[must_use]
     pub fn count(&self) -> usize {
-        match &self.placement {
-            Placement::Cores(cores) => cores.len(),
-            Placement::Anywhere(count) => usize::from(*count),
+        self.placement.count()
+    }
+
+    /// The number of every worker.
+    #[must_use]
+    pub fn numbers(&self) -> Vec<u8> {
+        (0..u8::try_from(self.count()).unwrap_or(u8::MAX)).collect()
+    }
+
+    /// The workers that own calls, of which there is at least one.
+    #[must_use]
+    pub fn call_owners(&self) -> Vec<u8> {
+        match self.call_workers.as_slice() {
+            [] => self.numbers(),
+            some => some.to_vec(),
         }
     }
 }
@@ -58,6 +83,8 @@ pub struct Punt {
 
 /// As many workers as there are buckets of Call IDs.
 const WORKERS_MAX: u16 = 128;
+/// The highest number of a worker.
+pub(super) const WORKER_NUMBER_MAX: u8 = 127;
 
 pub(super) fn read(table: &mut Table<'_, '_>) -> Workers {
     let placement = read_placement(table);
@@ -72,10 +99,12 @@ pub(super) fn read(table: &mut Table<'_, '_>) -> Workers {
         );
         table.refuse("control_core", fault);
     }
+    let call_workers = read_call_workers(table, &placement);
     Workers {
         placement,
         idle_sleep_max: Duration::from_micros(idle_sleep_us),
         control_core,
+        call_workers,
         punt: table.section("punt", read_punt),
     }
 }
@@ -100,13 +129,40 @@ fn read_placement(table: &mut Table<'_, '_>) -> Placement {
             Fault::new(format!("names {} cores", cores.len()), cure),
         );
     }
-    for (index, core) in cores.iter().enumerate() {
-        if cores.iter().take(index).any(|earlier| earlier == core) {
-            let fault = Fault::new(format!("has core {core} twice"), "give each worker its own");
-            table.refuse("cores", fault);
-        }
+    if let Some(core) = said_twice(&cores) {
+        let fault = Fault::new(format!("has core {core} twice"), "give each worker its own");
+        table.refuse("cores", fault);
     }
     Placement::Cores(cores)
+}
+
+fn read_call_workers(table: &mut Table<'_, '_>, placement: &Placement) -> Vec<u8> {
+    let Some(workers) = table.numbers("call_workers", 0..=WORKER_NUMBER_MAX) else {
+        return Vec::new();
+    };
+    if let Some(fault) = not_workers(&workers, placement.count()) {
+        table.refuse("call_workers", fault);
+    }
+    workers
+}
+
+/// What is wrong with `list` as a list of workers, of which there are `count`.
+pub(super) fn not_workers(list: &[u8], count: usize) -> Option<Fault> {
+    let cure = format!("write numbers of workers, 0 to {}", count.saturating_sub(1));
+    if list.is_empty() {
+        return Some(Fault::new("names no worker", cure));
+    }
+    if let Some(worker) = list.iter().find(|worker| usize::from(**worker) >= count) {
+        return Some(Fault::new(format!("there is no worker {worker}"), cure));
+    }
+    said_twice(list).map(|worker| Fault::new(format!("has worker {worker} twice"), cure))
+}
+
+/// The first that stands in the list before.
+fn said_twice<T: PartialEq>(list: &[T]) -> Option<&T> {
+    let mut places = list.iter().enumerate();
+    let twice = places.find(|(index, it)| list.iter().take(*index).any(|other| other == *it));
+    twice.map(|(_, it)| it)
 }
 
 fn read_punt(table: &mut Table<'_, '_>) -> Punt {

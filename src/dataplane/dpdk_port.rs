@@ -1,24 +1,103 @@
 //! Ports and frames of DPDK, as the nodes want them.
 
 use dpdk::{Mbuf, Mempool, RxQueue, TxQueue};
+use rtrb::{Consumer, Producer, RingBuffer};
 
 use super::batch::Burst;
 use super::frame::Frame;
 use super::port::PortIo;
 
+/// Frames that wait between a worker without a transmit queue and the one that sends for it.
+const LOAN_SLOTS: usize = 1024;
+
 /// One worker's queues on one DPDK port, and the pool of its frames. A worker without a receive
 /// queue gets its frames from the workers that have one.
 pub struct DpdkPort {
     rx: Option<RxQueue>,
-    tx: TxQueue,
+    tx: Transmit,
     pool: Mempool,
 }
 
 impl DpdkPort {
     /// Takes the queues.
     #[must_use]
-    pub fn new(rx: Option<RxQueue>, tx: TxQueue, pool: Mempool) -> Self {
+    pub fn new(rx: Option<RxQueue>, tx: Transmit, pool: Mempool) -> Self {
         Self { rx, tx, pool }
+    }
+}
+
+/// How a worker sends on a port.
+pub enum Transmit {
+    /// By a queue of its own, where frames of the workers without one leave too.
+    Own(Lender),
+    /// By the queue of another worker.
+    Borrowed(Producer<Mbuf>),
+}
+
+/// A transmit queue, and the rings of the workers that send by it.
+pub struct Lender {
+    queue: TxQueue,
+    lent: Vec<Consumer<Mbuf>>,
+    /// Frames of others that the queue had no room for.
+    waiting: Burst<Mbuf>,
+}
+
+/// Gives each of `workers` workers a way to send: `queues` to their owners, and to the others a ring
+/// to one of those, in turn. Empty if there is no queue at all.
+#[must_use]
+pub fn share_transmit(queues: Vec<(u8, TxQueue)>, workers: u8) -> Vec<Transmit> {
+    let mut owned: Vec<(u8, Lender)> = Vec::new();
+    for (owner, queue) in queues {
+        let (lent, waiting) = (Vec::new(), Burst::new());
+        let lender = Lender {
+            queue,
+            lent,
+            waiting,
+        };
+        owned.push((owner, lender));
+    }
+    let count = owned.len();
+    let mut borrowed = Vec::new();
+    let is_owner = |owned: &[(u8, Lender)], worker| owned.iter().any(|(owner, _)| *owner == worker);
+    for worker in (0..workers)
+        .filter(|worker| !is_owner(&owned, *worker))
+        .collect::<Vec<_>>()
+    {
+        let place = borrowed.len().checked_rem(count);
+        let Some((_, lender)) = place.and_then(|place| owned.get_mut(place)) else {
+            return Vec::new();
+        };
+        let (ring, end) = RingBuffer::new(LOAN_SLOTS);
+        lender.lent.push(end);
+        borrowed.push((worker, Transmit::Borrowed(ring)));
+    }
+    let owned = owned
+        .into_iter()
+        .map(|(owner, lender)| (owner, Transmit::Own(lender)));
+    let mut ways: Vec<(u8, Transmit)> = owned.chain(borrowed).collect();
+    ways.sort_by_key(|(worker, _)| *worker);
+    ways.into_iter().map(|(_, way)| way).collect()
+}
+
+impl Lender {
+    /// Sends what other workers have left, as far as the queue takes it.
+    #[cold]
+    fn serve(&mut self) {
+        for ring in &mut self.lent {
+            loop {
+                let count = self.waiting.remaining_capacity().min(ring.slots());
+                if let Ok(chunk) = ring.read_chunk(count) {
+                    self.waiting.extend(chunk);
+                }
+                if self.waiting.is_empty() {
+                    break;
+                }
+                self.queue.send(&mut self.waiting);
+                if !self.waiting.is_empty() {
+                    return;
+                }
+            }
+        }
     }
 }
 
@@ -27,12 +106,24 @@ impl PortIo for DpdkPort {
 
     #[inline]
     fn receive(&mut self, burst: &mut Burst<Mbuf>) -> usize {
+        if let Transmit::Own(lender) = &mut self.tx
+            && !lender.lent.is_empty()
+        {
+            lender.serve();
+        }
         self.rx.as_mut().map_or(0, |rx| rx.receive(burst))
     }
 
     #[inline]
     fn send(&mut self, burst: &mut Burst<Mbuf>) -> usize {
-        self.tx.send(burst)
+        match &mut self.tx {
+            Transmit::Own(lender) => lender.queue.send(burst),
+            Transmit::Borrowed(ring) => {
+                let count = burst.len().min(ring.slots());
+                ring.write_chunk_uninit(count)
+                    .map_or(0, |chunk| chunk.fill_from_iter(burst.drain(..count)))
+            }
+        }
     }
 
     #[inline]

@@ -38,7 +38,7 @@ pub mod worker;
 pub use batch::{Burst, Verdict};
 pub use config::{GreConfig, PuntLimits, WorkerConfig, WorkerShared};
 #[cfg(feature = "dpdk")]
-pub use dpdk_port::DpdkPort;
+pub use dpdk_port::{DpdkPort, Transmit, share_transmit};
 pub use drop_reason::DropReason;
 pub use frame::Frame;
 pub use handoff::{HandoffEnds, mesh};

@@ -15,14 +15,21 @@ impl BucketTable {
     /// Deals the buckets to `workers` workers, of which there is at least one.
     #[must_use]
     pub fn new(workers: u8) -> Self {
-        let count = workers.max(1);
+        let everybody: Vec<u8> = (0..workers.max(1)).collect();
+        Self::among(workers, &everybody)
+    }
+
+    /// Deals the buckets to `owners`, some of `workers` workers; the others have no calls. Without
+    /// any owner the first worker has all.
+    #[must_use]
+    pub fn among(workers: u8, owners: &[u8]) -> Self {
         let mut table = [0; 256];
-        for (owner, worker) in table.iter_mut().zip((0..count).cycle()) {
-            *owner = worker;
+        for (bucket, owner) in table.iter_mut().zip(owners.iter().cycle()) {
+            *bucket = *owner;
         }
         Self {
             workers: table,
-            count,
+            count: workers.max(1),
         }
     }
 
@@ -30,7 +37,23 @@ impl BucketTable {
     #[inline]
     #[must_use]
     pub fn worker(&self, call_id: CallId) -> u8 {
-        self.workers[usize::from(call_id.bucket())]
+        self.owner(call_id.bucket())
+    }
+
+    /// The worker that owns the calls of a bucket.
+    #[inline]
+    #[must_use]
+    pub fn owner(&self, bucket: u8) -> u8 {
+        self.workers[usize::from(bucket)]
+    }
+
+    /// How many buckets `worker` owns.
+    #[must_use]
+    pub fn buckets_of(&self, worker: u8) -> usize {
+        self.workers
+            .iter()
+            .filter(|owner| **owner == worker)
+            .count()
     }
 
     /// How many workers share the buckets.
@@ -43,6 +66,14 @@ impl BucketTable {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn workers_that_only_receive_own_no_bucket() {
+        let table = BucketTable::among(3, &[2, 1]);
+        let owned = [0, 1, 2].map(|worker| table.buckets_of(worker));
+        assert_eq!((owned, table.workers()), ([0, 128, 128], 3));
+        assert_eq!([0, 1, 2].map(|bucket| table.owner(bucket)), [2, 1, 2]);
+    }
 
     #[test]
     fn every_bucket_has_an_owner_and_shares_differ_by_one_at_most() {

@@ -135,6 +135,10 @@ pub struct WorkerRow {
     pub state: String,
     /// How it makes MPPE keystreams.
     pub mppe_kernel: String,
+    /// The receive queues that it polls, as `port:number`.
+    pub queues: Vec<String>,
+    /// Buckets of Call IDs that it owns, of 256; one without any has no calls.
+    pub buckets: u32,
     /// Flows that it owns.
     pub flows: u32,
     /// Turns of its loop since the start.
@@ -143,6 +147,10 @@ pub struct WorkerRow {
     pub idle_share: f64,
     /// Frames from its queues and rings.
     pub in_frames: u64,
+    /// Frames from other workers, whose queues they came in by.
+    pub handed_in_frames: u64,
+    /// Frames to other workers, whose calls they belong to.
+    pub handed_out_frames: u64,
     /// Frames sent.
     pub out_frames: u64,
     /// Frames dropped, for whatever reason.
@@ -151,6 +159,15 @@ pub struct WorkerRow {
     pub punted_frames: u64,
     /// Milliseconds since it last said that it is alive.
     pub heartbeat_age_ms: u64,
+}
+
+/// A way of steering that a device does not take.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SteeringRefusal {
+    /// Which, as in [`PortRow::steering`].
+    pub method: String,
+    /// What its driver says.
+    pub reason: String,
 }
 
 /// One port.
@@ -182,6 +199,15 @@ pub struct PortRow {
     pub tx_frames: u64,
     /// Bytes sent.
     pub tx_bytes: u64,
+    /// The worker that polls each receive queue.
+    pub queue_workers: Vec<u16>,
+    /// How received frames come to the queues: `call-id-buckets` or `rule-per-call` with the way that
+    /// the Call ID is found, `outer-addresses`, `unknown`, or `single-queue`.
+    pub steering: String,
+    /// Rules that the device has for it.
+    pub steering_rules: u32,
+    /// What would be better, and why the device does not do it.
+    pub steering_refused: Vec<SteeringRefusal>,
     /// The kernel's interface for it.
     pub tap: String,
     /// Frames given to the kernel there.
@@ -322,12 +348,20 @@ pub struct PeerRow {
 pub struct PoolRow {
     /// Its name in the configuration.
     pub name: String,
-    /// How many addresses it has.
+    /// How many addresses it has, those of users left out.
     pub size: u64,
     /// Leased.
     pub used: u64,
     /// Ready to be leased.
     pub free: u64,
-    /// Given back a moment ago, and resting.
-    pub quarantined: u64,
+    /// The most that were leased at once.
+    pub used_max: u64,
+    /// Addresses of its ranges that belong to users.
+    pub reserved: u64,
+    /// Leases so far.
+    pub leased: u64,
+    /// How often it had no address left.
+    pub exhausted: u64,
+    /// The pool that is asked then.
+    pub next: Option<String>,
 }

@@ -3,7 +3,8 @@
 use super::admin::Response;
 use super::explain;
 use super::rows::{
-    AccountingStatus, PeerRow, PortRow, RadiusStatus, SessionDetail, SessionRow, Status, WorkerRow,
+    AccountingStatus, PeerRow, PoolRow, PortRow, RadiusStatus, SessionDetail, SessionRow, Status,
+    WorkerRow,
 };
 use super::table::{Table, human_bytes, human_duration, printable};
 
@@ -34,14 +35,7 @@ pub fn text(response: &Response) -> String {
             }
             table.render()
         }
-        Response::Pools(rows) => {
-            let mut table = Table::new(&["pool", ">size", ">used", ">free", ">quarantined"]);
-            for row in rows {
-                let numbers = [row.size, row.used, row.free, row.quarantined].map(number);
-                table.row(std::iter::once(row.name.clone()).chain(numbers).collect());
-            }
-            table.render()
-        }
+        Response::Pools(rows) => pools_text(rows),
         Response::Peers(rows) => peers_text(rows),
         Response::Radius(status) => radius_text(status),
         Response::Accounting(status) => accounting_text(status),
@@ -118,6 +112,36 @@ fn sessions_text(rows: &[SessionRow]) -> String {
             round_trip(row),
             row.worker.to_string(),
         ]);
+    }
+    table.render()
+}
+
+fn pools_text(rows: &[PoolRow]) -> String {
+    let columns = [
+        "pool",
+        ">size",
+        ">used",
+        ">free",
+        ">most",
+        ">reserved",
+        ">leased",
+        ">exhausted",
+        "next",
+    ];
+    let mut table = Table::new(&columns);
+    for row in rows {
+        let counts = [
+            row.size,
+            row.used,
+            row.free,
+            row.used_max,
+            row.reserved,
+            row.leased,
+            row.exhausted,
+        ];
+        let next = row.next.as_deref().unwrap_or("-").to_owned();
+        let cells = std::iter::once(row.name.clone()).chain(counts.map(number));
+        table.row(cells.chain([next]).collect());
     }
     table.render()
 }
@@ -301,9 +325,13 @@ fn workers_text(rows: &[WorkerRow]) -> String {
         ">core",
         "state",
         "mppe",
+        "queues",
+        ">buckets",
         ">flows",
         ">idle",
         ">in",
+        ">handed in",
+        ">handed out",
         ">out",
         ">dropped",
         ">punted",
@@ -316,9 +344,13 @@ fn workers_text(rows: &[WorkerRow]) -> String {
                 .map_or_else(|| "any".to_owned(), |core| core.to_string()),
             row.state.clone(),
             row.mppe_kernel.clone(),
+            or_dash(&row.queues.join(" ")),
+            row.buckets.to_string(),
             row.flows.to_string(),
             format!("{:.1} %", row.idle_share * 100.0),
             number(row.in_frames),
+            number(row.handed_in_frames),
+            number(row.handed_out_frames),
             number(row.out_frames),
             number(row.dropped_frames),
             number(row.punted_frames),
@@ -342,6 +374,8 @@ fn ports_text(rows: &[PortRow]) -> String {
         ">missed",
         ">tx",
         ">tx bytes",
+        ">queues",
+        "steering",
         "tap",
         ">to kernel",
         ">from kernel",
@@ -364,6 +398,8 @@ fn ports_text(rows: &[PortRow]) -> String {
             number(row.rx_missed_frames),
             number(row.tx_frames),
             human_bytes(row.tx_bytes),
+            row.queue_workers.len().to_string(),
+            row.steering.clone(),
             row.tap.clone(),
             number(row.tap_to_kernel_frames),
             number(row.tap_from_kernel_frames),

@@ -1,7 +1,7 @@
 //! The client's address: taken from the pools, entered in the directory, and changed once if the
 //! client names one of its own and may have it.
 
-use super::{CallRef, CallState, Output, Sessions};
+use super::{CallRef, CallState, EndReason, Output, Sessions};
 use crate::aaa::{Grant, Lease, LeaseRefusal};
 use crate::clock::Timestamp;
 use crate::ppp::link::{self as ppp, AddressPolicy};
@@ -29,7 +29,7 @@ impl Sessions {
         if call.lease.is_none() {
             let lease = match grant.address {
                 Some(address) => self.pools.lease_named(&grant.pool, address)?,
-                None => self.pools.lease(&grant.pool)?,
+                None => self.pools.lease(&grant.pool, &grant.user)?,
             };
             self.outputs.push_back(Output::LeaseSet {
                 lease: lease.address(),
@@ -38,6 +38,21 @@ impl Sessions {
             call.lease = Some(lease);
         }
         Ok(())
+    }
+
+    /// Notes for the verdict which pool had no address for a call.
+    pub(super) fn no_address(
+        &mut self,
+        id: CallRef,
+        pool: &str,
+        refusal: LeaseRefusal,
+    ) -> EndReason {
+        let pools = self.pools.describe(pool);
+        if let Some(call) = self.calls.get_mut(id) {
+            call.attempt.detail = Some(pools.into());
+        }
+        self.tally.add("pool", refusal.name(), 1);
+        EndReason::NoAddress(refusal)
     }
 
     /// The client names an address. While nothing was ever forwarded its lease can be another.

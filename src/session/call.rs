@@ -8,11 +8,12 @@ use std::time::Duration;
 use super::admission::CallPermit;
 use super::ccp::MppcPlace;
 use super::facts::{CallFacts, CallOrigin};
+use super::tenants::Tenancy;
 use super::verdict::{Attempt, Step};
 use super::ways::Way;
 use super::{Client, EndReason, Event, Peer};
 use crate::aaa::radius::Caller;
-use crate::aaa::{Lease, NetworkTerms, Terms};
+use crate::aaa::{Grant, Lease, NetworkTerms, Terms};
 use crate::clock::Timestamp;
 use crate::flow::{FlowCommand, FlowKey, FrameBytes};
 use crate::ppp::link::{self, Link};
@@ -124,6 +125,10 @@ pub struct Call {
     /// The reason is set once; what comes later is a consequence.
     pub(super) end: Option<EndReason>,
     pub(super) lease: Option<Lease>,
+    /// Its place among the sessions of its user, from the grant on.
+    pub(super) tenancy: Option<Tenancy>,
+    /// What it was granted, while it waits for a place.
+    pub(super) pending: Option<Box<Grant>>,
     pub(super) user: Option<Box<str>>,
     /// What is noted for the verdict.
     pub(super) attempt: Attempt,
@@ -190,6 +195,8 @@ impl Call {
             state: CallState::Opening,
             end: None,
             lease: None,
+            tenancy: None,
+            pending: None,
             user: None,
             attempt,
             counter_slot: None,

@@ -159,6 +159,42 @@ impl CallIds {
         now: Timestamp,
         random: u64,
     ) -> Result<CallId, CallIdRefusal> {
+        let found = self.find(bucket_ok, peer, now, random);
+        let taken = found.and_then(|(bucket, place)| {
+            let taken = self.take(bucket, place, peer);
+            taken.ok_or(CallIdRefusal::Exhausted)
+        });
+        if let Err(refusal) = taken
+            && let Some(count) = self.refusals.get_mut(refusal.index())
+        {
+            *count = count.saturating_add(1);
+        }
+        taken
+    }
+
+    /// The same, of the buckets that are near if one of these has any, else of all.
+    ///
+    /// # Errors
+    /// As of [`Self::allocate`].
+    pub fn allocate_near(
+        &mut self,
+        is_near: impl Fn(u8) -> bool,
+        peer: Ipv4Addr,
+        now: Timestamp,
+        random: u64,
+    ) -> Result<CallId, CallIdRefusal> {
+        let near = self.find(&is_near, peer, now, random).is_ok();
+        self.allocate(|bucket| !near || is_near(bucket), peer, now, random)
+    }
+
+    /// The bucket and the place of the Call ID to take.
+    fn find(
+        &self,
+        bucket_ok: impl Fn(u8) -> bool,
+        peer: Ipv4Addr,
+        now: Timestamp,
+        random: u64,
+    ) -> Result<(u8, usize), CallIdRefusal> {
         let [start_0, start_1, start_2, start_3, pick @ ..] = random.to_le_bytes();
         let start = u32::from_le_bytes([start_0, start_1, start_2, start_3]);
         let pick = u32::from_le_bytes(pick);
@@ -166,18 +202,9 @@ impl CallIds {
             (0..=u8::MAX).filter(|bucket| bucket_ok(*bucket)).collect();
         let start = pick_below(start, order.len()).unwrap_or_default();
         order.rotate_left(start);
-        let found = self
-            .cool(&order, pick, now)
-            .or_else(|| self.warm(&order, peer, pick, now));
-        let Some((bucket, place)) = found else {
-            let refusal = self.why_not(&order, now);
-            if let Some(count) = self.refusals.get_mut(refusal.index()) {
-                *count = count.saturating_add(1);
-            }
-            return Err(refusal);
-        };
-        self.take(bucket, place, peer)
-            .ok_or(CallIdRefusal::Exhausted)
+        self.cool(&order, pick, now)
+            .or_else(|| self.warm(&order, peer, pick, now))
+            .ok_or_else(|| self.why_not(&order, now))
     }
 
     /// The call is over and its worker has reported for the last time: the Call ID starts to rest.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::admission::ConnectionPermit;
-use super::{CallRef, Peer};
+use super::{CallRef, ConnectionId, Peer, Sessions};
 use crate::clock::Timestamp;
 use crate::pptp::{Control, ControlState};
 
@@ -96,5 +96,34 @@ impl Connection {
             return None;
         }
         self.control.poll_timeout()
+    }
+}
+
+impl Sessions {
+    /// What waits to be written to a control connection.
+    #[must_use]
+    pub fn pending(&self, id: ConnectionId) -> &[u8] {
+        self.connections
+            .get(id)
+            .map_or(&[], |connection| connection.control.pending())
+    }
+
+    /// `bytes` of what was pending have been written.
+    pub fn consumed(&mut self, id: ConnectionId, bytes: usize, now: Timestamp) {
+        if let Some(connection) = self.connections.get_mut(id) {
+            connection.control.consume(bytes);
+            // With its last words written, a machine that is closing closes.
+            if connection.control.pending().is_empty() {
+                self.touched_connections.push_back(id);
+                self.settle(now);
+            }
+        }
+    }
+
+    /// The socket of a connection that was told to close is closed.
+    pub fn forget(&mut self, id: ConnectionId) {
+        if let Some(connection) = self.connections.remove(id) {
+            self.tally.add_connection(&connection);
+        }
     }
 }

@@ -1,9 +1,10 @@
 //! What becomes of a call when `aaa` has decided about its client.
 
+use super::tenants::Room;
 use super::verdict::Step;
 use super::ways::Way;
 use super::{CallRef, CallState, EndReason, Event, FlowCommand, Sessions};
-use crate::aaa::{Decision, Denial, Grant, NameServers};
+use crate::aaa::{Decision, Denial, Grant, NameServers, Rejection};
 use crate::clock::Timestamp;
 use crate::ppp::link::{self as ppp, NetworkGrant};
 
@@ -11,15 +12,19 @@ impl Sessions {
     /// `aaa` has decided about the credentials of a call.
     pub fn decide(&mut self, id: CallRef, decision: Decision, now: Timestamp) {
         match decision {
-            Decision::Accept(grant) => match self.grant(id, grant, now) {
-                Ok(()) => {}
-                Err(reason) => self.begin_end(id, reason, now),
-            },
+            Decision::Accept(grant) => self.granted(id, grant, now),
             Decision::Challenge { packet, state } => self.challenge(id, &packet, &state, now),
             Decision::Reject(rejection) => self.deny(id, Denial::from(rejection), now),
             Decision::Deny(denial) => self.deny(id, *denial, now),
         }
         self.settle(now);
+    }
+
+    /// The client proved who it is.
+    pub(super) fn granted(&mut self, id: CallRef, grant: Grant, now: Timestamp) {
+        if let Err(reason) = self.grant(id, grant, now) {
+            self.begin_end(id, reason, now);
+        }
     }
 
     /// EAP goes on.
@@ -50,9 +55,35 @@ impl Sessions {
         if !call.keys.grant(grant.authenticated.key_digest()) {
             return Err(EndReason::Link(ppp::EndReason::RekeyNotPossible));
         }
+        match self.make_room(id, &grant, now) {
+            Room::Free => self.admit_tenant(id, grant, now),
+            Room::Wait => {
+                if let Some(call) = self.calls.get_mut(id) {
+                    call.pending = Some(Box::new(grant));
+                }
+                Ok(())
+            }
+            Room::Refused(denial) => {
+                self.deny(id, denial, now);
+                Ok(())
+            }
+        }
+    }
+
+    /// There is room for the session of a user who proved who it is.
+    fn admit_tenant(&mut self, id: CallRef, grant: Grant, now: Timestamp) -> Result<(), EndReason> {
+        let Some(call) = self.calls.get_mut(id) else {
+            return Ok(());
+        };
         let after = now.since(call.created);
         call.attempt.steps.note(Step::Accepted, after);
-        self.lease_for(id, &grant).map_err(EndReason::NoAddress)?;
+        if let Some(name) = &call.attempt.name {
+            self.guard.succeeded(name, call.peer_address, now);
+        }
+        if let Err(refusal) = self.lease_for(id, &grant) {
+            return Err(self.no_address(id, &grant.pool, refusal));
+        }
+        self.enter_tenant(id, &grant);
         let Some(call) = self.calls.get_mut(id) else {
             return Ok(());
         };
@@ -118,7 +149,19 @@ impl Sessions {
         self.touched_calls.push_back(id);
     }
 
-    fn deny(&mut self, id: CallRef, denial: Denial, now: Timestamp) {
+    /// Why nobody looks at a log-in under this name now.
+    pub(super) fn back_off(&self, name: &[u8], now: Timestamp) -> Option<Denial> {
+        let (failures, left) = self.guard.user_blocked(name, now)?;
+        let left_s = left.as_secs() + 1;
+        let detail =
+            format!("{failures} log-ins under that name failed, and for another {left_s} s");
+        Some(Denial {
+            detail: Some(detail.into()),
+            ..Denial::from(Rejection::UserBackOff)
+        })
+    }
+
+    pub(super) fn deny(&mut self, id: CallRef, denial: Denial, now: Timestamp) {
         let rejection = denial.rejection;
         let Some(call) = self.calls.get_mut(id) else {
             return;
@@ -130,6 +173,14 @@ impl Sessions {
         // decision may come too late, and is about nothing then.
         if !call.link.awaits_decision() {
             return;
+        }
+        if let Some(name) = call
+            .attempt
+            .name
+            .as_ref()
+            .filter(|_| rejection.is_of_a_guess())
+        {
+            self.guard.failed(name, peer_address, now);
         }
         call.link.handle(
             ppp::Input::Refused {

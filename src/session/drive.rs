@@ -64,20 +64,7 @@ impl Sessions {
                     call.attempt.observed.sent(frame.as_bytes());
                     self.queue(id, Order::Frame(frame.into_bytes()), now);
                 }
-                ppp::Output::Authenticate(credentials) => {
-                    let after = now.since(call.created);
-                    call.attempt.named(credentials.name(), after);
-                    let listeners = &self.config.listeners;
-                    if let Some(listener) = listeners.get(usize::from(flow.local)) {
-                        let caller = Box::new(call.caller());
-                        self.outputs.push_back(Output::Ask {
-                            call: id,
-                            credentials,
-                            caller,
-                            access: Arc::clone(&listener.access),
-                        });
-                    }
-                }
+                ppp::Output::Authenticate(credentials) => self.authenticate(id, credentials, now),
                 ppp::Output::ArmUpstream(agreement) => {
                     let command = FlowCommand::ArmUpstream { flow, agreement };
                     self.arm(id, agreement, command, now);
@@ -115,6 +102,29 @@ impl Sessions {
         let deadline = call.poll_timeout();
         self.timers
             .arm(TimerKey::Call(id), deadline, &mut call.armed);
+    }
+
+    /// The client says who it is: somebody has to decide.
+    fn authenticate(&mut self, id: CallRef, credentials: ppp::Credentials, now: Timestamp) {
+        let Some(call) = self.calls.get_mut(id) else {
+            return;
+        };
+        call.attempt
+            .named(credentials.name(), now.since(call.created));
+        // Whatever is still to come of an earlier log-in is nobody's.
+        call.pending = None;
+        let (caller, local) = (Box::new(call.caller()), usize::from(call.flow.local));
+        if let Some(denial) = self.back_off(credentials.name(), now) {
+            return self.deny(id, denial, now);
+        }
+        if let Some(listener) = self.config.listeners.get(local) {
+            self.outputs.push_back(Output::Ask {
+                call: id,
+                credentials,
+                caller,
+                access: Arc::clone(&listener.access),
+            });
+        }
     }
 
     fn network_up(&mut self, id: CallRef, now: Timestamp) {

@@ -33,6 +33,8 @@ pub enum EndReason {
     Worker(OpenRefusal),
     /// The client's commands pile up faster than the data plane takes them.
     OutboxFull,
+    /// The same user logged in elsewhere, and may not have more sessions.
+    Replaced,
     /// An operator, or the stop of the server, ended it.
     AdministrativeStop,
 }
@@ -53,6 +55,7 @@ impl EndReason {
             Self::AddressConflict => "address_conflict".into(),
             Self::Worker(refusal) => format!("worker.{refusal}"),
             Self::OutboxFull => "outbox_full".into(),
+            Self::Replaced => "replaced".into(),
             Self::AdministrativeStop => "administrative_stop".into(),
         }
     }
@@ -94,6 +97,9 @@ impl EndReason {
                 "More control frames waited for the data plane than one call may have: its worker is \
                  overloaded or has stalled."
             }
+            Self::Replaced => {
+                "A newer log-in of the same user took its place: at_user_limit is \"replace\"."
+            }
             Self::AdministrativeStop => "The server ended the call.",
         }
     }
@@ -111,6 +117,7 @@ impl EndReason {
             Self::SetupTimeout,
             Self::AddressConflict,
             Self::OutboxFull,
+            Self::Replaced,
             Self::AdministrativeStop,
         ];
         let disconnects = (0..=4).map(|result| Self::DisconnectedByPeer(DisconnectResult(result)));
@@ -132,9 +139,9 @@ impl EndReason {
             Self::Link(ppp::EndReason::EchoTimeout) | Self::Control(_) => {
                 DisconnectResult::LOST_CARRIER
             }
-            Self::Link(ppp::EndReason::AdministrativeStop) | Self::AdministrativeStop => {
-                DisconnectResult::ADMIN_SHUTDOWN
-            }
+            Self::Link(ppp::EndReason::AdministrativeStop)
+            | Self::Replaced
+            | Self::AdministrativeStop => DisconnectResult::ADMIN_SHUTDOWN,
             Self::Link(ppp::EndReason::PeerTerminated)
             | Self::ClearedByPeer
             | Self::DisconnectedByPeer(_)

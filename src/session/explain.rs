@@ -257,6 +257,14 @@ impl Sessions {
         facts.began = now;
         facts.connected_before = now.since(connection.accepted);
         facts.peer_call_id = Some(peer_call_id);
+        facts.detail =
+            self.guard
+                .source_blocked(facts.peer_address, now)
+                .map(|(failures, left)| {
+                    let left_s = left.as_secs() + 1;
+                    format!("{failures} in a row, and for another {left_s} s it is not heard")
+                        .into()
+                });
         self.keep(Verdict::new(facts, Cause::CallRefused(refusal), now));
     }
 

@@ -24,6 +24,7 @@ mod drive;
 mod end;
 mod explain;
 mod facts;
+pub mod guard;
 mod orders;
 mod peers;
 mod placement;
@@ -32,6 +33,7 @@ mod sweep;
 mod table;
 mod tally;
 mod teardown;
+mod tenants;
 mod terminate_cause;
 mod timeouts;
 mod timers;
@@ -53,8 +55,8 @@ pub use facts::{CallFacts, CallOrigin};
 pub use peers::{CallError, Client, NotPlaced, Peer, PeerView};
 pub use tally::Tally;
 pub use types::{
-    AcceptRefusal, CallRefusal, Capacity, Entropy, Event, LastHeard, Listener, Output,
-    SessionConfig,
+    AcceptRefusal, CallRefusal, Capacity, Entropy, Event, LastHeard, Listener, NearestWorker,
+    Output, SessionConfig, SessionPolicy,
 };
 pub use view::{CallView, ConnectionView};
 
@@ -66,9 +68,11 @@ use admission::Admission;
 use call::Call;
 use call_ids::CallIds;
 use connection::Connection;
+use guard::Guard;
 use peers::PeerRecord;
 use sweep::Sweep;
 use table::{Id, Table};
+use tenants::Tenants;
 use timers::Timers;
 use verdict::History;
 use ways::Ways;
@@ -101,6 +105,8 @@ pub struct Sessions {
     /// Call Serial Number of the last call that we placed.
     call_serial: u16,
     pools: Pools,
+    guard: Guard,
+    tenants: Tenants,
     mppc: ccp::MppcPlaces,
     ways: Ways,
     timers: Timers<TimerKey>,
@@ -114,6 +120,7 @@ pub struct Sessions {
     touched_calls: VecDeque<CallRef>,
     entropy: Entropy,
     last_heard: LastHeard,
+    nearest_worker: NearestWorker,
     tally: Tally,
     history: History,
     failures: Failures,
@@ -157,11 +164,14 @@ impl Sessions {
             stopping: false,
             mppc: ccp::MppcPlaces::new(config.mppc_calls_max),
             sweep: None,
+            guard: Guard::new(config.policy.guard),
+            tenants: Tenants::default(),
             config,
             buckets,
             pools,
             entropy,
             last_heard: Box::new(|_worker, _slot| Timestamp::ZERO),
+            nearest_worker: Box::new(|_local, _peer| None),
         }
     }
 
@@ -169,6 +179,12 @@ impl Sessions {
     /// busy client is asked like a silent one.
     pub fn hear_by(&mut self, last_heard: LastHeard) {
         self.last_heard = last_heard;
+    }
+
+    /// Where to look up by which worker's queue a call will come in: it gets that worker, unless that
+    /// one has far more calls than others. Without it workers are drawn.
+    pub fn place_by(&mut self, nearest_worker: NearestWorker) {
+        self.nearest_worker = nearest_worker;
     }
 
     /// A client has opened a TCP connection to `local_address`.
@@ -247,33 +263,6 @@ impl Sessions {
                 .handle(crate::pptp::Input::PeerClosed, now);
             self.touched_connections.push_back(id);
             self.settle(now);
-        }
-    }
-
-    /// What waits to be written to a control connection.
-    #[must_use]
-    pub fn pending(&self, id: ConnectionId) -> &[u8] {
-        self.connections
-            .get(id)
-            .map_or(&[], |connection| connection.control.pending())
-    }
-
-    /// `bytes` of what was pending have been written.
-    pub fn consumed(&mut self, id: ConnectionId, bytes: usize, now: Timestamp) {
-        if let Some(connection) = self.connections.get_mut(id) {
-            connection.control.consume(bytes);
-            // With its last words written, a machine that is closing closes.
-            if connection.control.pending().is_empty() {
-                self.touched_connections.push_back(id);
-                self.settle(now);
-            }
-        }
-    }
-
-    /// The socket of a connection that was told to close is closed.
-    pub fn forget(&mut self, id: ConnectionId) {
-        if let Some(connection) = self.connections.remove(id) {
-            self.tally.add_connection(&connection);
         }
     }
 

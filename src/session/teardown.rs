@@ -36,11 +36,13 @@ impl Sessions {
             CallState::Terminating | CallState::Closing => return,
         }
         call.ends_for(reason, now);
+        call.pending = None;
         call.state = CallState::Terminating;
         call.deadline = Some(now + TERMINATE_TIME);
         call.link
             .handle(ppp::Input::Close(ppp::EndReason::AdministrativeStop), now);
         self.touched_calls.push_back(id);
+        self.tenant_leaves(id);
     }
 
     /// Ends a call now: the client is told on the control connection, and the worker closes the flow.
@@ -54,7 +56,9 @@ impl Sessions {
         let reason = call.ends_for(reason, now);
         let state = std::mem::replace(&mut call.state, CallState::Closing);
         call.deadline = None;
+        call.pending = None;
         let (flow, connection, peer_call_id) = (call.flow, call.connection, call.peer_call_id);
+        self.tenant_leaves(id);
         self.order(id, FlowCommand::Close { flow }, now);
         // A peer that still waits for its reply does not know our Call ID; one that has it is told
         // with *our* Call ID, by the message of our part (RFC 2637 §2.12, §2.13). Of a call that we
@@ -139,9 +143,10 @@ impl Sessions {
     /// The worker's final report: only now may the lease and the Call ID be used again.
     pub(super) fn flow_closed(&mut self, flow: FlowKey, totals: FlowTotals, now: Timestamp) {
         let Some(id) = self.call_of(flow) else { return };
-        let Some(call) = self.calls.remove(id) else {
+        let Some(mut call) = self.calls.remove(id) else {
             return;
         };
+        let tenancy = call.tenancy.take();
         self.index_call(flow, None);
         self.tally.add_call(&call);
         let (stage, finding) = self.judge_call(&call, totals, now);
@@ -176,6 +181,7 @@ impl Sessions {
             duration: now.since(call.created),
             totals,
         });
+        self.resume_tenants(tenancy, now);
     }
 
     pub(super) fn release_call_id(&mut self, flow: FlowKey, now: Timestamp) {

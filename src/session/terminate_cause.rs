@@ -23,6 +23,7 @@ impl EndReason {
                 TerminateCause::NasError
             }
             Self::AddressConflict => TerminateCause::UserError,
+            Self::Replaced => TerminateCause::PortPreempted,
             Self::AdministrativeStop => TerminateCause::AdminReset,
         }
     }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::admission::{AdmissionLimits, AdmissionRefusal};
 use super::call_ids::CallIdRefusal;
+use super::guard::GuardConfig;
 use super::verdict::{Finding, Stage};
 use super::{CallOrigin, CallRef, ConnectionId, EndReason, NotPlaced, Peer};
 use crate::aaa::radius::Caller;
@@ -45,6 +46,17 @@ pub struct SessionConfig {
     pub mppc_calls_max: usize,
     /// What clients are told in IPCP.
     pub name_servers: NameServers,
+    /// What keeps guessers and storms out, and who is one user.
+    pub policy: SessionPolicy,
+}
+
+/// What holds for log-ins from wherever they come.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SessionPolicy {
+    /// What keeps guessers and storms out.
+    pub guard: GuardConfig,
+    /// Whether sessions of `Alice` and `alice` count as one user's.
+    pub ignore_case: bool,
 }
 
 /// Something for the world outside.
@@ -273,6 +285,12 @@ pub enum CallRefusal {
     CallId(CallIdRefusal),
     /// The client asks faster than it may.
     Rate,
+    /// So many calls are asked for that this one has to come later.
+    StartRate,
+    /// The same from one address.
+    SourceRate,
+    /// Log-ins from this address failed too often.
+    SourceBackOff,
     /// The table of calls is full.
     TableFull,
     /// Nobody listens on the address that was dialled.
@@ -291,6 +309,9 @@ impl CallRefusal {
             Self::Limit(refusal) => refusal.name(),
             Self::CallId(refusal) => refusal.name(),
             Self::Rate => "call_rate",
+            Self::StartRate => "start_rate",
+            Self::SourceRate => "source_rate",
+            Self::SourceBackOff => "source_back_off",
             Self::TableFull => "table_full",
             Self::LocalAddressUnknown => "local_address_unknown",
             Self::ConnectionGone => "connection_gone",
@@ -311,6 +332,10 @@ pub struct Capacity {
 /// When the flow in a slot of a worker last carried a frame of its client that proved right, by the
 /// workers' counters.
 pub type LastHeard = Box<dyn Fn(u8, u32) -> Timestamp + Send>;
+
+/// The worker whose queue GRE to our address (first) from a peer's (second) comes in by; `None` if
+/// nobody can tell.
+pub type NearestWorker = Box<dyn Fn(Ipv4Addr, Ipv4Addr) -> Option<u8> + Send>;
 
 /// Fills a buffer with unpredictable bytes.
 pub type Entropy = Box<dyn FnMut(&mut [u8]) + Send>;

@@ -124,6 +124,12 @@ impl Sessions {
         calls.copied().unwrap_or_default()
     }
 
+    /// How many buckets of Call IDs a worker owns; one without any has no calls.
+    #[must_use]
+    pub fn buckets_of(&self, worker: u8) -> usize {
+        self.buckets.buckets_of(worker)
+    }
+
     /// How many calls there are, whatever their state.
     #[must_use]
     pub fn call_count(&self) -> usize {

@@ -11,9 +11,11 @@ use crate::aaa::LocalUsers;
 use crate::aaa::accounting::Accounting;
 use crate::aaa::radius::{Client, SocketId};
 use crate::clock::Timestamp;
+use crate::flow::FlowReport;
 use crate::flow::ring::Punted;
 use crate::routing::directory::DirectoryWriter;
 use crate::session::{ConnectionId, Output, Sessions};
+use crate::wire::call_id::CallId;
 use crate::wire::prefix::Prefix;
 
 /// Reports heard from one worker in one turn.
@@ -49,6 +51,10 @@ pub trait Outside {
     fn inner(&mut self, packet: &[u8]);
     /// What the kernel has to know of a call that leads to networks.
     fn route(&mut self, change: RouteChange);
+    /// A worker has a call now, whose GRE may come.
+    fn call_opened(&mut self, _call_id: CallId) {}
+    /// And no more.
+    fn call_closed(&mut self, _call_id: CallId) {}
     /// Opens a UDP socket to a RADIUS server; who asks none has none.
     fn open_datagrams(&mut self, _socket: SocketId, _to: SocketAddr) {}
     /// Sends a datagram to a RADIUS server.
@@ -177,6 +183,15 @@ impl ControlPlane {
                 let Some(report) = worker.next_report() else {
                     break;
                 };
+                match report {
+                    FlowReport::Opened { flow, .. } => outside.call_opened(flow.call_id),
+                    FlowReport::Closed { flow, .. } => outside.call_closed(flow.call_id),
+                    FlowReport::OpenRefused { .. }
+                    | FlowReport::DecryptionFailing { .. }
+                    | FlowReport::SourceMoved { .. }
+                    | FlowReport::ResetWanted { .. }
+                    | FlowReport::CommandRefused { .. } => {}
+                }
                 self.sessions.report(report, now);
             }
             for _ in 0..PUNT_BUDGET {

@@ -17,6 +17,7 @@ use super::notify;
 use super::radius::RadiusSockets;
 use super::signals::StopRequests;
 use super::sockets::{Readiness, Sockets};
+use super::steering::CallRules;
 use super::supervisor::Supervisor;
 use super::token::{self, Source};
 use super::view::{PortInfo, ServerFacts, ServerView};
@@ -25,6 +26,7 @@ use crate::aaa::radius::SocketId;
 use crate::clock::{MonotonicClock, Timestamp};
 use crate::flow::ring::Doorbell;
 use crate::session::{ConnectionId, Sessions};
+use crate::wire::call_id::CallId;
 
 /// A turn that takes longer than this is counted: something in it waited or was too much at once.
 const TURN_TIME_MAX: Duration = Duration::from_millis(5);
@@ -50,6 +52,7 @@ pub(super) struct EventLoop {
     pub(super) call_routes: CallRoutes,
     pub(super) admin: AdminSocket,
     pub(super) supervisor: Supervisor,
+    pub(super) call_rules: CallRules,
     pub(super) ports: Vec<PortInfo>,
     pub(super) facts: ServerFacts,
     pub(super) stop: StopRequests,
@@ -84,6 +87,7 @@ impl EventLoop {
             exception: &mut self.exception,
             call_routes: &mut self.call_routes,
             radius: &mut self.radius,
+            call_rules: &mut self.call_rules,
         };
         self.plane.hear_workers(&mut outside, now);
         // Calls that exist come first: what is accepted now would only wait with them.
@@ -92,6 +96,7 @@ impl EventLoop {
         self.sockets.turn(registry, may_accept, sessions, now);
         self.radius.turn(&mut self.plane, now);
         self.exception.turn(&mut self.plane.workers);
+        self.call_rules.turn();
         self.kernel.turn(now);
         self.plane.sessions.handle_timeout(now);
         self.plane.handle_timeout(now);
@@ -112,6 +117,7 @@ impl EventLoop {
             exception: &mut self.exception,
             call_routes: &mut self.call_routes,
             radius: &mut self.radius,
+            call_rules: &mut self.call_rules,
         };
         self.plane.carry_out(&mut outside, now);
         self.supervisor.turn(&self.plane.workers, now);
@@ -136,6 +142,7 @@ impl EventLoop {
         let sources = [
             self.sockets.has_work(),
             self.exception.has_work(),
+            self.call_rules.has_work(),
             self.kernel.has_work(),
             self.admin.has_work(),
             self.radius.has_work(),
@@ -227,6 +234,7 @@ struct KernelSide<'a> {
     exception: &'a mut ExceptionPath,
     call_routes: &'a mut CallRoutes,
     radius: &'a mut RadiusSockets,
+    call_rules: &'a mut CallRules,
 }
 
 impl Outside for KernelSide<'_> {
@@ -256,6 +264,14 @@ impl Outside for KernelSide<'_> {
 
     fn inner(&mut self, packet: &[u8]) {
         self.exception.write_tun(packet);
+    }
+
+    fn call_opened(&mut self, call_id: CallId) {
+        self.call_rules.opened(call_id);
+    }
+
+    fn call_closed(&mut self, call_id: CallId) {
+        self.call_rules.closed(call_id);
     }
 
     fn open_datagrams(&mut self, socket: SocketId, to: SocketAddr) {

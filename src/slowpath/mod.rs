@@ -66,6 +66,8 @@ mod sockets;
 #[cfg(feature = "dpdk")]
 mod start_error;
 #[cfg(feature = "dpdk")]
+mod steering;
+#[cfg(feature = "dpdk")]
 mod supervisor;
 #[cfg(feature = "dpdk")]
 mod token;

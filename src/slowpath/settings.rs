@@ -5,14 +5,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::mppe_kernel;
-use crate::aaa::{Access, LocalUser, LocalUsers, NameServers, PoolConfig, Pools, Terms};
+use crate::aaa::{Access, LocalUser, LocalUsers, NameRules, NameServers, PoolConfig, Pools, Terms};
 use crate::auth::Secret;
 use crate::config::{self, Config, Direction, Ipv6cpPolicy, MssClamp, PeerLogin, SendWindow};
 use crate::dataplane::{self, GreConfig, PuntLimits, WorkerConfig};
 use crate::ppp::link::{AddressPolicy, ClientRole, LinkConfig, MppeChange};
 use crate::pptp::{CallOffer, ControlConfig};
 use crate::session::admission::AdmissionLimits;
-use crate::session::{Capacity, Client, Listener, Peer, SessionConfig};
+use crate::session::guard::GuardConfig;
+use crate::session::{Capacity, Client, Listener, Peer, SessionConfig, SessionPolicy};
 use crate::wire::pptp::{Bearer, Framing, Text};
 
 /// IPv4 and TCP headers without options: an MSS is the MTU less these.
@@ -50,6 +51,7 @@ pub(super) fn session_config(config: &Config) -> SessionConfig {
         mtu_max: config.ppp.mtu_max,
         mppc_calls_max: config.mppc_calls_max(),
         name_servers: name_servers(config),
+        policy: session_policy(config),
     }
 }
 
@@ -111,7 +113,26 @@ fn limits(config: &Config) -> AdmissionLimits {
         control_connections_per_source_max: server.control_connections_per_source_max as usize,
         half_open_max: connections,
         calls_max: server.calls_max as usize,
-        calls_per_source_max: server.calls_max as usize,
+        calls_per_source_max: server.calls_per_source_max as usize,
+    }
+}
+
+fn session_policy(config: &Config) -> SessionPolicy {
+    let sessions = &config.sessions;
+    // Of names that only servers know, nobody here can say that two realms are one.
+    let names = NameRules {
+        strip_realm: config.users.names.strip_realm && !config.users.is_empty(),
+        ..config.users.names
+    };
+    SessionPolicy {
+        guard: GuardConfig {
+            user: sessions.user_back_off,
+            source: sessions.source_back_off,
+            calls_per_s: sessions.starts_per_s,
+            calls_per_source_per_s: sessions.starts_per_source_per_s,
+            names,
+        },
+        ignore_case: sessions.ignore_case,
     }
 }
 
@@ -151,12 +172,14 @@ impl Accesses {
                 MssClamp::Octets(octets) => octets,
                 MssClamp::Off => 0,
             },
+            limits: config.sessions.limits,
         };
         let of_group = |group: &config::Group| Access {
             group: Some(group.name.as_str().into()),
             methods: group.methods.clone(),
             eap_methods: group.eap_methods.clone(),
             mppe: group.mppe,
+            limits: group.limits,
             ..without_group.clone()
         };
         let groups = config.groups.iter().map(of_group).map(Arc::new).collect();
@@ -231,6 +254,7 @@ pub(super) fn local_users(config: &Config) -> LocalUsers {
             group: user.group.as_deref().and_then(|group| accesses.find(group)),
             mppe: user.mppe,
             networks: user.routes.as_slice().into(),
+            sessions_max: user.sessions_max,
             ..LocalUser::new(&user.name, user.nt_hash.duplicate(), pool)
         }
     };
@@ -242,6 +266,11 @@ pub(super) fn local_users(config: &Config) -> LocalUsers {
 
 /// The pools, without the addresses that belong to users.
 pub(super) fn pools(config: &Config, users: &LocalUsers) -> Pools {
+    Pools::new(&pool_configs(config), users.reserved())
+}
+
+/// The pools as leases are taken from them.
+fn pool_configs(config: &Config) -> Vec<PoolConfig> {
     let pool = |pool: &config::Pool| PoolConfig {
         name: pool.name.clone(),
         ranges: pool
@@ -250,9 +279,15 @@ pub(super) fn pools(config: &Config, users: &LocalUsers) -> Pools {
             .map(|range| range.first..=range.last)
             .collect(),
         gateway: pool.gateway,
+        next: pool.next.clone(),
+        sticky: pool.sticky,
+        reservations: pool
+            .reservations
+            .iter()
+            .map(|it| (it.user.clone(), it.address))
+            .collect(),
     };
-    let pools: Vec<_> = config.pools.iter().map(pool).collect();
-    Pools::new(&pools, users.reserved())
+    config.pools.iter().map(pool).collect()
 }
 
 /// What every worker is told; `macs` are the Ethernet addresses of the ports.

@@ -5,6 +5,7 @@ use std::io;
 use std::net::Ipv4Addr;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
 
 use mio::{Poll, Waker};
@@ -22,13 +23,14 @@ use super::signals::StopRequests;
 use super::sockets::Sockets;
 pub use super::start_error::StartError;
 use super::start_error::during;
+use super::steering::{self, CallRules, Steering};
 use super::supervisor::Supervisor;
 use super::view::{PortFigures, PortInfo, ServerFacts};
 use super::workers::{self, Shared};
 use super::{accounting_settings, notify, radius_settings, settings, token, worker_threads};
 use crate::aaa::radius::Client;
 use crate::clock::MonotonicClock;
-use crate::config::{Config, Device, Side};
+use crate::config::{Config, Device};
 use crate::flow::BucketTable;
 use crate::flow::ring::Doorbell;
 use crate::routing::directory::directory;
@@ -50,9 +52,10 @@ pub fn serve(config: &Config) -> Result<(), StartError> {
 
 fn start(config: &Config) -> Result<EventLoop, StartError> {
     raise_limit(config)?;
-    let buckets = BucketTable::new(u8::try_from(config.workers.count()).unwrap_or(u8::MAX));
+    let workers = u8::try_from(config.workers.count()).unwrap_or(u8::MAX);
+    let buckets = BucketTable::among(workers, &config.workers.call_owners());
     let clock = MonotonicClock::new();
-    let mut ports = ports::open(config, u16::from(buckets.workers()))?;
+    let mut ports = ports::open(config, &buckets)?;
     let macs = ports.macs(config);
     let poll = Poll::new().map_err(during("cannot make a poll"))?;
     let (stop, doorbell) = wake_ups(&poll)?;
@@ -87,6 +90,7 @@ fn start(config: &Config) -> Result<EventLoop, StartError> {
         Box::new(Entropy::new().into_fill()),
     );
     sessions.set_history_max(config.explain.history_max);
+    sessions.place_by(steering::nearest_worker(config, &ports.ports));
     let mut plane = ControlPlane::new(sessions, users, links, writer);
     let client = radius_settings::client(config);
     let bills = client.as_ref().is_some_and(Client::bills);
@@ -98,10 +102,13 @@ fn start(config: &Config) -> Result<EventLoop, StartError> {
     if let Some(client) = client {
         plane.ask_servers(client, config.radius.local_users_first);
     }
+    let huge_pages = ports.huge_pages;
+    let (ports, call_rules) = port_infos(config, ports, &macs, &buckets);
     Ok(EventLoop {
         supervisor: Supervisor::new(buckets.workers(), clock.now()),
-        facts: facts(config, ports.huge_pages),
-        ports: port_infos(config, ports, &macs),
+        facts: facts(config, huge_pages),
+        call_rules,
+        ports,
         exception: ExceptionPath::new(kernel.taps, kernel.tun, buckets, owners),
         kernel: kernel.mirror,
         plane,
@@ -143,33 +150,51 @@ fn facts(config: &Config, huge_pages: bool) -> ServerFacts {
     }
 }
 
-fn port_infos(config: &Config, ports: OpenPorts, macs: &[[u8; 6]]) -> Vec<PortInfo> {
-    let info = |((port, open), mac): ((&crate::config::Port, dpdk::Port), &[u8; 6])| PortInfo {
-        name: port.name.clone(),
-        device: match &port.device {
-            Device::Pci(device) | Device::Virtual(device) => device.clone(),
-        },
-        driver: open.capabilities().map(|it| it.driver).unwrap_or_default(),
-        side: match port.side {
-            Side::Access => "access",
-            Side::Network => "network",
-            Side::Both => "both",
-        },
-        mac: *mac,
-        mtu: port.mtu,
-        tap: port.tap.clone(),
-        figures: Box::new(move || figures(&open)),
-    };
-    config
-        .ports
-        .iter()
-        .zip(ports.ports)
-        .zip(macs)
-        .map(info)
-        .collect()
+/// What is shown of the ports, and the rules that come and go with calls.
+fn port_infos(
+    config: &Config,
+    ports: OpenPorts,
+    macs: &[[u8; 6]],
+    buckets: &BucketTable,
+) -> (Vec<PortInfo>, CallRules) {
+    let mut call_rules = CallRules::new(buckets.clone());
+    let mut infos = Vec::new();
+    for ((port, open), mac) in config.ports.iter().zip(ports.ports).zip(macs) {
+        let steering_rules = Arc::new(AtomicUsize::new(open.steering.rules()));
+        let device = Arc::new(open.port);
+        if let Steering::Calls(field) = &open.steering {
+            let queue_workers = open.queue_workers.clone();
+            call_rules.add(&device, *field, queue_workers, &steering_rules);
+        }
+        infos.push(PortInfo {
+            name: port.name.clone(),
+            device: match &port.device {
+                Device::Pci(device) | Device::Virtual(device) => device.clone(),
+            },
+            driver: open.driver,
+            side: port.side.name(),
+            mac: *mac,
+            mtu: port.mtu,
+            tap: port.tap.clone(),
+            queue_workers: open.queue_workers,
+            steering: open.steering.to_string(),
+            steering_refused: open.steering_refused,
+            steering_rules,
+            figures: figures(device, open.steering),
+        });
+    }
+    (infos, call_rules)
 }
 
-fn figures(port: &dpdk::Port) -> PortFigures {
+/// Asks the device; its rules live as long.
+fn figures(port: Arc<dpdk::Port>, rules: Steering) -> Box<dyn Fn() -> PortFigures> {
+    Box::new(move || {
+        let _rules = &rules;
+        figures_of(&port)
+    })
+}
+
+fn figures_of(port: &dpdk::Port) -> PortFigures {
     let (link, stats) = (port.link(), port.stats());
     PortFigures {
         up: link.up,

@@ -11,15 +11,6 @@ use super::descriptors::TooFew;
 pub enum StartError {
     /// DPDK refused.
     Dpdk(dpdk::Error),
-    /// A port has fewer queues than there are workers.
-    QueuesTooFew {
-        /// The port's name.
-        port: String,
-        /// Queues of the device.
-        queues: u16,
-        /// Workers of the configuration.
-        workers: u16,
-    },
     /// More control connections than the process may have open files.
     Descriptors(TooFew),
     /// The control port cannot be listened on.
@@ -33,15 +24,6 @@ impl fmt::Display for StartError {
         match self {
             Self::Dpdk(error) => write!(formatter, "{error}"),
             Self::Descriptors(too_few) => write!(formatter, "{too_few}"),
-            Self::QueuesTooFew {
-                port,
-                queues,
-                workers,
-            } => write!(
-                formatter,
-                "port {port} has {queues} transmit queue(s) for {workers} workers, and every worker \
-                 needs one of its own: lower the number of workers, or give the device more queues"
-            ),
             Self::Listen(address, error) => {
                 write!(formatter, "cannot listen on {address}: {error}")
             }

@@ -2,6 +2,8 @@
 //! of asking.
 
 use std::ops::Range;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, SystemTime};
 
 use super::call_view;
@@ -17,7 +19,7 @@ use crate::operate::admin::{Action, AdminError, Selector, View};
 use crate::operate::explain::{AccountRow, FailureRow, Subject};
 use crate::operate::rows::{
     AccountingStatus, Counter, DropCount, DropRow, NegotiatedOption, PeerRow, PoolRow, PortRow,
-    RadiusStatus, SessionDetail, SessionRow, Status, WorkerRow,
+    RadiusStatus, SessionDetail, SessionRow, Status, SteeringRefusal, WorkerRow,
 };
 use crate::session::{Account, CallView, Sessions};
 use crate::wire::call_id::CallId;
@@ -41,6 +43,14 @@ pub struct PortInfo {
     pub mtu: u16,
     /// The kernel's interface for it.
     pub tap: String,
+    /// The worker that polls each receive queue.
+    pub queue_workers: Vec<u8>,
+    /// How received frames come to the queues.
+    pub steering: String,
+    /// What would be better, and why the device does not do it.
+    pub steering_refused: Vec<SteeringRefusal>,
+    /// Rules that the device has for it.
+    pub steering_rules: Arc<AtomicUsize>,
     /// What it counts now.
     pub figures: Box<dyn Fn() -> PortFigures>,
 }
@@ -214,6 +224,8 @@ impl ServerView<'_> {
             core: worker.core,
             state: state.to_owned(),
             mppe_kernel: mppe_kernel::measured().name().to_owned(),
+            queues: self.queues_of(worker.index),
+            buckets: count(self.sessions.buckets_of(worker.index)),
             flows: u32::try_from(flows).unwrap_or(u32::MAX),
             loops: turns,
             idle_share: if turns == 0 {
@@ -222,6 +234,8 @@ impl ServerView<'_> {
                 idle as f64 / turns as f64
             },
             in_frames: entered.map(|place| stats.frames(*place)).sum(),
+            handed_in_frames: stats.frames(FrameCount::HandedIn),
+            handed_out_frames: stats.frames(FrameCount::HandedOut),
             out_frames: stats.frames(FrameCount::Sent),
             dropped_frames: DropReason::ALL
                 .iter()
@@ -230,6 +244,16 @@ impl ServerView<'_> {
             punted_frames: punted.iter().map(|place| stats.frames(*place)).sum(),
             heartbeat_age_ms: u64::try_from(age.as_millis()).unwrap_or(u64::MAX),
         }
+    }
+
+    /// The receive queues that a worker polls, as `port:number`.
+    fn queues_of(&self, worker: u8) -> Vec<String> {
+        let polled = |port: &PortInfo| {
+            let mut pollers = port.queue_workers.iter();
+            let queue = pollers.position(|poller| *poller == worker)?;
+            Some(format!("{}:{queue}", port.name))
+        };
+        self.ports.iter().filter_map(polled).collect()
     }
 
     fn port(&self, index: usize, port: &PortInfo) -> PortRow {
@@ -250,6 +274,10 @@ impl ServerView<'_> {
             rx_missed_frames: figures.rx_missed_frames,
             tx_frames: figures.tx_frames,
             tx_bytes: figures.tx_bytes,
+            queue_workers: port.queue_workers.iter().map(|it| u16::from(*it)).collect(),
+            steering: port.steering.clone(),
+            steering_rules: count(port.steering_rules.load(Ordering::Relaxed)),
+            steering_refused: port.steering_refused.clone(),
             tap: port.tap.clone(),
             tap_to_kernel_frames: to_kernel,
             tap_from_kernel_frames: from_kernel,
@@ -338,7 +366,11 @@ impl View for ServerView<'_> {
             size: pool.size as u64,
             used: pool.used as u64,
             free: pool.size.saturating_sub(pool.used) as u64,
-            quarantined: 0,
+            used_max: pool.used_max as u64,
+            reserved: pool.reserved as u64,
+            leased: pool.leased,
+            exhausted: pool.exhausted,
+            next: pool.next,
             name: pool.name,
         };
         self.sessions.pool_usage().into_iter().map(row).collect()

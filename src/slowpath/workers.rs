@@ -1,7 +1,7 @@
 //! Makes the workers: queues, rings and counters for each, and a thread that polls.
 
-use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, mpsc};
 
 use super::ports::OpenPorts;
 use super::settings;
@@ -38,16 +38,23 @@ pub(super) fn start(
     let mut threads = WorkerThreads::new();
     let mut links = Vec::new();
     let workers = shared.buckets.workers();
-    for (index, handoff) in (0..workers).zip(mesh(workers, HANDOFF_SLOTS)) {
+    let (made, all_made) = mpsc::channel();
+    let queues = queues_of_all(ports, workers);
+    let ends = queues.into_iter().zip(mesh(workers, HANDOFF_SLOTS));
+    for (index, (queues, handoff)) in (0..workers).zip(ends) {
         let core = core_of(shared.config, index);
-        let (link, mut worker) = make_worker(shared, index, core, handoff, ports)?;
-        let eal = ports.eal.clone();
+        let (link, make) = worker(shared, index, core, handoff, queues);
+        let (eal, made) = (ports.eal.clone(), made.clone());
         let epoch = shared.clock.epoch();
         let work = move |stop: &AtomicBool| {
             let registration = dpdk::ThreadRegistration::new(&eal);
             if let Err(error) = &registration {
                 tracing::warn!(index, %error, "frames of this worker are not cached");
             }
+            let mut worker = make();
+            // Nobody waits any more only when another worker could not be started.
+            let _told = made.send(index);
+            drop(made);
             worker.run(stop, epoch);
         };
         threads
@@ -55,35 +62,31 @@ pub(super) fn start(
             .map_err(during("cannot start a worker"))?;
         links.push(link);
     }
+    drop(made);
+    // The tables of a million flows take a moment, and who is silent so long has stalled.
+    all_made
+        .into_iter()
+        .take(usize::from(workers))
+        .for_each(drop);
     Ok((links, threads))
 }
 
-fn make_worker(
+/// The slow path's side of a worker, and what makes the worker: called by its own thread, so that its
+/// tables are in the memory of its own NUMA node.
+fn worker(
     shared: &Shared<'_>,
     index: u8,
     core: Option<u16>,
     handoff: HandoffEnds<dpdk::Mbuf>,
-    ports: &mut OpenPorts,
-) -> Result<(WorkerLink, Worker<DpdkPort>), StartError> {
+    queues: Vec<DpdkPort>,
+) -> (
+    WorkerLink,
+    impl FnOnce() -> Worker<DpdkPort> + Send + 'static,
+) {
     let config = shared.config;
     let (slow_path, rings) = rings(RingCapacities::default());
     let counters = counter_arena(config.server.calls_max);
     let stats = Arc::new(WorkerStats::default());
-    let mut queues = Vec::new();
-    for (port, open) in config.ports.iter().zip(&mut ports.ports) {
-        // A device may have fewer receive queues than there are workers: the others live on handoff.
-        let rx = open.take_rx_queue(index.into());
-        let Some(tx) = open.take_tx_queue(index.into()) else {
-            let (port, queues) = (port.name.clone(), u16::from(index));
-            let workers = u16::from(shared.buckets.workers());
-            return Err(StartError::QueuesTooFew {
-                port,
-                queues,
-                workers,
-            });
-        };
-        queues.push(DpdkPort::new(rx, tx, ports.pool.clone()));
-    }
     let parts = WorkerShared {
         buckets: shared.buckets.clone(),
         directory: shared.owners.clone(),
@@ -94,11 +97,24 @@ fn make_worker(
         rings,
     };
     let settings = settings::worker_config(config, index, shared.macs);
-    let worker = Worker::new(settings, queues, handoff, parts, shared.clock.now());
-    Ok((
-        WorkerLink::new(index, slow_path, counters, stats, core),
-        worker,
-    ))
+    let clock = shared.clock;
+    let make = move || Worker::new(settings, queues, handoff, parts, clock.now());
+    let link = WorkerLink::new(index, slow_path, counters, stats, core);
+    (link, make)
+}
+
+/// Each worker's queues on every port. One without a receive queue lives on handoff.
+fn queues_of_all(ports: &mut OpenPorts, workers: u8) -> Vec<Vec<DpdkPort>> {
+    let mut all: Vec<Vec<DpdkPort>> = Vec::new();
+    all.resize_with(workers.into(), Vec::new);
+    for open in &mut ports.ports {
+        let transmit = open.take_transmit(workers);
+        for ((worker, queues), tx) in (0..workers).zip(&mut all).zip(transmit) {
+            let rx = open.take_rx_queue(worker);
+            queues.push(DpdkPort::new(rx, tx, open.pool.clone()));
+        }
+    }
+    all
 }
 
 fn core_of(config: &Config, index: u8) -> Option<u16> {

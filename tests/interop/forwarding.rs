@@ -5,7 +5,7 @@ use crate::lab::{Client, INSIDE_HOST};
 use crate::{lab_or_skip, pns_only};
 
 /// Ways to ping that take another path through a server than a plain packet does.
-const ODD_PINGS: [(&str, &str); 4] = [
+pub(crate) const ODD_PINGS: [(&str, &str); 4] = [
     ("plain", ""),
     ("fragments", "-s 3000"),
     ("record route", "-R"),
@@ -71,13 +71,5 @@ fn clients_are_isolated_on_every_path() {
 
 /// ICMP Echo-Requests that the client's kernel has received.
 fn echo_requests(client: &Client<'_>) -> u64 {
-    let (code, text) = client.run("cat /proc/net/snmp");
-    assert_eq!(code, 0, "{text}");
-    let mut lines = text.lines().filter(|line| line.starts_with("Icmp:"));
-    let (names, values) = (lines.next().expect("names"), lines.next().expect("values"));
-    let found = names
-        .split(' ')
-        .zip(values.split(' '))
-        .find(|(name, _)| *name == "InEchos");
-    found.expect("InEchos").1.parse().unwrap()
+    client.kernel_counter("Icmp", "InEchos")
 }

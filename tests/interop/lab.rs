@@ -450,6 +450,28 @@ impl Client<'_> {
         replies(text)
     }
 
+    /// Sends a megabyte by TCP to iperf3 on the host behind, or lets it come from there with `-R`.
+    pub(crate) fn move_megabyte(&self, direction: &str) {
+        let (code, text) = self.run(&format!("iperf3 -J -c {INSIDE_HOST} -n 1M {direction}"));
+        assert_eq!(code, 0, "{text}");
+        let report: Value = serde_json::from_str(&text).expect(&text);
+        let bytes = report["end"]["sum_received"]["bytes"].as_u64();
+        assert!(bytes >= Some(900_000), "{direction} {bytes:?}: {text}");
+    }
+
+    /// A counter of the client's kernel, as `/proc/net/snmp` names it.
+    pub(crate) fn kernel_counter(&self, layer: &str, name: &str) -> u64 {
+        let (code, text) = self.run("cat /proc/net/snmp");
+        assert_eq!(code, 0, "{text}");
+        let mut lines = text
+            .lines()
+            .filter(|line| line.split(':').next() == Some(layer));
+        let (names, values) = (lines.next().expect("names"), lines.next().expect("values"));
+        let mut found = names.split(' ').zip(values.split(' '));
+        let (_, value) = found.find(|(other, _)| *other == name).expect(name);
+        value.parse().unwrap()
+    }
+
     /// pppd's debug log of the last call.
     pub(crate) fn log(&self) -> String {
         std::fs::read_to_string(self.share().join("call.log")).unwrap_or_default()

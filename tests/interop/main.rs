@@ -21,6 +21,7 @@ mod radius;
 mod service;
 mod sites;
 mod wire;
+mod workers;
 
 /// Starts a lab, or says why not and ends the test.
 macro_rules! lab_or_skip {

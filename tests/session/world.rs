@@ -15,7 +15,9 @@ use pns::mppe::keys::{DownstreamKey, StartKeys, UpstreamKey};
 use pns::ppp::link::LinkConfig;
 use pns::pptp::ControlConfig;
 use pns::session::admission::AdmissionLimits;
-use pns::session::{Capacity, ConnectionId, Event, Listener, Output, SessionConfig, Sessions};
+use pns::session::{
+    Capacity, ConnectionId, Event, Listener, Output, SessionConfig, SessionPolicy, Sessions,
+};
 
 use super::control_client as control;
 use super::ppp_client::PppClient;
@@ -65,6 +67,8 @@ pub(crate) struct World {
     pub(crate) refuse_open: Option<OpenRefusal>,
     /// The worker answers nothing.
     pub(crate) silent: bool,
+    /// The worker does not say that a flow is closed.
+    pub(crate) mute_closed: bool,
     /// What an authentication server makes of a decision.
     pub(crate) elsewhere: Option<fn(Decision) -> Decision>,
 }
@@ -111,11 +115,8 @@ impl World {
         };
         let first = Ipv4Addr::new(10, 77, 0, 100);
         let last = Ipv4Addr::new(10, 77, 0, 99 + addresses);
-        let pool = PoolConfig {
-            name: "default".into(),
-            ranges: vec![first..=last],
-            gateway: Ipv4Addr::new(10, 77, 0, 1),
-        };
+        let gateway = Ipv4Addr::new(10, 77, 0, 1);
+        let pool = PoolConfig::new("default", vec![first..=last], gateway);
         let link = Arc::new(LinkConfig {
             retries_max: 0,
             ..LinkConfig::default()
@@ -140,6 +141,7 @@ impl World {
             mtu_max: 1500,
             mppc_calls_max: 0,
             name_servers: NameServers::default(),
+            policy: SessionPolicy::default(),
         };
         adjust(&mut config);
         let capacity = Capacity {
@@ -173,6 +175,7 @@ impl World {
             flow: None,
             refuse_open: None,
             silent: false,
+            mute_closed: false,
             elsewhere: None,
         }
     }
@@ -271,6 +274,7 @@ impl World {
                     None => FlowReport::Opened { flow, slot: 0 },
                 })
             }
+            FlowCommand::Close { .. } if self.mute_closed => None,
             FlowCommand::Close { .. } => Some(FlowReport::Closed {
                 flow,
                 totals: FlowTotals::default(),
@@ -281,6 +285,13 @@ impl World {
             self.sessions.report(report, self.now);
         }
         (!bytes.is_empty()).then_some(bytes)
+    }
+
+    /// The worker's last word of a flow.
+    pub(crate) fn report_closed(&mut self, flow: FlowKey) {
+        let totals = FlowTotals::default();
+        let report = FlowReport::Closed { flow, totals };
+        self.sessions.report(report, self.now);
     }
 
     /// Lets `client` and the server talk until both are silent.

@@ -15,7 +15,7 @@ use pns::pptp::ControlConfig;
 use pns::routing::Prefix;
 use pns::routing::snapshot::{Snapshot, Target};
 use pns::session::admission::AdmissionLimits;
-use pns::session::{Capacity, Listener, SessionConfig, Sessions};
+use pns::session::{Capacity, Listener, SessionConfig, SessionPolicy, Sessions};
 
 pub(crate) const SERVER: Ipv4Addr = Ipv4Addr::new(198, 51, 100, 1);
 pub(crate) const NETWORK_ADDRESS: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 1);
@@ -136,11 +136,8 @@ fn users() -> Vec<LocalUser> {
 }
 
 pub(crate) fn sessions(setup: Setup) -> (Sessions, LocalUsers) {
-    let pool = PoolConfig {
-        name: "default".into(),
-        ranges: vec![setup.site.pool[0]..=setup.site.pool[1]],
-        gateway: setup.site.gateway,
-    };
+    let range = setup.site.pool[0]..=setup.site.pool[1];
+    let pool = PoolConfig::new("default", vec![range], setup.site.gateway);
     let listener = Listener {
         address: setup.site.server,
         link: Arc::default(),
@@ -161,6 +158,7 @@ pub(crate) fn sessions(setup: Setup) -> (Sessions, LocalUsers) {
         mtu_max: 1500,
         mppc_calls_max: 1,
         name_servers: NameServers::default(),
+        policy: SessionPolicy::default(),
     };
     (setup.adjust)(&mut config);
     for listener in &mut config.listeners {

@@ -343,7 +343,16 @@ fn an_empty_pool_is_628() {
     pass(&mut world, 5);
     let names = ["decision", "no_address.pool_exhausted", "pool_empty"];
     let row = of_peer(&world, place);
-    assert_account(&row, names, Some(628), &["pool.ranges", "\"alice\""]);
+    assert_account(
+        &row,
+        names,
+        Some(628),
+        &[
+            "pool.ranges",
+            "\"alice\"",
+            "pool \"default\" (100 addresses) is leased",
+        ],
+    );
 }
 
 #[test]

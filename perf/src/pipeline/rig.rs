@@ -4,7 +4,6 @@
 use std::fs;
 use std::net::Ipv4Addr;
 use std::sync::Arc;
-use std::time::Instant;
 
 use pns::clock::Timestamp;
 use pns::dataplane::{
@@ -13,7 +12,6 @@ use pns::dataplane::{
 use pns::flow::counters::counter_arena;
 use pns::flow::ring::{Doorbell, RingCapacities, SlowPathEnds, rings};
 use pns::flow::{Authenticated, BucketTable, Encryption, FlowCommand, FlowPolicy, FlowReport};
-use pns::mppe::kernel::KernelKind;
 use pns::mppe::keys::Suite;
 use pns::routing::directory::directory;
 use pns::routing::{DirectoryWriter, Prefix, Snapshot};
@@ -193,7 +191,6 @@ fn resident_octets() -> u64 {
 }
 
 fn config(index: u8, locals: u16) -> WorkerConfig {
-    let epoch = Instant::now();
     let port = |mac, side| PortConfig {
         mac,
         vlan: None,
@@ -207,7 +204,7 @@ fn config(index: u8, locals: u16) -> WorkerConfig {
             port(packets::NETWORK_MAC, Side::Network),
         ],
         listen: (0..locals).map(packets::local).collect(),
-        kernel: KernelKind::fastest(|| epoch.elapsed()),
+        kernel: crate::kernel(),
         ..WorkerConfig::default()
     }
 }

@@ -14,6 +14,7 @@ use rustix::net::{self, RecvFlags, SendFlags, ipproto, sockopt};
 use serde::{Deserialize, Serialize};
 
 use super::client::{Client, Say, User};
+use super::shares;
 use crate::Outcome;
 use crate::measure::percentile;
 use crate::report::rounded;
@@ -44,6 +45,8 @@ pub(crate) struct Dialled {
     pub(crate) setup_p50_ms: f64,
     pub(crate) setup_p99_ms: f64,
     pub(crate) frames_repeated: u64,
+    /// When equal shares of the clients were up.
+    pub(crate) up_after_s: Vec<f64>,
 }
 
 struct Line {
@@ -85,8 +88,11 @@ pub(crate) fn dial(plan: Plan) -> Outcome<(Dialled, impl Sized)> {
     let mut dialler = Dialler::new(plan)?;
     dialler.run()?;
     let wall_s = began.elapsed().as_secs_f64();
-    let times = dialler.lines.iter().flatten().filter_map(|line| line.up);
+    let lines = || dialler.lines.iter().flatten();
+    let times = lines().filter_map(|line| line.up);
     let times: Vec<_> = times.map(|time| time.as_secs_f64() * 1e3).collect();
+    let up_after = lines().filter_map(|line| Some(line.began.duration_since(began) + line.up?));
+    let up_after_s = shares(up_after.map(|time| time.as_secs_f64()).collect());
     let dialled = Dialled {
         clients: plan.clients,
         up: times.len(),
@@ -95,6 +101,7 @@ pub(crate) fn dial(plan: Plan) -> Outcome<(Dialled, impl Sized)> {
         setup_p50_ms: rounded(percentile(&times, 50), 2),
         setup_p99_ms: rounded(percentile(&times, 99), 2),
         frames_repeated: dialler.repeated,
+        up_after_s,
     };
     Ok((dialled, dialler))
 }

@@ -23,6 +23,9 @@ use crate::Outcome;
 use super::client::{Client, Say, User};
 use super::settings::{self, CLIENTS_PER_ADDRESS};
 
+/// When all dial.
+const BEGAN: Timestamp = Timestamp::from_nanos(100_000_000_000);
+
 /// One worker, as far as the slow path can tell.
 struct StandIn {
     ends: WorkerEnds,
@@ -109,7 +112,7 @@ impl Rig {
         };
         let mut rig = Self {
             plane,
-            now: Timestamp::ZERO + Duration::from_secs(100),
+            now: BEGAN,
             turns: Vec::new(),
             buckets: BucketTable::new(settings::WORKERS),
             workers: ends.into_iter().map(stand_in).collect(),
@@ -181,6 +184,12 @@ impl Rig {
         let took = |dialled: &Dialled| Some(dialled.up?.since(dialled.accepted));
         let times = self.clients.iter().filter_map(took);
         times.map(|time| time.as_secs_f64() * 1e3).collect()
+    }
+
+    /// When each client was up, in seconds since all dialled.
+    pub(crate) fn up_after_s(&self) -> Vec<f64> {
+        let up = self.clients.iter().filter_map(|dialled| dialled.up);
+        up.map(|up| up.since(BEGAN).as_secs_f64()).collect()
     }
 
     fn is_busy(&self) -> bool {

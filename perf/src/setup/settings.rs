@@ -13,7 +13,7 @@ use pns::ppp::link::LinkConfig;
 use pns::pptp::ControlConfig;
 use pns::routing::directory::directory;
 use pns::session::admission::AdmissionLimits;
-use pns::session::{Capacity, Listener, SessionConfig, Sessions};
+use pns::session::{Capacity, Listener, SessionConfig, SessionPolicy, Sessions};
 use pns::slowpath::control_plane::ControlPlane;
 use pns::slowpath::entropy::Entropy;
 use pns::slowpath::worker_link::WorkerLink;
@@ -54,11 +54,8 @@ pub(crate) fn client_number(address: Ipv4Addr) -> usize {
 
 /// The control plane of a server for exactly `calls` calls, and the workers' ends of its rings.
 pub(crate) fn control_plane(calls: usize) -> (ControlPlane, Vec<WorkerEnds>) {
-    let pool = PoolConfig {
-        name: "default".into(),
-        ranges: vec![LEASES..=plus(LEASES, calls - 1)],
-        gateway: Ipv4Addr::new(100, 64, 0, 1),
-    };
+    let range = LEASES..=plus(LEASES, calls - 1);
+    let pool = PoolConfig::new("default", vec![range], Ipv4Addr::new(100, 64, 0, 1));
     let (writer, _owners) = directory(&pool.ranges);
     let sessions = Sessions::new(
         session_config(calls),
@@ -117,6 +114,7 @@ fn session_config(calls: usize) -> SessionConfig {
         setup_timeout: Duration::from_secs(30),
         mtu_max: 1500,
         name_servers: NameServers::default(),
+        policy: SessionPolicy::default(),
     }
 }
 

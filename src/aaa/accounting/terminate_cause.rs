@@ -27,6 +27,8 @@ counted_enum! {
         NasRequest => "nas_request",
         /// The server crashed, or was killed.
         NasReboot => "nas_reboot",
+        /// A newer session of the same user took its place.
+        PortPreempted => "port_preempted",
         /// Somebody whom the server needs did not answer.
         ServiceUnavailable => "service_unavailable",
         /// The client asked for what it does not get, or broke the protocol.
@@ -48,6 +50,7 @@ impl TerminateCause {
             Self::NasError => 9,
             Self::NasRequest => 10,
             Self::NasReboot => 11,
+            Self::PortPreempted => 13,
             Self::ServiceUnavailable => 15,
             Self::UserError => 17,
         }

@@ -233,6 +233,7 @@ fn network_terms(answer: &Answer<'_>, framed: Option<u32>) -> NetworkTerms {
             .map(|mtu| u16::try_from(mtu).unwrap_or(u16::MAX)),
         session_limit: answer.seconds(&SESSION_TIMEOUT),
         client_chooses: framed == Some(CLIENT_CHOOSES),
+        sessions_max: None,
     }
 }
 

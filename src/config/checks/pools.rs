@@ -48,6 +48,63 @@ fn check_pools(tables: &Tables<'_>, report: &mut Report<'_>) {
             }
         }
         check_pool_surroundings(tables, pool, &path, report);
+        check_chain(tables, pool, &path, report);
+        check_reservations(pool, &path, report);
+    }
+}
+
+/// What follows a pool.
+fn check_chain(
+    tables: &Tables<'_>,
+    pool: &Pool,
+    path: &dyn Fn(&str) -> String,
+    report: &mut Report<'_>,
+) {
+    let Some(wanted) = &pool.next else { return };
+    let find = |name: &str| {
+        tables
+            .pools
+            .iter()
+            .map(|(_, pool)| pool)
+            .find(|it| it.name == name)
+    };
+    if find(wanted).is_none() {
+        let fault = Fault::new(
+            format!("there is no pool {wanted:?}"),
+            "write the name of another [[pool]], or take it out",
+        );
+        return report.error(&path("next"), fault);
+    }
+    let mut at = pool;
+    for _ in tables.pools {
+        match at.next.as_deref().and_then(find) {
+            Some(next) if next.name == pool.name => {
+                let fault = Fault::new("leads back to this pool", "let the last pool have none");
+                return report.error(&path("next"), fault);
+            }
+            Some(next) => at = next,
+            None => return,
+        }
+    }
+}
+
+fn check_reservations(pool: &Pool, path: &dyn Fn(&str) -> String, report: &mut Report<'_>) {
+    for (place, reservation) in pool.reservations.iter().enumerate() {
+        let key = path(&format!("reservations[{place}].address"));
+        let address = reservation.address;
+        if !pool.contains(address) {
+            let cure = "write one of its ranges, or give the user an address in the users file";
+            let problem = format!("{address} is not in the pool's ranges");
+            report.error(&key, Fault::new(problem, cure));
+        }
+        let earlier = pool.reservations.iter().take(place);
+        if let Some(other) = earlier
+            .clone()
+            .find(|it| it.address == address || it.user == reservation.user)
+        {
+            let problem = format!("{} already is reserved for {:?}", other.address, other.user);
+            report.error(&key, Fault::new(problem, "take one of the two out"));
+        }
     }
 }
 

@@ -4,10 +4,28 @@ use super::{Report, Tables};
 use crate::config::address::Ipv4Prefix;
 use crate::config::error::Fault;
 use crate::config::port::Port;
+use crate::config::workers::not_workers;
 
 pub(super) fn check(tables: &Tables<'_>, report: &mut Report<'_>) {
     check_sides(tables, report);
     check_ports_differ(tables, report);
+    check_queues(tables, report);
+}
+
+fn check_queues(tables: &Tables<'_>, report: &mut Report<'_>) {
+    for (index, port) in tables.ports {
+        let Some(pollers) = &port.rx_workers else {
+            continue;
+        };
+        let path = |key: &str| format!("port[{index}].{key}");
+        if let Some(fault) = not_workers(pollers, tables.workers.count()) {
+            report.error(&path("rx_workers"), fault);
+        }
+        if port.rx_queues.is_some() {
+            let fault = Fault::new("is said by rx_workers", "take one of the two out");
+            report.error(&path("rx_queues"), fault);
+        }
+    }
 }
 
 fn check_sides(tables: &Tables<'_>, report: &mut Report<'_>) {

@@ -148,6 +148,10 @@ impl View for OneOfEach {
             loops: 9,
             idle_share: 0.25,
             in_frames: 5,
+            queues: vec!["wan:0".to_owned()],
+            buckets: 128,
+            handed_in_frames: 2,
+            handed_out_frames: 1,
             out_frames: 4,
             dropped_frames: 1,
             punted_frames: 0,
@@ -170,6 +174,13 @@ impl View for OneOfEach {
             rx_missed_frames: 0,
             tx_frames: 4,
             tx_bytes: 400,
+            queue_workers: vec![0, 1],
+            steering: "outer-addresses".to_owned(),
+            steering_rules: 0,
+            steering_refused: vec![SteeringRefusal {
+                method: "call-id-buckets (gre-key)".to_owned(),
+                reason: "not supported".to_owned(),
+            }],
             tap: "pns-wan".into(),
             tap_to_kernel_frames: 2,
             tap_from_kernel_frames: 1,
@@ -202,7 +213,11 @@ impl View for OneOfEach {
             size: 100,
             used: 1,
             free: 98,
-            quarantined: 1,
+            used_max: 7,
+            reserved: 1,
+            leased: 12,
+            exhausted: 0,
+            next: Some("spare".into()),
         }]
     }
 
@@ -316,7 +331,9 @@ fn the_words_of_the_protocol() {
         Selector::User("4711".into())
     );
     let answer = handle(&Request::Pools {}, &mut { ONE }).to_line();
-    let row = r#"{"name":"default","size":100,"used":1,"free":98,"quarantined":1}"#;
+    let row = r#"{"name":"default","size":100,"used":1,"free":98,"used_max":7,"reserved":1,"#
+        .to_owned()
+        + r#""leased":12,"exhausted":0,"next":"spare"}"#;
     assert_eq!(
         String::from_utf8(answer).unwrap(),
         format!("{{\"pools\":[{row}]}}\n")
@@ -400,7 +417,7 @@ fn a_request_has_a_longest_length() {
 
 #[test]
 fn tables_show_every_value_and_nothing_that_steers_a_terminal() {
-    let wanted: [&[&str]; 11] = [
+    let wanted: [&[&str]; 13] = [
         &["0.1.0", "1 of 100"],
         &[
             "alice",

@@ -43,6 +43,9 @@ const fn of_call_refusal(refusal: CallRefusal) -> Finding {
     match refusal {
         CallRefusal::Limit(limit) => of_limit(limit),
         CallRefusal::Rate => Finding::CallsTooFast,
+        CallRefusal::StartRate => Finding::StartsLimited,
+        CallRefusal::SourceRate => Finding::StartsOfSourceLimited,
+        CallRefusal::SourceBackOff => Finding::SourceBackOff,
         CallRefusal::TableFull => Finding::CallsFull,
         CallRefusal::LocalAddressUnknown | CallRefusal::ConnectionGone => Finding::ServerFault,
         CallRefusal::Stopping => Finding::ServerStopping,
@@ -89,6 +92,7 @@ fn of_end(reason: EndReason, facts: &Facts) -> Finding {
         EndReason::Worker(OpenRefusal::SlabFull) => Finding::CallsFull,
         EndReason::Worker(OpenRefusal::CallIdInUse | OpenRefusal::NotOwner) => Finding::ServerFault,
         EndReason::AddressConflict => Finding::AddressConflict,
+        EndReason::Replaced => Finding::Replaced,
         EndReason::AdministrativeStop => Finding::EndedByOperator,
     }
 }
@@ -211,6 +215,9 @@ fn rejected(facts: &Facts) -> Option<Finding> {
         Rejection::MethodNotPermitted => Finding::MethodNotPermitted,
         Rejection::PasswordExpired => Finding::PasswordExpired,
         Rejection::UserDisabled => Finding::AccountDisabled,
+        Rejection::TooManySessions => Finding::TooManySessions,
+        Rejection::GroupFull => Finding::GroupFull,
+        Rejection::UserBackOff => Finding::UserBackOff,
         Rejection::NewPasswordRefused => Finding::PasswordNotChanged,
         Rejection::EapOutOfStep => Finding::EapBroken,
         Rejection::EapMethodNotAgreed => Finding::EapMethodNotAgreed,

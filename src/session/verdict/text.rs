@@ -82,9 +82,17 @@ fn value(word: &str, facts: &Facts) -> String {
         "stage" => facts.stage.name().to_owned(),
         "decided_by" => detail(facts, "nobody has said why"),
         "keys_from" => detail(facts, "its authentication"),
+        "pool" => facts
+            .detail
+            .as_ref()
+            .map_or_else(|| "its pool".into(), |pool| format!("pool {pool}")),
         "mppe_offered" => mppe(observed.mppe_offered),
         "mppe_asked" => mppe(observed.mppe_asked),
         "methods_offered" => list(observed.methods_offered.names(), "none that it named"),
+        "user_methods_key" => facts.detail.as_deref().and_then(named_group).map_or_else(
+            || key(facts, None, "authentication", "authentication.methods"),
+            |group| format!("group.{group}.authentication"),
+        ),
         "methods_key" => key(facts, None, "authentication", "authentication.methods"),
         "eap_methods_key" => key(facts, None, "eap_methods", "authentication.eap_methods"),
         "mppe_policy_key" => {
@@ -136,6 +144,11 @@ fn key(
         Some(group) => format!("group.{group}.{of_group}"),
         None => format!("ppp.{of_server}"),
     }
+}
+
+/// The group that a detail begins with: `group office permits …`.
+fn named_group(detail: &str) -> Option<&str> {
+    detail.strip_prefix("group ")?.split(' ').next()
 }
 
 /// Of whom encryption is demanded, if not of everybody.

@@ -115,6 +115,19 @@ findings! {
     CallsTooFast => "calls_too_fast", [PortDisconnected],
         "The client placed calls faster than ten a second on one control connection.",
         [Client: "Let it wait before it dials again."];
+    StartsLimited => "starts_limited", [PortDisconnected],
+        "More calls were asked for at once than sessions.starts_per_s.",
+        [Server: "Raise sessions.starts_per_s if the server has time left.",
+         Client: "Dial again in a moment."];
+    StartsOfSourceLimited => "starts_of_source_limited", [PortDisconnected],
+        "{peer} asked for more calls at once than sessions.starts_per_source_per_s.",
+        [Server: "Raise it if many clients share that address.",
+         Client: "Let it wait before it dials again; look for a dialler that tries again and again."];
+    SourceBackOff => "source_back_off", [PortDisconnected],
+        "Log-ins from {peer} failed too often: {decided_by}.",
+        [Client: "Correct the names and passwords that are used there (`pns explain peer {peer}` has \
+          them), and wait.",
+         Server: "If many clients share that address, raise sessions.source_back_off.failures_max."];
     CallIdsResting => "call_ids_resting", [PortDisconnected],
         "Every Call ID of {local} is in use or was given back a moment ago.",
         [Server: "Add an address to server.listen: each has 65,279 Call IDs of its own.",
@@ -251,11 +264,24 @@ findings! {
         [Client: "Use EAP-MSCHAPv2, or MS-CHAPv2 without EAP.",
          Server: "Or allow the method in {eap_methods_key}."];
     MethodNotPermitted => "method_not_permitted", [NoDialInPermission, AccessDenied],
-        "{user} proved who it is, but its group does not permit this way to log in (the server asked \
-         for {methods_asked}).",
+        "{user} proved who it is, but not in a way that is permitted: {decided_by}, and the server \
+         asked for {methods_asked}.",
         [Client: "Log in by a method that the user's group permits.",
-         Server: "Or add the method to the authentication of the group that user.group names; or \
+         Server: "Or add the method to {user_methods_key} (the group is what user.group names); or \
           offer only what it permits at {local}."];
+    TooManySessions => "too_many_sessions", [NoDialInPermission, AccessDenied],
+        "{user} proved who it is, and has no room for another session: {decided_by}.",
+        [Client: "End the other session, or let the name be used by fewer clients.",
+         Server: "Or raise user.sessions_max or sessions.per_user_max, or let at_user_limit be \
+          \"replace\"; see `pns show session`."];
+    GroupFull => "group_full", [NoDialInPermission, AccessDenied],
+        "{user} proved who it is, and its group has no room for another session: {decided_by}.",
+        [Server: "Raise the group's sessions_max, or move users to another group (user.group)."];
+    UserBackOff => "user_back_off", [AccessDenied],
+        "Nobody looked at the password of {user}: {decided_by} they are refused.",
+        [Client: "Wait, then use the right password.",
+         Server: "Or lift it at once: `pns user unlock`. How many may fail is \
+          sessions.user_back_off.failures_max; where they came from: `pns explain user`."];
     EapBroken => "eap_broken", [AccessDenied],
         "What {user} answered inside EAP does not belong to where the log-in stood.",
         [Client: "Update its EAP software, or use MS-CHAPv2 without EAP."];
@@ -305,11 +331,13 @@ findings! {
         "Nobody decided about {user} in time.",
         [Server: "See whether the authentication servers answer, and the server's log."];
     PoolEmpty => "pool_empty", [RemoteEnded, LcpTerminated],
-        "{user} is who it says it is, but every address of its pool is leased.",
-        [Server: "Add a range to pool.ranges; see `pns show pools`."];
+        "{user} is who it says it is, but every address of {pool} is leased.",
+        [Server: "Add a range to pool.ranges, or a pool that follows it (pool.next); see `pns show \
+          pools`."];
     PoolMissing => "pool_missing", [RemoteEnded, LcpTerminated],
-        "{user} is who it says it is, but its pool is not configured.",
-        [Server: "Add a [[pool]] of that name, or correct user.pool or ppp.ipcp.pool."];
+        "{user} is who it says it is, but {pool} is not configured.",
+        [Server: "Add a [[pool]] of that name, or correct user.pool, ppp.ipcp.pool, or the \
+          Framed-Pool that the RADIUS server sends."];
     AddressInUse => "address_in_use", [RemoteEnded, LcpTerminated],
         "{user} is who it says it is, but its own address is held by another session of it.",
         [Server: "End the other session: `pns show session`.",
@@ -427,6 +455,10 @@ findings! {
          without a goodbye, or something in between cut it.",
         [Path: "If it happens at regular intervals, look for a firewall or NAT box that drops \
           idle TCP connections, and set server.echo_interval_s below its limit."];
+    Replaced => "replaced", [RemoteEnded],
+        "{user} logged in again elsewhere, and the newer session took the place of this one.",
+        [Client: "Let the name be used by one client at a time.",
+         Server: "Or raise user.sessions_max or sessions.per_user_max, or let at_user_limit be \"deny\"."];
     EndedByOperator => "ended_by_operator", [RemoteEnded],
         "An operator, or the stop of the server, ended the call.",
         [Client: "Dial again."];
