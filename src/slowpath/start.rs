@@ -92,16 +92,7 @@ fn start(config: &Config) -> Result<EventLoop, StartError> {
     sessions.set_history_max(config.explain.history_max);
     sessions.place_by(steering::nearest_worker(config, &ports.ports));
     let mut plane = ControlPlane::new(sessions, users, links, writer);
-    let client = radius_settings::client(config);
-    let bills = client.as_ref().is_some_and(Client::bills);
-    let bell = Arc::clone(&doorbell);
-    let (accounting, bookkeeper) =
-        accounting_settings::open(config, bills, move || bell.ring(), clock.now())
-            .map_err(during("cannot start the thread that keeps the bill"))?;
-    plane.keep_accounts(accounting, bookkeeper);
-    if let Some(client) = client {
-        plane.ask_servers(client, config.radius.local_users_first);
-    }
+    keep_accounts(&mut plane, config, &doorbell, clock)?;
     let huge_pages = ports.huge_pages;
     let (ports, call_rules) = port_infos(config, ports, &macs, &buckets);
     Ok(EventLoop {
@@ -125,6 +116,26 @@ fn start(config: &Config) -> Result<EventLoop, StartError> {
         admin,
         stop,
     })
+}
+
+/// Who decides besides local users, and who writes the bill.
+fn keep_accounts(
+    plane: &mut ControlPlane,
+    config: &Config,
+    doorbell: &Arc<Doorbell>,
+    clock: MonotonicClock,
+) -> Result<(), StartError> {
+    let client = radius_settings::client(config);
+    let bills = client.as_ref().is_some_and(Client::bills);
+    let bell = Arc::clone(doorbell);
+    let (accounting, bookkeeper) =
+        accounting_settings::open(config, bills, move || bell.ring(), clock.now())
+            .map_err(during("cannot start the thread that keeps the bill"))?;
+    plane.keep_accounts(accounting, bookkeeper);
+    if let Some(client) = client {
+        plane.ask_servers(client, config.radius.local_users_first);
+    }
+    Ok(())
 }
 
 /// What can wake the loop besides its sources: signals, and workers.

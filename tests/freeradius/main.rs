@@ -11,6 +11,7 @@
 
 mod accounting;
 mod log_in;
+mod outage;
 mod server;
 
 /// Starts a FreeRADIUS, or says why not and ends the test.

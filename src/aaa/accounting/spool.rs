@@ -459,4 +459,4 @@ pub enum Answer {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

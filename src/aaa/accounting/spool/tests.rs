@@ -16,7 +16,7 @@ const NOW_MS: u64 = 1_700_000_000_123;
 
 /// A disk in memory.
 #[derive(Clone, Default)]
-struct Disk {
+pub(in crate::aaa::accounting) struct Disk {
     segments: BTreeMap<u32, Vec<u8>>,
     /// So many octets are taken, and then no more.
     room: Option<usize>,
@@ -76,6 +76,13 @@ impl Store for Disk {
         self.permitted()?;
         self.segments.remove(&segment);
         Ok(())
+    }
+}
+
+impl Spool<Disk> {
+    /// What a crash leaves.
+    pub(in crate::aaa::accounting) fn into_disk(self) -> Disk {
+        self.store
     }
 }
 
