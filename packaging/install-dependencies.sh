@@ -8,7 +8,7 @@ set -euo pipefail
 build=(gcc make pkg-config libssl-dev libdpdk-dev dpdk-dev clang libclang-dev)
 # Test and lab: a client kernel with PPP, real clients, wires, and eyes.
 test=(user-mode-linux kmod busybox-static iproute2 ethtool procps iputils-ping ppp pptp-linux
-    iperf3 tcpdump tshark python3 ppp-dev iptables freeradius freeradius-utils)
+    iperf3 tcpdump tshark python3 python3-scapy ppp-dev iptables freeradius freeradius-utils)
 # The server that ours is compared with.
 reference=(pptpd)
 

@@ -9,10 +9,13 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::config::{Config, DEFAULT_SOCKET, UsersFileMode, machine_check, memory_needed};
+use crate::config::{
+    Config, DEFAULT_SOCKET, UsersFileMode, machine_check, machine_found, memory_needed,
+};
 use crate::operate::admin::{Action, Request, Response, Selector};
 use crate::operate::explain::{LAST_DEFAULT, Subject};
 use crate::operate::{client, show};
+use crate::slowpath::mppe_kernel;
 
 /// A PPTP network server whose data path bypasses the kernel.
 #[derive(Debug, Parser)]
@@ -208,6 +211,8 @@ pub enum What {
     Radius,
     /// The bill: who writes it down, what waits for it in memory and on disk, what was given up and why
     Accounting,
+    /// The TACACS+ servers: whether they live, their connections, what went wrong
+    Tacacs,
     /// How many attempts and calls ended, by how far they came and why
     Failures,
 }
@@ -227,6 +232,7 @@ impl What {
             Self::Peers => Request::Peers {},
             Self::Radius => Request::Radius {},
             Self::Accounting => Request::Accounting {},
+            Self::Tacacs => Request::Tacacs {},
             Self::Failures => Request::Failures {},
         }
     }
@@ -338,6 +344,10 @@ fn check(
     for warning in &config.warnings {
         writeln!(out, "warning: {warning}")?;
     }
+    for found in machine_found(&config, root) {
+        writeln!(out, "{found}")?;
+    }
+    writeln!(out, "MPPE keystreams: {}", mppe_kernel::measured().name())?;
     let findings = machine_check(&config, root);
     for finding in &findings {
         writeln!(out, "this machine: {finding}")?;

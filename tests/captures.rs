@@ -386,7 +386,7 @@ fn stateful(
         DecryptState::new_for_client(keys.downstream, strength, mode, id(1), before, poor)
     };
     let mut state = state.agreeing(agreed(&frames, from_client));
-    let mut worker = DecryptWorker::new(1, poor).with_streams(1);
+    let mut worker = DecryptWorker::new(1, poor).with_places(1);
     let encrypted = frames
         .iter()
         .filter(|frame| frame.protocol == MPPE && frame.from_client == from_client);
@@ -498,7 +498,7 @@ fn no_recorded_frame_decrypts_again_with_a_new_number() {
         let rich = Budget::new(u32::MAX, 0, Timestamp::ZERO);
         let mut state = DecryptState::new(key, strength, mode, id(1), before, rich)
             .agreeing(agreed(&frames, true));
-        let mut worker = DecryptWorker::new(1, rich).with_streams(1);
+        let mut worker = DecryptWorker::new(1, rich).with_places(1);
         let mut decrypts = |payload: &[u8], sequence| {
             let mut payload = payload.to_vec();
             let outcome = state.decrypt(&mut payload, sequence, &mut worker, Timestamp::ZERO);

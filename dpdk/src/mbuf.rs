@@ -137,6 +137,23 @@ impl Mbuf {
         }
     }
 
+    /// Leaves `length` octets from `front` on. `false`, and no change, if they are not there, or
+    /// not in this one segment.
+    #[inline]
+    pub fn narrow(&mut self, front: usize, length: usize) -> bool {
+        let header = self.header_mut();
+        let there = front.saturating_add(length) <= usize::from(header.data_len);
+        match (u16::try_from(front), u16::try_from(length)) {
+            (Ok(front), Ok(length)) if there && header.nb_segs == 1 => {
+                header.data_off += front;
+                header.data_len = length;
+                header.pkt_len = u32::from(length);
+                true
+            }
+            _ => false,
+        }
+    }
+
     /// Grows the frame at the front and gives the new octets, which hold old data until written.
     /// `None`, and no change, if the headroom is smaller.
     #[inline]

@@ -270,12 +270,16 @@ impl Port {
             max_rx_queues: info.max_rx_queues,
             max_tx_queues: info.max_tx_queues,
             max_mtu: info.max_mtu,
-            queues_in_pairs: self.inner.driver == "net_af_xdp",
+            queues_in_pairs: QUEUES_IN_PAIRS.contains(&self.inner.driver.as_str()),
             ipv4_checksum_tx: info.tx_offload_capa & dpdk_sys::SHIM_TX_OFFLOAD_IPV4_CKSUM != 0,
             rss: info.flow_type_rss_offloads != 0,
         })
     }
 }
+
+/// AF_XDP does not start otherwise; virtio spreads frames over as many receive queues as there are of
+/// the other kind, and those that nobody polls lose theirs.
+const QUEUES_IN_PAIRS: [&str; 2] = ["net_af_xdp", "net_virtio"];
 
 fn no_such(name: &str, errno: Errno) -> Error {
     Error::NoSuchDevice {

@@ -3,7 +3,9 @@
 
 mod directions;
 mod peer;
+mod traffic;
 
+use pns::dataplane::batch::BURST;
 use pns::mppe::kernel::KernelKind;
 use pns::mppe::keys::Mode;
 use pns::wire::mppe::HEADER_LENGTH;
@@ -11,10 +13,11 @@ use pns_perf_peers::Library;
 
 use crate::Outcome;
 use crate::load::{FLOWS, Load, PACKETS};
-use crate::measure::{Effort, Meter, Pairs, pass_through};
+use crate::measure::{Effort, Meter, Pairs, pass_through, percentile};
 use crate::pipeline::packets;
-use crate::report::{Case, Report};
+use crate::report::{Case, Mppe, Report};
 use directions::{Decrypt, Encrypt};
+use traffic::Traffic;
 
 const PEER: &str = "OpenSSL's low-level RC4 and SHA-1, a packet at a time";
 
@@ -39,34 +42,103 @@ pub(crate) const STATEFUL: Which = Which {
 /// What both sides of a case are made of.
 #[derive(Clone, Copy)]
 struct Setup {
+    kind: Kind,
     flows: u32,
     mode: Mode,
     kernel: KernelKind,
     library: Library,
 }
 
-/// Both directions, with many calls and with one, against OpenSSL; and with many calls against the
-/// kernel's way.
+impl Setup {
+    /// Packets of a sample.
+    const fn packets(self) -> u32 {
+        match self.kind {
+            Kind::Stocked => self.flows,
+            Kind::Full | Kind::Portable | Kind::Alone | Kind::Zipf => PACKETS,
+        }
+    }
+}
+
+/// What is special about a case.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// Bursts as long as a worker's, calls in turn.
+    Full,
+    /// The same with the kernel that runs on any machine.
+    Portable,
+    /// One packet at a time, and nothing made ahead.
+    Alone,
+    /// A packet of each of 32 calls, after time enough to make all their keystream.
+    Stocked,
+    /// Bursts of 32, lengths of IMIX and calls of a Zipf draw.
+    Zipf,
+}
+
+impl Kind {
+    /// Packets of a burst.
+    const fn burst(self) -> usize {
+        match self {
+            Self::Full | Self::Portable => BURST,
+            Self::Alone => 1,
+            Self::Stocked | Self::Zipf => BURST / 2,
+        }
+    }
+
+    /// Names of a case, encrypted and decrypted.
+    const fn names(self, library: Library) -> [&'static str; 2] {
+        match (self, library) {
+            (Self::Full, Library::OpenSsl) => ["encrypt", "decrypt"],
+            (Self::Full, Library::KernelWay) => ["encrypt, plain C", "decrypt, plain C"],
+            (Self::Portable, _) => ["encrypt, portable", "decrypt, portable"],
+            (Self::Alone, _) => ["encrypt, alone", "decrypt, alone"],
+            (Self::Stocked, _) => ["encrypt, stocked", "decrypt, stocked"],
+            (Self::Zipf, _) => ["encrypt, zipf", "decrypt, zipf"],
+        }
+    }
+}
+
+/// The cases of a scenario, those that stand for it first.
+fn cases(mode: Mode, kernel: KernelKind) -> Vec<(Setup, Load)> {
+    const ENDS: [Load; 2] = [Load::Short, Load::Long];
+    let setup = |kind, flows, library| Setup {
+        kind,
+        flows,
+        mode,
+        kernel: match kind {
+            Kind::Portable => KernelKind::Interleaved,
+            Kind::Full | Kind::Alone | Kind::Stocked | Kind::Zipf => kernel,
+        },
+        library,
+    };
+    let mut cases = Vec::new();
+    for (library, flows) in [
+        (Library::OpenSsl, FLOWS[0]),
+        (Library::OpenSsl, FLOWS[1]),
+        (Library::KernelWay, FLOWS[0]),
+    ] {
+        cases.extend(Load::ALL.map(|load| (setup(Kind::Full, flows, library), load)));
+    }
+    let portable = setup(Kind::Portable, FLOWS[0], Library::OpenSsl);
+    cases.extend(ENDS.map(|load| (portable, load)));
+    if mode == Mode::Stateless {
+        let alone = setup(Kind::Alone, FLOWS[0], Library::OpenSsl);
+        let stocked = setup(Kind::Stocked, 32, Library::OpenSsl);
+        cases.extend(ENDS.map(|load| (alone, load)));
+        cases.extend(ENDS.map(|load| (stocked, load)));
+        cases.push((setup(Kind::Zipf, 1000, Library::OpenSsl), Load::Imix));
+    }
+    cases
+}
+
+/// Both directions, with many calls and with one, against OpenSSL; with many calls against the
+/// kernel's way; and what the cases of [`Kind`] are about.
 pub(crate) fn run(
     which: Which,
     kernel: KernelKind,
     effort: Effort,
     meter: &mut Meter,
 ) -> Outcome<Report> {
-    let mut kinds = Vec::new();
-    for (library, flows) in [
-        (Library::OpenSsl, FLOWS[0]),
-        (Library::OpenSsl, FLOWS[1]),
-        (Library::KernelWay, FLOWS[0]),
-    ] {
-        let setup = Setup {
-            flows,
-            mode: which.mode,
-            kernel,
-            library,
-        };
-        kinds.extend(Load::ALL.map(|load| (setup, load)));
-    }
+    let kinds = cases(which.mode, kernel);
     let encrypt = pass_through(&kinds, effort, |(setup, load), pairs| {
         measure::<Encrypt>(setup, load, effort, meter, pairs)
     })?;
@@ -74,16 +146,9 @@ pub(crate) fn run(
         measure::<Decrypt>(setup, load, effort, meter, pairs)
     })?;
     let mut cases = Vec::new();
-    for (names, found) in [
-        (["encrypt", "encrypt, plain C"], &encrypt),
-        (["decrypt", "decrypt, plain C"], &decrypt),
-    ] {
+    for (way, found) in [&encrypt, &decrypt].into_iter().enumerate() {
         for ((setup, load), pairs) in kinds.iter().zip(found) {
-            let [openssl, plain] = names;
-            let name = match setup.library {
-                Library::OpenSsl => openssl,
-                Library::KernelWay => plain,
-            };
+            let name = setup.kind.names(setup.library)[way];
             cases.push(Case::new(name, *load, setup.flows, pairs));
         }
     }
@@ -92,8 +157,106 @@ pub(crate) fn run(
     for (ratio, (encrypt, decrypt)) in headline.iter_mut().zip(encrypt.iter().zip(&decrypt)) {
         *ratio = encrypt.and(decrypt).ratio();
     }
+    let both: Vec<_> = encrypt
+        .iter()
+        .zip(&decrypt)
+        .map(|(encrypt, decrypt)| encrypt.and(decrypt))
+        .collect();
     let report = Report::new(which.name, PEER, effort, meter, headline, cases);
+    let verified = kinds
+        .iter()
+        .zip(&both)
+        .map(|((setup, _), pairs)| 2 * pairs.ours().len() as u64 * u64::from(setup.packets()));
+    let report = report.of_mppe(verified.sum(), figures(&kinds, &both));
     Ok(report.with_kernel(kernel.name()))
+}
+
+/// The figures that only these scenarios have, of a packet each way.
+fn figures(kinds: &[(Setup, Load)], both: &[Pairs]) -> Mppe {
+    let found = |kind, load| {
+        let place = kinds
+            .iter()
+            .position(|(setup, of)| setup.kind == kind && *of == load && setup.flows != FLOWS[1]);
+        place.and_then(|place| both.get(place))
+    };
+    let ratio = |kind, load| found(kind, load).map(Pairs::ratio);
+    let cycles = |kind, load| found(kind, load).map(|pairs| percentile(pairs.ours(), 50) / 2.0);
+    let full = |load| cycles(Kind::Full, load);
+    // What a packet costs is linear in its length, so 594 bytes are between 512 and 1400.
+    let efficiency = || {
+        let (short, medium, long) = (full(Load::Short)?, full(Load::Medium)?, full(Load::Long)?);
+        let middle = medium + (long - medium) * (594.0 - 512.0) / (1400.0 - 512.0);
+        let mixed = (7.0 * short + 4.0 * middle + long) / 12.0;
+        Some(mixed / cycles(Kind::Zipf, Load::Imix)?)
+    };
+    Mppe {
+        ratio_portable_64: ratio(Kind::Portable, Load::Short),
+        ratio_portable_1400: ratio(Kind::Portable, Load::Long),
+        ratio_alone_64: ratio(Kind::Alone, Load::Short),
+        ratio_alone_1400: ratio(Kind::Alone, Load::Long),
+        stocked_cycles_64: cycles(Kind::Stocked, Load::Short),
+        stocked_cycles_1400: cycles(Kind::Stocked, Load::Long),
+        zipf_efficiency: efficiency(),
+    }
+}
+
+/// The engine alone, with as many stateless calls as a worker has.
+pub(crate) enum Alone {
+    /// On frames from clients.
+    Decrypt(Decrypt),
+    /// On packets to clients.
+    Encrypt(Encrypt),
+}
+
+impl Alone {
+    /// For frames from `flows` clients.
+    pub(crate) fn decrypt(flows: u32, kernel: KernelKind) -> Self {
+        Self::Decrypt(Decrypt::new(Setup::alone(flows, kernel)))
+    }
+
+    /// For packets to `flows` clients.
+    pub(crate) fn encrypt(flows: u32, kernel: KernelKind) -> Self {
+        Self::Encrypt(Encrypt::new(Setup::alone(flows, kernel)))
+    }
+
+    /// What it takes for the packets of a worker's sample, in cycles: so long, each of this call, and
+    /// each the packet of this number of its call.
+    pub(crate) fn cycles(
+        &mut self,
+        load: Load,
+        packets: impl Iterator<Item = (u32, u32)>,
+        meter: &mut Meter,
+    ) -> Outcome<f64> {
+        let (flows, sequences): (Vec<_>, Vec<_>) = packets.unzip();
+        let lengths = (0..flows.len()).map(|place| load.length(place));
+        let mut sample = Sample {
+            payloads: lengths.map(plain_payload).collect(),
+            flows,
+            sequences,
+        };
+        let mut done = false;
+        let cycles = match self {
+            Self::Decrypt(engine) => {
+                engine.prepare(&mut sample);
+                meter.cycles(|| done = engine.ours(&mut sample))
+            }
+            Self::Encrypt(engine) => meter.cycles(|| done = engine.ours(&mut sample)),
+        };
+        let cycles = done.then_some(cycles);
+        Ok(cycles.ok_or("mppe: a packet came out wrong beside the pipeline")?)
+    }
+}
+
+impl Setup {
+    const fn alone(flows: u32, kernel: KernelKind) -> Self {
+        Self {
+            kind: Kind::Full,
+            flows,
+            mode: Mode::Stateless,
+            kernel,
+            library: Library::OpenSsl,
+        }
+    }
 }
 
 /// Packets of one sample. Each has room for its MPPE header in front.
@@ -110,10 +273,17 @@ trait Direction {
     fn prepare(&mut self, sample: &mut Sample);
     fn ours(&mut self, sample: &mut Sample) -> bool;
     fn peer(&mut self, sample: &mut Sample) -> bool;
+    /// Makes keystream ahead until there is enough of it.
+    fn stock_up(&mut self);
+    /// Keystream and keys that are made and not used, in bytes.
+    fn ahead(&self) -> usize;
     /// Whether a payload has become what a plain packet must become, as far as one can say without
     /// the peer.
     fn is_right(plain: &[u8], done: &[u8]) -> bool;
 }
+
+/// Rounds before those that count where stock has to know first how long packets are.
+const ACQUAINTANCE: usize = 40;
 
 fn measure<D: Direction>(
     setup: Setup,
@@ -122,45 +292,68 @@ fn measure<D: Direction>(
     meter: &mut Meter,
     pairs: &mut Pairs,
 ) -> Outcome<()> {
-    let flows = setup.flows;
     let mut direction = D::new(setup);
-    let plain: Vec<_> = (0..PACKETS as usize)
-        .map(|place| plain_payload(load.length(place)))
-        .collect();
-    let mut next = 0;
+    let mut traffic = Traffic::new(setup, load);
+    let mut run = |direction: &mut D, sample: Sample, turn| -> Outcome<(f64, f64)> {
+        round(direction, sample, turn, meter)
+    };
+    // Calls are in the middle of what they have, each elsewhere.
+    for sample in traffic.beginning() {
+        run(&mut direction, sample, 0)?;
+    }
+    if setup.kind == Kind::Stocked {
+        for round in 0..ACQUAINTANCE {
+            run(&mut direction, traffic.next(), round)?;
+        }
+    }
+    let before = direction.ahead();
     for round in 0..effort.rounds() {
-        let places = next..next + PACKETS;
-        next += PACKETS;
-        let mut for_us = Sample {
-            flows: places.clone().map(|place| place % flows).collect(),
-            sequences: places.map(|place| place / flows + 1).collect(),
-            payloads: plain.clone(),
-        };
-        direction.prepare(&mut for_us);
-        let mut for_peer = Sample {
-            flows: for_us.flows.clone(),
-            sequences: Vec::new(),
-            payloads: for_us.payloads.clone(),
-        };
-        let mut done = [false; 2];
-        let (mut ours, mut peer) = (0.0, 0.0);
-        // Who goes first changes, so that neither always finds what the other left in the caches.
-        for turn in [round % 2, 1 - round % 2] {
-            match turn {
-                0 => ours = meter.cycles(|| done[0] = direction.ours(&mut for_us)),
-                _ => peer = meter.cycles(|| done[1] = direction.peer(&mut for_peer)),
-            }
+        if setup.kind == Kind::Stocked {
+            direction.stock_up();
         }
-        let mut packets = plain.iter().zip(&for_us.payloads);
-        if done != [true; 2]
-            || for_us.payloads != for_peer.payloads
-            || !packets.all(|(plain, payload)| D::is_right(plain, payload))
-        {
-            return Err(format!("mppe: a packet came out wrong in round {round}").into());
-        }
-        pairs.add(PACKETS, ours, peer);
+        let sample = traffic.next();
+        let packets = u32::try_from(sample.payloads.len())?;
+        let (ours, peer) = run(&mut direction, sample, round)?;
+        pairs.add(packets, ours, peer);
+    }
+    // What was made before the first sample must not be what the samples lived on.
+    if setup.kind != Kind::Stocked && direction.ahead() * 4 < before * 3 {
+        return Err("mppe: the samples used up keystream that was made before".into());
     }
     Ok(())
+}
+
+/// One sample through ours and through the peer, in cycles; who goes first changes with `turn`, so that
+/// neither always finds what the other left in the caches.
+fn round<D: Direction>(
+    direction: &mut D,
+    mut for_us: Sample,
+    turn: usize,
+    meter: &mut Meter,
+) -> Outcome<(f64, f64)> {
+    let plain = for_us.payloads.clone();
+    direction.prepare(&mut for_us);
+    let mut for_peer = Sample {
+        flows: for_us.flows.clone(),
+        sequences: Vec::new(),
+        payloads: for_us.payloads.clone(),
+    };
+    let mut done = [false; 2];
+    let (mut ours, mut peer) = (0.0, 0.0);
+    for turn in [turn % 2, 1 - turn % 2] {
+        match turn {
+            0 => ours = meter.cycles(|| done[0] = direction.ours(&mut for_us)),
+            _ => peer = meter.cycles(|| done[1] = direction.peer(&mut for_peer)),
+        }
+    }
+    let mut packets = plain.iter().zip(&for_us.payloads);
+    if done != [true; 2]
+        || for_us.payloads != for_peer.payloads
+        || !packets.all(|(plain, payload)| D::is_right(plain, payload))
+    {
+        return Err("mppe: a packet came out wrong".into());
+    }
+    Ok((ours, peer))
 }
 
 /// Room for the MPPE header, the PPP protocol field and an IPv4 packet.

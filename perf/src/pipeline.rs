@@ -5,6 +5,8 @@
 mod bench;
 mod client;
 mod floor;
+#[cfg(feature = "dpdk")]
+mod huge_pages;
 mod medium;
 pub(crate) mod packets;
 mod rig;
@@ -105,9 +107,10 @@ fn run_on<M: Medium>(
     let mut kinds = kinds(way);
     kinds.retain(|kind| kind.full_name().starts_with(case) && kind.flows <= effort.flows_max());
     let mut found: Vec<_> = kinds.iter().map(|_| Pairs::default()).collect();
+    let mut engines = vec![Vec::new(); kinds.len()];
     let mut octets = BTreeMap::new();
     for pass in 0..effort.rigs() {
-        for (kind, pairs) in kinds.iter().zip(&mut found) {
+        for ((kind, pairs), engine) in kinds.iter().zip(&mut found).zip(&mut engines) {
             // A million calls take seconds to set up, and are not in one place of the caches anyway.
             if kind.flows > FLOWS && pass > 0 {
                 continue;
@@ -119,12 +122,14 @@ fn run_on<M: Medium>(
                 bench.measure(effort.rig_rounds(), meter, pairs)?;
                 pairs.end_round();
             }
+            engine.extend_from_slice(bench.engine());
         }
     }
     let mut cases = Vec::new();
     let mut by_flows = BTreeMap::new();
-    for (kind, pairs) in kinds.iter().zip(&found) {
-        cases.push(Case::new(kind.name(), kind.load, kind.flows, pairs));
+    for ((kind, pairs), engine) in kinds.iter().zip(&found).zip(&engines) {
+        let case = Case::new(kind.name(), kind.load, kind.flows, pairs);
+        cases.push(case.beside_engine(engine));
         if kind.encryption == Encryption::Off && kind.load == Load::Short {
             by_flows.insert(kind.flows, percentile(pairs.ours(), 50));
         }

@@ -41,6 +41,8 @@ pub(crate) struct Report {
     pipeline: Option<Pipeline>,
     #[serde(flatten)]
     workers: Option<Workers>,
+    #[serde(flatten)]
+    mppe: Option<Mppe>,
     cases: Vec<Case>,
 }
 
@@ -48,6 +50,9 @@ pub(crate) struct Report {
 #[derive(Serialize)]
 struct Pipeline {
     ports: &'static str,
+    /// Of packets of 64 bytes of many calls, with MPPE: the first case that has it.
+    #[serde(flatten)]
+    engine: Option<OverEngine>,
     #[serde(flatten)]
     scale: Scale,
 }
@@ -62,6 +67,23 @@ pub(crate) struct Workers {
     /// What a packet costs the worker that it is not for.
     pub(crate) handoff_cycles_p50: f64,
     pub(crate) handoff_cycles_p1: f64,
+}
+
+/// What only scenarios of MPPE have: of a packet each way, or of one of both.
+#[derive(Serialize)]
+pub(crate) struct Mppe {
+    /// With the kernel that runs on any machine.
+    pub(crate) ratio_portable_64: Option<f64>,
+    pub(crate) ratio_portable_1400: Option<f64>,
+    /// One packet at a time, nothing made ahead.
+    pub(crate) ratio_alone_64: Option<f64>,
+    pub(crate) ratio_alone_1400: Option<f64>,
+    /// Of a packet whose keystream is there.
+    pub(crate) stocked_cycles_64: Option<f64>,
+    pub(crate) stocked_cycles_1400: Option<f64>,
+    /// Of bursts of 32 with lengths of IMIX and calls of a Zipf draw, against full batches of equally long
+    /// packets.
+    pub(crate) zipf_efficiency: Option<f64>,
 }
 
 /// What many calls cost: in clear, 64 bytes.
@@ -110,6 +132,17 @@ pub(crate) struct Case {
     ratio_p1: f64,
     derived_mpps_at_3ghz: f64,
     derived_gbit_per_s_at_3ghz: f64,
+    #[serde(flatten)]
+    engine: Option<OverEngine>,
+}
+
+/// What the MPPE engine alone takes for the packets of a case, and what the worker takes above that.
+#[derive(Clone, Copy, Serialize)]
+struct OverEngine {
+    engine_cycles_per_packet_p50: f64,
+    engine_cycles_per_packet_p1: f64,
+    pipeline_over_engine_cycles: f64,
+    pipeline_over_engine_cycles_p1: f64,
 }
 
 impl Case {
@@ -136,7 +169,21 @@ impl Case {
             ratio_p1: rounded(peer_quiet / quiet, 3),
             derived_mpps_at_3ghz: rounded(packets_per_us, 3),
             derived_gbit_per_s_at_3ghz: rounded(packets_per_us * bits / 1000.0, 2),
+            engine: None,
         }
+    }
+
+    /// Beside these samples of the MPPE engine, in cycles per packet, if there are any.
+    pub(crate) fn beside_engine(self, samples: &[f64]) -> Self {
+        let [p50, p1] = [50, 1].map(|percent| rounded(percentile(samples, percent), 1));
+        let engine = OverEngine {
+            engine_cycles_per_packet_p50: p50,
+            engine_cycles_per_packet_p1: p1,
+            pipeline_over_engine_cycles: rounded(self.cycles_per_packet_p50 - p50, 1),
+            pipeline_over_engine_cycles_p1: rounded(self.cycles_per_packet_p1 - p1, 1),
+        };
+        let engine = (!samples.is_empty()).then_some(engine);
+        Self { engine, ..self }
     }
 
     fn print(&self) {
@@ -188,6 +235,7 @@ impl Report {
             ratio_imix,
             pipeline: None,
             workers: None,
+            mppe: None,
             cases,
         }
     }
@@ -265,6 +313,25 @@ impl Report {
         }
     }
 
+    /// The same of a scenario of MPPE.
+    pub(crate) fn of_mppe(self, packets_verified: u64, figures: Mppe) -> Self {
+        let tidy = |figure: Option<f64>| figure.map(|figure| rounded(figure, 3));
+        let mppe = Mppe {
+            ratio_portable_64: tidy(figures.ratio_portable_64),
+            ratio_portable_1400: tidy(figures.ratio_portable_1400),
+            ratio_alone_64: tidy(figures.ratio_alone_64),
+            ratio_alone_1400: tidy(figures.ratio_alone_1400),
+            stocked_cycles_64: tidy(figures.stocked_cycles_64),
+            stocked_cycles_1400: tidy(figures.stocked_cycles_1400),
+            zipf_efficiency: tidy(figures.zipf_efficiency),
+        };
+        Self {
+            packets_verified,
+            mppe: Some(mppe),
+            ..self
+        }
+    }
+
     /// The same of a scenario whose samples are bursts of the pipeline.
     pub(crate) fn of_pipeline(
         self,
@@ -275,7 +342,11 @@ impl Report {
         Self {
             packets_verified,
             packets_per_sample: BURST as u32,
-            pipeline: Some(Pipeline { ports, scale }),
+            pipeline: Some(Pipeline {
+                ports,
+                engine: self.cases.first().and_then(|case| case.engine),
+                scale,
+            }),
             ..self
         }
     }

@@ -10,6 +10,7 @@ mod names;
 pub mod own_login;
 pub mod pool;
 pub mod radius;
+pub mod tacacs;
 
 use std::net::Ipv4Addr;
 use std::sync::Arc;
@@ -69,6 +70,20 @@ counted_enum! {
         RadiusOverloaded => "radius_overloaded",
         /// What a RADIUS server answered cannot be carried out.
         RadiusAnswerUnusable => "radius_answer_unusable",
+        /// A TACACS+ server refused it.
+        TacacsRefused => "tacacs_refused",
+        /// The name is proved, and a TACACS+ server does not grant it PPP.
+        TacacsNotAuthorized => "tacacs_not_authorized",
+        /// No TACACS+ server answered in time.
+        TacacsNoAnswer => "tacacs_no_answer",
+        /// So many questions wait for TACACS+ servers that this one was not put.
+        TacacsOverloaded => "tacacs_overloaded",
+        /// What a TACACS+ server answered cannot be carried out.
+        TacacsAnswerUnusable => "tacacs_answer_unusable",
+        /// TACACS+, or that server of it, has no such way to log in.
+        TacacsMethodUnknown => "tacacs_method_unknown",
+        /// Encryption is required, and TACACS+ carries no keys.
+        TacacsNoKeys => "tacacs_no_keys",
     }
 }
 
@@ -89,13 +104,20 @@ impl Rejection {
             | Self::RadiusNoAnswer
             | Self::RadiusOverloaded
             | Self::RadiusAnswerUnusable
+            | Self::TacacsRefused
+            | Self::TacacsNoAnswer
+            | Self::TacacsOverloaded
+            | Self::TacacsAnswerUnusable
+            | Self::TacacsMethodUnknown
             | Self::UserBackOff
             | Self::ServerNotBelieved => FailureCode::AuthenticationFailure,
             Self::PasswordExpired => FailureCode::PasswordExpired,
             Self::UserDisabled => FailureCode::AccountDisabled,
-            Self::MethodNotPermitted | Self::TooManySessions | Self::GroupFull => {
-                FailureCode::NoDialInPermission
-            }
+            Self::MethodNotPermitted
+            | Self::TooManySessions
+            | Self::GroupFull
+            | Self::TacacsNotAuthorized
+            | Self::TacacsNoKeys => FailureCode::NoDialInPermission,
             Self::NewPasswordRefused => FailureCode::ChangingPassword,
         }
     }
@@ -123,9 +145,11 @@ impl Rejection {
     #[must_use]
     pub const fn permits_retry(self) -> bool {
         match self {
-            Self::UserUnknown | Self::PasswordWrong | Self::NameUnusable | Self::RadiusRefused => {
-                true
-            }
+            Self::UserUnknown
+            | Self::PasswordWrong
+            | Self::NameUnusable
+            | Self::RadiusRefused
+            | Self::TacacsRefused => true,
             Self::PasswordNotInClear
             | Self::LanManagerOnly
             | Self::MethodNotPermitted
@@ -140,6 +164,12 @@ impl Rejection {
             | Self::RadiusNoAnswer
             | Self::RadiusOverloaded
             | Self::RadiusAnswerUnusable
+            | Self::TacacsNotAuthorized
+            | Self::TacacsNoAnswer
+            | Self::TacacsOverloaded
+            | Self::TacacsAnswerUnusable
+            | Self::TacacsMethodUnknown
+            | Self::TacacsNoKeys
             | Self::ServerNotBelieved => false,
         }
     }
@@ -153,6 +183,7 @@ impl Rejection {
             | Self::NameUnusable
             | Self::PasswordNotInClear
             | Self::RadiusRefused
+            | Self::TacacsRefused
             | Self::NewPasswordRefused => true,
             Self::LanManagerOnly
             | Self::MethodNotPermitted
@@ -166,6 +197,12 @@ impl Rejection {
             | Self::RadiusNoAnswer
             | Self::RadiusOverloaded
             | Self::RadiusAnswerUnusable
+            | Self::TacacsNotAuthorized
+            | Self::TacacsNoAnswer
+            | Self::TacacsOverloaded
+            | Self::TacacsAnswerUnusable
+            | Self::TacacsMethodUnknown
+            | Self::TacacsNoKeys
             | Self::ServerNotBelieved => false,
         }
     }
@@ -275,5 +312,5 @@ pub struct Grant {
     /// Where keys come from and why there are none, for the verdict on a call that needs them.
     pub remark: Option<Box<str>>,
     /// What the bill needs.
-    pub billing: Billing,
+    pub billing: Box<Billing>,
 }

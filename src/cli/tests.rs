@@ -46,7 +46,8 @@ fn the_definition_is_sound_and_usage_errors_exit_with_2() {
 #[test]
 fn every_show_takes_json_and_socket_behind_it() {
     for what in [
-        "status", "sessions", "workers", "ports", "drops", "pools", "peers", "radius", "failures",
+        "status", "sessions", "workers", "ports", "drops", "pools", "peers", "radius", "tacacs",
+        "failures",
     ] {
         let line = ["show", what, "--json", "--socket", "/nonexistent/pns.sock"];
         let (out, err, outcome) = execute_line(&line);

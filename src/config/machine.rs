@@ -2,6 +2,9 @@
 //! pages, IOMMU, cores, descriptors. Reads `/sys`, `/proc` and `/dev` below a given root, so that a
 //! test can hold up a machine made of files.
 
+mod found;
+mod numa;
+
 use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -9,6 +12,8 @@ use std::path::{Path, PathBuf};
 use super::dpdk::Memory;
 use super::port::{Device, Port};
 use super::{Config, Placement};
+
+pub use found::machine_found;
 
 /// Drivers that let DPDK have a PCI function whole.
 const HANDED_OVER: [&str; 3] = ["vfio-pci", "uio_pci_generic", "igb_uio"];
@@ -67,6 +72,7 @@ pub fn machine_check(config: &Config, root: &Path) -> Vec<Finding> {
     machine.check_memory(config);
     machine.check_tun();
     machine.check_cores(config);
+    machine.check_nodes(config);
     machine.check_descriptors(config);
     machine.findings
 }
@@ -133,13 +139,9 @@ impl Machine<'_> {
             self.error(subject, problem, cure.to_owned());
             return;
         }
-        let driver = fs::read_link(device.join("driver")).ok();
-        let driver = driver
-            .as_deref()
-            .and_then(Path::file_name)
-            .and_then(|name| name.to_str());
+        let driver = Self::driver_of(&device);
         let bind = format!("run: modprobe vfio-pci && dpdk-devbind.py --bind=vfio-pci {address}");
-        match driver {
+        match driver.as_deref() {
             None => self.error(subject, format!("{address} has no driver"), bind),
             Some(driver) if HANDED_OVER.contains(&driver) => {
                 if driver == "vfio-pci" && fs::symlink_metadata(device.join("iommu_group")).is_err()
@@ -153,6 +155,12 @@ impl Machine<'_> {
                 self.error(subject, problem, bind);
             }
         }
+    }
+
+    /// The kernel driver of the PCI function in `device`.
+    fn driver_of(device: &Path) -> Option<String> {
+        let driver = fs::read_link(device.join("driver")).ok()?;
+        Some(driver.file_name()?.to_str()?.to_owned())
     }
 
     fn check_without_iommu(&mut self, subject: &str, address: &str) {

@@ -27,7 +27,9 @@ mod ppp;
 mod radius;
 mod server;
 mod sessions;
+mod shared_secret;
 mod table;
+mod tacacs;
 mod users;
 mod words;
 mod workers;
@@ -53,7 +55,7 @@ pub use group::Group;
 pub use listener::Listener;
 pub use load::UsersFileMode;
 pub use log::{Log, LogFormat, LogLevel};
-pub use machine::{Finding, Severity, descriptors_wanted, machine_check};
+pub use machine::{Finding, Severity, descriptors_wanted, machine_check, machine_found};
 pub use memory::{MemoryNeed, memory_needed};
 pub use peer::{Bearer, Direction, Peer};
 pub use peer_login::PeerLogin;
@@ -63,6 +65,7 @@ pub use ppp::{AddressPolicy, Authentication, Ipcp, Ipv6cp, Ipv6cpPolicy, Ppp};
 pub use radius::{Radius, RadiusServer};
 pub use server::{CALL_IDS_PER_ADDRESS, Framing, Server};
 pub use sessions::Sessions;
+pub use tacacs::{Tacacs, TacacsServer};
 pub use users::{User, Users};
 pub use workers::{Placement, Punt, Workers};
 
@@ -98,6 +101,8 @@ pub struct Config {
     pub radius: Radius,
     /// `[accounting]`.
     pub accounting: Accounting,
+    /// `[tacacs]`.
+    pub tacacs: Tacacs,
     /// `[forwarding]`.
     pub forwarding: Forwarding,
     /// `[gre]`.
@@ -131,6 +136,9 @@ impl Config {
         checks::check(&draft.tables(), &mut report);
         draft.read_passwords(&mut report, &mut read_secret);
         radius::read_secrets(&mut draft.radius, &mut report, &mut read_secret);
+        tacacs::read_secrets(&mut draft.tacacs, &mut report, &mut read_secret);
+        let (ppp, groups) = (&draft.ppp, &draft.groups);
+        tacacs::check(&draft.tacacs, &draft.radius, ppp, groups, &mut report);
         let (users, of_users) = draft.read_users(&mut report, read_secret);
         let Findings {
             mut errors,
@@ -190,7 +198,7 @@ pub fn accepted_keys() -> BTreeSet<String> {
     // Tables in lists are only visited if they are there, and what is missing in them does not
     // stop the reading.
     let text = "[[port]]\nroutes = [{}]\n[[pool]]\nreservations = [{}]\n[[peer]]\n[[listener]]\n\
-                [group.NAME]\n[[radius.server]]\n";
+                [group.NAME]\n[[radius.server]]\n[[tacacs.server]]\n";
     let mut report = Report::new("", text);
     read_document(&mut report, text, |table| Draft::read(table, ""));
     let mut keys = report.finish().asked;
@@ -218,6 +226,7 @@ struct Draft {
     sessions: Sessions,
     radius: Radius,
     accounting: Accounting,
+    tacacs: Tacacs,
     forwarding: Forwarding,
     gre: Gre,
     admin: Admin,
@@ -245,6 +254,8 @@ impl Draft {
             .listen
             .extend(listeners.iter().map(|(_, listener)| listener.address));
         let radius = table.section("radius", |it| radius::read(it, Path::new(file)));
+        let tacacs = table.section("tacacs", |it| tacacs::read(it, Path::new(file)));
+        let alone = radius.servers.is_empty() && tacacs.servers.is_empty();
         Self {
             server,
             listeners,
@@ -256,11 +267,12 @@ impl Draft {
             ppp,
             groups: groups.into_iter().flatten().collect(),
             users: table.section("users", |it| {
-                users::read_section(it, Path::new(file), radius.servers.is_empty())
+                users::read_section(it, Path::new(file), alone)
             }),
             sessions,
             radius,
             accounting: table.section("accounting", |it| accounting::read(it, Path::new(file))),
+            tacacs,
             forwarding: table.section("forwarding", forwarding::read),
             gre: table.section("gre", gre::read),
             admin: table.section("admin", admin::read),
@@ -354,6 +366,7 @@ impl Draft {
             sessions: self.sessions,
             radius: self.radius,
             accounting: self.accounting,
+            tacacs: self.tacacs,
             forwarding: self.forwarding,
             gre: self.gre,
             admin: self.admin,

@@ -1,7 +1,7 @@
 //! `[radius]` and `[[radius.server]]`: who else decides about log-ins, and who writes the bill
 //! (RFC 2865, RFC 2866).
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -9,15 +9,12 @@ use zeroize::Zeroizing;
 
 use super::address::host_address;
 use super::error::{Fault, Report};
+use super::shared_secret::{self, Sharer, ip_address};
 use super::table::Table;
 use super::words::{beside, name, one_of, path, printable};
 use crate::aaa::radius::Demand;
 use crate::auth::Secret;
 
-/// Secrets shorter than this are warned about: who hears one answer can guess offline.
-const SECRET_LENGTH_ADVISED: usize = 16;
-/// Longest secret, in bytes.
-const SECRET_LENGTH_MAX: usize = 256;
 /// Most servers.
 const SERVERS_MAX: usize = 32;
 
@@ -84,7 +81,8 @@ const DEMANDS: &[(&str, Demand)] = &[
     ("always", Demand::Always),
     ("never", Demand::Never),
 ];
-const LOCAL_USERS: &[(&str, bool)] = &[("never", false), ("first", true)];
+/// Whether names in `users.file` are decided about there.
+pub(super) const LOCAL_USERS: &[(&str, bool)] = &[("never", false), ("first", true)];
 
 /// Reads the table; the secrets are left for [`read_secrets`].
 pub(super) fn read(table: &mut Table<'_, '_>, config_file: &Path) -> Radius {
@@ -147,52 +145,18 @@ fn read_server(table: &mut Table<'_, '_>, config_file: &Path) -> Option<RadiusSe
     })
 }
 
-fn ip_address(text: &str) -> Result<IpAddr, Fault> {
-    text.parse().map_err(|_| {
-        let problem = format!("{text:?} is not an IP address");
-        Fault::new(
-            problem,
-            "write for example \"10.0.0.5\"; names are not looked up",
-        )
-    })
-}
-
-/// Fetches the secret of every server, and checks names against each other.
+/// Fetches the secret of every server.
 pub(super) fn read_secrets(
     radius: &mut Radius,
     report: &mut Report<'_>,
     read: &mut impl FnMut(&Path) -> Result<Zeroizing<String>, Fault>,
 ) {
-    let mut names: Vec<&str> = Vec::new();
-    for (index, server) in radius.servers.iter_mut().enumerate() {
-        let place = |key: &str| format!("radius.server[{index}].{key}");
-        if names.contains(&server.name.as_str()) {
-            let problem = format!("{:?} already is a server", server.name);
-            report.error(&place("name"), Fault::new(problem, "choose another name"));
-        }
-        names.push(&server.name);
-        match read(&server.secret_file).and_then(|text| secret(&text)) {
-            Err(fault) => report.error(&place("secret_file"), fault),
-            Ok(secret) => {
-                if secret.expose().len() < SECRET_LENGTH_ADVISED {
-                    let problem = format!("has fewer than {SECRET_LENGTH_ADVISED} bytes");
-                    let cure = "who hears an answer can guess offline: better use 32 random ones";
-                    report.warn(&place("secret_file"), Fault::new(problem, cure));
-                }
-                server.secret = secret;
-            }
-        }
-    }
-}
-
-/// The first line of the file.
-fn secret(text: &str) -> Result<Secret, Fault> {
-    let line = text.lines().next().unwrap_or_default();
-    if line.is_empty() || line.len() > SECRET_LENGTH_MAX {
-        let cure = format!("write 1 to {SECRET_LENGTH_MAX} bytes in its first line");
-        return Err(Fault::new("holds no secret", cure));
-    }
-    Ok(Secret::new(line.as_bytes().to_vec()))
+    let servers = radius.servers.iter_mut().map(|server| Sharer {
+        name: &server.name,
+        file: &server.secret_file,
+        secret: &mut server.secret,
+    });
+    shared_secret::read_secrets("radius.server", servers, report, read);
 }
 
 #[cfg(test)]

@@ -156,6 +156,8 @@ impl<F> Packet<F> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Entry {
+    /// An Ethernet frame as a port has received it.
+    Received,
     /// A fragment of a GRE packet to us.
     Fragment,
     /// A GRE packet to us, from its outer IPv4 header on.
@@ -253,6 +255,15 @@ pub enum Verdict {
     Drop(DropReason),
 }
 
+impl Verdict {
+    /// What the `next` node says, if this one lets the packet pass.
+    #[inline]
+    #[must_use]
+    pub fn then(self, next: impl FnOnce() -> Self) -> Self {
+        if self == Self::Next { next() } else { self }
+    }
+}
+
 /// A burst between two nodes.
 pub struct Batch<F> {
     live: Box<ArrayVec<Packet<F>, BURST>>,
@@ -287,75 +298,71 @@ impl<F> Batch<F> {
         node: impl FnMut(&mut Packet<F>) -> Verdict,
         exit: impl FnMut(Packet<F>, Verdict),
     ) {
-        let verdicts = self.judge(node);
-        if verdicts.exits {
-            self.part(&verdicts, exit);
-        }
+        let odd = judge(self.live.iter_mut(), Verdict::Next, node);
+        self.part(&odd, exit);
     }
 
-    /// What a node says about each packet. Mostly it says the same of all, and then none has to move.
+    /// Runs a node that mostly says the same of all packets of a burst: answers what it says of the
+    /// first, and keeps the packets of which it says so too. The rest goes to `exit`.
     #[inline]
-    pub fn judge(&mut self, mut node: impl FnMut(&mut Packet<F>) -> Verdict) -> Verdicts {
-        let mut verdicts = Verdicts {
-            each: [Verdict::Next; BURST],
-            count: self.live.len(),
-            exits: false,
-        };
-        for (packet, verdict) in self.live.iter_mut().zip(&mut verdicts.each) {
-            *verdict = node(packet);
-            verdicts.exits |= !matches!(verdict, Verdict::Next);
-        }
-        verdicts
+    pub fn sort(
+        &mut self,
+        mut node: impl FnMut(&mut Packet<F>) -> Verdict,
+        exit: impl FnMut(Packet<F>, Verdict),
+    ) -> Option<Verdict> {
+        let usual = node(self.live.first_mut()?);
+        let mut odd = judge(self.live.iter_mut().skip(1), usual, node);
+        odd.iter_mut().for_each(|(place, _)| *place += 1);
+        self.part(&odd, exit);
+        Some(usual)
     }
 
-    /// Keeps the packets that pass, in order; the rest goes to `exit`.
-    pub fn part(&mut self, verdicts: &Verdicts, mut exit: impl FnMut(Packet<F>, Verdict)) {
-        for (packet, verdict) in self.live.drain(..).zip(verdicts.each) {
-            match verdict {
+    /// Takes out the odd packets; the others stay in order. Mostly there is none, and then nothing
+    /// moves.
+    #[inline]
+    fn part(&mut self, odd: &Odd, exit: impl FnMut(Packet<F>, Verdict)) {
+        if let Some((first, _)) = odd.first() {
+            self.part_from(*first, odd, exit);
+        }
+    }
+
+    fn part_from(&mut self, first: usize, odd: &Odd, mut exit: impl FnMut(Packet<F>, Verdict)) {
+        let mut odd = odd.iter().peekable();
+        for (place, packet) in (first..).zip(self.live.drain(first..)) {
+            match odd.next_if(|(odd, _)| *odd == place) {
+                Some((_, verdict)) => exit(packet, *verdict),
                 // As many places as in `live`, so one is always free.
-                Verdict::Next => drop(self.spare.try_push(packet)),
-                Verdict::Steer { .. }
-                | Verdict::Fragment { .. }
-                | Verdict::Punt(_)
-                | Verdict::Consume(_)
-                | Verdict::Drop(_) => exit(packet, verdict),
+                None => drop(self.spare.try_push(packet)),
             }
         }
-        std::mem::swap(&mut self.live, &mut self.spare);
+        self.live.extend(self.spare.drain(..));
     }
 }
 
-/// What a node said about each packet of a burst.
-pub struct Verdicts {
-    each: [Verdict; BURST],
-    count: usize,
-    /// Whether any but [`Verdict::Next`] is among them.
-    exits: bool,
-}
+/// The packets of a burst of which a node did not say what it says of most, by their places.
+type Odd = ArrayVec<(usize, Verdict), BURST>;
 
-impl Verdicts {
-    /// Whether `verdict` holds for all.
-    #[inline]
-    fn all(&self, verdict: Verdict) -> bool {
-        let each = self.each.get(..self.count).unwrap_or_default();
-        each.iter().all(|one| *one == verdict)
-    }
-
-    /// Where all packets go, if that is one place.
-    #[inline]
-    #[must_use]
-    pub fn all_steered(&self) -> Option<(u8, Entry)> {
-        match self.each.first() {
-            Some(&verdict @ Verdict::Steer { worker, entry }) if self.all(verdict) => {
-                Some((worker, entry))
-            }
-            Some(_) | None => None,
+#[inline]
+fn judge<'a, F: 'a>(
+    packets: impl Iterator<Item = &'a mut Packet<F>>,
+    usual: Verdict,
+    mut node: impl FnMut(&mut Packet<F>) -> Verdict,
+) -> Odd {
+    let mut odd = Odd::new();
+    for (place, packet) in packets.enumerate() {
+        let verdict = node(packet);
+        if verdict != usual {
+            // As many places as in a burst.
+            let _full = odd.try_push((place, verdict));
         }
     }
+    odd
 }
 
 /// Frames that wait to enter the nodes of this worker.
 pub struct Entries<F> {
+    /// See [`Entry::Received`].
+    pub received: Batch<F>,
     /// See [`Entry::Fragment`].
     pub fragments: Batch<F>,
     /// See [`Entry::Upstream`].
@@ -371,6 +378,7 @@ pub struct Entries<F> {
 impl<F> Default for Entries<F> {
     fn default() -> Self {
         Self {
+            received: Batch::default(),
             fragments: Batch::default(),
             upstream: Batch::default(),
             downstream: Batch::default(),
@@ -384,6 +392,7 @@ impl<F> Entries<F> {
     /// The burst that enters at `entry`.
     pub fn at(&mut self, entry: Entry) -> &mut Batch<F> {
         match entry {
+            Entry::Received => &mut self.received,
             Entry::Fragment => &mut self.fragments,
             Entry::Upstream => &mut self.upstream,
             Entry::Downstream => &mut self.downstream,
@@ -395,7 +404,8 @@ impl<F> Entries<F> {
     /// Whether nothing waits.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.fragments.is_empty()
+        self.received.is_empty()
+            && self.fragments.is_empty()
             && self.upstream.is_empty()
             && self.downstream.is_empty()
             && self.answers.is_empty()

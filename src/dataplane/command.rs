@@ -166,7 +166,7 @@ impl<P: PortIo> Worker<P> {
     fn send_frame(&mut self, flow: FlowKey, bytes: &[u8]) -> Result<(), Refused> {
         let slot = self.flows.find(flow).ok_or(Refused)?;
         self.exits.count(FrameCount::ControlOut, 1);
-        if let Err(reason) = self.send_control(slot, bytes, Payload::WHOLE) {
+        if let Err(reason) = self.send_control(slot, bytes, Payload::Whole) {
             self.exits.refuse_frames(reason, 1);
         }
         Ok(())

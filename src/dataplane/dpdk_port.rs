@@ -34,6 +34,13 @@ pub enum Transmit {
     Borrowed(Producer<Mbuf>),
 }
 
+impl From<TxQueue> for Transmit {
+    /// A queue that nobody else sends by.
+    fn from(queue: TxQueue) -> Self {
+        Self::Own(Lender::new(queue))
+    }
+}
+
 /// A transmit queue, and the rings of the workers that send by it.
 pub struct Lender {
     queue: TxQueue,
@@ -42,19 +49,23 @@ pub struct Lender {
     waiting: Burst<Mbuf>,
 }
 
+impl Lender {
+    fn new(queue: TxQueue) -> Self {
+        Self {
+            queue,
+            lent: Vec::new(),
+            waiting: Burst::new(),
+        }
+    }
+}
+
 /// Gives each of `workers` workers a way to send: `queues` to their owners, and to the others a ring
 /// to one of those, in turn. Empty if there is no queue at all.
 #[must_use]
 pub fn share_transmit(queues: Vec<(u8, TxQueue)>, workers: u8) -> Vec<Transmit> {
     let mut owned: Vec<(u8, Lender)> = Vec::new();
     for (owner, queue) in queues {
-        let (lent, waiting) = (Vec::new(), Burst::new());
-        let lender = Lender {
-            queue,
-            lent,
-            waiting,
-        };
-        owned.push((owner, lender));
+        owned.push((owner, Lender::new(queue)));
     }
     let count = owned.len();
     let mut borrowed = Vec::new();
@@ -151,6 +162,11 @@ impl Frame for Mbuf {
     #[inline]
     fn trim_front(&mut self, octets: usize) -> bool {
         self.trim_front(octets)
+    }
+
+    #[inline]
+    fn narrow(&mut self, front: usize, length: usize) -> bool {
+        self.narrow(front, length)
     }
 
     #[inline]

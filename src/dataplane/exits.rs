@@ -1,6 +1,7 @@
 //! Where frames go that do not reach the next node: to another entry, to another worker, to the slow
 //! path, or away. Every one of them is counted here.
 
+use std::mem;
 use std::sync::Arc;
 
 use rtrb::Producer;
@@ -32,6 +33,8 @@ pub(super) struct Exits<F> {
     policers: [Policer; PuntClass::COUNT],
     doorbell: Arc<Doorbell>,
     something_to_tell: bool,
+    /// Frames that were handed over in this turn.
+    handed_out: usize,
     stats: Arc<WorkerStats>,
     counters: CounterArena,
 }
@@ -76,6 +79,7 @@ impl<F: Frame> Exits<F> {
             policers: [Policer::default(); PuntClass::COUNT],
             doorbell: parts.doorbell,
             something_to_tell: false,
+            handed_out: 0,
             stats: parts.stats,
             counters: parts.counters,
         }
@@ -96,7 +100,7 @@ impl<F: Frame> Exits<F> {
     }
 
     /// Counts a lost frame, for the worker and for its call if that is known.
-    #[inline]
+    #[cold]
     pub(super) fn refuse(&self, meta: &Meta, reason: DropReason) {
         self.stats.drop_frames(reason, 1);
         if let Some(flow) = self.flow_counters(meta.flow) {
@@ -131,19 +135,28 @@ impl<F: Frame> Exits<F> {
         packet.meta.flow = NO_FLOW;
         let steered = if worker == self.index {
             let entered = self.entries.at(entry).packets().try_push(packet);
-            entered.map_err(|full| full.element())
+            entered.map_err(|full| full.element().frame)
         } else {
-            let sent = self.handoff.send(worker, Handoff { packet, entry });
-            sent.inspect(|()| self.stats.count(FrameCount::HandedOut, 1))
+            let sent = self.handoff.send(worker, Handoff::new(packet, entry));
+            sent.inspect(|()| self.handed_out += 1)
         };
         match steered {
-            Err(_packet) => self.refuse(&before, DropReason::HandoffFull),
+            Err(_frame) => self.refuse(&before, DropReason::HandoffFull),
             Ok(()) if before.origin == Origin::Client => {
                 if let Some(flow) = self.flow_counters(before.flow) {
                     flow.upstream(u64::from(before.ip.total_length));
                 }
             }
             Ok(()) => {}
+        }
+    }
+
+    /// Hands a received frame to the worker that has to read it.
+    #[inline]
+    pub(super) fn hand_over(&mut self, worker: u8, handoff: Handoff<F>) {
+        match self.handoff.send(worker, handoff) {
+            Ok(()) => self.handed_out += 1,
+            Err(_frame) => self.refuse_frames(DropReason::HandoffFull, 1),
         }
     }
 
@@ -217,6 +230,8 @@ impl<F: Frame> Exits<F> {
     /// something for it.
     pub(super) fn flush(&mut self) {
         self.handoff.flush();
+        self.stats
+            .count(FrameCount::HandedOut, mem::take(&mut self.handed_out));
         if self.something_to_tell {
             self.something_to_tell = false;
             self.doorbell.notify();

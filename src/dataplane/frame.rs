@@ -15,6 +15,9 @@ pub trait Frame: Send {
     /// Takes `octets` bytes off the front; `false`, and no change, if there are fewer.
     fn trim_front(&mut self, octets: usize) -> bool;
 
+    /// Leaves `length` bytes from `front` on; `false`, and no change, if they are not there.
+    fn narrow(&mut self, front: usize, length: usize) -> bool;
+
     /// Adds `octets` bytes of any content in front and answers them; `None`, and no change, if there
     /// is no room.
     fn prepend(&mut self, octets: usize) -> Option<&mut [u8]>;

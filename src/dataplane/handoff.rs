@@ -3,14 +3,80 @@
 use arrayvec::ArrayVec;
 use rtrb::{Consumer, Producer, RingBuffer};
 
-use super::batch::{BURST, Entry, Packet};
+use super::batch::{BURST, Burst, Entry, Meta, Origin, Packet};
+use super::frame::Frame;
+use crate::flow::FlowKey;
+use crate::wire::ipv4;
 
-/// A packet on its way to the worker that owns it.
+/// A frame on its way to the worker that owns it: so little that four of them share a cache line.
+/// The owner reads the rest from the frame.
 pub struct Handoff<F> {
-    /// The packet; its flow slot means nothing over there.
-    pub packet: Packet<F>,
+    /// The frame, from its IPv4 header on; or all of it, if it enters as received.
+    pub frame: F,
+    /// The call, as far as it is known.
+    pub key: FlowKey,
+    /// Port that the frame came in by.
+    pub port: u8,
+    /// Where the packet comes from.
+    pub origin: Origin,
     /// Where it enters the nodes.
     pub entry: Entry,
+}
+
+const _: () = assert!(size_of::<Handoff<usize>>() == 16);
+
+impl<F: Frame> Handoff<F> {
+    /// The packet, as it was before it was handed over.
+    ///
+    /// # Errors
+    /// The frame is no IPv4 packet.
+    #[inline]
+    pub fn into_packet(self) -> Result<Packet<F>, ipv4::Malformed> {
+        let ip = match self.entry {
+            Entry::Received => None,
+            Entry::Fragment | Entry::Upstream | Entry::Downstream | Entry::Answer | Entry::Echo => {
+                Some(ipv4::Header::parse(self.frame.bytes())?)
+            }
+        };
+        let mut packet = Packet::new(self.frame, self.port);
+        packet.meta.key = self.key;
+        packet.meta.origin = self.origin;
+        if let Some(ip) = ip {
+            packet.meta.ip = ip;
+        }
+        Ok(packet)
+    }
+}
+
+impl<F> Handoff<F> {
+    /// A frame that `port` has received, of this call.
+    #[inline]
+    #[must_use]
+    pub const fn received(frame: F, port: u8, key: FlowKey) -> Self {
+        Self {
+            frame,
+            key,
+            port,
+            origin: Origin::Wire,
+            entry: Entry::Received,
+        }
+    }
+
+    /// A packet that enters the nodes of its owner at `entry`.
+    #[inline]
+    #[must_use]
+    pub fn new(packet: Packet<F>, entry: Entry) -> Self {
+        let Meta {
+            key, port, origin, ..
+        } = packet.meta;
+        Self {
+            frame: packet.frame,
+            key,
+            port,
+            origin,
+            entry,
+        }
+    }
 }
 
 struct Sender<F> {
@@ -56,15 +122,15 @@ pub fn mesh<F>(workers: u8, capacity: usize) -> Vec<HandoffEnds<F>> {
 }
 
 impl<F> HandoffEnds<F> {
-    /// Queues a packet for `worker`; it leaves with [`Self::flush`].
+    /// Queues a frame for `worker`; it leaves with [`Self::flush`].
     ///
     /// # Errors
-    /// The packet, if the ring is full or there is no such worker.
+    /// The frame, if the ring is full or there is no such worker.
     #[inline]
-    pub fn send(&mut self, worker: u8, handoff: Handoff<F>) -> Result<(), Packet<F>> {
+    pub fn send(&mut self, worker: u8, handoff: Handoff<F>) -> Result<(), F> {
         let sender = self.senders.get_mut(usize::from(worker));
         let Some(sender) = sender.and_then(Option::as_mut) else {
-            return Err(handoff.packet);
+            return Err(handoff.frame);
         };
         if sender.staged.is_full() {
             sender.flush();
@@ -72,7 +138,7 @@ impl<F> HandoffEnds<F> {
         sender
             .staged
             .try_push(handoff)
-            .map_err(|full| full.element().packet)
+            .map_err(|full| full.element().frame)
     }
 
     /// Hands over what is queued. What does not fit waits for the next call.
@@ -101,11 +167,17 @@ impl<F> HandoffEnds<F> {
         u8::try_from(self.receivers.len()).unwrap_or(u8::MAX)
     }
 
-    /// The next packet from `worker`.
+    /// Appends what `worker` has handed over to `burst`, as much as it has space for.
     #[inline]
-    pub fn receive(&mut self, worker: u8) -> Option<Handoff<F>> {
-        let receiver = self.receivers.get_mut(usize::from(worker))?.as_mut()?;
-        receiver.pop().ok()
+    pub fn receive(&mut self, worker: u8, burst: &mut Burst<Handoff<F>>) {
+        let receiver = self.receivers.get_mut(usize::from(worker));
+        let Some(receiver) = receiver.and_then(Option::as_mut) else {
+            return;
+        };
+        let count = receiver.slots().min(burst.remaining_capacity());
+        if let Ok(chunk) = receiver.read_chunk(count) {
+            burst.extend(chunk);
+        }
     }
 }
 
@@ -123,10 +195,13 @@ mod tests {
     use super::*;
 
     fn packet(value: u32) -> Handoff<u32> {
-        Handoff {
-            packet: Packet::new(value, 0),
-            entry: Entry::Upstream,
-        }
+        Handoff::new(Packet::new(value, 0), Entry::Upstream)
+    }
+
+    fn received(ends: &mut HandoffEnds<u32>, worker: u8) -> Vec<u32> {
+        let mut burst = Burst::new();
+        ends.receive(worker, &mut burst);
+        burst.into_iter().map(|handoff| handoff.frame).collect()
     }
 
     #[test]
@@ -140,15 +215,11 @@ mod tests {
         assert_eq!(refused, 200 - 2 * 64);
         first.flush();
         assert_eq!(first.staged(), 64);
-        for value in 0..64 {
-            assert_eq!(rest[1].receive(0).unwrap().packet.frame, value);
-        }
+        assert_eq!(received(&mut rest[1], 0), Vec::from_iter(0..64));
         first.flush();
-        for value in 64..128 {
-            assert_eq!(rest[1].receive(0).unwrap().packet.frame, value);
-        }
-        assert!(rest[1].receive(0).is_none());
-        assert!(rest[0].receive(0).is_none() && rest[1].receive(1).is_none());
+        assert_eq!(received(&mut rest[1], 0), Vec::from_iter(64..128));
+        assert!(received(&mut rest[1], 0).is_empty());
+        assert!(received(&mut rest[0], 0).is_empty() && received(&mut rest[1], 1).is_empty());
     }
 
     #[test]

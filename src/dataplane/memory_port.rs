@@ -88,6 +88,15 @@ impl Frame for MemoryFrame {
         enough
     }
 
+    fn narrow(&mut self, front: usize, length: usize) -> bool {
+        let there = front + length <= self.end - self.start;
+        if there {
+            self.start += front;
+            self.end = self.start + length;
+        }
+        there
+    }
+
     fn prepend(&mut self, octets: usize) -> Option<&mut [u8]> {
         self.start = self.start.checked_sub(octets)?;
         self.bytes_mut().get_mut(..octets)

@@ -28,6 +28,7 @@ pub mod pipeline;
 pub mod policer;
 pub mod port;
 mod reassembly;
+mod reception;
 mod reorder;
 pub mod send_window;
 pub mod source;

@@ -1,7 +1,9 @@
 //! The order of the nodes, both ways, on one screen.
 //!
 //! ```text
-//!            port rx ----------- classify --- not ours -------------> kernel (punt)
+//!            port rx --- sight ---- GRE of another's call ---------> its worker
+//!                          |
+//!              express <---+----- classify --- not ours ------------> kernel (punt)
 //!                                 |  |  |
 //!      fragments of GRE to us ----+  |  +---- to a client's address
 //!            v                       v                        v
@@ -25,46 +27,27 @@
 //! Frames of calls that agreed on compression (RFC 2118) go through `mppc_input` inside `mppe_decrypt`,
 //! and through `mppc_output` inside `mppe_encrypt`.
 //!
-//! Whatever does not reach the next node ends in `exits`, which counts it.
+//! `express` reads the usual data frame in one go and leaves it where `ppp_input` would
+//! (`reception.rs`). Whatever does not reach the next node ends in `exits`, which counts it.
 
 use super::batch::{BURST, Verdict};
 use super::drop_reason::DropReason;
 use super::node::downstream_input::Moment;
 use super::node::{
-    answer, classify, downstream_input, fragment, gre_input, gre_output, icmpv6_echo, inner_input,
-    ip_output, locate, mppe_decrypt, mppe_encrypt, mtu_exceeded, ppp_input, reassemble,
+    answer, downstream_input, fragment, gre_input, gre_output, icmpv6_echo, inner_input, ip_output,
+    locate, mppe_decrypt, mppe_encrypt, mtu_exceeded, ppp_input, reassemble,
 };
 use super::port::PortIo;
 use super::worker::Worker;
 use crate::flow::FlowReport;
+use crate::routing::Recent;
 
 impl<P: PortIo> Worker<P> {
-    /// What a port has received: to the entries.
-    pub(super) fn classify(&mut self) {
-        let Self {
-            received,
-            view,
-            directory,
-            routes,
-            exits,
-            ..
-        } = self;
-        let routes = routes.load();
-        let verdicts = received.judge(|packet| classify::run(packet, view, directory, routes));
-        match verdicts.all_steered() {
-            Some((worker, entry)) if worker == view.index && exits.entries.at(entry).is_empty() => {
-                std::mem::swap(received, exits.entries.at(entry));
-            }
-            Some(_) | None => {
-                received.part(&verdicts, |packet, verdict| exits.take(packet, verdict))
-            }
-        }
-    }
-
     /// Everything that has entered, until nothing is left. Only an answer enters anything again, and
     /// about an answer there is never another.
     pub(super) fn run_nodes(&mut self) {
         while !self.exits.entries.is_empty() || self.reorder.is_ready() {
+            self.received();
             self.fragments();
             self.upstream();
             self.downstream();
@@ -92,7 +75,7 @@ impl<P: PortIo> Worker<P> {
         }
     }
 
-    /// From clients.
+    /// From clients, what did not take the short way.
     fn upstream(&mut self) {
         let Self {
             batch,
@@ -100,9 +83,10 @@ impl<P: PortIo> Worker<P> {
             flows,
             view,
             reorder,
+            control_rate,
             ..
         } = self;
-        let now = exits.now;
+        let (now, rate) = (exits.now, *control_rate);
         if !exits.entries.upstream.is_empty() {
             std::mem::swap(batch, &mut exits.entries.upstream);
             locate::upstream(batch.packets(), flows);
@@ -117,16 +101,15 @@ impl<P: PortIo> Worker<P> {
             });
             reorder.refill(batch);
         }
-        if !self.batch.is_empty() {
-            self.decapsulate();
-        }
-        while let Some((flow, address)) = self.flows.next_moved() {
-            let _told = self.exits.report(FlowReport::SourceMoved { flow, address });
-        }
+        batch.stage(
+            |packet| ppp_input::run(packet, flows, rate, now),
+            |packet, verdict| exits.take(packet, verdict),
+        );
+        self.decapsulate();
     }
 
-    /// The second half of the way from clients, which each flow takes in order if it needs to.
-    fn decapsulate(&mut self) {
+    /// The second half of the way from clients: IP packets, once they are decrypted.
+    pub(super) fn decapsulate(&mut self) {
         let Self {
             batch,
             exits,
@@ -140,21 +123,21 @@ impl<P: PortIo> Worker<P> {
             control_rate,
             ..
         } = self;
-        let (routes, now) = (routes.load(), exits.now);
-        let limit = (*control_rate, now);
-        batch.stage(
-            |packet| ppp_input::run(packet, flows, *control_rate, now),
-            |packet, verdict| exits.take(packet, verdict),
-        );
+        let mut routes = Recent::new(routes.load());
+        let limit = (*control_rate, exits.now);
         if locate::is_sealed(batch.packets()) {
             mppe_decrypt::run(batch, flows, decrypt, compression, exits, view);
         }
         batch.stage(
-            |packet| inner_input::run(packet, flows, view, directory, routes, limit),
+            |packet| {
+                inner_input::run(packet, flows, view, directory, &mut routes, limit)
+                    .then(|| ip_output::run(packet, view))
+            },
             |packet, verdict| exits.take(packet, verdict),
         );
-        for packet in batch.packets().drain(..) {
-            ip_output::run(packet, view, ports, exits);
+        ip_output::send(batch, ports);
+        while let Some((flow, address)) = flows.next_moved() {
+            let _told = exits.report(FlowReport::SourceMoved { flow, address });
         }
     }
 
@@ -176,7 +159,7 @@ impl<P: PortIo> Worker<P> {
             bursts,
             ..
         } = self;
-        let routes = routes.load();
+        let mut routes = Recent::new(routes.load());
         *bursts = bursts.wrapping_add(1);
         let moment = Moment {
             burst: *bursts,
@@ -185,7 +168,7 @@ impl<P: PortIo> Worker<P> {
         std::mem::swap(batch, &mut exits.entries.downstream);
         locate::downstream(batch.packets(), directory, flows);
         batch.stage(
-            |packet| downstream_input::run(packet, flows, view, directory, routes, moment),
+            |packet| downstream_input::run(packet, flows, view, directory, &mut routes, moment),
             |packet, verdict| match verdict {
                 Verdict::Fragment { mtu } => {
                     if packet.meta.ip.dont_fragment {
@@ -274,11 +257,11 @@ impl<P: PortIo> Worker<P> {
         let routes = routes.load();
         std::mem::swap(batch, &mut exits.entries.answers);
         batch.stage(
-            |packet| answer::run(packet, view, directory, routes),
+            |packet| {
+                answer::run(packet, view, directory, routes).then(|| ip_output::run(packet, view))
+            },
             |packet, verdict| exits.take(packet, verdict),
         );
-        for packet in batch.packets().drain(..) {
-            ip_output::run(packet, view, ports, exits);
-        }
+        ip_output::send(batch, ports);
     }
 }

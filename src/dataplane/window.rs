@@ -118,6 +118,13 @@ impl SequenceWindow {
         }
     }
 
+    /// How a frame with this number stands if it is in the window and was not received yet; nothing
+    /// moves.
+    #[inline]
+    pub fn expect(&self, sequence: u32, reach: Reach) -> Option<Standing> {
+        self.look(sequence, reach).ok().map(|()| Standing::Within)
+    }
+
     /// As [`Self::check`], for a frame of somebody who may be a stranger: it makes no run, and
     /// interrupts none.
     ///
@@ -151,6 +158,11 @@ impl SequenceWindow {
             return Ok(Committed::Ahead { missing: 0 });
         }
         self.run = 0;
+        if self.newest_seen && sequence == self.newest.wrapping_add(1) {
+            self.seen.push();
+            self.newest = sequence;
+            return Ok(Committed::Ahead { missing: 0 });
+        }
         match (self.place(sequence, Reach::WIDEST), standing) {
             (Place::Ahead(ahead), _) => {
                 self.advance(ahead);
@@ -259,6 +271,19 @@ mod seen {
     impl Seen {
         pub(super) const BITS: u16 = 256;
         pub(super) const ALL: Self = Self([u64::MAX; 4]);
+
+        /// The newest frame is one newer, and the one before it was received.
+        #[inline]
+        pub(super) fn push(&mut self) {
+            let [a, b, c, d] = self.0;
+            let carry = |word: u64| word >> 63;
+            self.0 = [
+                a << 1 | 1,
+                b << 1 | carry(a),
+                c << 1 | carry(b),
+                d << 1 | carry(c),
+            ];
+        }
 
         /// The newest frame is `by` newer; what is shifted in was not received.
         #[inline]

@@ -16,7 +16,7 @@ use super::config::{CatchUpLimit, View, WorkerConfig, WorkerShared};
 use super::drop_reason::DropReason;
 use super::exits::{Exits, ExitsParts};
 use super::flow_table::FlowTable;
-use super::handoff::HandoffEnds;
+use super::handoff::{Handoff, HandoffEnds};
 use super::idle::Idle;
 use super::node::fragment::PIECES_MAX;
 use super::node::gre_output::{Payload, Stamp};
@@ -64,15 +64,16 @@ pub struct Worker<P: PortIo> {
     pub(super) stamp: Stamp,
     /// Counts bursts to clients.
     pub(super) bursts: u32,
-    /// What a port has received.
-    pub(super) received: Batch<P::Frame>,
     /// The burst in the nodes.
     pub(super) batch: Batch<P::Frame>,
     /// Pieces of packets that were too long.
     pub(super) pieces: Vec<Packet<P::Frame>>,
     commands: Consumer<FlowCommand>,
     injected: Consumer<Injected>,
-    burst: Burst<P::Frame>,
+    /// What a port has given.
+    pub(super) burst: Burst<P::Frame>,
+    /// What another worker has handed over.
+    handed: Burst<Handoff<P::Frame>>,
     stats: Arc<WorkerStats>,
     idle: Idle,
     next_sweep: Timestamp,
@@ -140,7 +141,7 @@ impl<P: PortIo> Worker<P> {
                 config.skipped_key_regions,
                 budget,
             )
-            .with_streams(capacity)
+            .with_places(capacity)
             .with_kernel(kernel()),
             encrypt: EncryptWorker::new(capacity).with_kernel(kernel()),
             compression: Compression::new(config.mppc_calls_max, config.mru),
@@ -155,12 +156,12 @@ impl<P: PortIo> Worker<P> {
                 now,
             },
             bursts: 0,
-            received: Batch::default(),
             batch: Batch::default(),
             pieces: Vec::with_capacity(PIECES_MAX),
             commands: shared.rings.commands,
             injected: shared.rings.injected,
             burst: Burst::new(),
+            handed: Burst::new(),
             stats: shared.stats,
             idle: Idle::new(config.idle_sleep_max),
             next_sweep: now,
@@ -190,6 +191,9 @@ impl<P: PortIo> Worker<P> {
         }
         self.ports.flush();
         self.exits.flush();
+        if work.is_idle() {
+            self.stock_up();
+        }
         let held = self.ports.staged() + self.reassembly.held() + self.reorder.len();
         self.stats.turn(now, !work.is_idle(), held);
         work
@@ -236,17 +240,19 @@ impl<P: PortIo> Worker<P> {
     }
 
     fn take_handoff(&mut self, worker: u8) -> usize {
-        let mut taken = 0;
-        while taken < BURST {
-            let Some(handoff) = self.exits.handoff.receive(worker) else {
-                break;
-            };
-            self.exits.count(FrameCount::HandedIn, 1);
-            self.exits
-                .steer(handoff.packet, self.view.index, handoff.entry);
-            taken += 1;
+        self.exits.handoff.receive(worker, &mut self.handed);
+        let taken = self.handed.len();
+        if taken > 0 {
+            self.exits.count(FrameCount::HandedIn, taken);
+            for handoff in self.handed.drain(..) {
+                let entry = handoff.entry;
+                match handoff.into_packet() {
+                    Ok(packet) => self.exits.steer(packet, self.view.index, entry),
+                    Err(reason) => self.exits.refuse_frames(reason.into(), 1),
+                }
+            }
+            self.run_nodes();
         }
-        self.run_nodes();
         taken
     }
 
@@ -254,9 +260,7 @@ impl<P: PortIo> Worker<P> {
         self.ports.receive(port, &mut self.burst);
         let taken = self.burst.len();
         if taken > 0 {
-            let packets = self.burst.drain(..).map(|frame| Packet::new(frame, port));
-            self.received.packets().extend(packets);
-            self.classify();
+            self.sort(port);
             self.run_nodes();
         }
         taken
@@ -267,6 +271,13 @@ impl<P: PortIo> Worker<P> {
         self.exits.count(FrameCount::Generated, 1);
         if let Err(reason) = self.send_control(slot, &[], Payload::Nothing) {
             self.exits.refuse_frames(reason, 1);
+        }
+    }
+
+    /// There is time to make keystream for frames to come: a few microseconds' worth.
+    fn stock_up(&mut self) {
+        if self.decrypt.stock_up() == 0 {
+            self.encrypt.stock_up();
         }
     }
 

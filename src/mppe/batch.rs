@@ -22,7 +22,9 @@ pub(super) struct Task {
     next: Option<usize>,
     /// How many frames follow that way.
     following: u8,
-    /// Bytes to encrypt or decrypt.
+    /// There is nothing to do for its key.
+    known: bool,
+    /// Bytes to encrypt or decrypt; 0: only its key is wanted.
     length: usize,
 }
 
@@ -51,10 +53,23 @@ impl Tasks {
             },
             next: None,
             following: 0,
+            known: false,
             length,
         };
         self.0.try_push(task).ok()?;
         Some(self.0.len() - 1)
+    }
+
+    /// Adds a frame whose session key is there already.
+    pub(super) fn known(
+        &mut self,
+        session_key: &[u8; 16],
+        strength: Strength,
+        length: usize,
+    ) -> Option<usize> {
+        let number = self.start(&[0; 16], session_key, strength, length)?;
+        self.0.get_mut(number)?.known = true;
+        Some(number)
     }
 
     /// Adds the frame after frame `previous`, of the same chain.
@@ -66,16 +81,16 @@ impl Tasks {
         Some(task)
     }
 
+    /// Whether the key of a frame was there from the beginning.
+    pub(super) fn is_known(&self, task: usize) -> bool {
+        self.0.get(task).is_some_and(|task| task.known)
+    }
+
     /// The session key of a frame, after [`Self::make_keys`].
     pub(super) fn session_key(&self, task: usize) -> [u8; 16] {
         self.0
             .get(task)
             .map_or([0; 16], |task| task.key.session_key)
-    }
-
-    /// Whether no frame after this one is of the same chain.
-    pub(super) fn is_last(&self, task: usize) -> bool {
-        self.0.get(task).is_none_or(|task| task.next.is_none())
     }
 
     /// Changes the keys of all chains as often as they have frames here.
@@ -95,8 +110,9 @@ impl Tasks {
         }
         let chained = follows.contains(&true);
         let heads = follows.iter().take(self.0.len()).enumerate();
+        let known = |place: usize| self.0.get(place).is_none_or(|task| task.known);
         let mut ready: ArrayVec<usize, BATCH> = heads
-            .filter_map(|(place, follows)| (!follows).then_some(place))
+            .filter_map(|(place, follows)| (!follows && !known(place)).then_some(place))
             .collect();
         while !ready.is_empty() {
             let group = ready.len().min(kernel.lanes());
@@ -139,7 +155,8 @@ impl Tasks {
         kernel: &mut Kernel,
         mut sink: impl FnMut(usize, usize, &StagingChunk),
     ) {
-        let mut order: ArrayVec<usize, BATCH> = (0..self.0.len()).collect();
+        let with_frame = |task: &usize| self.0.get(*task).is_some_and(|task| task.length > 0);
+        let mut order: ArrayVec<usize, BATCH> = (0..self.0.len()).filter(with_frame).collect();
         order.sort_unstable_by_key(|task| {
             std::cmp::Reverse(self.0.get(*task).map_or(0, |task| task.length))
         });

@@ -130,9 +130,15 @@ impl Chain {
         reduce(&mut link.session_key, self.strength);
     }
 
-    /// Adds the frame after the committed place to a burst of stateless frames.
-    pub(crate) fn start(&self, tasks: &mut Tasks, length: usize) -> Option<usize> {
-        let session_key = &self.committed.session_key;
+    /// Adds the frame after the one whose session key is given to a burst of stateless frames, or the one
+    /// after the committed place.
+    pub(crate) fn start(
+        &self,
+        tasks: &mut Tasks,
+        before: Option<[u8; 16]>,
+        length: usize,
+    ) -> Option<usize> {
+        let session_key = before.as_ref().unwrap_or(&self.committed.session_key);
         tasks.start(&self.start_key, session_key, self.strength, length)
     }
 
@@ -141,9 +147,14 @@ impl Chain {
         schedule(rc4, session_key, self.strength);
     }
 
-    /// The start key, to see that it does not change.
-    #[cfg(test)]
-    pub(crate) const fn start_key_bytes(&self) -> [u8; 16] {
+    /// Whether this is the start key: what was made ahead is of this chain then.
+    #[inline]
+    pub(crate) fn starts_with(&self, start_key: &[u8; 16]) -> bool {
+        self.start_key == *start_key
+    }
+
+    /// The start key, to go on elsewhere.
+    pub(crate) const fn copy_start_key(&self) -> [u8; 16] {
         self.start_key
     }
 

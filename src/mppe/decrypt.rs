@@ -17,12 +17,14 @@ use crate::mppc::Decompressor;
 use crate::mppe::batch::BATCH;
 use crate::mppe::catch_up::{Budget, UnfinishedWalks};
 use crate::mppe::chain::{Chain, Link};
+use crate::mppe::factory::stock_up;
 use crate::mppe::kernel::Kernel;
 use crate::mppe::keys::{DownstreamKey, Mode, Strength, UpstreamKey};
 use crate::mppe::plausible::{Agreed, Looks, PREFIX_LENGTH};
+use crate::mppe::queues::{ACTIVE_MAX, Queues};
 use crate::mppe::rc4::Rc4;
 use crate::mppe::skipped::{KEPT_BACK, KeyId, SkippedKeys};
-use crate::mppe::streams::Streams;
+use crate::mppe::stock::{Stock, Tails};
 use crate::wire::mppe::{CoherencyCount, HEADER_LENGTH, Header};
 use burst::decrypt_burst;
 pub use recovery::Recovery;
@@ -251,8 +253,9 @@ impl DecryptState {
     pub fn wipe(&mut self, worker: &mut DecryptWorker) {
         worker.forget(self.id);
         if self.running {
-            worker.streams.wipe(self.place);
+            worker.queues.wipe(self.place);
         }
+        worker.stock.wipe(self.place);
         self.chain.wipe();
         self.id = KeyId::default();
         self.decrypted = 0;
@@ -290,6 +293,17 @@ impl DecryptState {
         self.chain.key(rc4, session_key);
         open(frame, rc4, |prefix, length| looks.packet(prefix, length))
     }
+
+    /// The key change to the next position of a stateless chain; from stock, if it is there.
+    fn step(&self, link: &mut Link, stock: &Stock, rc4: &mut Rc4) {
+        match stock.find(self.place, &self.chain, link.position + 1) {
+            Some(slot) => {
+                link.session_key = stock.key(slot);
+                link.position += 1;
+            }
+            None => self.chain.step(link, rc4),
+        }
+    }
 }
 
 /// What the flows of one worker share for decryption.
@@ -301,7 +315,9 @@ pub struct DecryptWorker {
     rc4: Rc4,
     /// Scratch of [`crate::mppe::trail::Trail`], zero between frames.
     passed: Box<[[u8; 16]]>,
-    streams: Streams,
+    queues: Queues,
+    stock: Stock,
+    tails: Tails,
 }
 
 impl DecryptWorker {
@@ -323,7 +339,9 @@ impl DecryptWorker {
             budget,
             rc4: Rc4::unkeyed(),
             passed: vec![[0; 16]; usize::from(back.max(1))].into_boxed_slice(),
-            streams: Streams::new(0),
+            queues: Queues::new(0, 0),
+            stock: Stock::for_places(0),
+            tails: Tails::new(),
         }
     }
 
@@ -333,11 +351,50 @@ impl DecryptWorker {
         Self { kernel, ..self }
     }
 
-    /// With room for stateful flows at places below `places`.
+    /// With keystream made ahead for flows at places below `places`, and room for the RC4 states of those that
+    /// are stateful.
     #[must_use]
-    pub fn with_streams(self, places: usize) -> Self {
-        let streams = Streams::new(places);
-        Self { streams, ..self }
+    pub fn with_places(self, places: usize) -> Self {
+        Self {
+            queues: Queues::new(places, ACTIVE_MAX),
+            stock: Stock::for_places(places),
+            ..self
+        }
+    }
+
+    /// The same, but for no more than `active` flows, and `long` frames with all of their keystream.
+    #[must_use]
+    pub fn with_stock(self, places: usize, active: usize, long: usize) -> Self {
+        Self {
+            queues: Queues::new(places, active),
+            stock: Stock::new(places, active, long),
+            ..self
+        }
+    }
+
+    /// Makes keystream ahead for up to a group of lanes, for flows that were active. Answers for how many
+    /// frames and queues; 0: there is enough of everything.
+    pub fn stock_up(&mut self) -> usize {
+        stock_up(&mut self.stock, &mut self.kernel) + self.queues.top_up(&mut self.kernel)
+    }
+
+    /// Keys and keystream that are made and not used yet, in bytes.
+    #[must_use]
+    pub fn octets_ahead(&self) -> usize {
+        self.stock.octets() + self.queues.octets()
+    }
+
+    /// Stateless frames whose key is in stock, at least.
+    #[must_use]
+    pub fn frames_in_stock(&self) -> usize {
+        self.stock.len()
+    }
+
+    /// Stateful frames that were decrypted without keystream made ahead, because too many flows were
+    /// active or because they were too long.
+    #[must_use]
+    pub const fn frames_alone(&self) -> u64 {
+        self.queues.alone()
     }
 
     /// Wipes the keys that are kept for a flow. To be called when its keys end.
@@ -432,6 +489,16 @@ const fn distance(link: &Link, count: CoherencyCount) -> u64 {
         0 => CoherencyCount::MODULUS as u64,
         ahead => ahead as u64,
     }
+}
+
+/// Whether `frame` comes out right with this keystream, which may be only that of its start.
+fn opens(frame: &[u8], keystream: &[u8], looks_right: impl FnOnce(&[u8], usize) -> bool) -> bool {
+    let mut scratch = [0u8; PREFIX_LENGTH];
+    let (prefix, _) = scratch.split_at_mut(frame.len().min(PREFIX_LENGTH));
+    for ((out, byte), mask) in prefix.iter_mut().zip(frame).zip(keystream) {
+        *out = byte ^ mask;
+    }
+    looks_right(prefix, frame.len())
 }
 
 /// Decrypts `frame` in place with the keystream of `rc4` if what comes out `looks_right`, which sees

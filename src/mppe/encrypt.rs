@@ -2,12 +2,14 @@
 
 use arrayvec::ArrayVec;
 
-use crate::mppe::batch::{BATCH, Latest, Tasks};
-use crate::mppe::chain::{Chain, FLAG_EVERY};
-use crate::mppe::kernel::{Kernel, xor_chunk};
+use crate::mppe::batch::{BATCH, Tasks};
+use crate::mppe::chain::{Chain, FLAG_EVERY, Link};
+use crate::mppe::factory::{Flows, stock_up};
+use crate::mppe::kernel::{Kernel, xor, xor_chunk};
 use crate::mppe::keys::{DownstreamKey, Mode, Strength, UpstreamKey};
+use crate::mppe::queues::{ACTIVE_MAX, Demand, Demands, Queues};
 use crate::mppe::rc4::Rc4;
-use crate::mppe::streams::Streams;
+use crate::mppe::stock::{Stock, Tails};
 use crate::wire::mppe::Header;
 
 /// What encryption keeps for one direction of a call. Plain data of fixed size, wiped when dropped.
@@ -101,17 +103,19 @@ impl EncryptState {
             return None;
         }
         match self.chain.mode() {
-            Mode::Stateless => Some(self.encrypt_stateless(frame, &mut worker.rc4)),
+            Mode::Stateless => Some(self.encrypt_stateless(frame, worker)),
             Mode::Stateful => self.encrypt_stateful(frame, worker),
         }
     }
 
     /// The key changes before every frame, the first included (RFC 3078 §7.1).
-    fn encrypt_stateless(&mut self, frame: &mut [u8], rc4: &mut Rc4) -> Header {
+    fn encrypt_stateless(&mut self, frame: &mut [u8], worker: &mut EncryptWorker) -> Header {
+        let EncryptWorker { rc4, stock, .. } = worker;
         let mut link = self.chain.committed.duplicate();
         self.chain.step(&mut link, rc4);
         self.chain.key(rc4, &link.session_key);
         rc4.apply(frame);
+        stock.commit(self.place, &self.chain, &link, frame.len());
         let header = Header::stateless(link.coherency_count());
         self.chain.committed = link;
         header
@@ -130,8 +134,10 @@ impl EncryptState {
     /// The first frame is not flushed, though RFC 3078 §3.1 asks for it: its RC4 state is fresh
     /// anyway, and Linux would change the key for it and never decrypt a frame again.
     fn encrypt_stateful(&mut self, frame: &mut [u8], worker: &mut EncryptWorker) -> Option<Header> {
-        let EncryptWorker { rc4, streams, .. } = worker;
-        let stream = streams.at(self.place)?;
+        let EncryptWorker { rc4, queues, .. } = worker;
+        if !queues.has_place(self.place) {
+            return None;
+        }
         let mut link = self.chain.committed.duplicate();
         link.position += 1;
         if self.flush {
@@ -141,24 +147,45 @@ impl EncryptState {
         if fresh {
             self.chain.change_key(&mut link, rc4);
         }
+        let (place, length) = (self.place, frame.len());
         if fresh || !self.running {
             self.chain.key(rc4, &link.session_key);
+            rc4.apply(frame);
+            queues.restart(place, rc4);
+        } else if let Some(keystream) = queues.next(place, length) {
+            xor(frame, keystream);
+            queues.use_up(place, length);
         } else {
-            rc4.resume(stream);
+            queues.resume_alone(place, rc4);
+            rc4.apply(frame);
+            queues.restart(place, rc4);
         }
-        rc4.apply(frame);
-        rc4.store(stream);
         let header = Header::stateful(link.coherency_count(), fresh);
         self.chain.committed = link;
         (self.running, self.flush) = (true, false);
         Some(header)
     }
 
+    /// What a stateful frame needs if RC4 runs on for it, and nothing if it does not.
+    fn demand(&self, job: usize, frame: &[u8]) -> Option<Demand> {
+        let length = if self.running && !self.flush {
+            frame.len()
+        } else {
+            0
+        };
+        self.armed.then_some(Demand {
+            job,
+            place: self.place,
+            length,
+        })
+    }
+
     /// Overwrites the keys, here and in the worker; from now on nothing is encrypted.
     pub fn wipe(&mut self, worker: &mut EncryptWorker) {
         if self.running {
-            worker.streams.wipe(self.place);
+            worker.queues.wipe(self.place);
         }
+        worker.stock.wipe(self.place);
         self.chain.wipe();
         self.armed = false;
     }
@@ -168,7 +195,9 @@ impl EncryptState {
 pub struct EncryptWorker {
     kernel: Kernel,
     rc4: Rc4,
-    streams: Streams,
+    queues: Queues,
+    stock: Stock,
+    tails: Tails,
 }
 
 impl EncryptWorker {
@@ -178,14 +207,52 @@ impl EncryptWorker {
         Self {
             kernel: Kernel::portable(),
             rc4: Rc4::unkeyed(),
-            streams: Streams::new(places),
+            queues: Queues::new(places, ACTIVE_MAX),
+            stock: Stock::for_places(places),
+            tails: Tails::new(),
         }
+    }
+
+    /// With keystream made ahead for no more than `active` flows at places below `places`, and `long` frames
+    /// with all of theirs.
+    #[must_use]
+    pub fn with_stock(self, places: usize, active: usize, long: usize) -> Self {
+        Self {
+            queues: Queues::new(places, active),
+            stock: Stock::new(places, active, long),
+            ..self
+        }
+    }
+
+    /// Makes keystream ahead for up to a group of lanes, for flows that were active. Answers for how many
+    /// frames and queues; 0: there is enough of everything.
+    pub fn stock_up(&mut self) -> usize {
+        stock_up(&mut self.stock, &mut self.kernel) + self.queues.top_up(&mut self.kernel)
+    }
+
+    /// Keys and keystream that are made and not used yet, in bytes.
+    #[must_use]
+    pub fn octets_ahead(&self) -> usize {
+        self.stock.octets() + self.queues.octets()
+    }
+
+    /// Stateless frames whose key is in stock, at least.
+    #[must_use]
+    pub fn frames_in_stock(&self) -> usize {
+        self.stock.len()
     }
 
     /// With this kernel in place of the portable one.
     #[must_use]
     pub fn with_kernel(self, kernel: Kernel) -> Self {
         Self { kernel, ..self }
+    }
+
+    /// Stateful frames that were encrypted without keystream made ahead, because too many flows were
+    /// active or because they were too long.
+    #[must_use]
+    pub const fn frames_alone(&self) -> u64 {
+        self.queues.alone()
     }
 }
 
@@ -231,48 +298,140 @@ pub fn encrypt_batch(
     }
 }
 
+/// Stateless frames that are not in stock: which job each task is.
+type Waiting = ArrayVec<usize, BATCH>;
+
 fn encrypt_burst(
     states: &mut impl EncryptStates,
     jobs: &mut [EncryptJob<'_>],
     worker: &mut EncryptWorker,
 ) {
-    let mut tasks = Tasks::new();
-    let mut latest = Latest::new();
-    let mut frames: ArrayVec<&mut EncryptJob<'_>, BATCH> = ArrayVec::new();
-    for job in jobs {
+    let (mut tasks, mut flows) = (Tasks::new(), Flows::new());
+    let mut demands = Demands::new();
+    let mut waiting = Waiting::new();
+    for (place, job) in jobs.iter_mut().enumerate() {
         job.header = None;
-        let Some(state) = states.encrypt_state(job.flow) else {
-            continue;
-        };
-        if !state.armed || state.mode() == Mode::Stateful {
-            job.header = state.encrypt(job.frame, worker);
-            continue;
+        match states.encrypt_state(job.flow) {
+            Some(state) if state.mode() == Mode::Stateful => {
+                demands.extend(state.demand(place, job.frame));
+            }
+            Some(state) if state.armed => {
+                let task = state.encrypt_or_wait(place, job, &mut tasks, &mut flows, worker);
+                waiting.extend(task.map(|()| place));
+            }
+            Some(_) | None => {}
         }
-        let length = job.frame.len();
-        let mut latest = latest.of(job.flow);
-        let task = match latest.get() {
-            Some(previous) => tasks.follow(previous, length),
-            None => state.chain.start(&mut tasks, length),
-        };
-        let Some(task) = task else {
-            continue;
-        };
-        latest.set(task);
-        state.chain.committed.position += 1;
-        job.header = Some(Header::stateless(state.chain.committed.coherency_count()));
-        frames.push(job);
     }
-    tasks.make_keys(&mut worker.kernel);
-    for (task, job) in frames.iter().enumerate() {
-        if tasks.is_last(task)
+    encrypt_stateful(states, jobs, &demands, worker);
+    let EncryptWorker {
+        kernel,
+        stock,
+        tails,
+        ..
+    } = worker;
+    let plan = flows.plan(&mut tasks, stock, kernel, |flow, stock| {
+        let state = states.encrypt_state(flow)?;
+        stock.open(state.place, &state.chain)
+    });
+    tasks.make_keys(kernel);
+    for (task, job) in waiting.iter().enumerate() {
+        let job = jobs.get(*job);
+        if let Some(job) = job
+            && !tasks.is_known(task)
             && let Some(state) = states.encrypt_state(job.flow)
         {
-            state.chain.committed.session_key = tasks.session_key(task);
+            let link = Link {
+                session_key: tasks.session_key(task),
+                position: state.chain.committed.position + 1,
+            };
+            stock.commit(state.place, &state.chain, &link, job.frame.len());
+            state.chain.committed = link;
         }
     }
-    tasks.make_keystreams(&mut worker.kernel, |task, done, chunk| {
-        if let Some(job) = frames.get_mut(task) {
+    tasks.make_keystreams(kernel, |task, done, chunk| {
+        if let Some(job) = waiting.get(task).and_then(|place| jobs.get_mut(*place)) {
             xor_chunk(job.frame, done, chunk);
         }
     });
+    tails.run(kernel, |place, done, chunk| {
+        if let Some(job) = jobs.get_mut(place) {
+            xor_chunk(job.frame, done, chunk);
+        }
+    });
+    plan.keep(&tasks, stock);
 }
+
+impl EncryptState {
+    /// A stateless frame whose keystream is in stock is encrypted with that; another waits as a task.
+    fn encrypt_or_wait(
+        &mut self,
+        place: usize,
+        job: &mut EncryptJob<'_>,
+        tasks: &mut Tasks,
+        flows: &mut Flows,
+        worker: &mut EncryptWorker,
+    ) -> Option<()> {
+        let EncryptWorker { stock, tails, .. } = worker;
+        let length = job.frame.len();
+        // As many flows as frames fit.
+        let seen = flows.of(job.flow, self.chain.committed.position, 0)?;
+        seen.frames += 1;
+        seen.position += 1;
+        let mut link = Link {
+            session_key: [0; 16],
+            position: seen.position,
+        };
+        let header = Header::stateless(link.coherency_count());
+        let slot = match seen.task {
+            None => stock.find(self.place, &self.chain, link.position),
+            Some(_) => None,
+        };
+        if let Some(slot) = slot {
+            link.session_key = stock.key(slot);
+            if slot.made() == 0 {
+                let task = tasks.known(&link.session_key, self.chain.strength(), length);
+                stock.commit(self.place, &self.chain, &link, length);
+                self.chain.committed = link;
+                job.header = task.map(|_| header);
+                return task.map(|_| ());
+            }
+            stock.apply(slot, job.frame);
+            if length > slot.made() {
+                tails.add(place, length, slot, stock);
+            }
+            stock.commit(self.place, &self.chain, &link, length);
+            self.chain.committed = link;
+            job.header = Some(header);
+            return None;
+        }
+        let task = match seen.task {
+            Some(previous) => tasks.follow(previous, length)?,
+            None => self.chain.start(tasks, None, length)?,
+        };
+        (seen.task, seen.steps) = (Some(task), seen.steps + 1);
+        job.header = Some(header);
+        Some(())
+    }
+}
+
+/// Frames of stateful flows, one by one, but with keystream that is made for all of them.
+fn encrypt_stateful(
+    states: &mut impl EncryptStates,
+    jobs: &mut [EncryptJob<'_>],
+    demands: &[Demand],
+    worker: &mut EncryptWorker,
+) {
+    let mut demands = demands;
+    while let [Demand { job: place, .. }, ..] = demands {
+        let place = *place;
+        demands = worker.queues.supply(place, demands, &mut worker.kernel);
+        if let Some(job) = jobs.get_mut(place)
+            && let Some(state) = states.encrypt_state(job.flow)
+        {
+            job.header = state.encrypt(job.frame, worker);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

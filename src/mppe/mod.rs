@@ -8,7 +8,8 @@
 //!   budget, and chains that were not brought up to date in one go.
 //! - [`skipped`]: keys of frames that were overtaken, kept until they arrive.
 //! - [`plausible`]: whether a decrypted frame looks right, which decides if anything moves.
-//! - [`rc4`]: the cipher. `streams`: where its state rests between the frames of a stateful flow.
+//! - [`rc4`]: the cipher. `streams`: where its state rests between the frames of a stateful flow;
+//!   `queues`: the keystream that was made for such flows before there were frames for it.
 //!
 //! Bursts go in whole ([`decrypt::decrypt_batch`], [`encrypt::encrypt_batch`]), so that frames of
 //! different flows are worked on side by side:
@@ -22,12 +23,23 @@ pub mod catch_up;
 pub mod chain;
 pub mod decrypt;
 pub mod encrypt;
+mod factory;
 pub mod kernel;
 pub mod keys;
 pub mod plausible;
+mod pool;
+mod queues;
 pub mod rc4;
 #[cfg(target_arch = "x86_64")]
 mod simd;
 pub mod skipped;
+mod stock;
 mod streams;
 mod trail;
+
+#[cfg(target_arch = "x86_64")]
+pub(crate) use simd::prefetch;
+
+/// Asks for the cache line in which a value begins, where a machine can be asked.
+#[cfg(not(target_arch = "x86_64"))]
+pub(crate) const fn prefetch<T>(_value: &T) {}

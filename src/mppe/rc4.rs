@@ -104,6 +104,17 @@ impl Rc4 {
         }
     }
 
+    /// Takes the last `count` bytes back: the stream gives them once more.
+    pub(crate) fn rewind(&mut self, count: usize) {
+        for _ in 0..count {
+            let (i, j) = (self.i, self.j);
+            let entry = self.at(j);
+            self.swap_known(j, entry, i);
+            self.i = i.wrapping_sub(1);
+            self.j = j.wrapping_sub(low_byte(entry));
+        }
+    }
+
     /// Overwrites the table and the indices.
     pub fn wipe(&mut self) {
         self.table.fill(0);
@@ -130,6 +141,12 @@ impl Rc4 {
 /// A stream at rest, in a quarter of the bytes: what a stateful flow keeps between frames. Both
 /// indices, then the table.
 pub(crate) type StoredRc4 = [u8; 258];
+
+/// Index i of a stored stream: bytes made so far, modulo 256.
+pub(crate) const fn stored_i(stored: &StoredRc4) -> u8 {
+    let [i, ..] = stored;
+    *i
+}
 
 impl Drop for Rc4 {
     fn drop(&mut self) {
@@ -195,6 +212,19 @@ mod tests {
             piecemeal.store(&mut stored);
             piecemeal.schedule(&[1, 2, 3]);
             piecemeal.resume(&stored);
+        }
+    }
+
+    #[test]
+    fn a_rewound_stream_gives_the_same_bytes_once_more() {
+        for (before, count) in [(0, 0), (0, 1), (3, 256), (700, 700), (255, 2304)] {
+            let mut rc4 = Rc4::new(b"some key");
+            rc4.apply(&mut vec![0; before]);
+            let (mut expected, mut found) = (vec![0; count], vec![0; count]);
+            rc4.apply(&mut expected);
+            rc4.rewind(count);
+            rc4.apply(&mut found);
+            assert_eq!(found, expected);
         }
     }
 

@@ -2,8 +2,7 @@
 
 use zeroize::Zeroize;
 
-use crate::mppe::chain::{Chain, Link};
-use crate::mppe::rc4::Rc4;
+use crate::mppe::chain::Link;
 use crate::mppe::skipped::{KeyId, SkippedKeys};
 
 /// A walk along a chain on the side, with the keys of the last places it passed. They are noted in
@@ -38,14 +37,14 @@ impl<'n> Trail<'n> {
     }
 
     /// Takes `steps` key changes.
-    pub(crate) fn walk(&mut self, chain: &Chain, steps: u64, rc4: &mut Rc4) {
+    pub(crate) fn walk(&mut self, steps: u64, mut step: impl FnMut(&mut Link)) {
         for _ in 0..steps {
             let place = self.place(self.link.position);
             if let Some(note) = self.passed.get_mut(place) {
                 *note = self.link.session_key;
                 self.noted = self.noted.max(place + 1);
             }
-            chain.step(&mut self.link, rc4);
+            step(&mut self.link);
         }
     }
 

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::explain::{AccountRow, FailureRow, LAST_DEFAULT, Subject};
 use super::rows::{
     AccountingStatus, DropRow, PeerRow, PoolRow, PortRow, RadiusStatus, SessionDetail, SessionRow,
-    Status, WorkerRow,
+    Status, TacacsRow, WorkerRow,
 };
 
 /// Longest request, newline included, in bytes.
@@ -44,6 +44,8 @@ pub enum Request {
     Radius {},
     /// The bill.
     Accounting {},
+    /// The TACACS+ servers.
+    Tacacs {},
     /// How many attempts and calls ended, by stage and finding.
     Failures {},
     /// Why attempts and calls ended, or how they stand.
@@ -136,6 +138,8 @@ pub enum Response {
     Radius(RadiusStatus),
     /// To [`Request::Accounting`].
     Accounting(AccountingStatus),
+    /// To [`Request::Tacacs`].
+    Tacacs(Vec<TacacsRow>),
     /// To [`Request::Do`]: what was done, for people.
     Done(String),
     /// To [`Request::Failures`].
@@ -216,6 +220,8 @@ pub trait View {
     fn radius(&self) -> RadiusStatus;
     /// The bill.
     fn accounting(&self) -> AccountingStatus;
+    /// Every TACACS+ server.
+    fn tacacs(&self) -> Vec<TacacsRow>;
     /// Does `action`; says what was done.
     ///
     /// # Errors

@@ -107,6 +107,7 @@ impl Answer {
             | Request::Peers {}
             | Request::Radius {}
             | Request::Accounting {}
+            | Request::Tacacs {}
             | Request::Failures {}
             | Request::Do(_) => {}
         }
@@ -142,6 +143,7 @@ impl Answer {
             Request::Peers {} => Response::Peers(view.peers()),
             Request::Radius {} => Response::Radius(view.radius()),
             Request::Accounting {} => Response::Accounting(view.accounting()),
+            Request::Tacacs {} => Response::Tacacs(view.tacacs()),
             Request::Do(action) => view
                 .act(action)
                 .map_or_else(Response::Error, Response::Done),
@@ -175,6 +177,7 @@ const fn looks_at_sessions(request: &Request) -> bool {
         | Request::Peers {}
         | Request::Radius {}
         | Request::Accounting {}
+        | Request::Tacacs {}
         | Request::Failures {}
         | Request::Do(_) => false,
     }

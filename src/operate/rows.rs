@@ -279,7 +279,7 @@ pub struct RadiusStatus {
 /// The bill.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AccountingStatus {
-    /// `radius`, `file` or `nobody`.
+    /// `radius`, `tacacs`, `file` or `nobody`.
     pub written_by: String,
     /// Nobody has written the last record down that was to be written.
     pub silent: bool,
@@ -314,6 +314,35 @@ pub struct SpoolRow {
     pub torn_octets: u64,
     /// Why the disk did not do what it had to, if it did not the last time.
     pub trouble: Option<String>,
+}
+
+/// One TACACS+ server.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TacacsRow {
+    /// Its name in the configuration.
+    pub server: String,
+    /// Where it listens.
+    pub address: String,
+    /// `alive` or `dead`.
+    pub state: String,
+    /// TCP connections that are open or opening.
+    pub connections: u64,
+    /// Whether it lets sessions share a connection, once it has said.
+    pub shared: Option<bool>,
+    /// Questions that it has not answered.
+    pub outstanding: u64,
+    /// Questions put to it.
+    pub questions: u64,
+    /// Answers that were believed.
+    pub answers: u64,
+    /// TCP connections that were opened, or tried to.
+    pub connections_opened: u64,
+    /// Times that it was held dead.
+    pub deaths: u64,
+    /// From question to answer, the last time, in microseconds.
+    pub last_round_trip_us: Option<u64>,
+    /// What went wrong, by cause.
+    pub faults: Vec<Counter>,
 }
 
 /// One peer that can be called.

@@ -4,7 +4,7 @@ use super::admin::Response;
 use super::explain;
 use super::rows::{
     AccountingStatus, PeerRow, PoolRow, PortRow, RadiusStatus, SessionDetail, SessionRow, Status,
-    WorkerRow,
+    TacacsRow, WorkerRow,
 };
 use super::table::{Table, human_bytes, human_duration, printable};
 
@@ -39,6 +39,7 @@ pub fn text(response: &Response) -> String {
         Response::Peers(rows) => peers_text(rows),
         Response::Radius(status) => radius_text(status),
         Response::Accounting(status) => accounting_text(status),
+        Response::Tacacs(rows) => tacacs_text(rows),
         Response::Done(what) => format!("{}\n", printable(what)),
         Response::Failures(rows) => {
             let mut table = Table::new(&["stage", "finding", ">windows error", ">count"]);
@@ -174,6 +175,44 @@ fn peers_text(rows: &[PeerRow]) -> String {
     table.render()
 }
 
+fn tacacs_text(rows: &[TacacsRow]) -> String {
+    let mut table = Table::new(&[
+        "server",
+        "address",
+        "state",
+        ">connections",
+        "shared",
+        ">outstanding",
+        ">questions",
+        ">answers",
+        ">faults",
+        ">rtt",
+    ]);
+    for row in rows {
+        table.row(vec![
+            row.server.clone(),
+            row.address.clone(),
+            row.state.clone(),
+            number(row.connections),
+            optional(row.shared.map(|shared| if shared { "yes" } else { "no" })),
+            number(row.outstanding),
+            number(row.questions),
+            number(row.answers),
+            number(row.faults.iter().map(|it| it.value).sum()),
+            optional(row.last_round_trip_us.map(milliseconds)),
+        ]);
+    }
+    let mut text = table.render();
+    let faults = rows.iter().flat_map(|row| &row.faults);
+    text.push_str(&counts("faults", faults.map(|it| (&it.name, it.value))));
+    text
+}
+
+/// A time in milliseconds, with one digit behind the point.
+fn milliseconds(time_us: u64) -> String {
+    format!("{}.{} ms", time_us / 1000, time_us % 1000 / 100)
+}
+
 fn radius_text(status: &RadiusStatus) -> String {
     let mut table = Table::new(&[
         "server",
@@ -190,7 +229,6 @@ fn radius_text(status: &RadiusStatus) -> String {
     ]);
     for row in &status.servers {
         let refused = row.refused.iter().map(|it| it.value).sum();
-        let rtt = |us: u64| format!("{}.{} ms", us / 1000, us % 1000 / 100);
         table.row(vec![
             row.server.clone(),
             row.service.clone(),
@@ -202,7 +240,7 @@ fn radius_text(status: &RadiusStatus) -> String {
             number(row.replies),
             number(row.timeouts),
             number(refused),
-            optional(row.last_round_trip_us.map(rtt)),
+            optional(row.last_round_trip_us.map(milliseconds)),
         ]);
     }
     let mut text = table.render();
@@ -213,8 +251,9 @@ fn radius_text(status: &RadiusStatus) -> String {
 
 fn accounting_text(status: &AccountingStatus) -> String {
     let state = match (status.written_by.as_str(), status.silent) {
-        ("radius", true) => "no server answers; records wait, and calls go on",
+        ("radius" | "tacacs", true) => "no server answers; records wait, and calls go on",
         ("radius", false) => "by RADIUS servers",
+        ("tacacs", false) => "by TACACS+ servers",
         ("file", true) => "the local bill cannot be written; records wait, and calls go on",
         ("file", false) => "in the local bill",
         _ => "nowhere: no server writes bills, and accounting.file is empty",

@@ -9,7 +9,7 @@
 use std::net::Ipv4Addr;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use arc_swap::{ArcSwap, Cache};
 
@@ -37,6 +37,8 @@ impl Pool {
 struct Shared {
     pools: Box<[Pool]>,
     others: Arc<ArcSwap<Table>>,
+    /// Whether there are any others: mostly there are none, and then nobody looks for them.
+    has_others: AtomicBool,
 }
 
 impl Shared {
@@ -77,6 +79,7 @@ pub fn directory(pools: &[RangeInclusive<Ipv4Addr>]) -> (DirectoryWriter, Direct
     let shared = Arc::new(Shared {
         pools: pools.iter().map(pool).collect(),
         others: Arc::new(ArcSwap::default()),
+        has_others: AtomicBool::new(false),
     });
     let reader = Directory::new(Arc::clone(&shared));
     (DirectoryWriter(shared), reader)
@@ -140,7 +143,9 @@ impl DirectoryWriter {
             }
         }
         table.retain(|(_, networks)| !networks.is_empty());
+        let has_others = !table.is_empty();
         self.0.others.store(Arc::new(table));
+        self.0.has_others.store(has_others, Ordering::Release);
     }
 }
 
@@ -184,10 +189,15 @@ impl Directory {
 
     #[inline]
     fn other(&mut self, address: u32) -> Option<FlowKey> {
-        let table = self.others.load();
-        if table.is_empty() {
+        if !self.shared.has_others.load(Ordering::Acquire) {
             return None;
         }
+        self.look_for_other(address)
+    }
+
+    #[inline(never)]
+    fn look_for_other(&mut self, address: u32) -> Option<FlowKey> {
+        let table = self.others.load();
         let address = Ipv4Addr::from_bits(address);
         table.iter().find_map(|(length, networks)| {
             let first = Prefix::new(address, *length)?.first();

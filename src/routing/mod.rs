@@ -10,4 +10,4 @@ pub mod snapshot;
 pub use crate::wire::prefix::{self, Prefix};
 pub use directory::{Directory, DirectoryWriter, Place};
 pub use mirror::Mirror;
-pub use snapshot::{NextHop, Published, Snapshot};
+pub use snapshot::{NextHop, Published, Recent, Snapshot};

@@ -132,6 +132,48 @@ impl Snapshot {
     }
 }
 
+/// A snapshot, and the last answer that it gave: of the packets of a burst, many go one way.
+pub struct Recent<'a> {
+    snapshot: &'a Snapshot,
+    /// First and last address for which the answer holds.
+    first: u32,
+    last: u32,
+    next_hop: NextHop,
+}
+
+impl<'a> Recent<'a> {
+    /// Nothing was looked up yet.
+    #[inline]
+    #[must_use]
+    pub const fn new(snapshot: &'a Snapshot) -> Self {
+        Self {
+            snapshot,
+            first: u32::MAX,
+            last: 0,
+            next_hop: NextHop::Unreachable,
+        }
+    }
+
+    /// As [`Snapshot::lookup`].
+    #[inline]
+    pub fn lookup(&mut self, destination: Ipv4Addr) -> &NextHop {
+        let address = destination.to_bits();
+        if !(self.first <= address && address <= self.last) {
+            self.look(address);
+        }
+        &self.next_hop
+    }
+
+    #[inline(never)]
+    fn look(&mut self, address: u32) {
+        let starts = &self.snapshot.starts;
+        let after = starts.partition_point(|start| *start <= address);
+        self.first = starts.get(after.wrapping_sub(1)).map_or(0, |first| *first);
+        self.last = starts.get(after).map_or(u32::MAX, |next| *next - 1);
+        self.next_hop = self.snapshot.lookup(Ipv4Addr::from_bits(address));
+    }
+}
+
 impl Default for Snapshot {
     /// The empty table: nothing is reachable.
     fn default() -> Self {

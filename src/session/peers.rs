@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use super::connection::Connection;
 use super::types::CallRefusal;
-use super::{AdmissionRefusal, ConnectionId, EndReason, Event, Output, Sessions};
+use super::{AdmissionRefusal, CallRef, ConnectionId, EndReason, Event, Output, Sessions};
 use crate::clock::Timestamp;
 use crate::flow::FlowPolicy;
 use crate::ppp::link::LinkConfig;
@@ -62,6 +62,8 @@ pub(super) struct PeerRecord {
     connection: Option<ConnectionId>,
     /// Its own connections that lost a race against ours and have not closed yet.
     held: Vec<ConnectionId>,
+    /// Our calls to it that exist now.
+    calls: Vec<CallRef>,
     attempts: u64,
     connected: u64,
     last: Option<String>,
@@ -73,6 +75,7 @@ impl PeerRecord {
             peer: Arc::clone(peer),
             connection: None,
             held: Vec::new(),
+            calls: Vec::new(),
             attempts: 0,
             connected: 0,
             last: None,
@@ -225,13 +228,7 @@ impl Sessions {
             ended += waiting - connection.waiting.len();
         }
         let connection = record.connection;
-        let of_peer = |peer: &Option<Arc<Peer>>| peer.as_ref().is_some_and(|it| it.name == name);
-        let calls: Vec<_> = self
-            .calls
-            .iter()
-            .filter(|(_, call)| of_peer(&call.placed_to))
-            .map(|(id, _)| id)
-            .collect();
+        let calls = record.calls.clone();
         ended += calls.len();
         for id in calls {
             self.begin_end(id, EndReason::AdministrativeStop, now);
@@ -255,20 +252,30 @@ impl Sessions {
             let connection = record.connection.and_then(|id| self.connections.get(id));
             let name = &record.peer.name;
             let of_peer = |peer: &&Arc<Peer>| peer.name == *name;
-            let placed = self
-                .calls
-                .iter()
-                .filter_map(|(_, call)| call.placed_to.as_ref());
             PeerView {
                 peer: Arc::clone(&record.peer),
                 connection: connection.map(|it| it.control.state()),
                 waiting: connection.map_or(0, |it| it.waiting.iter().filter(of_peer).count()),
-                calls: placed.filter(of_peer).count(),
+                calls: record.calls.len(),
                 attempts: record.attempts,
                 connected: record.connected,
                 last: record.last.clone(),
             }
         })
+    }
+
+    /// Notes a call to `peer`.
+    pub(super) fn note_placed(&mut self, peer: &Peer, call: CallRef) {
+        if let Some(record) = self.peers.iter_mut().find(|it| it.peer.name == peer.name) {
+            record.calls.push(call);
+        }
+    }
+
+    /// Notes that a call to `peer` is gone.
+    pub(super) fn note_gone(&mut self, peer: &Peer, call: CallRef) {
+        if let Some(record) = self.peers.iter_mut().find(|it| it.peer.name == peer.name) {
+            record.calls.retain(|other| *other != call);
+        }
     }
 
     /// Notes what became of a call to `peer`.

@@ -108,7 +108,8 @@ impl Sessions {
         let flow = self.reserve_call_id(local, peer_address, near, now)?;
         let mut seed = [0; 32];
         (self.entropy)(&mut seed);
-        let client = placed_to.as_ref().and_then(|peer| peer.client.as_ref());
+        let placed = placed_to.clone();
+        let client = placed.as_ref().and_then(|peer| peer.client.as_ref());
         let link = client.map_or(&listener.link, |client| &client.link);
         let link = Link::new(Arc::clone(link), seed, now);
         let call = Call::new(
@@ -132,6 +133,9 @@ impl Sessions {
             self.release_call_id(flow, now);
             return Err(CallRefusal::TableFull);
         };
+        if let Some(peer) = &placed {
+            self.note_placed(peer, call_ref);
+        }
         self.index_call(flow, Some(call_ref));
         if let Some(connection) = self.connections.get_mut(id) {
             connection.calls.push(call_ref);

@@ -168,8 +168,11 @@ impl Sessions {
         }
         self.lead_nowhere(id, &call.way);
         self.release_call_id(flow, now);
-        if let (Some(peer), Some(reason)) = (&call.placed_to, call.end) {
-            self.note_outcome(peer, reason.name());
+        if let Some(peer) = &call.placed_to {
+            self.note_gone(peer, id);
+            if let Some(reason) = call.end {
+                self.note_outcome(peer, reason.name());
+            }
         }
         self.event(Event::CallEnded {
             flow,

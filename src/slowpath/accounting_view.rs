@@ -15,9 +15,9 @@ pub(super) fn status(bill: &Bill<'_>, now: Timestamp) -> AccountingStatus {
     };
     let books = bill.books.clone().unwrap_or_default();
     let written_by = match (bill.servers, books.lines) {
-        (true, _) => "radius",
-        (false, Some(_)) => "file",
-        (false, None) => "nobody",
+        (Some(servers), _) => servers,
+        (None, Some(_)) => "file",
+        (None, None) => "nobody",
     };
     let unix_ms = accounting.unix_ms(now);
     AccountingStatus {

@@ -6,10 +6,12 @@ use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
 use super::bookkeeper::Bookkeeper;
 use super::events::EventLog;
 use super::log_ins::LogIns;
+pub use super::log_ins::TacacsLogIns;
 use super::worker_link::{self, WorkerLink};
 use crate::aaa::LocalUsers;
 use crate::aaa::accounting::Accounting;
 use crate::aaa::radius::{Client, SocketId};
+use crate::aaa::tacacs::{self, ConnectionId as StreamId};
 use crate::clock::Timestamp;
 use crate::flow::FlowReport;
 use crate::flow::ring::Punted;
@@ -59,6 +61,12 @@ pub trait Outside {
     fn open_datagrams(&mut self, _socket: SocketId, _to: SocketAddr) {}
     /// Sends a datagram to a RADIUS server.
     fn send_datagram(&mut self, _socket: SocketId, _bytes: &[u8]) {}
+    /// Begins to open a TCP connection to a TACACS+ server; who asks none has none.
+    fn open_stream(&mut self, _connection: StreamId, _to: SocketAddr) {}
+    /// Sends bytes to a TACACS+ server.
+    fn send_stream(&mut self, _connection: StreamId, _bytes: &[u8]) {}
+    /// Closes a connection to a TACACS+ server.
+    fn close_stream(&mut self, _connection: StreamId) {}
 }
 
 /// A route or an address of ours that comes and goes with a call that we placed.
@@ -142,6 +150,38 @@ impl ControlPlane {
     #[must_use]
     pub const fn radius(&self) -> Option<&Client> {
         self.log_ins.client()
+    }
+
+    /// Lets TACACS+ servers decide about log-ins.
+    pub fn ask_tacacs(&mut self, log_ins: TacacsLogIns) {
+        self.log_ins.ask_tacacs(log_ins);
+    }
+
+    /// The client of TACACS+, for those who look at it.
+    #[must_use]
+    pub const fn tacacs(&self) -> Option<&tacacs::Client> {
+        self.log_ins.tacacs()
+    }
+
+    /// A connection to a TACACS+ server is open.
+    pub fn stream_open(&mut self, connection: StreamId, now: Timestamp) {
+        if let Some(client) = self.log_ins.tacacs_mut() {
+            client.connected(connection, now);
+        }
+    }
+
+    /// Bytes of a TACACS+ server came.
+    pub fn stream_bytes(&mut self, connection: StreamId, bytes: &[u8], now: Timestamp) {
+        if let Some(client) = self.log_ins.tacacs_mut() {
+            client.receive(connection, bytes, now);
+        }
+    }
+
+    /// A connection to a TACACS+ server is over, or never came to be.
+    pub fn stream_closed(&mut self, connection: StreamId, now: Timestamp) {
+        if let Some(client) = self.log_ins.tacacs_mut() {
+            client.closed(connection, now);
+        }
     }
 
     /// A datagram of a RADIUS server came.

@@ -19,10 +19,12 @@ use super::signals::StopRequests;
 use super::sockets::{Readiness, Sockets};
 use super::steering::CallRules;
 use super::supervisor::Supervisor;
+use super::tacacs::TacacsSockets;
 use super::token::{self, Source};
 use super::view::{PortInfo, ServerFacts, ServerView};
 use super::worker_threads::WorkerThreads;
 use crate::aaa::radius::SocketId;
+use crate::aaa::tacacs::ConnectionId as StreamId;
 use crate::clock::{MonotonicClock, Timestamp};
 use crate::flow::ring::Doorbell;
 use crate::session::{ConnectionId, Sessions};
@@ -46,6 +48,7 @@ pub(super) struct EventLoop {
     pub(super) plane: ControlPlane,
     pub(super) sockets: Sockets,
     pub(super) radius: RadiusSockets,
+    pub(super) tacacs: TacacsSockets,
     pub(super) threads: WorkerThreads,
     pub(super) exception: ExceptionPath,
     pub(super) kernel: KernelMirror,
@@ -87,6 +90,7 @@ impl EventLoop {
             exception: &mut self.exception,
             call_routes: &mut self.call_routes,
             radius: &mut self.radius,
+            tacacs: &mut self.tacacs,
             call_rules: &mut self.call_rules,
         };
         self.plane.hear_workers(&mut outside, now);
@@ -95,6 +99,7 @@ impl EventLoop {
         let (registry, sessions) = (self.poll.registry(), &mut self.plane.sessions);
         self.sockets.turn(registry, may_accept, sessions, now);
         self.radius.turn(&mut self.plane, now);
+        self.tacacs.turn(&mut self.plane, now);
         self.exception.turn(&mut self.plane.workers);
         self.call_rules.turn();
         self.kernel.turn(now);
@@ -117,6 +122,7 @@ impl EventLoop {
             exception: &mut self.exception,
             call_routes: &mut self.call_routes,
             radius: &mut self.radius,
+            tacacs: &mut self.tacacs,
             call_rules: &mut self.call_rules,
         };
         self.plane.carry_out(&mut outside, now);
@@ -146,6 +152,7 @@ impl EventLoop {
             self.kernel.has_work(),
             self.admin.has_work(),
             self.radius.has_work(),
+            self.tacacs.has_work(),
         ];
         if sources.contains(&true) {
             return Duration::ZERO;
@@ -179,6 +186,7 @@ impl EventLoop {
                 Source::Admin => self.admin.listener_ready(),
                 Source::AdminClient(index) => self.admin.client_ready(index),
                 Source::Radius(index) => self.radius.ready(index),
+                Source::Tacacs(index) => self.tacacs.ready(index),
                 Source::Listener(index) => self.sockets.listener_ready(index),
                 Source::Connection(index) => {
                     let readiness = Readiness {
@@ -201,6 +209,7 @@ impl EventLoop {
             ports: &self.ports,
             kernel: &self.exception,
             radius: self.plane.log_ins.client(),
+            tacacs: self.plane.log_ins.tacacs(),
             bill: self.plane.log_ins.bill(),
             now,
         };
@@ -234,6 +243,7 @@ struct KernelSide<'a> {
     exception: &'a mut ExceptionPath,
     call_routes: &'a mut CallRoutes,
     radius: &'a mut RadiusSockets,
+    tacacs: &'a mut TacacsSockets,
     call_rules: &'a mut CallRules,
 }
 
@@ -280,6 +290,18 @@ impl Outside for KernelSide<'_> {
 
     fn send_datagram(&mut self, socket: SocketId, bytes: &[u8]) {
         self.radius.send(socket, bytes);
+    }
+
+    fn open_stream(&mut self, connection: StreamId, to: SocketAddr) {
+        self.tacacs.open(connection, to, self.registry);
+    }
+
+    fn send_stream(&mut self, connection: StreamId, bytes: &[u8]) {
+        self.tacacs.send(connection, bytes);
+    }
+
+    fn close_stream(&mut self, connection: StreamId) {
+        self.tacacs.close(connection, self.registry);
     }
 
     fn route(&mut self, change: RouteChange) {

@@ -1,5 +1,7 @@
-//! Who decides about log-ins, and who writes the bill: local users at once, RADIUS servers when they
-//! answer. What has to be sent is handed on to whoever has sockets.
+//! Who decides about log-ins, and who writes the bill: local users at once, RADIUS and TACACS+ servers
+//! when they answer. What has to be sent is handed on to whoever has sockets.
+
+mod tacacs;
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -12,11 +14,15 @@ use super::worker_link::WorkerLink;
 use crate::aaa::accounting::Accounting;
 use crate::aaa::accounting::spool::Order;
 use crate::aaa::radius::{Billed, Caller, Client, Event as ServerEvent, Output, SocketId, Ticket};
+use crate::aaa::tacacs as servers;
 use crate::aaa::{Access, Decision, LocalUsers};
 use crate::clock::Timestamp;
 use crate::flow::{FlowKey, FlowTotals};
 use crate::ppp::link::{self as ppp, Credentials};
 use crate::session::{CallRef, EndReason, Event, Sessions};
+
+pub use tacacs::TacacsLogIns;
+use tacacs::Word;
 
 /// Calls whose counters are looked at in one turn.
 const LOOK_BUDGET: usize = 256;
@@ -28,14 +34,15 @@ pub struct Bill<'a> {
     pub accounting: Option<&'a Accounting>,
     /// What is on disk.
     pub books: Option<BooksStatus>,
-    /// Servers write it down.
-    pub servers: bool,
+    /// The servers that write it down, if any do: `radius` or `tacacs`.
+    pub servers: Option<&'static str>,
 }
 
 /// Local users, and the client of RADIUS where servers are configured.
 pub(super) struct LogIns {
     users: LocalUsers,
     client: Option<Client>,
+    tacacs: Option<TacacsLogIns>,
     accounting: Option<Accounting>,
     bookkeeper: Option<Bookkeeper>,
     /// Names in `users.file` are decided about here.
@@ -49,6 +56,7 @@ impl LogIns {
         Self {
             users,
             client: None,
+            tacacs: None,
             accounting: None,
             bookkeeper: None,
             local_first: false,
@@ -63,6 +71,24 @@ impl LogIns {
         self.local_first = local_first;
     }
 
+    /// Asks TACACS+ servers, too.
+    pub(super) fn ask_tacacs(&mut self, log_ins: TacacsLogIns) {
+        self.tacacs = Some(log_ins);
+    }
+
+    /// The client of TACACS+, for those who look at it.
+    pub(super) const fn tacacs(&self) -> Option<&servers::Client> {
+        match &self.tacacs {
+            Some(tacacs) => Some(&tacacs.client),
+            None => None,
+        }
+    }
+
+    /// The client of TACACS+, for those who have its sockets.
+    pub(super) fn tacacs_mut(&mut self) -> Option<&mut servers::Client> {
+        self.tacacs.as_mut().map(|tacacs| &mut tacacs.client)
+    }
+
     /// Keeps the bill, too, on disk if there is a bookkeeper.
     pub(super) fn keep_accounts(&mut self, accounting: Accounting, bookkeeper: Option<Bookkeeper>) {
         self.accounting = Some(accounting);
@@ -74,7 +100,11 @@ impl LogIns {
         Bill {
             accounting: self.accounting.as_ref(),
             books: self.bookkeeper.as_ref().map(Bookkeeper::status),
-            servers: self.client.as_ref().is_some_and(Client::bills),
+            servers: match (&self.tacacs, &self.client) {
+                (Some(tacacs), _) if tacacs.bills => Some("tacacs"),
+                (_, Some(client)) if client.bills() => Some("radius"),
+                (None | Some(_), None | Some(_)) => None,
+            },
         }
     }
 
@@ -84,10 +114,11 @@ impl LogIns {
     }
 
     pub(super) fn poll_timeout(&self) -> Option<Timestamp> {
-        let client = self.client.as_ref().and_then(Client::poll_timeout);
+        let radius = self.client.as_ref().and_then(Client::poll_timeout);
+        let tacacs = self.tacacs().and_then(servers::Client::poll_timeout);
         let accounting = self.accounting.as_ref();
         let accounting = accounting.and_then(Accounting::poll_timeout);
-        client.into_iter().chain(accounting).min()
+        [radius, tacacs, accounting].into_iter().flatten().min()
     }
 
     /// Asks about a log-in. `None`: a server was asked, and the decision comes later.
@@ -99,11 +130,17 @@ impl LogIns {
         access: &Arc<Access>,
         now: Timestamp,
     ) -> Option<Decision> {
-        let local = self.is_local(credentials);
         let session_id = match &mut self.accounting {
             Some(accounting) => accounting.session_id(caller),
             None => Box::default(),
         };
+        if let Some(tacacs) = &mut self.tacacs
+            && tacacs.decides(credentials)
+            && !(tacacs.local_first && self.users.knows(credentials.name()))
+        {
+            return tacacs.ask(call, caller, credentials, access, now);
+        }
+        let local = self.is_local(credentials);
         let users = &mut self.users;
         let mut decision = match &mut self.client {
             Some(client) if !local && client.decides() => {
@@ -143,7 +180,7 @@ impl LogIns {
     /// What a decision says for the bill.
     fn note_billing(&mut self, flow: FlowKey, decision: &mut Decision) {
         if let (Some(accounting), Decision::Accept(grant)) = (&mut self.accounting, decision) {
-            accounting.granted(flow, std::mem::take(&mut grant.billing));
+            accounting.granted(flow, std::mem::take(&mut *grant.billing));
         }
     }
 
@@ -199,6 +236,9 @@ impl LogIns {
         if let Some(client) = &mut self.client {
             client.handle_timeout(now);
         }
+        if let Some(tacacs) = &mut self.tacacs {
+            tacacs.client.handle_timeout(now);
+        }
         let Some(accounting) = &mut self.accounting else {
             return;
         };
@@ -225,6 +265,17 @@ impl LogIns {
         loop {
             self.send_bill(now);
             self.keep_books(now);
+            if let Some(word) = self.tacacs.as_mut().and_then(|it| it.next(outside)) {
+                match word {
+                    Word::Decided(call, flow, mut decision) => {
+                        self.note_billing(flow, &mut decision);
+                        sessions.decide(call, *decision, now);
+                        decided = true;
+                    }
+                    Word::Billed(number, billed) => self.billed(number, billed, now),
+                }
+                continue;
+            }
             let Some(output) = self.client.as_mut().and_then(Client::poll_output) else {
                 return decided;
             };
@@ -249,19 +300,21 @@ impl LogIns {
         let Some(accounting) = &mut self.accounting else {
             return;
         };
+        let mut tacacs = self.tacacs.as_mut().filter(|tacacs| tacacs.bills);
         let mut client = self.client.as_mut().filter(|client| client.bills());
         while let Some((number, record)) = accounting.poll_record(now) {
-            match (&mut client, &self.bookkeeper) {
-                (Some(client), _) => {
+            match (&mut tacacs, &mut client, &self.bookkeeper) {
+                (Some(tacacs), _, _) => tacacs.client.bill(number, &record, now),
+                (None, Some(client), _) => {
                     client.bill(number, &record, accounting.age(&record, now), now);
                 }
-                (None, Some(bookkeeper)) => {
+                (None, None, Some(bookkeeper)) => {
                     let order = Order::WriteLine { number, record };
                     if bookkeeper.order(order).is_err() {
                         accounting.unanswered(number, now);
                     }
                 }
-                (None, None) => accounting.unwritable(number),
+                (None, None, None) => accounting.unwritable(number),
             }
         }
     }

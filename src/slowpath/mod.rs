@@ -4,9 +4,9 @@
 //!   `workers`, sockets, sessions.
 //! - `event_loop` is the one loop; each of its sources is a file: `sockets` (TCP/1723), `exception`
 //!   (TAP and TUN), `kernel_mirror` (routes and neighbours), `admin_socket`, `signals`, `worker_link`,
-//!   `radius` (the sockets of the RADIUS client).
+//!   `radius` and `tacacs` (the sockets of these clients).
 //! - `control_plane` is the loop without its IO: what the harness and tests run on memory; its `log_ins`
-//!   asks local users or RADIUS.
+//!   asks local users, RADIUS or TACACS+.
 //! - `bookkeeper` is a thread that has the bill on disk, in `spool_files` and `bill_file`.
 //! - `view` is what `pns show` sees, `events` what the log says, `supervisor` watches the workers.
 
@@ -15,7 +15,7 @@ pub mod descriptors;
 pub mod device;
 pub mod entropy;
 pub mod jobs;
-mod mppe_kernel;
+pub mod mppe_kernel;
 pub mod netlink;
 pub mod notify;
 pub mod sysctl;
@@ -33,6 +33,7 @@ mod events;
 mod log_ins;
 mod radius_view;
 pub mod spool_files;
+mod tacacs_view;
 
 #[cfg(feature = "dpdk")]
 pub mod start;
@@ -69,6 +70,10 @@ mod start_error;
 mod steering;
 #[cfg(feature = "dpdk")]
 mod supervisor;
+#[cfg(feature = "dpdk")]
+mod tacacs;
+#[cfg(feature = "dpdk")]
+mod tacacs_settings;
 #[cfg(feature = "dpdk")]
 mod token;
 #[cfg(feature = "dpdk")]

@@ -6,7 +6,8 @@ use std::time::Instant;
 use crate::mppe::kernel::KernelKind;
 
 /// What is quickest on this machine: measured once, in a few milliseconds.
-pub(super) fn measured() -> KernelKind {
+#[must_use]
+pub fn measured() -> KernelKind {
     static KERNEL: OnceLock<KernelKind> = OnceLock::new();
     *KERNEL.get_or_init(|| {
         let epoch = Instant::now();

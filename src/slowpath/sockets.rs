@@ -369,7 +369,7 @@ impl Sockets {
 }
 
 /// Whether it is open, or why it is not; `None` while the kernel is still trying.
-fn connected(stream: &TcpStream) -> Option<io::Result<()>> {
+pub(super) fn connected(stream: &TcpStream) -> Option<io::Result<()>> {
     if let Ok(Some(error)) | Err(error) = stream.take_error() {
         return Some(Err(error));
     }

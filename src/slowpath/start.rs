@@ -25,11 +25,14 @@ pub use super::start_error::StartError;
 use super::start_error::during;
 use super::steering::{self, CallRules, Steering};
 use super::supervisor::Supervisor;
+use super::tacacs::TacacsSockets;
 use super::view::{PortFigures, PortInfo, ServerFacts};
 use super::workers::{self, Shared};
-use super::{accounting_settings, notify, radius_settings, settings, token, worker_threads};
+use super::{
+    accounting_settings, notify, radius_settings, settings, tacacs_settings, token, worker_threads,
+};
 use crate::aaa::radius::Client;
-use crate::clock::MonotonicClock;
+use crate::clock::{MonotonicClock, Timestamp};
 use crate::config::{Config, Device};
 use crate::flow::BucketTable;
 use crate::flow::ring::Doorbell;
@@ -92,7 +95,7 @@ fn start(config: &Config) -> Result<EventLoop, StartError> {
     sessions.set_history_max(config.explain.history_max);
     sessions.place_by(steering::nearest_worker(config, &ports.ports));
     let mut plane = ControlPlane::new(sessions, users, links, writer);
-    keep_accounts(&mut plane, config, &doorbell, clock)?;
+    add_servers(&mut plane, config, &doorbell, clock)?;
     let huge_pages = ports.huge_pages;
     let (ports, call_rules) = port_infos(config, ports, &macs, &buckets);
     Ok(EventLoop {
@@ -104,6 +107,7 @@ fn start(config: &Config) -> Result<EventLoop, StartError> {
         kernel: kernel.mirror,
         plane,
         radius: RadiusSockets::default(),
+        tacacs: TacacsSockets::default(),
         call_routes: kernel.calls,
         stopping_since: None,
         stop_time_max: Duration::ZERO,
@@ -118,15 +122,17 @@ fn start(config: &Config) -> Result<EventLoop, StartError> {
     })
 }
 
-/// Who decides besides local users, and who writes the bill.
-fn keep_accounts(
+/// Servers elsewhere that decide about log-ins, and who writes the bill.
+fn add_servers(
     plane: &mut ControlPlane,
     config: &Config,
     doorbell: &Arc<Doorbell>,
     clock: MonotonicClock,
 ) -> Result<(), StartError> {
     let client = radius_settings::client(config);
-    let bills = client.as_ref().is_some_and(Client::bills);
+    let tacacs = tacacs_settings::log_ins(config);
+    let bills = client.as_ref().is_some_and(Client::bills)
+        || tacacs.as_ref().is_some_and(|tacacs| tacacs.bills);
     let bell = Arc::clone(doorbell);
     let (accounting, bookkeeper) =
         accounting_settings::open(config, bills, move || bell.ring(), clock.now())
@@ -134,6 +140,9 @@ fn keep_accounts(
     plane.keep_accounts(accounting, bookkeeper);
     if let Some(client) = client {
         plane.ask_servers(client, config.radius.local_users_first);
+    }
+    if let Some(log_ins) = tacacs {
+        plane.ask_tacacs(log_ins);
     }
     Ok(())
 }

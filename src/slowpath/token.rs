@@ -3,6 +3,7 @@
 use mio::Token;
 
 use crate::aaa::radius::SocketId;
+use crate::aaa::tacacs::ConnectionId;
 
 const LISTENERS: usize = 1 << 8;
 const TAPS: usize = 1 << 16;
@@ -10,6 +11,7 @@ const ADMIN_CLIENTS: usize = 1 << 17;
 const RADIUS: usize = 1 << 18;
 /// Sockets of one RADIUS server.
 const SOCKETS_PER_SERVER: usize = 1 << 8;
+const TACACS: usize = 1 << 19;
 const CONNECTIONS: usize = 1 << 20;
 
 /// A worker, a job or a signal woke the loop.
@@ -32,6 +34,7 @@ pub(super) enum Source {
     Tap(usize),
     AdminClient(usize),
     Radius(usize),
+    Tacacs(usize),
     Connection(usize),
 }
 
@@ -59,6 +62,10 @@ pub(super) fn radius_socket(index: usize) -> SocketId {
     }
 }
 
+pub(super) const fn tacacs(connection: ConnectionId) -> Token {
+    Token(TACACS + connection.0)
+}
+
 pub(super) const fn connection(index: usize) -> Token {
     Token(CONNECTIONS + index)
 }
@@ -71,6 +78,7 @@ pub(super) const fn source(token: Token) -> Source {
         TUN => Source::Tun,
         ADMIN => Source::Admin,
         Token(number) if number >= CONNECTIONS => Source::Connection(number - CONNECTIONS),
+        Token(number) if number >= TACACS => Source::Tacacs(number - TACACS),
         Token(number) if number >= RADIUS => Source::Radius(number - RADIUS),
         Token(number) if number >= ADMIN_CLIENTS => Source::AdminClient(number - ADMIN_CLIENTS),
         Token(number) if number >= TAPS => Source::Tap(number - TAPS),
@@ -99,6 +107,7 @@ mod tests {
             panic!()
         };
         assert_eq!(radius_socket(index), socket);
+        assert_eq!(source(tacacs(ConnectionId(3))), Source::Tacacs(3));
         assert_eq!(source(connection(3)), Source::Connection(3));
     }
 }

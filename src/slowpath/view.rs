@@ -10,8 +10,9 @@ use super::call_view;
 pub use super::log_ins::Bill;
 use super::mppe_kernel;
 use super::worker_link::WorkerLink;
-use super::{accounting_view, radius_view};
+use super::{accounting_view, radius_view, tacacs_view};
 use crate::aaa::radius::Client;
+use crate::aaa::tacacs;
 use crate::clock::Timestamp;
 use crate::dataplane::{DropReason, FrameCount};
 use crate::operate::account;
@@ -19,7 +20,7 @@ use crate::operate::admin::{Action, AdminError, Selector, View};
 use crate::operate::explain::{AccountRow, FailureRow, Subject};
 use crate::operate::rows::{
     AccountingStatus, Counter, DropCount, DropRow, NegotiatedOption, PeerRow, PoolRow, PortRow,
-    RadiusStatus, SessionDetail, SessionRow, Status, SteeringRefusal, WorkerRow,
+    RadiusStatus, SessionDetail, SessionRow, Status, SteeringRefusal, TacacsRow, WorkerRow,
 };
 use crate::session::{Account, CallView, Sessions};
 use crate::wire::call_id::CallId;
@@ -108,6 +109,8 @@ pub struct ServerView<'a> {
     pub kernel: &'a dyn KernelFigures,
     /// The client of RADIUS, if there are servers to ask.
     pub radius: Option<&'a Client>,
+    /// The client of TACACS+, if there are servers to ask.
+    pub tacacs: Option<&'a tacacs::Client>,
     /// The bill.
     pub bill: Bill<'a>,
     /// Turns of the loop that took more than 5 ms.
@@ -386,6 +389,10 @@ impl View for ServerView<'_> {
 
     fn accounting(&self) -> AccountingStatus {
         accounting_view::status(&self.bill, self.now)
+    }
+
+    fn tacacs(&self) -> Vec<TacacsRow> {
+        tacacs_view::rows(self.tacacs, self.now)
     }
 
     fn act(&mut self, action: &Action) -> Result<String, AdminError> {

@@ -32,6 +32,13 @@ pub fn sum_of<const N: usize>(bytes: &[u8; N]) -> u16 {
     u16::from_be(fold(words.iter().map(word).sum()))
 }
 
+/// The same of these words.
+#[inline]
+#[must_use]
+pub fn sum_of_words<const N: usize>(words: [u32; N]) -> u16 {
+    fold(words.into_iter().map(u64::from).sum())
+}
+
 /// The checksum to write into a field that was zero when `bytes` were summed.
 #[inline]
 #[must_use]

@@ -85,21 +85,34 @@ impl Header {
     /// Writes the header in front of `frame` and answers its length; `None` if it does not fit.
     #[inline]
     pub fn emit(&self, frame: &mut [u8]) -> Option<usize> {
-        let length = self.length();
-        let header = frame.get_mut(..length)?;
-        let (addresses, rest) = header.split_at_mut_checked(TAG_OFFSET)?;
-        let (destination, source) = addresses.split_at_mut_checked(6)?;
-        destination.copy_from_slice(&self.destination);
-        source.copy_from_slice(&self.source);
-        let (tag, kind) = rest.split_at_mut_checked(rest.len().checked_sub(2)?)?;
-        kind.copy_from_slice(&self.ether_type.to_be_bytes());
-        if let Some(vlan) = self.vlan {
-            let [a, b] = TAGGED.to_be_bytes();
-            let [c, d] = (vlan & VLAN_MASK).to_be_bytes();
-            tag.copy_from_slice(&[a, b, c, d]);
-        }
-        Some(length)
+        let (destination, rest) = frame.split_first_chunk_mut()?;
+        let (source, rest) = rest.split_first_chunk_mut()?;
+        let place = match self.vlan {
+            None => rest.first_chunk_mut()?,
+            Some(vlan) => {
+                let (tag, rest) = rest.split_first_chunk_mut()?;
+                let place = rest.first_chunk_mut()?;
+                let [a, b] = TAGGED.to_be_bytes();
+                let [c, d] = (vlan & VLAN_MASK).to_be_bytes();
+                *tag = [a, b, c, d];
+                place
+            }
+        };
+        *destination = self.destination;
+        *source = self.source;
+        *place = self.ether_type.to_be_bytes();
+        Some(self.length())
     }
+}
+
+/// Whether `frame` is an untagged one with IPv4 for this station.
+#[inline]
+#[must_use]
+pub fn is_ipv4_for(station: Mac, frame: &[u8]) -> bool {
+    let Some(header) = frame.first_chunk::<HEADER_LENGTH>() else {
+        return false;
+    };
+    array_at(header, 0) == Some(station) && u16_at(header, TAG_OFFSET) == Some(ether_type::IPV4)
 }
 
 /// Whether `address` names a group: multicast or broadcast.
@@ -157,6 +170,18 @@ mod tests {
         .emit(&mut bytes);
         bytes[14] |= 0xe0;
         assert_eq!(Header::parse(&bytes).unwrap().vlan, Some(7));
+    }
+
+    #[test]
+    fn one_look_finds_what_the_whole_header_says() {
+        let mut bytes = [0; 18];
+        PLAIN.emit(&mut bytes);
+        assert!(is_ipv4_for(PLAIN.destination, &bytes));
+        assert!(!is_ipv4_for(PLAIN.source, &bytes));
+        assert!(!is_ipv4_for(PLAIN.destination, &bytes[..13]));
+        let vlan = Some(3);
+        Header { vlan, ..PLAIN }.emit(&mut bytes);
+        assert!(!is_ipv4_for(PLAIN.destination, &bytes));
     }
 
     #[test]

@@ -9,7 +9,7 @@
 //! ```
 
 use super::call_id::CallId;
-use super::field::{Writer, u16_at, u32_at};
+use super::field::{u16_at, u32_at};
 use crate::counted_enum;
 
 /// Protocol type of PPP in enhanced GRE.
@@ -19,13 +19,15 @@ pub const HEADER_LENGTH_MAX: usize = 16;
 /// Bytes of a header without either number.
 pub const HEADER_LENGTH_MIN: usize = 8;
 
+const CALL_ID_OFFSET: usize = 6;
 const KEY_PRESENT: u16 = 0x2000;
 const SEQUENCE_PRESENT: u16 = 0x1000;
 const ACKNOWLEDGMENT_PRESENT: u16 = 0x0080;
 const VERSION_MASK: u16 = 0x0007;
 const VERSION: u16 = 0x0001;
+const NUMBERS_PRESENT: u16 = SEQUENCE_PRESENT | ACKNOWLEDGMENT_PRESENT;
 /// C, R, s, Recur and Flags, all of which must be zero.
-const FORBIDDEN: u16 = !(KEY_PRESENT | SEQUENCE_PRESENT | ACKNOWLEDGMENT_PRESENT | VERSION_MASK);
+const FORBIDDEN: u16 = !(KEY_PRESENT | NUMBERS_PRESENT | VERSION_MASK);
 
 counted_enum! {
     /// Why bytes are not an enhanced GRE packet.
@@ -45,6 +47,13 @@ counted_enum! {
         /// A payload without a sequence number.
         SequenceMissing => "gre_sequence_missing",
     }
+}
+
+/// The Call ID in front of `packet`, whatever else is there; 0 if the packet ends before it.
+#[inline]
+#[must_use]
+pub fn call_id(packet: &[u8]) -> CallId {
+    CallId::new(u16_at(packet, CALL_ID_OFFSET).unwrap_or(0))
 }
 
 /// A header.
@@ -69,20 +78,16 @@ impl Header {
     #[inline]
     pub fn parse(packet: &[u8]) -> Result<Self, Malformed> {
         let flags = u16_at(packet, 0).ok_or(Malformed::Short)?;
-        if flags & VERSION_MASK != VERSION {
-            return Err(Malformed::Version);
+        if flags & !NUMBERS_PRESENT != KEY_PRESENT | VERSION {
+            return Err(refuse(flags));
         }
-        if flags & FORBIDDEN != 0 {
-            return Err(Malformed::ForbiddenFlags);
-        }
-        if flags & KEY_PRESENT == 0 {
-            return Err(Malformed::KeyMissing);
-        }
-        if u16_at(packet, 2).ok_or(Malformed::Short)? != PROTOCOL_TYPE {
+        let fixed = packet.first_chunk::<HEADER_LENGTH_MIN>();
+        let [_, _, p0, p1, l0, l1, c0, c1] = *fixed.ok_or(Malformed::Short)?;
+        if u16::from_be_bytes([p0, p1]) != PROTOCOL_TYPE {
             return Err(Malformed::ProtocolType);
         }
-        let payload_length = u16_at(packet, 4).ok_or(Malformed::Short)?;
-        let call_id = CallId::new(u16_at(packet, 6).ok_or(Malformed::Short)?);
+        let payload_length = u16::from_be_bytes([l0, l1]);
+        let call_id = CallId::new(u16::from_be_bytes([c0, c1]));
         let mut length = HEADER_LENGTH_MIN;
         let mut number = |present: u16| {
             if flags & present == 0 {
@@ -132,13 +137,31 @@ impl Header {
         if self.acknowledgment.is_some() {
             flags |= ACKNOWLEDGMENT_PRESENT;
         }
-        let mut writer = Writer::new(packet);
-        writer.u16(flags).u16(PROTOCOL_TYPE);
-        writer.u16(self.payload_length).u16(self.call_id.get());
+        let [f0, f1] = flags.to_be_bytes();
+        let [p0, p1] = PROTOCOL_TYPE.to_be_bytes();
+        let [l0, l1] = self.payload_length.to_be_bytes();
+        let [c0, c1] = self.call_id.get().to_be_bytes();
+        let room = packet.get_mut(..self.length())?;
+        let (place, mut room) = room.split_first_chunk_mut()?;
+        *place = [f0, f1, p0, p1, l0, l1, c0, c1];
         for number in [self.sequence, self.acknowledgment].into_iter().flatten() {
-            writer.u32(number);
+            let (place, rest) = room.split_first_chunk_mut()?;
+            *place = number.to_be_bytes();
+            room = rest;
         }
-        writer.finish()
+        Some(self.length())
+    }
+}
+
+/// Why a header with these flags is refused.
+#[cold]
+const fn refuse(flags: u16) -> Malformed {
+    if flags & VERSION_MASK != VERSION {
+        Malformed::Version
+    } else if flags & FORBIDDEN != 0 {
+        Malformed::ForbiddenFlags
+    } else {
+        Malformed::KeyMissing
     }
 }
 

@@ -13,7 +13,7 @@
 use std::net::Ipv4Addr;
 
 use super::checksum;
-use super::field::array_at;
+use super::field::{u16_at, u32_at};
 use crate::counted_enum;
 
 /// Bytes of a header without options.
@@ -21,7 +21,8 @@ pub const HEADER_LENGTH: usize = 20;
 /// What every host must be able to receive in one piece on a link, in bytes (RFC 791 §3.2).
 pub const MTU_MIN: u16 = 68;
 
-const CHECKSUM_OFFSET: usize = 10;
+/// The first byte of a header without options.
+const PLAIN: u8 = 0x45;
 const TTL_OFFSET: usize = 8;
 const DONT_FRAGMENT: u16 = 0x4000;
 const MORE_FRAGMENTS: u16 = 0x2000;
@@ -92,64 +93,42 @@ impl Header {
     /// Every [`Malformed`].
     #[inline]
     pub fn parse(packet: &[u8]) -> Result<Self, Malformed> {
-        let fixed: [u8; HEADER_LENGTH] = array_at(packet, 0).ok_or(Malformed::Short)?;
-        let [
-            first,
-            tos,
-            l0,
-            l1,
-            i0,
-            i1,
-            f0,
-            f1,
-            ttl,
-            protocol,
-            _,
-            _,
-            s @ ..,
-            d0,
-            d1,
-            d2,
-            d3,
-        ] = fixed;
-        if first >> 4 != 4 {
-            return Err(Malformed::Version);
-        }
-        let header_length = (first & 0x0f) * 4;
-        if usize::from(header_length) < HEADER_LENGTH {
-            return Err(Malformed::HeaderLength);
-        }
-        let header = packet
-            .get(..usize::from(header_length))
+        let fixed = packet
+            .first_chunk::<HEADER_LENGTH>()
             .ok_or(Malformed::Short)?;
-        let total_length = u16::from_be_bytes([l0, l1]);
+        let [first, type_of_service, .., time_to_live, protocol, _, _] =
+            *fixed.first_chunk::<12>().ok_or(Malformed::Short)?;
+        let header_length = match first {
+            PLAIN => 20,
+            _ => length_with_options(first, packet.len())?,
+        };
+        let total_length = u16_at(fixed, 2).ok_or(Malformed::Short)?;
         if total_length < u16::from(header_length) {
             return Err(Malformed::TotalLength);
         }
         if usize::from(total_length) > packet.len() {
             return Err(Malformed::Truncated);
         }
-        let sum = if header.len() == HEADER_LENGTH {
-            checksum::sum_of(&fixed)
-        } else {
-            checksum::sum(header)
+        let sum = match first {
+            PLAIN => checksum::sum_of(fixed),
+            _ => checksum::sum(packet.get(..usize::from(header_length)).unwrap_or_default()),
         };
         if sum != 0xffff {
             return Err(Malformed::Checksum);
         }
-        let flags = u16::from_be_bytes([f0, f1]);
+        let flags = u16_at(fixed, 6).ok_or(Malformed::Short)?;
         Ok(Self {
             header_length,
-            type_of_service: tos,
+            type_of_service,
             total_length,
-            identification: u16::from_be_bytes([i0, i1]),
+            identification: u16_at(fixed, 4).ok_or(Malformed::Short)?,
             dont_fragment: flags & DONT_FRAGMENT != 0,
             more_fragments: flags & MORE_FRAGMENTS != 0,
             fragment_offset: (flags & OFFSET_MASK) << 3,
-            time_to_live: ttl,
+            time_to_live,
             protocol,
-            source: Ipv4Addr::from(s),
-            destination: Ipv4Addr::new(d0, d1, d2, d3),
+            source: Ipv4Addr::from_bits(u32_at(fixed, 12).ok_or(Malformed::Short)?),
+            destination: Ipv4Addr::from_bits(u32_at(fixed, 16).ok_or(Malformed::Short)?),
         })
     }
 
@@ -192,7 +171,11 @@ impl Header {
 
     /// Writes the fixed part of the header in front of `packet`, with a checksum that covers the
     /// options which must already be there. Answers the header's length; `None` if it does not fit.
-    #[inline]
+    #[expect(
+        clippy::inline_always,
+        reason = "most fields are known where it is called, and then half of it is done already"
+    )]
+    #[inline(always)]
     pub fn emit(&self, packet: &mut [u8]) -> Option<usize> {
         let length = usize::from(self.header_length);
         let header = packet.get_mut(..length)?;
@@ -203,43 +186,44 @@ impl Header {
             } else {
                 0
             };
-        let [l0, l1] = self.total_length.to_be_bytes();
-        let [i0, i1] = self.identification.to_be_bytes();
-        let [f0, f1] = flags.to_be_bytes();
-        let [s0, s1, s2, s3] = self.source.octets();
-        let [d0, d1, d2, d3] = self.destination.octets();
-        let first = 0x40 | (self.header_length >> 2);
-        let mut fixed = [
-            first,
-            self.type_of_service,
-            l0,
-            l1,
-            i0,
-            i1,
-            f0,
-            f1,
-            self.time_to_live,
-            self.protocol,
-            0,
-            0,
-            s0,
-            s1,
-            s2,
-            s3,
-            d0,
-            d1,
-            d2,
-            d3,
+        let pair = |high: u16, low: u16| u32::from(high) << 16 | u32::from(low);
+        let first = u16::from_be_bytes([0x40 | (self.header_length >> 2), self.type_of_service]);
+        let hops = u16::from_be_bytes([self.time_to_live, self.protocol]);
+        let mut words = [
+            pair(first, self.total_length),
+            pair(self.identification, flags),
+            pair(hops, 0),
+            self.source.to_bits(),
+            self.destination.to_bits(),
         ];
         let (place, options) = header.split_first_chunk_mut::<HEADER_LENGTH>()?;
-        let mut sum = checksum::sum_of(&fixed);
+        let mut sum = checksum::sum_of_words(words);
         if !options.is_empty() {
             sum = checksum::add(sum, checksum::sum(options));
         }
-        [fixed[CHECKSUM_OFFSET], fixed[CHECKSUM_OFFSET + 1]] = (!sum).to_be_bytes();
-        *place = fixed;
+        let [_, _, checked, ..] = &mut words;
+        *checked = pair(hops, !sum);
+        for (place, word) in place.as_chunks_mut().0.iter_mut().zip(words) {
+            *place = word.to_be_bytes();
+        }
         Some(length)
     }
+}
+
+/// Bytes of a header that begins with `first`, in a packet of so many bytes.
+#[cold]
+fn length_with_options(first: u8, packet_octets: usize) -> Result<u8, Malformed> {
+    if first >> 4 != 4 {
+        return Err(Malformed::Version);
+    }
+    let length = (first & 0x0f) * 4;
+    if usize::from(length) < HEADER_LENGTH {
+        return Err(Malformed::HeaderLength);
+    }
+    if usize::from(length) > packet_octets {
+        return Err(Malformed::Short);
+    }
+    Ok(length)
 }
 
 /// Takes one hop off the time to live of `packet` and corrects the header checksum (RFC 1141).
@@ -249,9 +233,9 @@ pub fn decrement_ttl(packet: &mut [u8]) -> Option<()> {
     let place = packet.get_mut(TTL_OFFSET..)?.first_chunk_mut::<4>()?;
     let [hops, protocol, s0, s1] = *place;
     let left = hops.checked_sub(1)?;
-    let (old, new) = ([hops, protocol], [left, protocol]);
-    let [old, new, sum] = [old, new, [s0, s1]].map(u16::from_be_bytes);
-    let [s0, s1] = checksum::update(sum, old, new).to_be_bytes();
+    // The header's sum is 0x0100 less, so the checksum is as much more; 0xffff stands for 0.
+    let sum = u32::from(u16::from_be_bytes([s0, s1])) + 0x0100;
+    let [_, _, s0, s1] = (sum + u32::from(sum >= 0xffff)).to_be_bytes();
     *place = [left, protocol, s0, s1];
     Some(())
 }

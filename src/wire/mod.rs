@@ -22,4 +22,6 @@ pub mod ppp;
 pub mod pptp;
 pub mod prefix;
 pub mod radius;
+pub mod tacacs;
 pub mod tcp_mss;
+pub mod tunnel;

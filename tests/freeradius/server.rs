@@ -255,7 +255,7 @@ impl Dialler {
         });
         let (_, mut decision) = decided.expect("a decision in time");
         if let Decision::Accept(grant) = &mut decision {
-            let billing = std::mem::take(&mut grant.billing);
+            let billing = std::mem::take(&mut *grant.billing);
             self.accounting.granted(caller().flow, billing);
         }
         decision

@@ -121,6 +121,19 @@ impl Lab {
         &self.state
     }
 
+    /// Waits until a file of this lab's folder says `text`, and answers the file.
+    pub(crate) fn wait_for_text(&self, file: &str, text: &str) -> String {
+        let end = Instant::now() + Duration::from_secs(15);
+        loop {
+            let said = std::fs::read_to_string(self.state.join(file)).unwrap_or_default();
+            if said.contains(text) {
+                return said;
+            }
+            assert!(Instant::now() < end, "no {text:?} in:\n{said}");
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+
     /// Ends the server by SIGTERM and waits; its exit code.
     pub(crate) fn stop_server(&self) -> Option<i32> {
         self.run(&["server-stop", "TERM"]).status.code()

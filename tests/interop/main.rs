@@ -13,6 +13,7 @@
 mod authentication;
 mod call;
 mod config;
+mod eap;
 mod encryption;
 mod forwarding;
 mod lab;
@@ -20,6 +21,7 @@ mod peers;
 mod radius;
 mod service;
 mod sites;
+mod tacacs;
 mod wire;
 mod workers;
 

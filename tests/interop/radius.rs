@@ -1,6 +1,6 @@
 //! A real client dials in, and a real FreeRADIUS behind the server decides and writes the bill.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::config::Config;
 use crate::lab::{INSIDE_HOST, Lab, PASSWORD, REQUIRE_MPPE, Running};
@@ -24,7 +24,7 @@ address = "192.168.99.2"
 secret_file = "radius.secret"
 "#;
 
-fn config() -> Config {
+pub(crate) fn config() -> Config {
     Config::lab()
         .with_tables(TABLES)
         .with_file("radius.secret", SECRET)
@@ -32,6 +32,11 @@ fn config() -> Config {
 
 /// FreeRADIUS on the host behind the server, as long as the guard lives.
 fn free_radius(lab: &Lab) -> Running {
+    free_radius_with(lab, |text| text)
+}
+
+/// The same, configured as `change` makes it.
+pub(crate) fn free_radius_with(lab: &Lab, change: impl Fn(String) -> String) -> Running {
     let folder = lab.state().join("radius");
     std::fs::create_dir_all(&folder).unwrap();
     let place = folder.to_str().unwrap();
@@ -42,7 +47,7 @@ fn free_radius(lab: &Lab) -> Running {
         .replace("@PORT@", "1812")
         .replace("@ACCOUNTING_PORT@", "1813")
         .replace("@SECRET@", SECRET);
-    std::fs::write(folder.join("radiusd.conf"), text).unwrap();
+    std::fs::write(folder.join("radiusd.conf"), change(text)).unwrap();
     std::fs::write(folder.join("users"), USERS).unwrap();
     std::fs::write(folder.join("dictionary"), "").unwrap();
     let log = folder.join("log");
@@ -55,16 +60,7 @@ fn free_radius(lab: &Lab) -> Running {
 
 /// Waits until the file of the server's folder says `text`, and answers the file.
 fn wait_for(lab: &Lab, file: &str, text: &str) -> String {
-    let file = lab.state().join("radius").join(file);
-    let end = Instant::now() + Duration::from_secs(15);
-    loop {
-        let said = std::fs::read_to_string(&file).unwrap_or_default();
-        if said.contains(text) {
-            return said;
-        }
-        assert!(Instant::now() < end, "no {text:?} in:\n{said}");
-        std::thread::sleep(Duration::from_millis(50));
-    }
+    lab.wait_for_text(&format!("radius/{file}"), text)
 }
 
 #[test]

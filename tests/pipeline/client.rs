@@ -121,7 +121,7 @@ impl Client {
             decrypt: None,
             mppc: None,
             decrypt_worker: DecryptWorker::new(4, Budget::new(1 << 16, 1 << 16, Timestamp::ZERO))
-                .with_streams(1),
+                .with_places(1),
             encrypt_worker: EncryptWorker::new(1),
         }
     }

@@ -369,7 +369,7 @@ impl Dialogue {
         let id = KeyId::new(NonZeroU64::MIN);
         let (key, heard) = (keys.downstream, heard.unwrap_or(0));
         let state = DecryptState::new_for_client(key, strength, mode, id, heard, budget);
-        let worker = Box::new(DecryptWorker::new(4, budget).with_streams(1));
+        let worker = Box::new(DecryptWorker::new(4, budget).with_places(1));
         self.decrypt = Some((state, worker));
     }
 

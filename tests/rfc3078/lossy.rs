@@ -114,7 +114,7 @@ impl OurReceiver {
         let id = KeyId::new(NonZeroU64::MIN);
         Self(
             DecryptState::new(key, strength, Mode::Stateful, id, u32::MAX, poor),
-            DecryptWorker::new(1, poor).with_streams(1),
+            DecryptWorker::new(1, poor).with_places(1),
         )
     }
 }

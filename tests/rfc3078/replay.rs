@@ -26,7 +26,7 @@ impl Receiver {
         let strength = Strength::Bits128;
         Self {
             state: DecryptState::new(key, strength, mode, id, u32::MAX, rich),
-            worker: DecryptWorker::new(4, rich).with_streams(1),
+            worker: DecryptWorker::new(4, rich).with_places(1),
             newest: u32::MAX,
         }
     }

@@ -72,7 +72,7 @@ impl Theirs {
         Self {
             sender: Sender::new(rule, &START_KEY, strength),
             state: DecryptState::new(key, strength, Mode::Stateful, id, 99, budget),
-            worker: DecryptWorker::new(1, budget).with_streams(1),
+            worker: DecryptWorker::new(1, budget).with_places(1),
             sequence: 99,
             numbers: 0,
             now: Timestamp::ZERO,

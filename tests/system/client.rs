@@ -89,7 +89,7 @@ pub(crate) struct Client {
 impl Client {
     pub(crate) fn new(address: Ipv4Addr, call_id: u16) -> Self {
         let worker =
-            DecryptWorker::new(64, Budget::new(16_384, 65_536, Timestamp::ZERO)).with_streams(1);
+            DecryptWorker::new(64, Budget::new(16_384, 65_536, Timestamp::ZERO)).with_places(1);
         Self {
             address,
             gre_address: address,

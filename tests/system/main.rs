@@ -26,6 +26,7 @@ mod one_address;
 mod packets;
 #[path = "../rfc3078/peers.rs"]
 mod peers;
+mod placement;
 #[path = "../support/ppp_client.rs"]
 mod ppp_client;
 mod renegotiation;

@@ -273,6 +273,12 @@ impl World {
 
 /// The receive queue of a packet, by its addresses, as receive side scaling chooses it.
 fn queue(packet: &[u8]) -> usize {
-    let sum: usize = packet[12..20].iter().map(|octet| usize::from(*octet)).sum();
-    sum % usize::from(WORKERS)
+    let address = |at: usize| Ipv4Addr::from_octets(packet[at..at + 4].try_into().unwrap());
+    queue_between(address(12), address(16))
+}
+
+/// The receive queue of packets between two addresses.
+pub(crate) fn queue_between(source: Ipv4Addr, destination: Ipv4Addr) -> usize {
+    let octets = source.octets().into_iter().chain(destination.octets());
+    octets.map(usize::from).sum::<usize>() % usize::from(WORKERS)
 }

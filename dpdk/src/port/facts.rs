@@ -42,7 +42,7 @@ pub struct Capabilities {
     pub max_tx_queues: u16,
     /// The largest IP packet that it can be set to, in octets.
     pub max_mtu: u16,
-    /// There are as many receive queues as transmit queues, or it does not start.
+    /// It works only with as many receive queues as transmit queues.
     pub queues_in_pairs: bool,
     /// Computes IPv4 header checksums on transmission.
     pub ipv4_checksum_tx: bool,

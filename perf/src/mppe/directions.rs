@@ -14,7 +14,7 @@ use pns::mppe::skipped::KeyId;
 use pns::wire::mppe::HEADER_LENGTH;
 
 use super::peer::Peer;
-use super::{Direction, Sample, Setup};
+use super::{Direction, Kind, Sample, Setup};
 
 const BUDGET: Budget = Budget::new(0, 0, Timestamp::ZERO);
 
@@ -25,7 +25,7 @@ fn start_key(flow: u32) -> [u8; 16] {
 }
 
 /// Frames to clients.
-pub(super) struct Encrypt {
+pub(crate) struct Encrypt {
     ours: Senders,
     peer: Vec<Peer>,
 }
@@ -35,14 +35,20 @@ struct States(Vec<EncryptState>);
 struct Senders {
     states: States,
     worker: EncryptWorker,
+    burst: usize,
 }
 
 impl Senders {
     fn new(setup: Setup, state: impl Fn(u32) -> EncryptState) -> Self {
         let states = (0..setup.flows).map(|flow| state(flow).at(flow));
+        let worker = EncryptWorker::new(setup.flows as usize).with_kernel(kernel(setup));
         Self {
             states: States(states.collect()),
-            worker: EncryptWorker::new(setup.flows as usize).with_kernel(kernel(setup)),
+            worker: match setup.kind {
+                Kind::Alone => worker.with_stock(setup.flows as usize, 0, 0),
+                Kind::Full | Kind::Portable | Kind::Stocked | Kind::Zipf => worker,
+            },
+            burst: setup.kind.burst(),
         }
     }
 }
@@ -76,16 +82,25 @@ impl Direction for Encrypt {
         packets.all(|(flow, payload)| self.peer[*flow as usize].encrypt(payload))
     }
 
+    fn stock_up(&mut self) {
+        while self.ours.worker.stock_up() > 0 {}
+    }
+
+    fn ahead(&self) -> usize {
+        self.ours.worker.octets_ahead()
+    }
+
     fn is_right(plain: &[u8], done: &[u8]) -> bool {
         plain.len() == done.len() && plain[HEADER_LENGTH..] != done[HEADER_LENGTH..]
     }
 }
 
 /// Frames from clients.
-pub(super) struct Decrypt {
+pub(crate) struct Decrypt {
     clients: Senders,
     ours: Receivers,
     worker: DecryptWorker,
+    burst: usize,
     peer: Vec<Peer>,
 }
 
@@ -109,11 +124,17 @@ impl Direction for Decrypt {
             let id = KeyId::new(NonZeroU64::MIN.saturating_add(u64::from(flow)));
             DecryptState::new(key, strength, mode, id, 0, BUDGET).at(flow)
         };
-        let worker = DecryptWorker::new(256, BUDGET).with_streams(setup.flows as usize);
+        let worker = DecryptWorker::new(256, BUDGET);
+        let places = setup.flows as usize;
+        let worker = match setup.kind {
+            Kind::Alone => worker.with_stock(places, 0, 0),
+            Kind::Full | Kind::Portable | Kind::Stocked | Kind::Zipf => worker.with_places(places),
+        };
         Self {
             clients: Senders::new(setup, client),
             ours: Receivers((0..setup.flows).map(server).collect()),
             worker: worker.with_kernel(kernel(setup)),
+            burst: setup.kind.burst(),
             peer: peers(setup),
         }
     }
@@ -123,9 +144,11 @@ impl Direction for Decrypt {
     }
 
     fn ours(&mut self, sample: &mut Sample) -> bool {
-        let flows = sample.flows.chunks(BURST);
-        let sequences = sample.sequences.chunks(BURST);
-        let bursts = flows.zip(sequences).zip(sample.payloads.chunks_mut(BURST));
+        let flows = sample.flows.chunks(self.burst);
+        let sequences = sample.sequences.chunks(self.burst);
+        let bursts = flows
+            .zip(sequences)
+            .zip(sample.payloads.chunks_mut(self.burst));
         let mut all = true;
         for ((flows, sequences), payloads) in bursts {
             let mut jobs: ArrayVec<DecryptJob<'_>, BURST> = ArrayVec::new();
@@ -141,6 +164,14 @@ impl Direction for Decrypt {
     fn peer(&mut self, sample: &mut Sample) -> bool {
         let mut packets = sample.flows.iter().zip(&mut sample.payloads);
         packets.all(|(flow, payload)| self.peer[*flow as usize].decrypt(payload))
+    }
+
+    fn stock_up(&mut self) {
+        while self.worker.stock_up() > 0 {}
+    }
+
+    fn ahead(&self) -> usize {
+        self.worker.octets_ahead()
     }
 
     fn is_right(plain: &[u8], done: &[u8]) -> bool {
@@ -160,8 +191,8 @@ fn kernel(setup: Setup) -> Kernel {
 fn encrypt_all(senders: &mut Senders, sample: &mut Sample) -> bool {
     let bursts = sample
         .flows
-        .chunks(BURST)
-        .zip(sample.payloads.chunks_mut(BURST));
+        .chunks(senders.burst)
+        .zip(sample.payloads.chunks_mut(senders.burst));
     let mut all = true;
     for (flows, payloads) in bursts {
         let mut jobs: ArrayVec<EncryptJob<'_>, BURST> = ArrayVec::new();

@@ -1,8 +1,11 @@
 //! One case: samples of packets through a worker, and the same frames through the floor. Frames are
 //! made before a sample and compared after it, so that only the worker's turns are in the time.
 
+use std::time::Instant;
+
 use pns::dataplane::batch::BURST;
 use pns::flow::Encryption;
+use pns::mppe::kernel::KernelKind;
 
 use super::client::{Ciphers, Client};
 use super::floor::{Floor, swap_addresses};
@@ -12,6 +15,7 @@ use super::rig::{Post, Rig};
 use crate::Outcome;
 use crate::load::Load;
 use crate::measure::{Meter, Pairs};
+use crate::mppe::Alone;
 
 /// Which way packets go.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -58,6 +62,7 @@ impl Kind {
 /// A packet of a sample: the frame that goes in, and the inner packet that has to come out.
 #[derive(Clone)]
 pub(super) struct Item {
+    /// The call that it comes out of, or the only one that it is of.
     receiver: u32,
     frame: Vec<u8>,
     forwarded: Vec<u8>,
@@ -76,7 +81,17 @@ pub(super) struct Lane<M: Medium> {
 pub(super) struct Bench<M: Medium> {
     lane: Lane<M>,
     floor: Floor<M>,
+    engine: Option<Engine>,
     pub(super) octets_per_call: f64,
+}
+
+/// The MPPE engine alone, and what it took for the same packets as the worker.
+struct Engine {
+    alone: Alone,
+    /// Packets of each call so far.
+    sent: Vec<u32>,
+    /// Cycles per packet.
+    samples: Vec<f64>,
 }
 
 impl<M: Medium> Bench<M> {
@@ -85,6 +100,7 @@ impl<M: Medium> Bench<M> {
         Ok(Self {
             lane: lanes.pop().ok_or("no worker")?,
             floor: Floor::new(medium)?,
+            engine: Engine::beside(kind),
             octets_per_call,
         })
     }
@@ -111,11 +127,49 @@ impl<M: Medium> Bench<M> {
                     _ => peer = floor_sample(&mut self.floor, &items, meter)?,
                 }
             }
+            if let Some(engine) = &mut self.engine {
+                engine.sample(lane.kind.load, &items, meter)?;
+            }
             for (ours, peer) in ours.into_iter().zip(peer) {
                 pairs.add(BURST as u32, ours, peer);
             }
         }
         lane.post.check()
+    }
+
+    /// What the engine alone took, in cycles per packet.
+    pub(super) fn engine(&self) -> &[f64] {
+        self.engine.as_ref().map_or(&[], |engine| &engine.samples)
+    }
+}
+
+impl Engine {
+    /// Beside a worker that has it do one thing to each packet.
+    fn beside(kind: Kind) -> Option<Self> {
+        let epoch = Instant::now();
+        let kernel = || KernelKind::fastest(|| epoch.elapsed());
+        let alone = match (kind.encryption, kind.way) {
+            (Encryption::Required, Way::Upstream) => Alone::decrypt(kind.flows, kernel()),
+            (Encryption::Required, Way::Downstream) => Alone::encrypt(kind.flows, kernel()),
+            _ => return None,
+        };
+        Some(Self {
+            alone,
+            sent: vec![0; kind.flows as usize],
+            samples: Vec::new(),
+        })
+    }
+
+    fn sample(&mut self, load: Load, items: &[Item], meter: &mut Meter) -> Outcome<()> {
+        let sent = &mut self.sent;
+        let packets = items.iter().map(|item| {
+            let sent = &mut sent[item.receiver as usize];
+            *sent += 1;
+            (item.receiver, *sent)
+        });
+        let cycles = self.alone.cycles(load, packets, meter)?;
+        self.samples.push(cycles / items.len() as f64);
+        Ok(())
     }
 }
 

@@ -7,6 +7,7 @@ use dpdk::{
 };
 use pns::dataplane::DpdkPort;
 
+use super::huge_pages::HugePages;
 use super::medium::{Medium, Wire};
 use crate::Outcome;
 
@@ -15,6 +16,8 @@ const MBUFS: u32 = 32_767;
 /// Frames that a queue holds: no fewer.
 const ENTRIES: u32 = 32_768;
 const DATA_ROOM: u16 = 2048;
+/// What mbufs, rings and DPDK itself take.
+const MEMORY_OCTETS: u64 = 256 << 20;
 /// Frames that stay with the thread, so that most that are taken were freed a moment ago.
 const CACHE: u32 = 512;
 
@@ -24,16 +27,21 @@ pub(crate) struct Rings {
     pool: Mempool,
     huge: bool,
     cables: u32,
+    /// Behind everything that is in them.
+    _huge_pages: HugePages,
 }
 
 impl Rings {
-    /// Starts DPDK in this process, on huge pages if there are any.
+    /// Starts DPDK in this process, on huge pages if there are enough.
     pub(crate) fn start() -> Outcome<Self> {
-        let huge = huge_pages_available() > 0;
+        let huge_pages = HugePages::reserve(MEMORY_OCTETS);
+        let huge = huge_pages_available() >= MEMORY_OCTETS;
         let memory = if huge {
             Memory::Huge { in_memory: true }
         } else {
-            Memory::NoHuge { megabytes: 256 }
+            Memory::NoHuge {
+                megabytes: usize::try_from(MEMORY_OCTETS >> 20)?,
+            }
         };
         let eal = Eal::init(&EalConfig {
             memory,
@@ -47,6 +55,7 @@ impl Rings {
             pool,
             huge,
             cables: 0,
+            _huge_pages: huge_pages,
         })
     }
 
@@ -67,7 +76,7 @@ impl Medium for Rings {
         self.cables += 1;
         let (here, there) = ring_pair(&self.eal, &format!("perf{}", self.cables), 1, ENTRIES)?;
         let (rx, tx) = self.open(here)?;
-        let port = DpdkPort::new(Some(rx), tx, self.pool.clone());
+        let port = DpdkPort::new(Some(rx), tx.into(), self.pool.clone());
         let (rx, tx) = self.open(there)?;
         let end = RingEnd {
             rx,
@@ -85,9 +94,9 @@ impl Medium for Rings {
 
     fn name(&self) -> &'static str {
         if self.huge {
-            "net_ring and mbufs in huge pages"
+            "net_ring and mbufs in pages of 2 MiB"
         } else {
-            "net_ring and mbufs in 4 KiB pages"
+            "net_ring and mbufs in pages of 4 KiB"
         }
     }
 }

@@ -209,6 +209,7 @@ impl Rig {
             self.turn_and(|plane, now| {
                 let mut view = ServerView {
                     radius: None,
+                    tacacs: None,
                     bill: Bill::default(),
                     facts: &FACTS,
                     sessions: &mut plane.sessions,

@@ -207,7 +207,7 @@ fn accept(asked: &Asked, answer: &Answer<'_>) -> Result<Grant, String> {
         networks: Arc::default(),
         network: network_terms(answer, framed),
         remark: remark.map(Into::into),
-        billing: billing(answer),
+        billing: Box::new(billing(answer)),
     })
 }
 

@@ -7,12 +7,13 @@ use zeroize::Zeroizing;
 
 use super::exchange::Question;
 use crate::aaa::Rejection;
+use crate::auth::change_password::BLOCK;
 use crate::flow::FlowKey;
 use crate::ppp::link::Credentials;
-use crate::wire::chap::ChangePasswordV3;
+use crate::wire::chap::{ChangePasswordV2, ChangePasswordV3};
 use crate::wire::radius::attribute::{
     ACCT_SESSION_ID, CALLED_STATION_ID, CALLING_STATION_ID, CHAP_CHALLENGE, CHAP_PASSWORD,
-    EAP_MESSAGE, FRAMED_MTU, FRAMED_PROTOCOL, MS_CHAP_CHALLENGE, MS_CHAP_NT_ENC_PW,
+    EAP_MESSAGE, FRAMED_MTU, FRAMED_PROTOCOL, MS_CHAP_CHALLENGE, MS_CHAP_CPW_2, MS_CHAP_NT_ENC_PW,
     MS_CHAP_RESPONSE, MS_CHAP2_CPW, MS_CHAP2_RESPONSE, NAS_IDENTIFIER, NAS_IP_ADDRESS, NAS_PORT,
     NAS_PORT_ID, NAS_PORT_TYPE, SERVICE_TYPE, STATE, TUNNEL_CLIENT_ENDPOINT, TUNNEL_MEDIUM_TYPE,
     TUNNEL_SERVER_ENDPOINT, TUNNEL_TYPE, USER_NAME,
@@ -225,12 +226,21 @@ fn prove_by_mschap(
             ..
         } => {
             attributes.octets(&MS_CHAP_CHALLENGE, authenticator_challenge);
-            change_password(attributes, change, *identifier);
+            change_password_v3(attributes, change, *identifier);
             let identifier = *identifier;
             Ok(Login::MsChapV2 { identifier })
         }
-        // Servers want the response of LAN Manager for it, which PNS does not even read.
-        Credentials::ChangePasswordV2 { .. } => Err(Rejection::NewPasswordRefused),
+        Credentials::ChangePasswordV2 {
+            challenge,
+            change,
+            identifier,
+            ..
+        } => {
+            attributes.octets(&MS_CHAP_CHALLENGE, challenge);
+            change_password_v2(attributes, change, *identifier);
+            let challenge = *challenge;
+            Ok(Login::MsChapV1 { challenge })
+        }
         Credentials::MsChapV1 { .. }
         | Credentials::Pap { .. }
         | Credentials::ChapMd5 { .. }
@@ -238,15 +248,36 @@ fn prove_by_mschap(
     }
 }
 
-/// RFC 2548 §2.1.6 and §2.3.4.
-fn change_password(attributes: &mut Attributes, change: &ChangePasswordV3, identifier: u8) {
-    const CODE: u8 = 7;
-    const PASSWORD_CODE: u8 = 6;
-    for (sequence, piece) in change.encrypted_password.chunks(PASSWORD_PIECE).enumerate() {
+/// The new password under the old one, in pieces (RFC 2548 §2.1.6).
+fn new_password(attributes: &mut Attributes, encrypted: &[u8; BLOCK], identifier: u8) {
+    const CODE: u8 = 6;
+    for (sequence, piece) in encrypted.chunks(PASSWORD_PIECE).enumerate() {
         let sequence = u8::try_from(sequence + 1).unwrap_or(u8::MAX);
-        let front = [PASSWORD_CODE, identifier, 0, sequence];
+        let front = [CODE, identifier, 0, sequence];
         attributes.octets(&MS_CHAP_NT_ENC_PW, &[&front, piece].concat());
     }
+}
+
+/// RFC 2548 §2.1.4: everything of LAN Manager is zero, and the flag says that the rest counts.
+fn change_password_v2(attributes: &mut Attributes, change: &ChangePasswordV2, identifier: u8) {
+    const CODE: u8 = 6;
+    new_password(attributes, &change.encrypted_password, identifier);
+    let front = [CODE, identifier];
+    let value = [
+        front.as_slice(),
+        &change.encrypted_hash,
+        &[0; 16],
+        &[0; 24],
+        &change.nt_response,
+        &[0, 1],
+    ];
+    attributes.octets(&MS_CHAP_CPW_2, &value.concat());
+}
+
+/// RFC 2548 §2.3.4.
+fn change_password_v3(attributes: &mut Attributes, change: &ChangePasswordV3, identifier: u8) {
+    const CODE: u8 = 7;
+    new_password(attributes, &change.encrypted_password, identifier);
     let front = [CODE, identifier];
     let value = [
         front.as_slice(),

@@ -205,3 +205,47 @@ fn interfaces_cores_pages_and_descriptors() {
     );
     assert_eq!(findings(&root, xdp, ""), [""; 0]);
 }
+
+#[test]
+fn a_card_polled_from_another_node_is_told() {
+    let root = Root::ready();
+    root.pci(CARD, Some("vfio-pci"), true)
+        .write("sys/bus/pci/devices/0000:3b:00.0/numa_node", "1\n")
+        .write("sys/devices/system/cpu/cpu2/node0/meminfo", "")
+        .write("sys/devices/system/cpu/cpu3/node1/meminfo", "");
+    assert_eq!(
+        findings(&root, CARD, PINNED),
+        [
+            "warning: port wan: 0000:3b:00.0 is on NUMA node 1, cores [2] are not; poll it by \
+             workers of its own node: rx_workers, or other workers.cores"
+        ]
+    );
+    root.write("sys/bus/pci/devices/0000:3b:00.0/numa_node", "-1\n");
+    assert_eq!(findings(&root, CARD, PINNED), [""; 0]);
+}
+
+#[test]
+fn what_is_there_is_told_too() {
+    let root = Root::ready();
+    root.pci(CARD, Some("vfio-pci"), true)
+        .write("sys/bus/pci/devices/0000:3b:00.0/vendor", "0x8086\n")
+        .write("sys/bus/pci/devices/0000:3b:00.0/device", "0x1592\n");
+    assert_eq!(
+        machine_found(&config(CARD, PINNED), &root.0),
+        [
+            "port wan: 0000:3b:00.0, card 8086:1592, driver vfio-pci, NUMA node unknown",
+            "hugepages: 1024 MiB free, 512 asked for",
+            "cores: 0-3 online, workers on [2, 3]",
+            "open files: 1024000 allowed, 14352 needed",
+        ]
+    );
+    root.write("sys/class/net/wan_s/queues/rx-0/x", "")
+        .write("sys/class/net/wan_s/queues/rx-1/x", "")
+        .write("sys/class/net/wan_s/queues/tx-0/x", "");
+    let found = machine_found(&config("net_af_xdp0,iface=wan_s", ""), &root.0);
+    assert_eq!(
+        found[0],
+        "port wan: net_af_xdp0 on wan_s, 2 receive queue(s)"
+    );
+    assert_eq!(found[2], "cores: 0-3 online, 1 worker(s) on any");
+}

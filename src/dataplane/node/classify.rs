@@ -7,6 +7,7 @@ use crate::dataplane::batch::{Entry, Packet, Punt, PuntClass, Verdict};
 use crate::dataplane::config::View;
 use crate::dataplane::drop_reason::DropReason;
 use crate::dataplane::frame::Frame;
+use crate::dataplane::node::locate;
 use crate::dataplane::port::{PortConfig, Side};
 use crate::routing::{Directory, NextHop, Snapshot};
 use crate::wire::ethernet::{self, TAG_LENGTH, TAG_OFFSET, ether_type};
@@ -24,13 +25,13 @@ pub(in crate::dataplane) fn run<F: Frame>(
     let Some(port) = view.ports.get(usize::from(packet.meta.port)) else {
         return Verdict::Drop(DropReason::PortUnknown);
     };
-    let header = match ethernet_input(&mut packet.frame, port) {
-        Ok(header) => header,
+    let arrived = match ethernet_input(&mut packet.frame, port) {
+        Ok(arrived) => arrived,
         Err(reason) => return Verdict::Drop(reason),
     };
-    match header.ether_type {
+    match arrived.ether_type {
         // RFC 1812 §5.3.4: what was sent to everybody on the link is never forwarded.
-        ether_type::IPV4 if ethernet::is_group(header.destination) => punt(PuntClass::Local),
+        ether_type::IPV4 if arrived.for_group => punt(PuntClass::Local),
         ether_type::IPV4 => ipv4_input(packet, view, directory, routes, port.side),
         ether_type::ARP => punt(PuntClass::Arp),
         _ => punt(PuntClass::Local),
@@ -41,15 +42,31 @@ const fn punt(class: PuntClass) -> Verdict {
     Verdict::Punt(Punt::Ethernet(class))
 }
 
+/// What matters of an Ethernet header behind its checks.
+struct Arrived {
+    ether_type: u16,
+    /// Sent to more stations than this one.
+    for_group: bool,
+}
+
 /// Checks length, VLAN and station, and takes the VLAN tag out.
 #[inline]
-fn ethernet_input<F: Frame>(
-    frame: &mut F,
-    port: &PortConfig,
-) -> Result<ethernet::Header, DropReason> {
+fn ethernet_input<F: Frame>(frame: &mut F, port: &PortConfig) -> Result<Arrived, DropReason> {
     if !frame.is_contiguous() {
         return Err(DropReason::FrameChained);
     }
+    let untagged = port.vlan.is_none() && frame.stripped_vlan().is_none();
+    if untagged && ethernet::is_ipv4_for(port.mac, frame.bytes()) {
+        return Ok(Arrived {
+            ether_type: ether_type::IPV4,
+            for_group: false,
+        });
+    }
+    any_ethernet_input(frame, port)
+}
+
+/// The same of frames that are rarer.
+fn any_ethernet_input<F: Frame>(frame: &mut F, port: &PortConfig) -> Result<Arrived, DropReason> {
     let header = ethernet::Header::parse(frame.bytes())
         .map_err(|ethernet::Malformed::Short| DropReason::EthernetShort)?;
     let stripped = frame.stripped_vlan().map(|tag| tag & ethernet::VLAN_MASK);
@@ -58,14 +75,18 @@ fn ethernet_input<F: Frame>(
     if vlan != port.vlan {
         return Err(DropReason::VlanMismatch);
     }
-    if !ethernet::is_group(header.destination) && header.destination != port.mac {
+    let for_group = ethernet::is_group(header.destination);
+    if !for_group && header.destination != port.mac {
         return Err(DropReason::ForeignMac);
     }
     if header.vlan.is_some() {
         frame.bytes_mut().copy_within(..TAG_OFFSET, TAG_LENGTH);
         frame.trim_front(TAG_LENGTH);
     }
-    Ok(header)
+    Ok(Arrived {
+        ether_type: header.ether_type,
+        for_group,
+    })
 }
 
 #[inline]
@@ -86,13 +107,15 @@ fn ipv4_input<F: Frame>(
         if header.protocol != protocol::GRE {
             return punt(local_class(packet, view));
         }
-        packet.meta.key.local = local;
         strip(packet);
         if header.is_fragment() {
+            packet.meta.key.local = local;
             let (worker, entry) = (fragment_owner(&header, view), Entry::Fragment);
             return Verdict::Steer { worker, entry };
         }
-        return steer(view, Entry::Upstream);
+        let call_id = locate::note_call(packet, local);
+        let (worker, entry) = (view.buckets.worker(call_id), Entry::Upstream);
+        return Verdict::Steer { worker, entry };
     }
     if directory.contains(header.destination) {
         if side == Side::Access {
@@ -103,7 +126,8 @@ fn ipv4_input<F: Frame>(
             return punt(PuntClass::Exception);
         }
         strip(packet);
-        return steer(view, Entry::Downstream);
+        let (worker, entry) = (view.index, Entry::Downstream);
+        return Verdict::Steer { worker, entry };
     }
     if routes.lookup(header.destination) == NextHop::Local {
         return if header.protocol == protocol::GRE {
@@ -119,18 +143,11 @@ fn ipv4_input<F: Frame>(
     punt(PuntClass::Exception)
 }
 
-const fn steer(view: &View, entry: Entry) -> Verdict {
-    let worker = view.index;
-    Verdict::Steer { worker, entry }
-}
-
 /// Takes off the Ethernet header and the padding.
 #[inline]
 fn strip<F: Frame>(packet: &mut Packet<F>) {
-    packet.frame.trim_front(ethernet::HEADER_LENGTH);
-    packet
-        .frame
-        .truncate(usize::from(packet.meta.ip.total_length));
+    let length = usize::from(packet.meta.ip.total_length);
+    packet.frame.narrow(ethernet::HEADER_LENGTH, length);
 }
 
 /// Where a TCP header has its flags, and two of them (RFC 9293 §3.1).

@@ -11,7 +11,7 @@ use crate::dataplane::frame::Frame;
 use crate::dataplane::node::inner_input::clamp;
 use crate::dataplane::node::locate::NOBODY;
 use crate::flow::Encryption;
-use crate::routing::{Directory, NextHop, Snapshot};
+use crate::routing::{Directory, NextHop, Recent};
 use crate::wire::ipv4;
 
 /// Longest headers that are prepended: Ethernet with a tag, IPv4, GRE with both numbers, PPP, MPPE
@@ -34,7 +34,7 @@ pub(in crate::dataplane) fn run<F: Frame>(
     flows: &mut FlowTable,
     view: &View,
     directory: &mut Directory,
-    routes: &Snapshot,
+    routes: &mut Recent<'_>,
     moment: Moment,
 ) -> Verdict {
     packet.meta.direction = Direction::Downstream;
@@ -63,7 +63,7 @@ pub(in crate::dataplane) fn run<F: Frame>(
     if from_client && !flow.policy.client_to_client {
         return Verdict::Drop(DropReason::ClientToClientRefused);
     }
-    let mtu = match ready(packet, flow, routes.lookup(flow.peer.address())) {
+    let mtu = match ready(packet, flow, *routes.lookup(flow.peer.address())) {
         Ok(mtu) => mtu,
         Err(reason) => return Verdict::Drop(reason),
     };
@@ -85,7 +85,7 @@ pub(in crate::dataplane) fn run<F: Frame>(
         // The classifier has left packets without hops to the kernel.
         ipv4::decrement_ttl(packet.frame.bytes_mut());
     }
-    clamp(packet, flow.mss_max());
+    clamp(packet, flow);
     Verdict::Next
 }
 

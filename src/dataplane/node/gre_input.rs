@@ -12,7 +12,6 @@ use crate::dataplane::frame::Frame;
 use crate::dataplane::source::Sender;
 use crate::dataplane::stats::FrameCount;
 use crate::dataplane::window::{Standing, WindowRefusal};
-use crate::flow::FlowKey;
 use crate::wire::gre;
 
 /// A GRE packet to us, from its outer IPv4 header on, that was located. Leaves the PPP frame.
@@ -36,7 +35,6 @@ pub(in crate::dataplane) fn run<F: Frame>(
         let entry = Entry::Upstream;
         return Verdict::Steer { worker, entry };
     }
-    let key = FlowKey::new(packet.meta.key.local, header.call_id);
     let Some(flow) = flows.get_mut(slot) else {
         return Verdict::Drop(DropReason::GreCallIdUnknown);
     };
@@ -60,12 +58,11 @@ pub(in crate::dataplane) fn run<F: Frame>(
         }
     };
     packet.meta.flow = slot;
-    packet.meta.key = key;
     packet.meta.sender = sender;
     packet.meta.sequence = sequence;
     packet.meta.standing = standing;
-    packet.frame.trim_front(ip_length + header.length());
-    packet.frame.truncate(usize::from(header.payload_length));
+    let (front, length) = (ip_length + header.length(), header.payload_length);
+    packet.frame.narrow(front, length.into());
     Verdict::Next
 }
 

@@ -20,45 +20,51 @@ use crate::wire::ppp::{ADDRESS_CONTROL, Protocol};
 /// What a GRE packet carries.
 #[derive(Clone, Copy)]
 pub(in crate::dataplane) enum Payload {
-    /// The frame, behind these bytes of PPP and MPPE headers.
-    Framed {
-        /// The bytes.
-        head: [u8; 6],
-        /// How many of them.
-        length: u8,
-    },
+    /// An IP packet in clear, of this protocol.
+    Clear(Protocol),
+    /// What MPPE or MPPC made of a packet, behind this header of theirs.
+    Sealed([u8; 2]),
+    /// A whole PPP frame.
+    Whole,
     /// Nothing: an acknowledgment alone.
     Nothing,
 }
 
 impl Payload {
-    /// A whole PPP frame.
-    pub(in crate::dataplane) const WHOLE: Self = Self::Framed {
-        head: [0; 6],
-        length: 0,
-    };
-
+    #[inline]
     fn of(meta: &Meta) -> Self {
-        let [address, control] = ADDRESS_CONTROL;
-        let [mppe_high, mppe_low] = meta.mppe_header;
-        let headed = meta.cipher == Cipher::Encrypted || meta.packing != Packing::Off;
-        let protocol = if headed {
-            Protocol::COMPRESSED
+        if meta.cipher == Cipher::Encrypted || meta.packing != Packing::Off {
+            Self::Sealed(meta.mppe_header)
         } else {
-            meta.protocol
-        };
-        let [high, low] = protocol.0.to_be_bytes();
-        Self::Framed {
-            head: [address, control, high, low, mppe_high, mppe_low],
-            length: if headed { 6 } else { 4 },
+            Self::Clear(meta.protocol)
         }
     }
 
-    fn head(&self) -> &[u8] {
+    /// Bytes of what is written in front of the frame.
+    const fn head_length(self) -> usize {
         match self {
-            Self::Framed { head, length } => head.get(..usize::from(*length)).unwrap_or_default(),
-            Self::Nothing => &[],
+            Self::Clear(_) => 4,
+            Self::Sealed(_) => 6,
+            Self::Whole | Self::Nothing => 0,
         }
+    }
+
+    /// Writes that.
+    #[inline]
+    fn emit_head(self, room: &mut [u8]) -> Option<()> {
+        let [address, control] = ADDRESS_CONTROL;
+        match self {
+            Self::Clear(protocol) => {
+                let [high, low] = protocol.0.to_be_bytes();
+                *room.first_chunk_mut()? = [address, control, high, low];
+            }
+            Self::Sealed([first, second]) => {
+                let [high, low] = Protocol::COMPRESSED.0.to_be_bytes();
+                *room.first_chunk_mut()? = [address, control, high, low, first, second];
+            }
+            Self::Whole | Self::Nothing => {}
+        }
+        Some(())
     }
 }
 
@@ -134,9 +140,9 @@ pub(in crate::dataplane) fn encapsulate<F: Frame>(
         vlan: view.vlan(port),
         ether_type: ether_type::IPV4,
     };
-    let head = payload.head();
-    let payload_length = head.len() + frame.bytes().len();
-    let room_max = ethernet.length() + ipv4::HEADER_LENGTH + gre::HEADER_LENGTH_MAX + head.len();
+    let head_length = payload.head_length();
+    let payload_length = head_length + frame.bytes().len();
+    let room_max = ethernet.length() + ipv4::HEADER_LENGTH + gre::HEADER_LENGTH_MAX + head_length;
     let fits = u16::try_from(payload_length + ipv4::HEADER_LENGTH + gre::HEADER_LENGTH_MAX);
     let (Ok(_), true) = (fits, frame.headroom() >= room_max) else {
         return Err(DropReason::HeadroomShort);
@@ -145,7 +151,9 @@ pub(in crate::dataplane) fn encapsulate<F: Frame>(
         payload_length: u16::try_from(payload_length).unwrap_or(0),
         call_id: flow.peer_call_id,
         sequence: match payload {
-            Payload::Framed { .. } => Some(flow.take_sequence(stamp.now)),
+            Payload::Clear(_) | Payload::Sealed(_) | Payload::Whole => {
+                Some(flow.take_sequence(stamp.now))
+            }
             Payload::Nothing => None,
         },
         acknowledgment: flow.take_acknowledgment(),
@@ -161,7 +169,7 @@ pub(in crate::dataplane) fn encapsulate<F: Frame>(
             u16::try_from(outer_length).unwrap_or(0),
         )
     };
-    write(frame, &ethernet, &ip, &gre, head).ok_or(DropReason::HeadroomShort)?;
+    write(frame, &ethernet, &ip, &gre, payload).ok_or(DropReason::HeadroomShort)?;
     Ok(port)
 }
 
@@ -171,15 +179,15 @@ fn write<F: Frame>(
     ethernet: &ethernet::Header,
     ip: &ipv4::Header,
     gre: &gre::Header,
-    head: &[u8],
+    payload: Payload,
 ) -> Option<()> {
-    let (link, network) = (ethernet.length(), usize::from(ip.header_length));
-    let room = frame.prepend(link + network + gre.length() + head.len())?;
+    let (link, network) = (ethernet.length(), ipv4::HEADER_LENGTH);
+    let room = frame.prepend(link + network + gre.length() + payload.head_length())?;
     ethernet.emit(room)?;
-    let room = room.get_mut(link..)?;
-    ip.emit(room)?;
-    let room = room.get_mut(network..)?;
+    let (place, room) = room
+        .get_mut(link..)?
+        .split_first_chunk_mut::<{ ipv4::HEADER_LENGTH }>()?;
+    ip.emit(place)?;
     let written = gre.emit(room)?;
-    room.get_mut(written..)?.copy_from_slice(head);
-    Some(())
+    payload.emit_head(room.get_mut(written..)?)
 }

@@ -12,7 +12,7 @@ use crate::dataplane::flow_table::FlowTable;
 use crate::dataplane::frame::Frame;
 use crate::dataplane::node::icmpv6_echo;
 use crate::dataplane::policer::Rate;
-use crate::routing::{Directory, NextHop, Place, Snapshot};
+use crate::routing::{Directory, NextHop, Place, Recent};
 use crate::wire::ipv4::{self, protocol};
 use crate::wire::ppp::Protocol;
 use crate::wire::tcp_mss;
@@ -26,7 +26,7 @@ pub(in crate::dataplane) fn run<F: Frame>(
     flows: &mut FlowTable,
     view: &View,
     directory: &mut Directory,
-    routes: &Snapshot,
+    routes: &mut Recent<'_>,
     limit: (Rate, Timestamp),
 ) -> Verdict {
     if packet.meta.protocol == Protocol::IPV6 {
@@ -45,12 +45,17 @@ pub(in crate::dataplane) fn run<F: Frame>(
     }
 }
 
+#[expect(
+    clippy::inline_always,
+    reason = "a step of every packet's way with one place: a call costs as much as what it does"
+)]
+#[inline(always)]
 fn judge<F: Frame>(
     packet: &mut Packet<F>,
     flows: &mut FlowTable,
     view: &View,
     directory: &mut Directory,
-    routes: &Snapshot,
+    routes: &mut Recent<'_>,
 ) -> Verdict {
     let Ok(header) = ipv4::Header::parse(packet.frame.bytes()) else {
         return Verdict::Drop(DropReason::InnerMalformed);
@@ -67,17 +72,16 @@ fn judge<F: Frame>(
         return Verdict::Drop(DropReason::SourceNotLease);
     }
     let (policy, local_end) = (flow.policy, flow.local_end);
-    let mss_max = flow.mss_max();
     let place = directory.find(header.destination);
     if let Place::Of(owner) = place {
         if !policy.client_to_client {
             return Verdict::Drop(DropReason::ClientToClientRefused);
         }
         let worker = view.buckets.worker(owner.call_id);
-        return to_client(packet, worker, mss_max);
+        return to_client(packet, worker, flow);
     }
     let next_hop = routes.lookup(header.destination);
-    if next_hop == NextHop::Local {
+    if *next_hop == NextHop::Local {
         return if view.client_to_server || header.destination == local_end {
             Verdict::Punt(Punt::Inner(PuntClass::Local))
         } else {
@@ -90,7 +94,7 @@ fn judge<F: Frame>(
     if place == Place::Vacant {
         return Verdict::Drop(DropReason::NoLease);
     }
-    to_network(packet, next_hop, mss_max)
+    to_network(packet, next_hop, flow)
 }
 
 /// Whether the client may send from this address: its lease, and what lies behind it.
@@ -104,25 +108,29 @@ fn is_own(source: Ipv4Addr, flow: &Flow, directory: &mut Directory) -> bool {
 }
 
 /// To another client, who may be another worker's.
-fn to_client<F: Frame>(packet: &mut Packet<F>, worker: u8, mss_max: u16) -> Verdict {
+fn to_client<F: Frame>(packet: &mut Packet<F>, worker: u8, flow: &Flow) -> Verdict {
     if needs_kernel(&packet.meta.ip) {
         return Verdict::Punt(Punt::Inner(PuntClass::Exception));
     }
-    forward(packet, mss_max);
+    forward(packet, flow);
     packet.meta.origin = Origin::Client;
     let entry = Entry::Downstream;
     Verdict::Steer { worker, entry }
 }
 
-#[inline]
-fn to_network<F: Frame>(packet: &mut Packet<F>, next_hop: NextHop, mss_max: u16) -> Verdict {
+#[expect(
+    clippy::inline_always,
+    reason = "a step of every packet's way with one place: a call costs as much as what it does"
+)]
+#[inline(always)]
+fn to_network<F: Frame>(packet: &mut Packet<F>, next_hop: &NextHop, flow: &Flow) -> Verdict {
     match next_hop {
         NextHop::Port { mtu, .. } => {
-            if needs_kernel(&packet.meta.ip) || packet.meta.ip.total_length > mtu {
+            if needs_kernel(&packet.meta.ip) || packet.meta.ip.total_length > *mtu {
                 return Verdict::Punt(Punt::Inner(PuntClass::Exception));
             }
-            forward(packet, mss_max);
-            packet.meta.next_hop = next_hop;
+            forward(packet, flow);
+            packet.meta.next_hop = *next_hop;
             Verdict::Next
         }
         NextHop::Blackhole => Verdict::Drop(DropReason::RouteBlackhole),
@@ -139,21 +147,21 @@ const fn needs_kernel(header: &ipv4::Header) -> bool {
 
 /// One hop less, and a segment size that fits the call.
 #[inline]
-fn forward<F: Frame>(packet: &mut Packet<F>, mss_max: u16) {
+fn forward<F: Frame>(packet: &mut Packet<F>, flow: &Flow) {
     let header = &mut packet.meta.ip;
     ipv4::decrement_ttl(packet.frame.bytes_mut());
     header.time_to_live = header.time_to_live.saturating_sub(1);
-    clamp(packet, mss_max);
+    clamp(packet, flow);
 }
 
 /// Lowers the Maximum Segment Size that a TCP SYN announces.
 #[inline]
-pub(in crate::dataplane) fn clamp<F: Frame>(packet: &mut Packet<F>, mss_max: u16) {
+pub(in crate::dataplane) fn clamp<F: Frame>(packet: &mut Packet<F>, flow: &Flow) {
     let header = &packet.meta.ip;
-    if header.protocol == protocol::TCP && header.fragment_offset == 0 && mss_max != 0 {
+    if header.protocol == protocol::TCP && header.fragment_offset == 0 && flow.policy.mss_max != 0 {
         let segment = usize::from(header.header_length);
         if let Some(segment) = packet.frame.bytes_mut().get_mut(segment..) {
-            tcp_mss::clamp(segment, mss_max);
+            tcp_mss::clamp(segment, flow.mss_max());
         }
     }
 }

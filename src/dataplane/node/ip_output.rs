@@ -1,22 +1,16 @@
 //! Last node of an IPv4 packet to the network: the Ethernet header, and out.
 
-use crate::dataplane::batch::{NO_FLOW, Packet};
+use crate::dataplane::batch::{Batch, NO_FLOW, Packet, Verdict};
 use crate::dataplane::config::View;
 use crate::dataplane::drop_reason::DropReason;
-use crate::dataplane::exits::Exits;
 use crate::dataplane::frame::Frame;
 use crate::dataplane::port::{Bill, PortIo, Ports};
 use crate::routing::NextHop;
 use crate::wire::ethernet::{self, ether_type};
 
-/// An IPv4 packet with a resolved next hop.
+/// An IPv4 packet with a resolved next hop. Leaves an Ethernet frame.
 #[inline]
-pub(in crate::dataplane) fn run<P: PortIo>(
-    mut packet: Packet<P::Frame>,
-    view: &View,
-    ports: &mut Ports<P>,
-    exits: &Exits<P::Frame>,
-) {
+pub(in crate::dataplane) fn run<F: Frame>(packet: &mut Packet<F>, view: &View) -> Verdict {
     let NextHop::Port {
         port,
         source_mac,
@@ -24,7 +18,7 @@ pub(in crate::dataplane) fn run<P: PortIo>(
         ..
     } = packet.meta.next_hop
     else {
-        return exits.refuse(&packet.meta, DropReason::NeighbourUnresolved);
+        return Verdict::Drop(DropReason::NeighbourUnresolved);
     };
     let header = ethernet::Header {
         destination: destination_mac,
@@ -32,18 +26,26 @@ pub(in crate::dataplane) fn run<P: PortIo>(
         vlan: view.vlan(port),
         ether_type: ether_type::IPV4,
     };
-    let written = packet
-        .frame
-        .prepend(header.length())
-        .and_then(|room| header.emit(room));
-    if written.is_none() {
-        return exits.refuse(&packet.meta, DropReason::HeadroomShort);
+    let room = packet.frame.prepend(header.length());
+    match room.and_then(|room| header.emit(room)) {
+        Some(_) => Verdict::Next,
+        None => Verdict::Drop(DropReason::HeadroomShort),
     }
-    let bill = if packet.meta.flow == NO_FLOW {
-        Bill::FREE
-    } else {
-        let octets = packet.meta.ip.total_length;
-        Bill::packet(packet.meta.flow, packet.meta.direction, octets)
-    };
-    ports.transmit(port, packet.frame, bill);
+}
+
+/// Ethernet frames, each to the port of its next hop.
+#[inline]
+pub(in crate::dataplane) fn send<P: PortIo>(batch: &mut Batch<P::Frame>, ports: &mut Ports<P>) {
+    for packet in batch.packets().drain(..) {
+        let bill = if packet.meta.flow == NO_FLOW {
+            Bill::FREE
+        } else {
+            let octets = packet.meta.ip.total_length;
+            Bill::packet(packet.meta.flow, packet.meta.direction, octets)
+        };
+        // A packet that has passed `run` has a port.
+        if let NextHop::Port { port, .. } = packet.meta.next_hop {
+            ports.transmit(port, packet.frame, bill);
+        }
+    }
 }

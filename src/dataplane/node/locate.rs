@@ -2,8 +2,6 @@
 //! depend on nothing: so the processor waits for the memory of many flows at once, instead of once
 //! for each packet.
 
-use std::hint::black_box;
-
 use crate::dataplane::batch::{Cipher, NO_FLOW, Packet};
 use crate::dataplane::compression::Packing;
 use crate::dataplane::flow_table::FlowTable;
@@ -11,30 +9,36 @@ use crate::dataplane::frame::Frame;
 use crate::flow::FlowKey;
 use crate::routing::Directory;
 use crate::wire::call_id::CallId;
-use crate::wire::field::u16_at;
+use crate::wire::gre;
 
 /// The name of no call: a Call ID of ours is never zero.
 pub(in crate::dataplane) const NOBODY: FlowKey = FlowKey::new(0, CallId::new(0));
 
-/// Where the Call ID is in a header of GRE (RFC 2637 §4.1).
-const CALL_ID: usize = 6;
-
-/// Notes the slots of the flows that GRE packets to us name.
+/// Notes which call of ours a GRE packet to us names, and answers its Call ID: as it stands, before
+/// anything of the header was checked.
 #[inline]
-pub(in crate::dataplane) fn upstream<F: Frame>(packets: &mut [Packet<F>], flows: &FlowTable) {
+pub(in crate::dataplane) fn note_call<F: Frame>(packet: &mut Packet<F>, local: u16) -> CallId {
+    let header = usize::from(packet.meta.ip.header_length);
+    let call_id = gre::call_id(packet.frame.bytes().get(header..).unwrap_or_default());
+    packet.meta.key = FlowKey::new(local, call_id);
+    call_id
+}
+
+/// Notes the slots of the flows that packets were found to belong to.
+#[inline]
+pub(in crate::dataplane) fn upstream<F>(packets: &mut [Packet<F>], flows: &FlowTable) {
     for packet in &mut *packets {
-        let ip_length = usize::from(packet.meta.ip.header_length);
-        let call_id = u16_at(packet.frame.bytes(), ip_length + CALL_ID).map(CallId::new);
-        let key = call_id.map(|call_id| FlowKey::new(packet.meta.key.local, call_id));
-        packet.meta.flow = key.and_then(|key| flows.find(key)).unwrap_or(NO_FLOW);
+        packet.meta.flow = flows.find(packet.meta.key).unwrap_or(NO_FLOW);
     }
-    warm(packets, flows);
+    for packet in packets {
+        flows.prefetch(packet.meta.flow);
+    }
 }
 
 /// Notes the names of the flows that IPv4 packets to clients belong to, and the slots of those that
 /// are this worker's.
 #[inline]
-pub(in crate::dataplane) fn downstream<F: Frame>(
+pub(in crate::dataplane) fn downstream<F>(
     packets: &mut [Packet<F>],
     directory: &mut Directory,
     flows: &FlowTable,
@@ -43,19 +47,7 @@ pub(in crate::dataplane) fn downstream<F: Frame>(
         let owner = directory.owner(packet.meta.ip.destination);
         packet.meta.key = owner.unwrap_or(NOBODY);
     }
-    for packet in &mut *packets {
-        packet.meta.flow = flows.find(packet.meta.key).unwrap_or(NO_FLOW);
-    }
-    warm(packets, flows);
-}
-
-/// Brings the flows into the caches.
-#[inline]
-fn warm<F>(packets: &[Packet<F>], flows: &FlowTable) {
-    let touched = packets
-        .iter()
-        .fold(0, |sum, packet| sum ^ flows.touch(packet.meta.flow));
-    black_box(touched);
+    upstream(packets, flows);
 }
 
 /// Whether any packet of a burst is encrypted or compressed, or is to be.

@@ -3,6 +3,7 @@
 pub(super) mod answer;
 pub(super) mod classify;
 pub(super) mod downstream_input;
+pub(super) mod express;
 pub(super) mod fragment;
 pub(super) mod gre_input;
 pub(super) mod gre_output;
@@ -17,3 +18,4 @@ pub(super) mod mppe_encrypt;
 pub(super) mod mtu_exceeded;
 pub(super) mod ppp_input;
 pub(super) mod reassemble;
+pub(super) mod sight;

@@ -5,6 +5,7 @@ use crate::dataplane::config::View;
 use crate::dataplane::drop_reason::DropReason;
 use crate::dataplane::exits::Exits;
 use crate::dataplane::frame::Frame;
+use crate::dataplane::node::locate;
 use crate::dataplane::port::{PortIo, Ports};
 use crate::dataplane::reassembly::{Piece, Reassembly};
 use crate::dataplane::stats::FrameCount;
@@ -41,7 +42,7 @@ pub(in crate::dataplane) fn run<P: PortIo>(
             exits.count(FrameCount::Generated, 1);
             let mut whole = Packet::new(frame, packet.meta.port);
             whole.meta.ip = ip;
-            whole.meta.key.local = packet.meta.key.local;
+            locate::note_call(&mut whole, packet.meta.key.local);
             let (worker, entry) = (view.index, Entry::Upstream);
             exits.take(whole, Verdict::Steer { worker, entry });
         }

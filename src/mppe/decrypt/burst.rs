@@ -7,22 +7,27 @@ use arrayvec::ArrayVec;
 use zeroize::Zeroize;
 
 use super::{
-    DecryptJob, DecryptRefusal, DecryptState, DecryptStates, DecryptWorker, Origin, distance,
+    DecryptJob, DecryptRefusal, DecryptState, DecryptStates, DecryptWorker, Origin, distance, opens,
 };
 use crate::clock::Timestamp;
-use crate::mppe::batch::{BATCH, Latest, Tasks};
+use crate::mppe::batch::{BATCH, Tasks};
 use crate::mppe::chain::{Link, rc4_key};
-use crate::mppe::kernel::{StagingChunk, xor_chunk};
+use crate::mppe::factory::Flows;
+use crate::mppe::kernel::{Kernel, xor_chunk};
 use crate::mppe::keys::{Mode, Strength};
-use crate::mppe::plausible::{Agreed, Looks, PREFIX_LENGTH};
+use crate::mppe::plausible::{Agreed, Looks};
+use crate::mppe::queues::Demands;
 use crate::mppe::rc4::Rc4;
 use crate::mppe::skipped::KeyId;
+use crate::mppe::stock::Stock;
 use crate::wire::mppe::{CoherencyCount, HEADER_LENGTH, Header};
 
-/// A frame that is taken to be due: the one with the same number among [`Tasks`].
+/// A frame that is taken to be due.
 #[derive(Clone, Copy)]
 struct Due {
     job: usize,
+    /// Its number among [`Tasks`], unless its keystream is in stock.
+    task: Option<usize>,
     position: u64,
     agreed: Agreed,
     strength: Strength,
@@ -30,9 +35,13 @@ struct Due {
     opened: bool,
 }
 
-/// The frames that are taken to be due.
+/// The frames that are taken to be due, and what those of stateful flows need.
 struct Plan {
+    flows: Flows,
     tasks: Tasks,
+    /// Which of those that are due each task is.
+    waiting: ArrayVec<usize, BATCH>,
+    demands: Demands,
     due: ArrayVec<Due, BATCH>,
 }
 
@@ -42,86 +51,148 @@ pub(super) fn decrypt_burst(
     worker: &mut DecryptWorker,
     now: Timestamp,
 ) {
-    let mut plan = Plan::of(states, jobs);
-    plan.tasks.make_keys(&mut worker.kernel);
-    let Plan { tasks, due } = &mut plan;
-    tasks.make_keystreams(&mut worker.kernel, |task, done, chunk| {
-        let Some(due) = due.get_mut(task) else {
-            return;
-        };
-        if let Some(job) = jobs.get_mut(due.job) {
-            let (_, frame) = job
-                .payload
-                .split_at_mut_checked(HEADER_LENGTH)
-                .unwrap_or_default();
-            if done == 0 {
-                due.opened = opens(frame, chunk, due.agreed);
-            }
-            if due.opened {
-                xor_chunk(frame, done, chunk);
-            }
+    let mut plan = Plan::of(states, jobs, &worker.stock);
+    let DecryptWorker { kernel, stock, .. } = &mut *worker;
+    let ahead = plan
+        .flows
+        .plan(&mut plan.tasks, stock, kernel, |flow, stock| {
+            let state = states.decrypt_state(flow)?;
+            stock.open(state.place, &state.chain)
+        });
+    plan.tasks.make_keys(kernel);
+    plan.make_keystreams(jobs, kernel);
+    plan.conclude(states, jobs, worker, now);
+    let DecryptWorker {
+        kernel,
+        stock,
+        tails,
+        ..
+    } = worker;
+    tails.run(kernel, |place, done, chunk| {
+        if let Some(job) = jobs.get_mut(place) {
+            xor_chunk(frame_of(job.payload), done, chunk);
         }
     });
-    plan.conclude(states, jobs, worker, now);
+    ahead.keep(&plan.tasks, stock);
+}
+
+/// What is encrypted of a payload.
+fn frame_of(payload: &mut [u8]) -> &mut [u8] {
+    let (_, frame) = payload
+        .split_at_mut_checked(HEADER_LENGTH)
+        .unwrap_or_default();
+    frame
 }
 
 impl Plan {
-    fn of(states: &mut impl DecryptStates, jobs: &[DecryptJob<'_>]) -> Self {
+    fn of(states: &mut impl DecryptStates, jobs: &mut [DecryptJob<'_>], stock: &Stock) -> Self {
         let mut plan = Self {
+            flows: Flows::new(),
             tasks: Tasks::new(),
+            waiting: ArrayVec::new(),
+            demands: Demands::new(),
             due: ArrayVec::new(),
         };
-        let mut latest = Latest::new();
         for (place, job) in jobs.iter().enumerate() {
             let Some(state) = states.decrypt_state(job.flow) else {
                 continue;
             };
-            let Some(count) = state.stateless_count(job.payload) else {
-                continue;
-            };
-            let mut latest = latest.of(job.flow);
-            let previous = match latest.get() {
-                Some(Self::STOPPED) => continue,
-                previous => previous,
-            };
-            let before = previous.and_then(|task| Some((task, *plan.due.get(task)?)));
-            let (position, sequence) = match before {
-                Some((_, due)) => (
-                    due.position,
-                    jobs.get(due.job).map_or(0, |job| job.sequence),
-                ),
-                None => (state.chain.committed.position, state.sequence),
-            };
-            match Standing::of(position, sequence, count, job.sequence) {
-                Standing::Due => {}
-                Standing::Behind => continue,
-                Standing::Ahead => {
-                    latest.set(Self::STOPPED);
-                    continue;
+            match state.stateless_count(job.payload) {
+                Some(count) => {
+                    // As many places as frames in a burst.
+                    let _full = plan.add(place, job, count, state, stock);
                 }
+                None => plan.demands.extend(state.demand(place, job.payload)),
             }
-            let length = job.payload.len().saturating_sub(HEADER_LENGTH);
-            let task = match before {
-                Some((previous, _)) => plan.tasks.follow(previous, length),
-                None => state.chain.start(&mut plan.tasks, length),
-            };
-            let Some(task) = task else {
-                continue;
-            };
-            latest.set(task);
-            plan.due.push(Due {
-                job: place,
-                position: position + 1,
-                agreed: state.agreed,
-                strength: state.chain.strength(),
-                opened: false,
-            });
         }
         plan
     }
 
-    /// Of the rest of a flow's frames nothing is known.
-    const STOPPED: usize = BATCH;
+    /// Takes a frame to be due if all before it prove right.
+    fn add(
+        &mut self,
+        place: usize,
+        job: &DecryptJob<'_>,
+        count: CoherencyCount,
+        state: &DecryptState,
+        stock: &Stock,
+    ) -> Option<()> {
+        let committed = state.chain.committed.position;
+        let seen = self.flows.of(job.flow, committed, state.sequence)?;
+        if seen.stopped {
+            return None;
+        }
+        match Standing::of(seen.position, seen.sequence, count, job.sequence) {
+            Standing::Due => {}
+            Standing::Behind => return None,
+            Standing::Ahead => {
+                seen.stopped = true;
+                return None;
+            }
+        }
+        let position = seen.position + 1;
+        let length = job.payload.len().saturating_sub(HEADER_LENGTH);
+        let slot = stock.find(state.place, &state.chain, position);
+        let task = match (slot, seen.task) {
+            (_, Some(previous)) => {
+                seen.task = self.tasks.follow(previous, length);
+                seen.steps += 1;
+                Some(seen.task?)
+            }
+            (Some(slot), None) if slot.made() > 0 => None,
+            (Some(slot), None) => {
+                let (key, strength) = (stock.key(slot), state.chain.strength());
+                Some(self.tasks.known(&key, strength, length)?)
+            }
+            (None, None) => {
+                // Behind frames that are in stock the chain goes on from the last of them.
+                let before = stock.find(state.place, &state.chain, seen.position);
+                let before = before.map(|slot| stock.key(slot));
+                seen.task = state.chain.start(&mut self.tasks, before, length);
+                seen.steps += 1;
+                Some(seen.task?)
+            }
+        };
+        if task.is_some() {
+            self.waiting.push(self.due.len());
+        }
+        seen.frames += 1;
+        (seen.position, seen.sequence) = (position, job.sequence);
+        self.due.push(Due {
+            job: place,
+            task,
+            position,
+            agreed: state.agreed,
+            strength: state.chain.strength(),
+            opened: false,
+        });
+        Some(())
+    }
+
+    /// Decrypts all that come out as packets with keys that are taken to be theirs.
+    fn make_keystreams(&mut self, jobs: &mut [DecryptJob<'_>], kernel: &mut Kernel) {
+        let Self {
+            tasks,
+            waiting,
+            due,
+            ..
+        } = self;
+        tasks.make_keystreams(kernel, |task, done, chunk| {
+            let due = waiting.get(task).and_then(|place| due.get_mut(*place));
+            let Some(due) = due else {
+                return;
+            };
+            if let Some(job) = jobs.get_mut(due.job) {
+                let frame = frame_of(job.payload);
+                if done == 0 {
+                    due.opened = due.opens(frame, chunk);
+                }
+                if due.opened {
+                    xor_chunk(frame, done, chunk);
+                }
+            }
+        });
+    }
 
     /// Looks at all frames in order.
     fn conclude(
@@ -131,26 +202,30 @@ impl Plan {
         worker: &mut DecryptWorker,
         now: Timestamp,
     ) {
-        let mut due = self.due.iter().enumerate().peekable();
+        let mut due = self.due.iter().peekable();
+        let mut demands = &self.demands[..];
         for (place, job) in jobs.iter_mut().enumerate() {
-            let due = due.next_if(|(_, due)| due.job == place);
+            demands = worker.queues.supply(place, demands, &mut worker.kernel);
+            let due = due.next_if(|due| due.job == place);
             let Some(state) = states.decrypt_state(job.flow) else {
                 job.outcome = Err(DecryptRefusal::NoKeys);
                 continue;
             };
-            if let Some((task, due)) = due {
-                if due.opened && state.is_due(due.position, job.sequence) {
-                    let session_key = self.tasks.session_key(task);
+            if let Some(due) = due {
+                if state.is_due(due.position, job.sequence)
+                    && let Some(session_key) = self.decrypted(due, state, job, worker)
+                {
                     let link = Link {
                         session_key,
                         position: due.position,
                     };
-                    state.commit(link, job.sequence);
+                    let length = job.payload.len().saturating_sub(HEADER_LENGTH);
+                    state.commit(link, job.sequence, length, &mut worker.stock);
                     job.outcome = Ok(());
                     continue;
                 }
                 if due.opened {
-                    self.undo(task, due.strength, job);
+                    self.undo(due, job);
                 }
             }
             let from = Origin {
@@ -163,16 +238,50 @@ impl Plan {
         }
     }
 
+    /// The session key of a frame that is due, if it came out as a packet.
+    fn decrypted(
+        &self,
+        due: &Due,
+        state: &DecryptState,
+        job: &mut DecryptJob<'_>,
+        worker: &mut DecryptWorker,
+    ) -> Option<[u8; 16]> {
+        if let Some(task) = due.task {
+            return due.opened.then(|| self.tasks.session_key(task));
+        }
+        let DecryptWorker { stock, tails, .. } = worker;
+        let slot = stock.find(state.place, &state.chain, due.position)?;
+        let frame = frame_of(job.payload);
+        if !due.opens(frame, stock.prefix(slot)) {
+            return None;
+        }
+        stock.apply(slot, frame);
+        if frame.len() > slot.made() {
+            tails.add(due.job, frame.len(), slot, stock);
+        }
+        Some(stock.key(slot))
+    }
+
     /// Encrypts a frame again.
     #[cold]
-    fn undo(&self, task: usize, strength: Strength, job: &mut DecryptJob<'_>) {
-        let mut key = rc4_key(&self.tasks.session_key(task), strength);
-        let (_, frame) = job
-            .payload
-            .split_at_mut_checked(HEADER_LENGTH)
-            .unwrap_or_default();
-        Rc4::new(&key).apply(frame);
+    fn undo(&self, due: &Due, job: &mut DecryptJob<'_>) {
+        let session_key = due.task.map(|task| self.tasks.session_key(task));
+        let mut key = rc4_key(&session_key.unwrap_or_default(), due.strength);
+        Rc4::new(&key).apply(frame_of(job.payload));
         key.zeroize();
+    }
+}
+
+impl Due {
+    /// Whether a frame comes out as a packet with keystream that starts so.
+    fn opens(&self, frame: &[u8], keystream: &[u8]) -> bool {
+        let looks = Looks {
+            agreed: self.agreed,
+            compressed: None,
+        };
+        opens(frame, keystream, |prefix, length| {
+            looks.packet(prefix, length)
+        })
     }
 }
 
@@ -215,20 +324,6 @@ impl DecryptState {
         let header = Header::parse(payload).ok()?;
         (header.encrypted && !header.compressed).then_some(header.coherency_count)
     }
-}
-
-/// Whether a frame that starts so comes out as a packet.
-fn opens(frame: &[u8], keystream: &StagingChunk, agreed: Agreed) -> bool {
-    let mut prefix = [0u8; PREFIX_LENGTH];
-    for ((out, byte), mask) in prefix.iter_mut().zip(frame).zip(keystream) {
-        *out = byte ^ mask;
-    }
-    let (prefix, _) = prefix.split_at(frame.len().min(PREFIX_LENGTH));
-    let looks = Looks {
-        agreed,
-        compressed: None,
-    };
-    looks.packet(prefix, frame.len())
 }
 
 #[cfg(test)]

@@ -11,12 +11,17 @@
 //! A frame that does not fit is only a sign of a loss. It may be forged, and the frame that is due
 //! may still come; so nothing moves, and the stream stays ready for it.
 
-use super::{DecryptRefusal, DecryptState, DecryptWorker, FREE_STEPS, Source, distance, open};
+use super::{
+    DecryptRefusal, DecryptState, DecryptWorker, FREE_STEPS, Source, distance, open, opens,
+};
 use crate::clock::Timestamp;
 use crate::mppe::catch_up::Budget;
 use crate::mppe::chain::{FLAG_EVERY, Link};
+use crate::mppe::kernel::xor;
+use crate::mppe::keys::Mode;
 use crate::mppe::plausible::Looks;
-use crate::wire::mppe::{CoherencyCount, Header};
+use crate::mppe::queues::Demand;
+use crate::wire::mppe::{CoherencyCount, HEADER_LENGTH, Header};
 
 /// What a sender does to the key of a flushed frame whose count does not end in 0xff.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,6 +73,9 @@ impl DecryptState {
             looks: _,
             now,
         } = arrival;
+        if !worker.queues.has_place(self.place) {
+            return Err(DecryptRefusal::NoKeys);
+        }
         let ahead = sequence.wrapping_sub(self.sequence);
         match ahead {
             0 => return Err(DecryptRefusal::Duplicate),
@@ -116,29 +124,49 @@ impl DecryptState {
         arrival: Arrival<'_>,
         worker: &mut DecryptWorker,
     ) -> Result<(), DecryptRefusal> {
-        let DecryptWorker { rc4, streams, .. } = worker;
-        let stream = streams.at(self.place).ok_or(DecryptRefusal::NoKeys)?;
-        let mut link = self.chain.committed.duplicate();
-        link.position += 1;
-        if link.is_flag() {
-            self.chain.change_key(&mut link, rc4);
-        }
-        if link.is_flag() || !self.running {
-            self.chain.key(rc4, &link.session_key);
-        } else {
-            rc4.resume(stream);
-        }
+        let DecryptWorker { rc4, queues, .. } = worker;
         let looks_right = |prefix: &[u8], length| match arrival.source {
             Source::Peer => arrival.looks.protocol(prefix),
             Source::Elsewhere => arrival.looks.packet(prefix, length),
         };
-        if !open(frame, rc4, looks_right) {
-            return Err(DecryptRefusal::Implausible);
+        let mut link = self.chain.committed.duplicate();
+        link.position += 1;
+        let (place, length) = (self.place, frame.len());
+        if link.is_flag() || !self.running {
+            if link.is_flag() {
+                self.chain.change_key(&mut link, rc4);
+            }
+            self.chain.key(rc4, &link.session_key);
+            if !open(frame, rc4, looks_right) {
+                return Err(DecryptRefusal::Implausible);
+            }
+            queues.restart(place, rc4);
+        } else if let Some(keystream) = queues.next(place, length) {
+            if !opens(frame, keystream, looks_right) {
+                return Err(DecryptRefusal::Implausible);
+            }
+            xor(frame, keystream);
+            queues.use_up(place, length);
+        } else {
+            queues.resume_alone(place, rc4);
+            if !open(frame, rc4, looks_right) {
+                return Err(DecryptRefusal::Implausible);
+            }
+            queues.restart(place, rc4);
         }
-        rc4.store(stream);
         self.take(link, arrival.sequence);
         self.recovery.run_on();
         Ok(())
+    }
+
+    /// What a frame that runs on would need, if RC4 is running.
+    pub(super) fn demand(&self, job: usize, payload: &[u8]) -> Option<Demand> {
+        let running = self.running && self.chain.mode() == Mode::Stateful;
+        running.then_some(Demand {
+            job,
+            place: self.place,
+            length: payload.len().saturating_sub(HEADER_LENGTH),
+        })
     }
 
     /// A flushed frame, `nearest` after the newest, or whole turns of the count further: its key is
@@ -153,12 +181,11 @@ impl DecryptState {
     ) -> Result<(), DecryptRefusal> {
         let DecryptWorker {
             rc4,
-            streams,
+            queues,
             unfinished,
             budget,
             ..
         } = worker;
-        let stream = streams.at(self.place).ok_or(DecryptRefusal::NoKeys)?;
         let base = self.chain.committed.position;
         let Arrival {
             sequence, looks, ..
@@ -194,7 +221,7 @@ impl DecryptState {
             link.position += 1;
         }
         unfinished.forget(self.id);
-        rc4.store(stream);
+        queues.restart(self.place, rc4);
         let changes = link.position;
         // A whole turn is a whole number of key changes, so it need not be counted.
         link.position = base + nearest;
@@ -217,8 +244,7 @@ impl DecryptState {
         arrival: Arrival<'_>,
         worker: &mut DecryptWorker,
     ) -> Result<(), DecryptRefusal> {
-        let DecryptWorker { rc4, streams, .. } = worker;
-        let stream = streams.at(self.place).ok_or(DecryptRefusal::NoKeys)?;
+        let DecryptWorker { rc4, queues, .. } = worker;
         let rule = self.rule.ok_or(DecryptRefusal::Implausible)?;
         let mut link = self.chain.committed.duplicate();
         for _ in 0..rule.key_changes() {
@@ -229,7 +255,7 @@ impl DecryptState {
         if !open(frame, rc4, |prefix, _| arrival.looks.protocol(prefix)) {
             return Err(DecryptRefusal::Implausible);
         }
-        rc4.store(stream);
+        queues.restart(self.place, rc4);
         self.take(link, arrival.sequence);
         Ok(())
     }

@@ -8,6 +8,7 @@ use crate::clock::Timestamp;
 use crate::mppe::catch_up::Budget;
 use crate::mppe::chain::Link;
 use crate::mppe::plausible::Looks;
+use crate::mppe::stock::Stock;
 use crate::mppe::trail::Trail;
 use crate::wire::mppe::CoherencyCount;
 
@@ -45,9 +46,9 @@ impl DecryptState {
         }
         let mut link = self.chain.committed.duplicate();
         if nearest == 1 {
-            self.chain.step(&mut link, &mut worker.rc4);
+            self.step(&mut link, &worker.stock, &mut worker.rc4);
             if self.opens(&link.session_key, frame, looks, &mut worker.rc4) {
-                self.commit(link, sequence);
+                self.commit(link, sequence, frame.len(), &mut worker.stock);
                 return Ok(());
             }
             if limit <= u32::from(CoherencyCount::MODULUS) {
@@ -77,6 +78,7 @@ impl DecryptState {
             budget,
             rc4,
             passed,
+            stock,
             ..
         } = worker;
         let base = self.chain.committed.position;
@@ -96,7 +98,7 @@ impl DecryptState {
             let paid = steps.saturating_sub(free);
             let granted = steps - paid + Budget::take(&mut self.budget, budget, paid);
             free = 0;
-            trail.walk(&self.chain, granted, rc4);
+            trail.walk(granted, |link| self.step(link, stock, rc4));
             if granted < steps {
                 unfinished.save(self.id, base, sequence, &trail.link);
                 return Err(DecryptRefusal::BudgetExhausted);
@@ -108,7 +110,7 @@ impl DecryptState {
         }
         unfinished.forget(self.id);
         trail.keep_passed(base, self.id, skipped);
-        self.commit(trail.link.duplicate(), sequence);
+        self.commit(trail.link.duplicate(), sequence, frame.len(), stock);
         Ok(())
     }
 
@@ -147,8 +149,9 @@ impl DecryptState {
         Ok(())
     }
 
-    /// The frame at `link` was decrypted and is the newest now.
-    pub(super) fn commit(&mut self, link: Link, sequence: u32) {
+    /// The frame at `link`, `length` bytes long, was decrypted and is the newest now.
+    pub(super) fn commit(&mut self, link: Link, sequence: u32, length: usize, stock: &mut Stock) {
+        stock.commit(self.place, &self.chain, &link, length);
         let advance = link.position - self.chain.committed.position;
         let shift = u32::try_from(advance).unwrap_or(u32::MAX);
         self.decrypted = self.decrypted.checked_shl(shift).unwrap_or(0);

@@ -87,7 +87,7 @@ impl Pair {
     fn snapshot(&self) -> Vec<u8> {
         let state = &self.receiver;
         let mut bytes = state.chain.committed.session_key.to_vec();
-        bytes.extend(state.chain.start_key_bytes());
+        bytes.extend(state.chain.copy_start_key());
         bytes.extend(state.chain.committed.position.to_le_bytes());
         bytes.extend(state.decrypted.to_le_bytes());
         bytes.extend(state.sequence.to_le_bytes());
@@ -382,7 +382,7 @@ fn a_due_frame_from_elsewhere_has_to_be_a_whole_packet() {
     let key = || UpstreamKey::from_bytes(KEY);
     let id = KeyId::new(NonZeroU64::MIN);
     let mut states = One(DecryptState::new(key(), strength, mode, id, 0, budget));
-    let mut worker = DecryptWorker::new(1, budget).with_streams(1);
+    let mut worker = DecryptWorker::new(1, budget).with_places(1);
     let mut sender = EncryptState::new_for_client(key(), strength, mode);
     let mut encrypt_worker = EncryptWorker::new(1);
     let mut decrypts = |payload: &[u8], sequence, source| {

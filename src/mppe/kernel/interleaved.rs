@@ -7,7 +7,7 @@ use zeroize::{Zeroize, ZeroizeOnDrop, optimization_barrier};
 
 use super::ORDER;
 use super::lockstep::{BLOCK, Lockstep, Staging, StagingChunk};
-use crate::mppe::rc4::StoredRc4;
+use crate::mppe::rc4::{StoredRc4, stored_i};
 
 const LANES: usize = 6;
 
@@ -65,22 +65,20 @@ impl Lockstep for Interleaved {
         &self.staging
     }
 
-    fn resume(&mut self, streams: &[&mut StoredRc4]) {
-        self.i = 0;
+    fn resume(&mut self, streams: &[StoredRc4]) {
+        self.i = streams.first().map_or(0, stored_i);
         let lanes = self.tables.iter_mut().zip(&mut self.j);
         for ((table, j), stream) in lanes.zip(streams) {
-            let [_, stored_j, stored @ ..] = &**stream;
-            *j = *stored_j;
-            *table = *stored;
+            let [_, stored_j, stored @ ..] = stream;
+            (*j, *table) = (*stored_j, *stored);
         }
     }
 
-    fn store(&self, streams: &mut [&mut StoredRc4]) {
+    fn store(&self, streams: &mut [StoredRc4]) {
         let lanes = self.tables.iter().zip(&self.j);
         for ((table, j), stream) in lanes.zip(streams) {
-            let [stored_i, stored_j, stored @ ..] = &mut **stream;
-            (*stored_i, *stored_j) = (self.i, *j);
-            *stored = *table;
+            let [stored_i, stored_j, stored @ ..] = stream;
+            (*stored_i, *stored_j, *stored) = (self.i, *j, *table);
         }
     }
 }

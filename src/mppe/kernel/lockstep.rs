@@ -25,11 +25,11 @@ pub(crate) trait Lockstep {
     /// What [`Self::run`] made.
     fn staged(&self) -> &[StagingChunk];
 
-    /// Goes on where streams were stored, all with index i at 0.
-    fn resume(&mut self, streams: &[&mut StoredRc4]);
+    /// Goes on where streams were stored, all with the same index i.
+    fn resume(&mut self, streams: &[StoredRc4]);
 
-    /// Stores the streams, all with index i at 0.
-    fn store(&self, streams: &mut [&mut StoredRc4]);
+    /// Stores the streams where they stand.
+    fn store(&self, streams: &mut [StoredRc4]);
 }
 
 /// Keys lanes and runs them as far as `lengths` say, the longest first. `sink` takes what comes out: the
@@ -44,10 +44,10 @@ pub(super) fn key_and_run<L: Lockstep>(
     run_out(lanes, lengths, sink);
 }
 
-/// Resumes lanes, runs them by a multiple of 256 bytes each, and stores where that got to.
+/// Resumes lanes, runs them by `lengths`, and stores where that got to.
 pub(super) fn resume_and_run<L: Lockstep>(
     lanes: &mut L,
-    streams: &mut [&mut StoredRc4],
+    streams: &mut [StoredRc4],
     lengths: &[usize],
     sink: &mut impl FnMut(usize, usize, &StagingChunk),
 ) {
@@ -95,8 +95,12 @@ pub(super) fn run_single(
 
 /// Writes a chunk of keystream to where it belongs.
 #[inline]
-pub(super) fn write_chunk(span: &mut [u8], done: usize, chunk: &StagingChunk) {
+pub(crate) fn write_chunk(span: &mut [u8], done: usize, chunk: &StagingChunk) {
     let open = span.get_mut(done..).unwrap_or_default();
+    if let Some(whole) = open.first_chunk_mut::<CHUNK>() {
+        *whole = *chunk;
+        return;
+    }
     for (place, byte) in open.iter_mut().zip(chunk) {
         *place = *byte;
     }
@@ -106,23 +110,30 @@ pub(super) fn write_chunk(span: &mut [u8], done: usize, chunk: &StagingChunk) {
 #[inline]
 pub(crate) fn xor_chunk(span: &mut [u8], done: usize, chunk: &StagingChunk) {
     let open = span.get_mut(done..).unwrap_or_default();
-    if let Some(whole) = open.first_chunk_mut::<CHUNK>() {
-        xor(whole, chunk);
-        return;
+    match open.first_chunk_mut::<CHUNK>() {
+        Some(whole) => xor_all(whole, chunk),
+        None => xor(open, chunk),
     }
-    let (whole, tail) = open.as_chunks_mut::<BLOCK>();
-    let (blocks, _) = chunk.as_chunks::<BLOCK>();
+}
+
+/// Encrypts or decrypts `bytes` with the keystream in `mask`.
+#[inline]
+pub(crate) fn xor(bytes: &mut [u8], mask: &[u8]) {
+    let (whole, tail) = bytes.as_chunks_mut::<BLOCK>();
+    let (blocks, last) = mask.as_chunks::<BLOCK>();
     for (place, block) in whole.iter_mut().zip(blocks) {
-        xor(place, block);
+        xor_all(place, block);
     }
-    let last = blocks.get(whole.len()).into_iter().flatten();
+    let last = blocks
+        .get(whole.len())
+        .map_or(last, <[u8; BLOCK]>::as_slice);
     for (place, byte) in tail.iter_mut().zip(last) {
         *place ^= byte;
     }
 }
 
 #[inline(always)]
-fn xor<const N: usize>(place: &mut [u8; N], mask: &[u8; N]) {
+fn xor_all<const N: usize>(place: &mut [u8; N], mask: &[u8; N]) {
     for (byte, mask) in place.iter_mut().zip(mask) {
         *byte ^= mask;
     }

@@ -17,7 +17,7 @@ mod rekey;
 pub use choice::KernelKind;
 #[cfg(target_arch = "x86_64")]
 pub(crate) use lockstep::{BLOCK, Lockstep, Staging};
-pub(crate) use lockstep::{StagingChunk, xor_chunk};
+pub(crate) use lockstep::{StagingChunk, write_chunk, xor, xor_chunk};
 #[cfg(target_arch = "x86_64")]
 pub(crate) use rekey::Message;
 pub(crate) use rekey::Rekey;
@@ -26,7 +26,9 @@ use crate::mppe::rc4::{Rc4, StoredRc4};
 #[cfg(target_arch = "x86_64")]
 use crate::mppe::simd;
 use interleaved::Interleaved;
-use lockstep::{key_and_run, resume_and_run, run_single, write_chunk};
+#[cfg(not(target_arch = "x86_64"))]
+use lockstep::Lockstep;
+use lockstep::{key_and_run, resume_and_run, run_single};
 
 /// Values in order: what RC4's key schedule starts from.
 pub(crate) const ORDER: [u8; 256] = {
@@ -185,6 +187,23 @@ impl Kernel {
         }
     }
 
+    /// How many more frames would take no longer than `taken` do.
+    pub(crate) fn lanes_left(&self, taken: usize) -> usize {
+        let last = taken % self.lanes();
+        let width = match &self.lanes {
+            // Alone, a stream takes half of the time of a group.
+            _ if last <= 1 => last,
+            Lanes::Interleaved(_) => Interleaved::LANES,
+            #[cfg(target_arch = "x86_64")]
+            Lanes::Rows(_) => simd::Rows::width(last),
+            #[cfg(target_arch = "x86_64")]
+            Lanes::Wide { .. } if last < simd::Wide::WORTH => simd::Rows::width(last),
+            #[cfg(target_arch = "x86_64")]
+            Lanes::Wide { .. } => last.next_multiple_of(simd::Wide::GROUP),
+        };
+        width.saturating_sub(last)
+    }
+
     /// How many of `left` frames to take together next.
     fn group(&self, left: usize) -> usize {
         let lanes = self.lanes();
@@ -202,31 +221,81 @@ impl Kernel {
         }
     }
 
-    /// Fills each of `spans`, all of the same length, a multiple of 256 bytes, with what comes next of
-    /// the stream beside it, which moves on by so much. All streams must stand where they stood when
-    /// they were keyed, or a multiple of 256 bytes further.
-    pub fn go_on(&mut self, streams: &mut [&mut StoredRc4], spans: &mut [&mut [u8]]) {
-        let (mut streams, mut spans) = (streams, spans);
-        while !streams.is_empty() && !spans.is_empty() {
-            let count = self.group(streams.len().min(spans.len()));
+    /// Keys a stream with each of `keys`, hands its first chunk of keystream to `sink`, and leaves it in
+    /// `streams` where it stands behind that.
+    pub(crate) fn begin(
+        &mut self,
+        keys: &[[u8; 16]],
+        streams: &mut [StoredRc4],
+        mut sink: impl FnMut(usize, &StagingChunk),
+    ) {
+        let mut first = 0;
+        let (mut keys, mut streams) = (keys, streams);
+        while !keys.is_empty() && !streams.is_empty() {
+            let count = self.group(keys.len().min(streams.len()));
+            let (keys_now, keys_later) = keys.split_at(count);
             let (now, later) = std::mem::take(&mut streams).split_at_mut(count);
-            let (filled, rest) = std::mem::take(&mut spans).split_at_mut(count);
-            self.group_goes_on(now, filled);
-            (streams, spans) = (later, rest);
+            let lengths = [size_of::<StagingChunk>(); LANES_MAX];
+            let (lengths, _) = lengths.split_at(count);
+            self.run_group(keys_now, lengths, &mut |lane, _, chunk: &StagingChunk| {
+                sink(first + lane, chunk);
+            });
+            self.store(now);
+            (keys, streams) = (keys_later, later);
+            first += count;
         }
     }
 
-    fn group_goes_on(&mut self, streams: &mut [&mut StoredRc4], spans: &mut [&mut [u8]]) {
-        let mut lengths = [0; LANES_MAX];
-        for (length, span) in lengths.iter_mut().zip(&*spans) {
-            *length = span.len();
+    /// Stores the streams of the lanes that ran last, as many as were keyed then.
+    fn store(&self, streams: &mut [StoredRc4]) {
+        if let [stream] = streams {
+            self.single.store(stream);
+            return;
         }
-        let (lengths, _) = lengths.split_at(streams.len().min(LANES_MAX));
-        let sink = &mut |lane: usize, done, chunk: &StagingChunk| {
-            if let Some(span) = spans.get_mut(lane) {
-                write_chunk(span, done, chunk);
+        match &self.lanes {
+            Lanes::Interleaved(lanes) => lanes.store(streams),
+            #[cfg(target_arch = "x86_64")]
+            Lanes::Rows(rows) => rows.store(streams),
+            #[cfg(target_arch = "x86_64")]
+            Lanes::Wide { wide, rows } => {
+                if streams.len() >= simd::Wide::WORTH {
+                    wide.store(streams);
+                } else {
+                    rows.store(streams);
+                }
             }
-        };
+        }
+    }
+
+    /// Goes on with each of `streams`, all with the same index i, as far as the length beside it says,
+    /// and hands what comes to `sink` as [`Self::each_keystream`] does. Lengths should fall. Streams of
+    /// equal lengths are left where they got to; others anywhere.
+    pub(crate) fn go_on(
+        &mut self,
+        streams: &mut [StoredRc4],
+        lengths: &[usize],
+        mut sink: impl FnMut(usize, usize, &StagingChunk),
+    ) {
+        let mut first = 0;
+        let (mut streams, mut lengths) = (streams, lengths);
+        while !streams.is_empty() && !lengths.is_empty() {
+            let count = self.group(streams.len().min(lengths.len()));
+            let (now, later) = std::mem::take(&mut streams).split_at_mut(count);
+            let (lengths_now, lengths_later) = lengths.split_at(count);
+            self.group_goes_on(now, lengths_now, &mut |lane, done, chunk: &StagingChunk| {
+                sink(first + lane, done, chunk);
+            });
+            (streams, lengths) = (later, lengths_later);
+            first += count;
+        }
+    }
+
+    fn group_goes_on(
+        &mut self,
+        streams: &mut [StoredRc4],
+        lengths: &[usize],
+        sink: &mut impl FnMut(usize, usize, &StagingChunk),
+    ) {
         if let ([stream], [length]) = (&mut *streams, lengths) {
             self.single.resume(stream);
             run_single(&mut self.single, *length, sink);

@@ -117,23 +117,24 @@ proptest! {
     #[test]
     fn streams_go_on_where_they_were_stored(
         keys in prop::collection::vec(any::<[u8; 16]>(), 1..40),
-        refills in prop::collection::vec(1usize..5, 1..4),
+        begun in 0usize..300,
+        refills in prop::collection::vec(1usize..600, 1..4),
     ) {
         for mut kernel in kernels() {
-            let mut stored: Vec<StoredRc4> = keys
-                .iter()
-                .map(|key| {
-                    let mut stored = [0; size_of::<StoredRc4>()];
-                    Rc4::new(key).store(&mut stored);
-                    stored
-                })
-                .collect();
-            let mut found = vec![Vec::new(); keys.len()];
-            for quarters in &refills {
-                let mut made = vec![vec![0; quarters * 256]; keys.len()];
-                let mut streams: Vec<_> = stored.iter_mut().collect();
-                let mut spans: Vec<_> = made.iter_mut().map(Vec::as_mut_slice).collect();
-                kernel.go_on(&mut streams, &mut spans);
+            let mut found = vec![vec![0; begun]; keys.len()];
+            let mut stored = vec![[0; size_of::<StoredRc4>()]; keys.len()];
+            for ((key, found), stored) in keys.iter().zip(&mut found).zip(&mut stored) {
+                let mut rc4 = Rc4::new(key);
+                rc4.apply(found);
+                rc4.store(stored);
+            }
+            for length in &refills {
+                // Lanes make whole blocks.
+                let length = length.next_multiple_of(16);
+                let mut made = vec![vec![0; length]; keys.len()];
+                kernel.go_on(&mut stored, &vec![length; keys.len()], |lane, done, chunk| {
+                    write_chunk(&mut made[lane], done, chunk);
+                });
                 found.iter_mut().zip(made).for_each(|(found, made)| found.extend(made));
             }
             for (key, found) in keys.iter().zip(&found) {

@@ -11,10 +11,13 @@
     reason = "machine instructions; everything else of MPPE is safe"
 )]
 
+mod prefetch;
 mod rows;
 mod sha;
+mod turn;
 mod wide;
 
+pub(crate) use prefetch::prefetch;
 pub(super) use rows::Rows;
 pub(super) use sha::digests;
 pub(super) use wide::Wide;

@@ -12,8 +12,9 @@ use std::arch::x86_64::{__m128i, _mm_storeu_si128};
 
 use zeroize::{Zeroize, ZeroizeOnDrop, optimization_barrier};
 
+use super::turn::{as_eight, as_eight_mut, set_word, turn, word};
 use crate::mppe::kernel::{BLOCK, Lockstep, Staging, StagingChunk};
-use crate::mppe::rc4::StoredRc4;
+use crate::mppe::rc4::{StoredRc4, stored_i};
 
 const LANES: usize = 8;
 const HALF: usize = LANES / 2;
@@ -22,7 +23,8 @@ const HALF: usize = LANES / 2;
 #[derive(Zeroize, ZeroizeOnDrop)]
 #[repr(C, align(64))]
 pub(crate) struct Rows {
-    table: [[u8; LANES]; 256],
+    /// A row a word: the entry of lane n in its byte n.
+    table: [u64; 256],
     keys: [[u8; LANES]; 16],
     j: [u64; LANES],
     /// Of the next byte: the same for all lanes, below 256.
@@ -242,10 +244,15 @@ impl Rows {
     /// How many lanes there are.
     pub(crate) const LANES: usize = LANES;
 
+    /// How many lanes run with so many frames.
+    pub(crate) const fn width(frames: usize) -> usize {
+        frames.next_multiple_of(HALF)
+    }
+
     /// An unkeyed one, if the CPU can run it.
     pub(crate) fn detect() -> Option<Self> {
         is_x86_feature_detected!("avx").then_some(Self {
-            table: [[0; LANES]; 256],
+            table: [0; 256],
             keys: [[0; LANES]; 16],
             j: [0; LANES],
             i: 0,
@@ -365,7 +372,7 @@ impl Lockstep for Rows {
         optimization_barrier(&lane_keys);
         let mut value = 0u64;
         for row in &mut self.table {
-            *row = value.to_le_bytes();
+            *row = value;
             value = value.wrapping_add(u64::from_le_bytes([1; LANES]));
         }
         if keys.len() <= HALF {
@@ -393,25 +400,36 @@ impl Lockstep for Rows {
         &self.staging
     }
 
-    fn resume(&mut self, streams: &[&mut StoredRc4]) {
-        self.i = 1;
-        for (lane, stream) in streams.iter().enumerate().take(LANES) {
-            let [_, j, stored @ ..] = &**stream;
-            self.j[lane] = u64::from(*j);
-            for (row, entry) in self.table.iter_mut().zip(stored) {
-                row[lane] = *entry;
-            }
+    fn resume(&mut self, streams: &[StoredRc4]) {
+        self.i = u64::from(streams.first().map_or(0, stored_i).wrapping_add(1));
+        for (j, [_, stored_j, ..]) in self.j.iter_mut().zip(streams) {
+            *j = u64::from(*stored_j);
         }
+        let (blocks, _) = self.table.as_chunks_mut::<LANES>();
+        as_eight(streams, |streams| {
+            for (place, rows) in blocks.iter_mut().enumerate() {
+                turn(
+                    |lane| word(&streams[lane], place),
+                    |row, word| rows[row] = word,
+                );
+            }
+        });
     }
 
-    fn store(&self, streams: &mut [&mut StoredRc4]) {
-        for (lane, stream) in streams.iter_mut().enumerate().take(LANES) {
-            let [i, j, stored @ ..] = &mut **stream;
-            *i = 0;
-            [*j, ..] = self.j[lane].to_le_bytes();
-            for (entry, row) in stored.iter_mut().zip(&self.table) {
-                *entry = row[lane];
-            }
+    fn store(&self, streams: &mut [StoredRc4]) {
+        let [next_i, ..] = self.i.to_le_bytes();
+        for ([i, stored_j, ..], j) in streams.iter_mut().zip(&self.j) {
+            *i = next_i.wrapping_sub(1);
+            [*stored_j, ..] = j.to_le_bytes();
         }
+        let (blocks, _) = self.table.as_chunks::<LANES>();
+        as_eight_mut(streams, |streams| {
+            for (place, rows) in blocks.iter().enumerate() {
+                turn(
+                    |row| rows[row],
+                    |lane, word| set_word(&mut streams[lane], place, word),
+                );
+            }
+        });
     }
 }

@@ -11,7 +11,9 @@
 //! - For keystream the gathers of a step also go before the stores of the step before.
 
 use std::arch::x86_64::{
-    __m512i, _mm512_add_epi32, _mm512_and_si512, _mm512_cmpeq_epi32_mask, _mm512_i32gather_epi32,
+    __m512i, _mm_cvtsi128_si64, _mm_set_epi64x, _mm_storeu_si128, _mm_unpackhi_epi64,
+    _mm512_add_epi32, _mm512_and_si512, _mm512_cmpeq_epi32_mask, _mm512_cvtepi32_epi8,
+    _mm512_cvtepu8_epi32, _mm512_extracti32x4_epi32, _mm512_i32gather_epi32,
     _mm512_i32scatter_epi32, _mm512_load_si512, _mm512_mask_mov_epi32, _mm512_or_si512,
     _mm512_set1_epi32, _mm512_setr_epi32, _mm512_setzero_si512, _mm512_slli_epi32,
     _mm512_srli_epi32, _mm512_store_si512, _mm512_unpackhi_epi32, _mm512_unpackhi_epi64,
@@ -20,11 +22,13 @@ use std::arch::x86_64::{
 
 use zeroize::{Zeroize, ZeroizeOnDrop, optimization_barrier};
 
+use super::turn::{Eight, as_eight, as_eight_mut, set_word, turn, word};
 use crate::mppe::kernel::{BLOCK, LANES_MAX, Lockstep, Staging, StagingChunk};
-use crate::mppe::rc4::StoredRc4;
+use crate::mppe::rc4::{StoredRc4, stored_i};
 
 /// Lanes of a vector.
 const GROUP: usize = 16;
+const HALF: usize = GROUP / 2;
 const GROUPS_MAX: usize = LANES_MAX / GROUP;
 /// How far ahead rows are loaded when keys are scheduled.
 const AHEAD: usize = 3;
@@ -75,6 +79,48 @@ impl Table {
         let index = within(index);
         // SAFETY: every index is made by `within`, so it is below 4096, and there are as many dwords.
         unsafe { _mm512_i32scatter_epi32::<4>(self.0.as_mut_ptr().cast(), index, entries) };
+    }
+
+    /// Takes the tables of sixteen streams.
+    #[target_feature(enable = "avx512f")]
+    fn resume(&mut self, low: &Eight, high: &Eight) {
+        let (blocks, _) = self.0.as_chunks_mut::<HALF>();
+        for (place, rows) in blocks.iter_mut().enumerate() {
+            let mut halves = [[0; HALF]; 2];
+            for (half, streams) in halves.iter_mut().zip([low, high]) {
+                turn(
+                    |lane| word(&streams[lane], place),
+                    |row, word| half[row] = word,
+                );
+            }
+            let [low, high] = halves;
+            for (row, (low, high)) in rows.iter_mut().zip(low.into_iter().zip(high)) {
+                let bytes = _mm_set_epi64x(high.cast_signed(), low.cast_signed());
+                row.store(_mm512_slli_epi32::<4>(_mm512_cvtepu8_epi32(bytes)));
+            }
+        }
+    }
+
+    /// Leaves the tables in sixteen streams.
+    #[target_feature(enable = "avx512f")]
+    fn rest(&self, low_streams: &mut Eight, high_streams: &mut Eight) {
+        let (blocks, _) = self.0.as_chunks::<HALF>();
+        for (place, rows) in blocks.iter().enumerate() {
+            let (mut low, mut high) = ([0; HALF], [0; HALF]);
+            for ((low, high), row) in low.iter_mut().zip(&mut high).zip(rows) {
+                let bytes = _mm512_cvtepi32_epi8(_mm512_srli_epi32::<4>(row.load()));
+                *low = _mm_cvtsi128_si64(bytes).cast_unsigned();
+                *high = _mm_cvtsi128_si64(_mm_unpackhi_epi64(bytes, bytes)).cast_unsigned();
+            }
+            turn(
+                |row| low[row],
+                |lane, word| set_word(&mut low_streams[lane], place, word),
+            );
+            turn(
+                |row| high[row],
+                |lane, word| set_word(&mut high_streams[lane], place, word),
+            );
+        }
     }
 
     #[inline]
@@ -384,17 +430,20 @@ fn stage(words: &[__m512i; 4], staging: &mut [StagingChunk], block: usize) {
         _mm512_unpackhi_epi64(high, high_2),
     ];
     for (lane, quarter) in quarters.into_iter().enumerate() {
-        let mut row = Row::ZERO;
-        row.store(quarter);
-        let (lanes, _) = row.0.as_chunks::<4>();
-        for (group, lane_words) in lanes.iter().enumerate() {
+        let groups = [
+            _mm512_extracti32x4_epi32::<0>(quarter),
+            _mm512_extracti32x4_epi32::<1>(quarter),
+            _mm512_extracti32x4_epi32::<2>(quarter),
+            _mm512_extracti32x4_epi32::<3>(quarter),
+        ];
+        for (group, bytes) in groups.into_iter().enumerate() {
             let Some(chunk) = staging.get_mut(group * 4 + lane) else {
                 return;
             };
-            let (places, _) = chunk.as_chunks_mut::<4>();
-            let places = places.iter_mut().skip(block * 4);
-            for (place, word) in places.zip(lane_words) {
-                *place = word.to_le_bytes();
+            let (blocks, _) = chunk.as_chunks_mut::<BLOCK>();
+            if let Some(place) = blocks.get_mut(block) {
+                // SAFETY: `place` has 16 bytes.
+                unsafe { _mm_storeu_si128(place.as_mut_ptr().cast(), bytes) };
             }
         }
     }
@@ -428,33 +477,37 @@ impl Lockstep for Wide {
         &self.staging
     }
 
-    fn resume(&mut self, streams: &[&mut StoredRc4]) {
-        self.i = 1;
+    fn resume(&mut self, streams: &[StoredRc4]) {
+        self.i = streams.first().map_or(0, stored_i).wrapping_add(1);
         for (group, streams) in streams.chunks(GROUP).enumerate().take(GROUPS_MAX) {
             // Lanes without a stream run too, in their own places.
             for (index, number) in self.index[group].0.iter_mut().zip(0u32..) {
                 *index = number;
             }
-            for (lane, stream) in streams.iter().enumerate() {
-                let [_, j, stored @ ..] = &**stream;
-                self.index[group].0[lane] |= u32::from(*j) << 4;
-                for (row, entry) in self.tables[group].0.iter_mut().zip(stored) {
-                    row.0[lane] = u32::from(*entry) << 4;
-                }
+            for (index, [_, j, ..]) in self.index[group].0.iter_mut().zip(streams) {
+                *index |= u32::from(*j) << 4;
             }
+            let (low, high) = streams.split_at(streams.len().min(HALF));
+            let table = &mut self.tables[group];
+            as_eight(low, |low| {
+                // SAFETY: there is no `Wide` where there is no AVX-512.
+                as_eight(high, |high| unsafe { table.resume(low, high) });
+            });
         }
     }
 
-    fn store(&self, streams: &mut [&mut StoredRc4]) {
+    fn store(&self, streams: &mut [StoredRc4]) {
         for (group, streams) in streams.chunks_mut(GROUP).enumerate().take(GROUPS_MAX) {
-            for (lane, stream) in streams.iter_mut().enumerate() {
-                let [i, j, stored @ ..] = &mut **stream;
-                *i = 0;
-                [*j, ..] = (self.index[group].0[lane] >> 4).to_le_bytes();
-                for (entry, row) in stored.iter_mut().zip(&self.tables[group].0) {
-                    [*entry, ..] = (row.0[lane] >> 4).to_le_bytes();
-                }
+            for ([i, j, ..], index) in streams.iter_mut().zip(&self.index[group].0) {
+                *i = self.i.wrapping_sub(1);
+                [*j, ..] = (index >> 4).to_le_bytes();
             }
+            let (low, high) = streams.split_at_mut(streams.len().min(HALF));
+            let table = &self.tables[group];
+            as_eight_mut(low, |low| {
+                // SAFETY: there is no `Wide` where there is no AVX-512.
+                as_eight_mut(high, |high| unsafe { table.rest(low, high) });
+            });
         }
     }
 }

@@ -112,6 +112,10 @@ impl View for OneOfEach {
         }
     }
 
+    fn tacacs(&self) -> Vec<TacacsRow> {
+        Vec::new()
+    }
+
     fn peers(&self) -> Vec<PeerRow> {
         vec![PeerRow {
             name: "branch".into(),

@@ -48,6 +48,24 @@ fn every_call_id_but_0_is_given_out_once_and_then_none() {
 }
 
 #[test]
+fn a_call_gets_a_bucket_that_is_near_as_long_as_one_has_any() {
+    let mut ids = CallIds::new();
+    let is_near = |bucket: u8| bucket < 2;
+    for turn in 0..511 {
+        let id = ids.allocate_near(is_near, PEERS[0], at_s(0), random(turn));
+        assert!(is_near(id.unwrap().bucket()), "{id:?}");
+    }
+    let id = ids.allocate_near(is_near, PEERS[0], at_s(0), 0).unwrap();
+    assert!(!is_near(id.bucket()), "any other will do");
+    assert_eq!(ids.live(), 512);
+    for refusal in CallIdRefusal::ALL {
+        assert_eq!(ids.refused(*refusal), 0, "nobody was refused: {refusal:?}");
+    }
+    let id = ids.allocate_near(|_| false, PEERS[1], at_s(0), 1);
+    assert!(id.is_ok(), "nothing is near");
+}
+
+#[test]
 fn the_first_call_ids_are_spread_over_all_16_bits() {
     let mut ids = CallIds::new();
     let mut highs = HashSet::new();

@@ -226,6 +226,13 @@ fn rejected(facts: &Facts) -> Option<Finding> {
         Rejection::RadiusNoAnswer => Finding::RadiusNoAnswer,
         Rejection::RadiusOverloaded => Finding::RadiusOverloaded,
         Rejection::RadiusAnswerUnusable => Finding::RadiusAnswerUnusable,
+        Rejection::TacacsRefused => Finding::TacacsRefused,
+        Rejection::TacacsNotAuthorized => Finding::TacacsNotAuthorized,
+        Rejection::TacacsNoAnswer => Finding::TacacsNoAnswer,
+        Rejection::TacacsOverloaded => Finding::TacacsOverloaded,
+        Rejection::TacacsAnswerUnusable => Finding::TacacsAnswerUnusable,
+        Rejection::TacacsMethodUnknown => Finding::TacacsMethodUnknown,
+        Rejection::TacacsNoKeys => Finding::TacacsNoKeys,
     })
 }
 

@@ -338,8 +338,12 @@ proptest! {
                     spool.append(number, &record(kind, call), true);
                     pending.insert(number);
                     match kind {
-                        Kind::Stop => drop(calls.remove(&call)),
-                        _ => drop(calls.insert(call, kind)),
+                        Kind::Stop => {
+                            calls.remove(&call);
+                        }
+                        Kind::Start | Kind::Interim | Kind::On | Kind::Off => {
+                            calls.insert(call, kind);
+                        }
                     }
                     number += 1;
                 }

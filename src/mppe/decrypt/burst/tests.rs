@@ -7,17 +7,9 @@ use proptest::prelude::*;
 use super::*;
 use crate::mppe::catch_up::Budget;
 use crate::mppe::decrypt::decrypt_batch;
-use crate::mppe::encrypt::{EncryptJob, EncryptState, EncryptStates, EncryptWorker, encrypt_batch};
+use crate::mppe::encrypt::{EncryptState, EncryptWorker};
 use crate::mppe::kernel::{Kernel, KernelKind};
 use crate::mppe::keys::UpstreamKey;
-
-struct Senders(Vec<EncryptState>);
-
-impl EncryptStates for Senders {
-    fn encrypt_state(&mut self, flow: u32) -> Option<&mut EncryptState> {
-        self.0.get_mut(flow as usize)
-    }
-}
 
 struct Receivers(Vec<DecryptState>);
 
@@ -44,12 +36,12 @@ fn key(flow: u32) -> UpstreamKey {
     UpstreamKey::from_bytes([a, b, c, d, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15])
 }
 
-fn senders(flows: u32) -> Senders {
+fn senders(flows: u32) -> Vec<EncryptState> {
     let sender = |flow| {
         let (strength, mode) = suite(flow);
         EncryptState::new_for_client(key(flow), strength, mode).at(flow)
     };
-    Senders((0..flows).map(sender).collect())
+    (0..flows).map(sender).collect()
 }
 
 fn receivers(flows: u32) -> Receivers {
@@ -62,9 +54,9 @@ fn receivers(flows: u32) -> Receivers {
     Receivers((0..flows).map(receiver).collect())
 }
 
-fn decrypt_worker(kind: Option<KernelKind>, flows: u32) -> DecryptWorker {
+fn decrypt_worker(kind: Option<KernelKind>, flows: u32, active: usize) -> DecryptWorker {
     let budget = Budget::new(60, 3000, Timestamp::ZERO);
-    let worker = DecryptWorker::keeping(8, 2, budget).with_streams(flows as usize);
+    let worker = DecryptWorker::keeping(8, 2, budget).with_stock(flows as usize, active, 4);
     match kind.and_then(Kernel::of) {
         Some(kernel) => worker.with_kernel(kernel),
         None => worker,
@@ -152,7 +144,7 @@ fn arrivals(flows: u32, script: &[(u32, usize, Fate)]) -> Vec<Arrival> {
         let sequence = &mut sequences[flow as usize];
         *sequence = sequence.wrapping_add(1);
         let mut frame = packet(*length);
-        let header = senders.0[flow as usize]
+        let header = senders[flow as usize]
             .encrypt(&mut frame, &mut worker)
             .unwrap();
         let arrival = Arrival {
@@ -177,27 +169,31 @@ fn arrivals(flows: u32, script: &[(u32, usize, Fate)]) -> Vec<Arrival> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(48))]
+    #![proptest_config(ProptestConfig::with_cases(32))]
 
     #[test]
     fn a_burst_is_as_its_frames_one_by_one(
         flows in 1u32..12,
         script in prop::collection::vec((any::<u32>(), 22usize..400, fate()), 1..250),
-        cuts in prop::collection::vec(1usize..100, 1..8),
+        cuts in prop::collection::vec((1usize..100, 0usize..12), 1..8),
+        active in 0usize..6,
     ) {
         let arrivals = arrivals(flows, &script);
         for kind in KernelKind::ALL {
             let (mut together, mut alone) = (receivers(flows), receivers(flows));
-            let mut together_worker = decrypt_worker(Some(kind), flows);
-            let mut alone_worker = decrypt_worker(None, flows);
+            let mut together_worker = decrypt_worker(Some(kind), flows, active);
+            let mut alone_worker = decrypt_worker(None, flows, 0);
             let mut rest = &arrivals[..];
             let mut now = Timestamp::ZERO;
-            for cut in cuts.iter().cycle() {
+            for (cut, idle_turns) in cuts.iter().cycle() {
                 if rest.is_empty() {
                     break;
                 }
                 let (burst, later) = rest.split_at((*cut).min(rest.len()));
                 rest = later;
+                for _ in 0..*idle_turns {
+                    together_worker.stock_up();
+                }
                 now = Timestamp::from_nanos(now.as_nanos() + 1_500_000);
                 let mut payloads: Vec<_> = burst.iter().map(|one| one.payload.clone()).collect();
                 let mut jobs: Vec<_> = burst
@@ -227,38 +223,11 @@ proptest! {
                     prop_assert_eq!(keys[0], keys[1]);
                 }
             }
-        }
-    }
-
-    #[test]
-    fn a_burst_is_encrypted_as_its_frames_one_by_one(
-        flows in 1u32..20,
-        frames in prop::collection::vec((any::<u32>(), 0usize..1600), 1..150),
-    ) {
-        for kind in KernelKind::ALL {
-            let (mut together, mut alone) = (senders(flows), senders(flows));
-            let mut together_worker = EncryptWorker::new(flows as usize);
-            if let Some(kernel) = Kernel::of(kind) {
-                together_worker = together_worker.with_kernel(kernel);
+            for state in &mut together.0 {
+                state.wipe(&mut together_worker);
             }
-            let mut alone_worker = EncryptWorker::new(flows as usize);
-            for _ in 0..2 {
-                let mut found: Vec<_> = frames.iter().map(|(_, length)| vec![7; *length]).collect();
-                let mut jobs: Vec<_> = frames
-                    .iter()
-                    .zip(&mut found)
-                    .map(|((flow, _), frame)| EncryptJob::new(flow % flows, frame))
-                    .collect();
-                encrypt_batch(&mut together, &mut jobs, &mut together_worker);
-                let headers: Vec<_> = jobs.into_iter().map(|job| job.header).collect();
-                for (((flow, length), found), header) in frames.iter().zip(&found).zip(headers) {
-                    let mut expected = vec![7; *length];
-                    let state = &mut alone.0[(flow % flows) as usize];
-                    let alone = state.encrypt(&mut expected, &mut alone_worker);
-                    prop_assert_eq!(header, alone);
-                    prop_assert_eq!(found, &expected, "{}", kind.name());
-                }
-            }
+            prop_assert_eq!(together_worker.frames_in_stock(), 0);
+            prop_assert!(together_worker.stock.is_wiped() && together_worker.queues.is_wiped());
         }
     }
 }

@@ -313,6 +313,33 @@ findings! {
     RadiusAnswerUnusable => "radius_answer_unusable", [AccessDenied, RemoteEnded],
         "{user} was let in or refused in a way that cannot be carried out: {decided_by}.",
         [Server: "Correct what that RADIUS server sends."];
+    TacacsRefused => "tacacs_refused", [AccessDenied],
+        "{user} was not let in: {decided_by}.",
+        [Client: "Correct the name or the password.",
+         Server: "See the log of that TACACS+ server."];
+    TacacsNotAuthorized => "tacacs_not_authorized", [NoDialInPermission, AccessDenied],
+        "{user} has the right password, but may not use PPP: {decided_by}.",
+        [Server: "Grant it there, or take the layer out of tacacs.authorization."];
+    TacacsNoAnswer => "tacacs_no_answer", [AccessDenied],
+        "No TACACS+ server answered about {user}: {decided_by}.",
+        [Server: "See `pns show tacacs`, and whether that server knows this machine for a client.",
+         Path: "Or look for a firewall between this server and that one."];
+    TacacsOverloaded => "tacacs_overloaded", [AccessDenied],
+        "{user} was not asked about, because too many questions wait for the TACACS+ servers.",
+        [Server: "See `pns show tacacs` for servers that are slow or dead, and add servers."];
+    TacacsAnswerUnusable => "tacacs_answer_unusable", [AccessDenied, RemoteEnded],
+        "{user} was let in or refused in a way that cannot be carried out: {decided_by}.",
+        [Server: "Correct what that TACACS+ server sends; for MS-CHAPv2 ask RADIUS or a users file \
+          instead."];
+    TacacsMethodUnknown => "tacacs_method_unknown", [AccessDenied],
+        "{user} logs in in a way that TACACS+ or that server of it does not have: {decided_by}.",
+        [Server: "Offer PAP, CHAP or MS-CHAPv1 in {methods_key}, or put the user into a users file \
+          (tacacs.local_users = \"first\")."];
+    TacacsNoKeys => "tacacs_no_keys", [NoDialInPermission, NoRemoteEncryption, AccessDenied],
+        "{user} was not asked about: the server demands encryption{mppe_of}, and keys for it can never \
+         come from TACACS+ ({decided_by}).",
+        [Server: "Set {mppe_policy_key} to \"optional\", ask RADIUS, or put the user into a users \
+          file (tacacs.local_users = \"first\")."];
     LogonHoursRestricted => "logon_hours_restricted", [LogonHours, AccessDenied],
         "{user} may not log in at this time of day.",
         [Server: "Change the hours of the user on the authentication server."];

@@ -1,0 +1,111 @@
+//! Which packets a sample is made of: whose, how long, and with which sequence numbers.
+
+use pns::mppe::keys::Mode;
+
+use super::{Kind, Sample, Setup, plain_payload};
+use crate::load::Load;
+
+/// The packets of a case.
+pub(super) struct Traffic {
+    setup: Setup,
+    load: Load,
+    /// By call: its last sequence number.
+    sequences: Vec<u32>,
+    next: u32,
+    draw: Draw,
+}
+
+impl Traffic {
+    pub(super) fn new(setup: Setup, load: Load) -> Self {
+        Self {
+            setup,
+            load,
+            sequences: vec![0; setup.flows as usize],
+            next: 0,
+            draw: Draw::new(setup.flows),
+        }
+    }
+
+    /// A packet of another length for each call that is stateful, so that they do not all come to the
+    /// end of their keystream in the same burst.
+    pub(super) fn beginning(&mut self) -> Vec<Sample> {
+        if self.setup.mode == Mode::Stateless {
+            return Vec::new();
+        }
+        let length = |flow: u32| 28 + (flow as usize * 389) % 1200;
+        let packets = (0..self.setup.flows).map(|flow| (flow, length(flow)));
+        vec![self.sample(packets.collect())]
+    }
+
+    /// The next sample.
+    pub(super) fn next(&mut self) -> Sample {
+        let packets = (0..self.setup.packets() as usize).map(|place| {
+            let in_turn = self.next % self.setup.flows;
+            self.next = self.next.wrapping_add(1);
+            match self.setup.kind {
+                Kind::Zipf => (self.draw.flow(), self.load.length(self.draw.below(12))),
+                Kind::Full | Kind::Portable | Kind::Alone | Kind::Stocked => {
+                    (in_turn, self.load.length(place))
+                }
+            }
+        });
+        let packets = packets.collect();
+        self.sample(packets)
+    }
+
+    fn sample(&mut self, packets: Vec<(u32, usize)>) -> Sample {
+        let mut sample = Sample {
+            flows: Vec::new(),
+            sequences: Vec::new(),
+            payloads: Vec::new(),
+        };
+        for (flow, length) in packets {
+            let sequence = &mut self.sequences[flow as usize];
+            *sequence += 1;
+            sample.flows.push(flow);
+            sample.sequences.push(*sequence);
+            sample.payloads.push(plain_payload(length));
+        }
+        sample
+    }
+}
+
+/// Calls by chance: call number n as often as 1/n of the first (Zipf, s = 1). The same in every run.
+struct Draw {
+    /// Up to each call, how often one of them is drawn.
+    sums: Vec<f64>,
+    state: u64,
+}
+
+impl Draw {
+    fn new(flows: u32) -> Self {
+        let mut sum = 0.0;
+        let sums = (1..=flows).map(|rank| {
+            sum += 1.0 / f64::from(rank);
+            sum
+        });
+        Self {
+            sums: sums.collect(),
+            state: 0x9e37_79b9_7f4a_7c15,
+        }
+    }
+
+    /// xorshift64.
+    fn random(&mut self) -> u64 {
+        self.state ^= self.state << 13;
+        self.state ^= self.state >> 7;
+        self.state ^= self.state << 17;
+        self.state
+    }
+
+    fn below(&mut self, limit: usize) -> usize {
+        (self.random() >> 33) as usize % limit
+    }
+
+    fn flow(&mut self) -> u32 {
+        let all = self.sums.last().copied().unwrap_or(0.0);
+        let chance = (self.random() >> 11) as f64 / (1u64 << 53) as f64;
+        let flow = self.sums.partition_point(|sum| *sum < chance * all);
+        u32::try_from(flow.min(self.sums.len() - 1)).unwrap_or(0)
+    }
+}

@@ -1,0 +1,164 @@
+//! Numbered things of which there are fewer than flows, lent to the flows that are active.
+//!
+//! A flow whose place has nothing gets what is free, or what a flow had that was idle. Finding the one that
+//! was idle is bounded: a hand goes round, and takes what was not used since it last came by.
+
+/// Things that are looked at to find an idle one.
+const LOOKS: usize = 4;
+
+/// Who has what.
+pub(super) struct Pool {
+    /// By place: the number of what the flow has, plus one.
+    numbers: Box<[u32]>,
+    loans: Box<[Loan]>,
+    free: Vec<u32>,
+    hand: usize,
+    /// Counts bursts: what was asked for in one is not taken away in it.
+    burst: u32,
+    /// How many may be taken away in this burst.
+    evictions_left: u8,
+}
+
+#[derive(Clone, Copy, Default)]
+struct Loan {
+    place: u32,
+    taken: bool,
+    /// Since the hand last came by.
+    used: bool,
+    /// When it was asked for last.
+    asked: u32,
+}
+
+impl Pool {
+    /// So many things for flows at places below `places`, all free.
+    pub(super) fn new(places: usize, things: usize) -> Self {
+        let things = things.min(places);
+        Self {
+            numbers: vec![0; places].into_boxed_slice(),
+            loans: vec![Loan::default(); things].into_boxed_slice(),
+            free: (0..u32::try_from(things).unwrap_or(0)).rev().collect(),
+            hand: 0,
+            burst: 0,
+            evictions_left: 0,
+        }
+    }
+
+    /// How many things there are.
+    pub(super) const fn things(&self) -> usize {
+        self.loans.len()
+    }
+
+    /// Whether there can be a flow at this place.
+    pub(super) const fn has_place(&self, place: u32) -> bool {
+        (place as usize) < self.numbers.len()
+    }
+
+    /// What a flow has.
+    #[inline]
+    pub(super) fn find(&self, place: u32) -> Option<usize> {
+        let number = *self.numbers.get(place as usize)?;
+        (number as usize).checked_sub(1)
+    }
+
+    /// Who has this.
+    pub(super) fn owner(&self, number: usize) -> Option<u32> {
+        let loan = self.loans.get(number)?;
+        loan.taken.then_some(loan.place)
+    }
+
+    /// Notes that something was used.
+    #[inline]
+    pub(super) fn touch(&mut self, number: usize) {
+        if let Some(loan) = self.loans.get_mut(number) {
+            loan.used = true;
+            loan.asked = self.burst;
+        }
+    }
+
+    /// A burst begins, in which so many things may be taken from flows that are idle.
+    pub(super) const fn begin_burst(&mut self, evictions: u8) {
+        self.burst = self.burst.wrapping_add(1);
+        self.evictions_left = evictions;
+    }
+
+    /// Something that may be taken from its flow, which is told. The caller ends that loan.
+    pub(super) fn idle(&mut self) -> Option<u32> {
+        self.evictions_left = self.evictions_left.checked_sub(1)?;
+        for _ in 0..LOOKS {
+            let (number, _) = self.next_in_turn()?;
+            let loan = self.loans.get_mut(number)?;
+            if loan.taken && loan.asked != self.burst && !std::mem::take(&mut loan.used) {
+                return Some(loan.place);
+            }
+        }
+        None
+    }
+
+    /// The next in turn, and who has it.
+    pub(super) fn next_in_turn(&mut self) -> Option<(usize, Option<u32>)> {
+        self.hand = (self.hand + 1) % self.loans.len().max(1);
+        self.loans.get(self.hand)?;
+        Some((self.hand, self.owner(self.hand)))
+    }
+
+    /// Lends what is free to a flow that has nothing.
+    pub(super) fn lend(&mut self, place: u32) -> Option<usize> {
+        let entry = self.numbers.get_mut(place as usize)?;
+        let number = self.free.pop()?;
+        *entry = number + 1;
+        let number = number as usize;
+        if let Some(loan) = self.loans.get_mut(number) {
+            (loan.place, loan.taken) = (place, true);
+        }
+        self.touch(number);
+        Some(number)
+    }
+
+    /// What a flow had is free again; answers what that was.
+    pub(super) fn end(&mut self, place: u32) -> Option<usize> {
+        let number = self.find(place)?;
+        *self.loans.get_mut(number)? = Loan::default();
+        *self.numbers.get_mut(place as usize)? = 0;
+        self.free.extend(u32::try_from(number));
+        Some(number)
+    }
+
+    /// Whether everything is free.
+    #[cfg(test)]
+    pub(super) fn is_all_free(&self) -> bool {
+        self.free.len() == self.loans.len()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_asked_for_in_a_burst_is_not_taken_away_in_it() {
+        let mut pool = Pool::new(10, 2);
+        pool.begin_burst(5);
+        assert_eq!(
+            (pool.lend(7), pool.lend(8), pool.lend(9)),
+            (Some(0), Some(1), None)
+        );
+        assert_eq!(pool.idle(), None);
+        pool.begin_burst(5);
+        pool.touch(1);
+        assert_eq!(pool.idle(), Some(7), "the hand came by twice");
+        assert_eq!((pool.end(7), pool.lend(9)), (Some(0), Some(0)));
+        assert_eq!(
+            (pool.find(9), pool.find(7), pool.owner(0)),
+            (Some(0), None, Some(9))
+        );
+        pool.begin_burst(1);
+        assert_eq!(pool.idle(), Some(8));
+        assert_eq!(pool.idle(), None, "one in this burst");
+        assert_eq!(
+            (pool.end(8), pool.end(9), pool.end(3)),
+            (Some(1), Some(0), None)
+        );
+        assert!(pool.is_all_free());
+        assert_eq!(pool.lend(10), None, "no such place");
+    }
+}

@@ -1,0 +1,29 @@
+//! Our TACACS+ client against a server whose packets are scapy's, on loopback: who is let in, what is
+//! granted, what is refused, and the bill.
+//! `packaging/install-dependencies.sh test` installs it; without it the cases
+//! say so and end.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a case fails by these"
+)]
+
+mod accounting;
+mod log_in;
+mod server;
+
+/// Starts a server, or says why not and ends the test.
+macro_rules! server_or_skip {
+    ($($word:expr),*) => {
+        match crate::server::Server::start(&[$($word),*]) {
+            Some(server) => server,
+            None => {
+                eprintln!("skipped: there is no scapy here");
+                return;
+            }
+        }
+    };
+}
+pub(crate) use server_or_skip;

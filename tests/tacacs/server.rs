@@ -1,0 +1,240 @@
+//! The server of `server.py`: made by `start`, ended when dropped. And the sockets of a client.
+
+use std::collections::HashMap;
+use std::fs;
+use std::io::{ErrorKind, Read, Write};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+use pns::aaa::accounting::Record;
+use pns::aaa::radius::{Billed, Caller};
+use pns::aaa::tacacs::{Client, ConnectionId, Layer, Output, ServerConfig, Settings, Timing};
+use pns::aaa::{Access, Decision, Denial};
+use pns::auth::Secret;
+use pns::clock::MonotonicClock;
+use pns::flow::FlowKey;
+use pns::ppp::link::{Credentials, MppePolicy};
+use pns::wire::call_id::CallId;
+
+const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/tacacs/server.py");
+pub(crate) const SECRET: &str = "a secret of both ends";
+const SETTINGS: &str = r#"{
+    "secret": "a secret of both ends",
+    "users": {
+        "alice": {
+            "password": "wonderland-7",
+            "lcp": ["timeout=60"],
+            "ip": ["addr=10.9.8.7", "addr-pool=staff", "route*10.1.0.0 255.255.0.0", "dns-servers=9.9.9.9"]
+        },
+        "bob": {"password": "builder-3", "lcp": []},
+        "carol": {"password": "caroline", "lcp": [], "ip": ["autocmd=hangup"]}
+    }
+}"#;
+/// A case that takes longer has failed.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+static STARTED: AtomicU32 = AtomicU32::new(0);
+
+/// The server's process and folder.
+pub(crate) struct Server {
+    process: Child,
+    folder: PathBuf,
+    pub(crate) address: SocketAddr,
+}
+
+impl Server {
+    /// `None`: Debian's Python has no scapy.
+    pub(crate) fn start(words: &[&str]) -> Option<Self> {
+        let has = Command::new("/usr/bin/python3")
+            .args(["-c", "import scapy.contrib.tacacs"])
+            .stderr(Stdio::null())
+            .status();
+        if !has.is_ok_and(|code| code.success()) {
+            return None;
+        }
+        let number = STARTED.fetch_add(1, Ordering::Relaxed);
+        let folder = format!("pns-tacacs-{}-{number}", std::process::id());
+        let folder = std::env::temp_dir().join(folder);
+        fs::create_dir_all(&folder).unwrap();
+        fs::write(folder.join("settings.json"), SETTINGS).unwrap();
+        let process = Command::new("/usr/bin/python3")
+            .args([SCRIPT, "127.0.0.1", "0"])
+            .arg(&folder)
+            .args(words)
+            .stdin(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let mut server = Self {
+            process,
+            folder,
+            address: (Ipv4Addr::LOCALHOST, 0).into(),
+        };
+        let port = server.wait_for("port");
+        server.address.set_port(port.parse().unwrap());
+        Some(server)
+    }
+
+    /// What a file of its folder says, once it is there.
+    fn wait_for(&mut self, file: &str) -> String {
+        let began = Instant::now();
+        loop {
+            if let Ok(text) = fs::read_to_string(self.folder.join(file)) {
+                return text;
+            }
+            let ended = self.process.try_wait().unwrap();
+            assert!(ended.is_none() && began.elapsed() < PATIENCE, "no {file}");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// The records that it wrote down, one a line.
+    pub(crate) fn records(&self) -> Vec<serde_json::Value> {
+        let text = fs::read_to_string(self.folder.join("records")).unwrap_or_default();
+        text.lines()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect()
+    }
+
+    pub(crate) fn client(&self) -> Dialler {
+        Dialler::new(self.address, SECRET)
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ended = self.process.kill();
+        let _code = self.process.wait();
+        let _removed = fs::remove_dir_all(&self.folder);
+    }
+}
+
+/// Our client, with real sockets and the real clock.
+pub(crate) struct Dialler {
+    pub(crate) client: Client,
+    pub(crate) clock: MonotonicClock,
+    /// Connections that were opened.
+    pub(crate) opened: usize,
+    streams: HashMap<ConnectionId, TcpStream>,
+}
+
+/// The call that logs in.
+pub(crate) fn caller() -> Caller {
+    Caller {
+        flow: FlowKey::new(0, CallId::new(4711)),
+        peer_address: Ipv4Addr::new(198, 51, 100, 7),
+        local_address: Ipv4Addr::new(198, 51, 100, 1),
+        calling_number: None,
+        called_number: None,
+    }
+}
+
+impl Dialler {
+    pub(crate) fn new(address: SocketAddr, secret: &str) -> Self {
+        let server = ServerConfig {
+            name: "scapy".into(),
+            address,
+            secret: Secret::from(secret.to_owned()),
+            timeout: Duration::from_secs(4),
+        };
+        let settings = Settings {
+            servers: vec![server],
+            timing: Timing::default(),
+            layers: vec![Layer::Lcp, Layer::Ip],
+            pool: "default".into(),
+        };
+        let entropy = |buffer: &mut [u8]| getrandom::fill(buffer).unwrap();
+        Self {
+            client: Client::new(settings, Box::new(entropy)),
+            clock: MonotonicClock::new(),
+            opened: 0,
+            streams: HashMap::new(),
+        }
+    }
+
+    /// Logs in without encryption, and waits for the decision.
+    pub(crate) fn log_in(&mut self, credentials: &Credentials) -> Decision {
+        let access = Access {
+            mppe: MppePolicy::OPTIONAL,
+            ..Access::default()
+        };
+        let now = self.clock.now();
+        let asked = self
+            .client
+            .ask(&caller(), credentials, &Arc::new(access), now);
+        let Ok(ticket) = asked else {
+            panic!("not asked")
+        };
+        let began = Instant::now();
+        while began.elapsed() < PATIENCE {
+            self.client.handle_timeout(self.clock.now());
+            while let Some(output) = self.client.poll_output() {
+                match output {
+                    Output::Decided(of, decision) if of == ticket => return decision,
+                    other => self.carry_out(other),
+                }
+            }
+            self.read();
+        }
+        panic!("nothing came of it in time");
+    }
+
+    fn carry_out(&mut self, output: Output) {
+        match output {
+            Output::Connect(id, to) => {
+                self.opened += 1;
+                let Ok(stream) = TcpStream::connect(to) else {
+                    return self.client.closed(id, self.clock.now());
+                };
+                let patience = Some(Duration::from_millis(5));
+                stream.set_read_timeout(patience).unwrap();
+                self.streams.insert(id, stream);
+                self.client.connected(id, self.clock.now());
+            }
+            Output::Transmit(id, bytes) => (&self.streams[&id]).write_all(&bytes).unwrap(),
+            Output::Close(id) => drop(self.streams.remove(&id)),
+            Output::Decided(..) | Output::Billed(..) | Output::Event(_) => {}
+        }
+    }
+
+    fn read(&mut self) {
+        let mut buffer = [0; 1500];
+        for (id, mut stream) in &self.streams {
+            let now = self.clock.now();
+            match stream.read(&mut buffer) {
+                Ok(0) => self.client.closed(*id, now),
+                Ok(length) => self.client.receive(*id, &buffer[..length], now),
+                Err(error) => assert_eq!(error.kind(), ErrorKind::WouldBlock),
+            }
+        }
+    }
+
+    /// Hands in a record, and waits until it is written down.
+    pub(crate) fn bill(&mut self, record: &Record) {
+        self.client.bill(1, record, self.clock.now());
+        let began = Instant::now();
+        while began.elapsed() < PATIENCE {
+            while let Some(output) = self.client.poll_output() {
+                match output {
+                    Output::Billed(1, billed) => return assert_eq!(billed, Billed::Written),
+                    other => self.carry_out(other),
+                }
+            }
+            self.read();
+        }
+        panic!("not written down in time");
+    }
+
+    /// Logs in and is refused.
+    pub(crate) fn denied(&mut self, credentials: &Credentials) -> Denial {
+        match self.log_in(credentials) {
+            Decision::Deny(denial) => *denial,
+            Decision::Accept(_) => panic!("let in"),
+            Decision::Reject(_) | Decision::Challenge { .. } => panic!("no denial"),
+        }
+    }
+}
