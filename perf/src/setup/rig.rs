@@ -15,7 +15,7 @@ use pns::session::{ConnectionId, Sessions};
 use pns::slowpath::control_plane::{
     ACCEPT_BUDGET, ACCEPT_BUDGET_BUSY, ControlPlane, Outside, READ_BUDGET, RouteChange,
 };
-use pns::slowpath::view::{KernelFigures, ServerFacts, ServerView};
+use pns::slowpath::view::{Bill, KernelFigures, ServerFacts, ServerView};
 use rustix::time::{ClockId, clock_gettime};
 
 use crate::Outcome;
