@@ -15,7 +15,8 @@ use std::path::{Path, PathBuf};
 
 /// RFCs that the page has to cover.
 const RFCS: &[u32] = &[
-    1332, 1334, 1661, 1877, 1962, 1994, 2118, 2433, 2637, 2759, 3078, 3079, 3748, 5072,
+    1332, 1334, 1661, 1877, 1962, 1994, 2118, 2433, 2548, 2637, 2759, 2865, 2866, 3078, 3079, 3748,
+    5072, 5176, 5997, 8907,
 ];
 const LEVELS: &[&str] = &["MUST", "MUST NOT", "SHOULD", "SHOULD NOT", "MAY"];
 const DECLINED: &str = "declined: ";

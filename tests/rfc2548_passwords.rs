@@ -154,6 +154,8 @@ fn log_in(credentials: &Credentials) -> Decision {
             eap_mtu: 1400,
         },
         pool: "default".into(),
+        map: Vec::new(),
+        unix_at_zero_s: 1_700_000_000,
     };
     let mut client = Client::new(settings, Box::new(|buffer: &mut [u8]| buffer.fill(7)));
     let caller = Caller {
@@ -162,6 +164,7 @@ fn log_in(credentials: &Credentials) -> Decision {
         local_address: Ipv4Addr::new(198, 51, 100, 1),
         calling_number: None,
         called_number: None,
+        state: None,
     };
     let access = Arc::new(Access {
         mppe: MppePolicy::OPTIONAL,
@@ -193,7 +196,7 @@ fn log_in(credentials: &Credentials) -> Decision {
 
 fn granted(decision: Decision) -> Grant {
     match decision {
-        Decision::Accept(grant) => grant,
+        Decision::Accept(grant) => *grant,
         Decision::Deny(denial) => panic!("{denial:?}"),
         Decision::Reject(_) | Decision::Challenge { .. } => panic!("no grant"),
     }

@@ -234,13 +234,18 @@ impl Port {
     #[must_use]
     pub fn rss(&self) -> Option<Rss> {
         let info = self.inner.info().ok()?;
-        let mut key = vec![0; info.hash_key_size.into()];
+        let key_octets = match info.hash_key_size {
+            0 => RSS_KEY_OCTETS,
+            octets => octets,
+        };
+        // Some drivers write the usual length whatever they are told.
+        let mut key = vec![0; key_octets.max(RSS_KEY_OCTETS).into()];
         // SAFETY: integers and a pointer, for which zero is valid.
         let mut conf: dpdk_sys::rte_eth_rss_conf = unsafe { mem::zeroed() };
         conf.rss_key = key.as_mut_ptr();
-        conf.rss_key_len = info.hash_key_size;
+        conf.rss_key_len = key_octets;
         let guard = control();
-        // SAFETY: the port is ours, and the key as long as its driver makes it.
+        // SAFETY: the port is ours, and there is room for a key of its driver's length and the usual.
         let code = unsafe { dpdk_sys::rte_eth_dev_rss_hash_conf_get(self.inner.id, &raw mut conf) };
         Errno::check(code).ok()?;
         if conf.rss_hf & dpdk_sys::SHIM_RSS_IPV4 == 0 {
@@ -252,6 +257,7 @@ impl Port {
             unsafe { dpdk_sys::shim_rss_table(self.inner.id, table.as_mut_ptr(), info.reta_size) };
         drop(guard);
         Errno::check(code).ok()?;
+        key.truncate(key_octets.into());
         Rss::new(key, table)
     }
 
@@ -276,6 +282,9 @@ impl Port {
         })
     }
 }
+
+/// Octets of an RSS key, where a driver does not say.
+const RSS_KEY_OCTETS: u8 = 40;
 
 /// AF_XDP does not start otherwise; virtio spreads frames over as many receive queues as there are of
 /// the other kind, and those that nobody polls lose theirs.

@@ -2,6 +2,9 @@
 //! same moments. `perf/README.md` says what the figures mean.
 
 mod baseline;
+mod drive;
+mod lab;
+mod linux;
 mod load;
 mod machine;
 mod measure;
@@ -10,20 +13,22 @@ mod pipeline;
 mod plots;
 mod processes;
 mod report;
+mod scale;
 mod setup;
 
 use std::error::Error;
-use std::net::SocketAddrV4;
 use std::process::ExitCode;
 use std::sync::OnceLock;
 use std::time::Instant;
 
 use clap::{Parser, ValueEnum};
 
+use drive::Tool;
 use measure::{Effort, Meter};
 use pipeline::{Ports, Way};
 use pns::mppe::kernel::{Kernel, KernelKind};
 use pns::mppe::keys::Mode;
+use report::Report;
 
 /// What a scenario comes to: figures, or why there are none.
 type Outcome<T> = Result<T, Box<dyn Error>>;
@@ -31,7 +36,11 @@ type Outcome<T> = Result<T, Box<dyn Error>>;
 /// Measures PNS. Each scenario ends with one line of JSON on standard output, which is also written
 /// to results/SCENARIO.json beside this package; without SCENARIO all run, one after the other.
 #[derive(Parser)]
-#[command(name = "pns-perf", max_term_width = 100)]
+#[command(
+    name = "pns-perf",
+    max_term_width = 100,
+    args_conflicts_with_subcommands = true
+)]
 struct Arguments {
     /// What to measure.
     scenario: Option<Scenario>,
@@ -61,17 +70,8 @@ struct Arguments {
     /// The core for scenarios of one thread; the last that this process may use unless given.
     #[arg(long)]
     core: Option<usize>,
-    /// Measure nothing, but dial this PPTP server over the sockets of this machine (as root), hold
-    /// the calls for a moment, and say how it went. Users are user0000000 with the password
-    /// \"secret of 0\", and so on.
-    #[arg(long, value_name = "ADDRESS:PORT", conflicts_with = "scenario")]
-    dial: Option<SocketAddrV4>,
-    /// Clients that dial.
-    #[arg(long, default_value_t = 100, requires = "dial")]
-    clients: usize,
-    /// Clients that may be on their way at once.
-    #[arg(long, default_value_t = 100, requires = "dial")]
-    at_once: usize,
+    #[command(subcommand)]
+    tool: Option<Tool>,
 }
 
 fn kernel_named(name: &str) -> Result<KernelKind, String> {
@@ -100,9 +100,14 @@ enum Scenario {
     Turnaround,
     /// Two workers, each fed on its own, against one; and handing over what is the other's.
     Workers,
+    /// What a worker adds to a packet's time on the way, at several loads, with the generator on another
+    /// core.
+    Latency,
+    /// The same work done by the Linux kernel's own PPTP and MPPE, in user-mode Linux; root only.
+    Linux,
     /// Calls that the slow path sets up in a second of its CPU time, and how long clients wait.
     Setup,
-    /// What a call takes of memory.
+    /// What a call takes of memory, and what a packet costs among many calls.
     Scale,
 }
 
@@ -121,13 +126,13 @@ impl Scenario {
             | Self::Downstream
             | Self::Turnaround
             | Self::Workers => true,
-            Self::Setup | Self::Scale => false,
+            Self::Latency | Self::Linux | Self::Setup | Self::Scale => false,
         }
     }
 
     /// Whether all that counts happens on one thread.
     const fn is_of_one_thread(self) -> bool {
-        self.is_repeated() && !matches!(self, Self::Workers)
+        self.is_repeated() && !matches!(self, Self::Workers) || matches!(self, Self::Linux)
     }
 
     /// In as many processes as are asked for.
@@ -169,30 +174,55 @@ impl Scenario {
         arguments: &Arguments,
         effort: Effort,
     ) -> Outcome<()> {
-        let way = match self {
-            Self::MppeStateless => return of_mppe(mppe::STATELESS, Mode::Stateless, effort),
-            Self::MppeStateful => return of_mppe(mppe::STATEFUL, Mode::Stateful, effort),
-            Self::Setup => return report::publish("setup", &setup::run(effort)?, effort),
-            Self::Scale => return report::publish("scale", &setup::scale(effort)?, effort),
-            Self::Upstream => Some((Way::Upstream, "upstream: from a client to the network")),
-            Self::Downstream => Some((Way::Downstream, "downstream: from the network to a client")),
-            Self::Turnaround => Some((Way::Turnaround, "both: from a client to another")),
-            Self::Workers => None,
+        let memory = arguments.memory;
+        let of_pipeline = |ports: &mut Ports, way, direction| {
+            let report = pipeline::run(way, ports, &arguments.case, effort, &mut Meter::new())?;
+            publish_pipeline(report.going(direction), effort)
         };
-        // DPDK starts once in a process.
-        let ports = match ports {
-            Some(ports) => ports,
-            None => ports.insert(Ports::open(arguments.memory)?),
-        };
-        let mut meter = Meter::new();
-        let report = match way {
-            Some((way, direction)) => {
-                pipeline::run(way, ports, &arguments.case, effort, &mut meter)?.going(direction)
+        match self {
+            Self::MppeStateless => of_mppe(mppe::STATELESS, Mode::Stateless, effort),
+            Self::MppeStateful => of_mppe(mppe::STATEFUL, Mode::Stateful, effort),
+            Self::Upstream => of_pipeline(opened(ports, memory)?, Way::Upstream, "upstream"),
+            Self::Downstream => of_pipeline(opened(ports, memory)?, Way::Downstream, "downstream"),
+            Self::Turnaround => of_pipeline(
+                opened(ports, memory)?,
+                Way::Turnaround,
+                "both: upstream from a client and downstream to another at once",
+            ),
+            Self::Workers => {
+                let report =
+                    pipeline::run_workers(opened(ports, memory)?, effort, &mut Meter::new())?;
+                publish_pipeline(report.going("upstream"), effort)
             }
-            None => pipeline::run_workers(ports, effort, &mut meter)?.going("upstream"),
-        };
-        report.with_kernel(kernel().name()).publish(effort)
+            Self::Latency => {
+                let latency = pipeline::latency::run(opened(ports, memory)?, effort)?;
+                report::publish("latency", &latency, effort)
+            }
+            Self::Linux => report::publish(
+                "linux",
+                &linux::run(opened(ports, memory)?, effort)?,
+                effort,
+            ),
+            Self::Setup => report::publish("setup", &setup::run(effort)?, effort),
+            Self::Scale => report::publish(
+                "scale",
+                &scale::run(opened(ports, memory)?, effort)?,
+                effort,
+            ),
+        }
     }
+}
+
+/// The ports of all scenarios: DPDK starts once in a process, and only if a scenario has to do with it.
+fn opened(ports: &mut Option<Ports>, memory: bool) -> Outcome<&mut Ports> {
+    match ports {
+        Some(ports) => Ok(ports),
+        None => Ok(ports.insert(Ports::open(memory)?)),
+    }
+}
+
+fn publish_pipeline(report: Report, effort: Effort) -> Outcome<()> {
+    report.with_kernel(kernel().name()).publish(effort)
 }
 
 impl Arguments {
@@ -226,17 +256,8 @@ fn kernel() -> KernelKind {
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    if let Some(server) = arguments.dial {
-        let (clients, at_once) = (arguments.clients, arguments.at_once);
-        let plan = setup::Plan {
-            server,
-            clients,
-            at_once,
-        };
-        return answer(setup::dial(plan).and_then(|(dialled, _calls)| {
-            println!("{}", serde_json::to_string(&dialled)?);
-            Ok(())
-        }));
+    if let Some(tool) = &arguments.tool {
+        return answer(tool.run());
     }
     if let Some(kernel) = arguments.kernel {
         let _first = KERNEL.set(kernel);

@@ -2,6 +2,7 @@
 //! keystream. Every sample is compared byte for byte with what the peer made of the same packets.
 
 mod directions;
+mod engine;
 mod peer;
 mod traffic;
 
@@ -17,6 +18,7 @@ use crate::measure::{Effort, Meter, Pairs, pass_through, percentile};
 use crate::pipeline::packets;
 use crate::report::{Case, Mppe, Report};
 use directions::{Decrypt, Encrypt};
+pub(crate) use engine::Engine;
 use traffic::Traffic;
 
 const PEER: &str = "OpenSSL's low-level RC4 and SHA-1, a packet at a time";
@@ -197,65 +199,6 @@ fn figures(kinds: &[(Setup, Load)], both: &[Pairs]) -> Mppe {
         stocked_cycles_64: cycles(Kind::Stocked, Load::Short),
         stocked_cycles_1400: cycles(Kind::Stocked, Load::Long),
         zipf_efficiency: efficiency(),
-    }
-}
-
-/// The engine alone, with as many stateless calls as a worker has.
-pub(crate) enum Alone {
-    /// On frames from clients.
-    Decrypt(Decrypt),
-    /// On packets to clients.
-    Encrypt(Encrypt),
-}
-
-impl Alone {
-    /// For frames from `flows` clients.
-    pub(crate) fn decrypt(flows: u32, kernel: KernelKind) -> Self {
-        Self::Decrypt(Decrypt::new(Setup::alone(flows, kernel)))
-    }
-
-    /// For packets to `flows` clients.
-    pub(crate) fn encrypt(flows: u32, kernel: KernelKind) -> Self {
-        Self::Encrypt(Encrypt::new(Setup::alone(flows, kernel)))
-    }
-
-    /// What it takes for the packets of a worker's sample, in cycles: so long, each of this call, and
-    /// each the packet of this number of its call.
-    pub(crate) fn cycles(
-        &mut self,
-        load: Load,
-        packets: impl Iterator<Item = (u32, u32)>,
-        meter: &mut Meter,
-    ) -> Outcome<f64> {
-        let (flows, sequences): (Vec<_>, Vec<_>) = packets.unzip();
-        let lengths = (0..flows.len()).map(|place| load.length(place));
-        let mut sample = Sample {
-            payloads: lengths.map(plain_payload).collect(),
-            flows,
-            sequences,
-        };
-        let mut done = false;
-        let cycles = match self {
-            Self::Decrypt(engine) => {
-                engine.prepare(&mut sample);
-                meter.cycles(|| done = engine.ours(&mut sample))
-            }
-            Self::Encrypt(engine) => meter.cycles(|| done = engine.ours(&mut sample)),
-        };
-        let cycles = done.then_some(cycles);
-        Ok(cycles.ok_or("mppe: a packet came out wrong beside the pipeline")?)
-    }
-}
-
-impl Setup {
-    const fn alone(flows: u32, kernel: KernelKind) -> Self {
-        Self {
-            kind: Kind::Full,
-            flows,
-            mode: Mode::Stateless,
-            kernel,
-            library: Library::OpenSsl,
-        }
     }
 }
 

@@ -7,6 +7,7 @@ mod client;
 mod floor;
 #[cfg(feature = "dpdk")]
 mod huge_pages;
+pub(crate) mod latency;
 mod medium;
 pub(crate) mod packets;
 mod rig;
@@ -23,12 +24,12 @@ use crate::Outcome;
 use crate::load::Load;
 use crate::measure::{Effort, Meter, Pairs, percentile};
 use crate::report::{Case, Report, Scale};
-use bench::{Bench, Kind};
+use bench::Bench;
 use medium::{Medium, Memory};
 #[cfg(feature = "dpdk")]
 use rings::Rings;
 
-pub(crate) use bench::Way;
+pub(crate) use bench::{Kind, Way};
 
 const PEER: &str = "the floor: the same frames forwarded with swapped MAC addresses, same ports";
 /// Calls in most cases.
@@ -46,6 +47,15 @@ pub(crate) enum Ports {
 }
 
 impl Ports {
+    /// What they are, for the report.
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Self::Memory(memory) => memory.name(),
+            #[cfg(feature = "dpdk")]
+            Self::Rings(rings) => rings.name(),
+        }
+    }
+
     /// The best that this build has, or those of memory.
     pub(crate) fn open(memory: bool) -> Outcome<Self> {
         #[cfg(feature = "dpdk")]
@@ -79,6 +89,33 @@ pub(crate) fn run(
         #[cfg(feature = "dpdk")]
         Ports::Rings(rings) => run_on(rings, way, case, effort, meter),
     }
+}
+
+/// What packets of one case take, in the unit of `meter`: samples of a burst each, on a worker of their
+/// own; and the memory of a call, in bytes.
+pub(crate) fn sample(
+    ports: &mut Ports,
+    kind: Kind,
+    rounds: usize,
+    meter: &mut Meter,
+) -> Outcome<(Pairs, f64)> {
+    match ports {
+        Ports::Memory(memory) => sample_on(memory, kind, rounds, meter),
+        #[cfg(feature = "dpdk")]
+        Ports::Rings(rings) => sample_on(rings, kind, rounds, meter),
+    }
+}
+
+fn sample_on<M: Medium>(
+    medium: &mut M,
+    kind: Kind,
+    rounds: usize,
+    meter: &mut Meter,
+) -> Outcome<(Pairs, f64)> {
+    let mut pairs = Pairs::default();
+    let mut bench = Bench::new(medium, kind)?;
+    bench.measure(rounds, meter, &mut pairs)?;
+    Ok((pairs, bench.octets_per_call))
 }
 
 fn kinds(way: Way) -> Vec<Kind> {

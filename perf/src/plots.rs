@@ -12,7 +12,10 @@ use serde_json::Value;
 use crate::Outcome;
 use draw::{Bars, Lines, Panel};
 
+/// Width and height in pixels.
 const SIZE: (u32, u32) = (1080, 400);
+/// Of a picture with two rows.
+const TALL: (u32, u32) = (1080, 760);
 const LOADS: [&str; 4] = ["64", "512", "1400", "imix"];
 
 /// Draws the picture of a scenario beside its results.
@@ -30,7 +33,8 @@ pub(crate) fn draw(scenario: &str, results: &Path) -> Outcome<()> {
 fn picture(scenario: &str, results: &Value) -> Outcome<String> {
     let mut svg = String::new();
     {
-        let root = SVGBackend::with_string(&mut svg, SIZE).into_drawing_area();
+        let size = if scenario == "latency" { TALL } else { SIZE };
+        let root = SVGBackend::with_string(&mut svg, size).into_drawing_area();
         root.fill(&WHITE)?;
         match scenario {
             "mppe-stateless" | "mppe-stateful" => of_mppe(scenario, results).draw(&root)?,
@@ -38,7 +42,7 @@ fn picture(scenario: &str, results: &Value) -> Outcome<String> {
             "setup" => of_setup(results, &root)?,
             "scale" => of_scale(results, &root)?,
             "latency" => of_latency(results, &root)?,
-            "linux" => of_linux(results).draw(&root)?,
+            "linux" => of_linux(results, &root)?,
             _ => of_pipeline(scenario, results, &root)?,
         }
         root.present()?;
@@ -257,7 +261,7 @@ fn of_scale(results: &Value, root: &Panel<'_>) -> Outcome<()> {
 
 /// Percentiles against load: a panel for each kind of call.
 fn of_latency(results: &Value, root: &Panel<'_>) -> Outcome<()> {
-    let panels = root.split_evenly((1, cases(results).len().max(1)));
+    let panels = root.split_evenly((2, 2));
     for (panel, case) in panels.iter().zip(cases(results)) {
         let of = |(name, figure): (&str, &str)| {
             let point = |it: &Value| (figure_of(it, "load_percent"), figure_of(it, figure));
@@ -270,6 +274,8 @@ fn of_latency(results: &Value, root: &Panel<'_>) -> Outcome<()> {
             ("p50", "latency_p50_us"),
             ("p99", "latency_p99_us"),
             ("p99.9", "latency_p999_us"),
+            ("p50, quietest round", "quiet_p50_us"),
+            ("p99, quietest round", "quiet_p99_us"),
         ];
         Lines {
             title: case["case"].as_str().unwrap_or_default(),
@@ -284,16 +290,37 @@ fn of_latency(results: &Value, root: &Panel<'_>) -> Outcome<()> {
     Ok(())
 }
 
-fn of_linux(results: &Value) -> Bars<'static> {
-    let of = |(name, figure): (&str, &str)| {
-        let values = cases(results).iter().map(|it| figure_of(it, figure));
-        (name.to_owned(), values.collect())
-    };
-    let name = |it: &Value| it["case"].as_str().unwrap_or_default().to_owned();
-    Bars {
-        title: "The same work: PNS and the Linux kernel's PPTP. Less is better",
-        unit: "nanoseconds a packet, least of the rounds",
-        groups: cases(results).iter().map(name).collect(),
-        series: [("PNS", "ours_ns"), ("Linux", "linux_ns")].map(of).into(),
+fn of_linux(results: &Value, root: &Panel<'_>) -> Outcome<()> {
+    let (left, right) = root.split_horizontally(SIZE.0 / 2);
+    for (panel, cipher, title) in [
+        (left, "clear", "PNS and the Linux kernel's PPTP: clear"),
+        (
+            right,
+            "stateless",
+            "The same with MPPE-128, stateless. Less is better",
+        ),
+    ] {
+        let fits = |it: &&Value| it["cipher"] == cipher;
+        let cases: Vec<_> = cases(results).iter().filter(fits).collect();
+        let of = |(name, figure): (&str, &str)| {
+            let values = cases.iter().map(|it| figure_of(it, figure));
+            (name.to_owned(), values.collect())
+        };
+        let name = |it: &&Value| {
+            let way = if it["direction"] == "upstream" {
+                "up"
+            } else {
+                "down"
+            };
+            format!("{} B {way}", it["packet_octets"])
+        };
+        Bars {
+            title,
+            unit: "nanoseconds a packet, least of the rounds",
+            groups: cases.iter().map(name).collect(),
+            series: [("PNS", "ours_ns"), ("Linux", "linux_ns")].map(of).into(),
+        }
+        .draw(&panel)?;
     }
+    Ok(())
 }

@@ -383,6 +383,12 @@ impl Measured {
             interleaved_rounds: effort.passes(),
         }
     }
+
+    /// Keystreams were made in the way that all scenarios share.
+    pub(crate) fn with_kernel(self) -> Self {
+        let kernel = crate::kernel().name();
+        Self { kernel, ..self }
+    }
 }
 
 /// Where the figures of a scenario are kept; a run that measures nothing keeps none.

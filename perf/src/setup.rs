@@ -1,8 +1,6 @@
 //! Set-up of calls: how many the slow path brings to the network phase in a second of its own CPU
 //! time, how long a client waits, and what a call takes of memory.
 
-mod client;
-mod dial;
 mod rig;
 mod settings;
 mod wire;
@@ -12,10 +10,8 @@ use serde::Serialize;
 use crate::Outcome;
 use crate::measure::{Effort, percentile};
 use crate::report::{Measured, rounded};
-use rig::Rig;
+pub(crate) use rig::Rig;
 use wire::OnWire;
-
-pub(crate) use dial::{Plan, dial};
 
 /// Storms on memory: clients that dial at one moment.
 const STORMS: [usize; 2] = [20_000, 100_000];
@@ -63,11 +59,7 @@ pub(crate) fn run(effort: Effort) -> Outcome<Setup> {
         Effort::Normal => STORMS,
     };
     let storms = sizes.map(storm).into_iter().collect::<Outcome<Vec<_>>>()?;
-    let obstacle = wire::obstacle().or_else(|| {
-        let smoke = effort == Effort::Smoke;
-        smoke.then(|| "it takes longer than a few seconds".to_owned())
-    });
-    let wire = match obstacle {
+    let wire = match wire::obstacle() {
         Some(obstacle) => {
             println!("not measured: calls through the TAP; {obstacle}");
             Vec::new()
@@ -126,75 +118,11 @@ fn storm(calls: usize) -> Outcome<Storm> {
 }
 
 /// When the first of these times was, when each further fiftieth of them, and when the last.
-fn shares(mut times_s: Vec<f64>) -> Vec<f64> {
+pub(crate) fn shares(mut times_s: Vec<f64>) -> Vec<f64> {
     const SHARES: usize = 50;
     times_s.sort_unstable_by(f64::total_cmp);
     let last = times_s.len().saturating_sub(1);
     let share = |share| times_s.get(last * share / SHARES).copied();
     let shares = (0..=SHARES).filter_map(share);
     shares.map(|time| rounded(time, 4)).collect()
-}
-
-/// What a number of calls takes.
-#[derive(Serialize)]
-struct Held {
-    calls: usize,
-    bytes: i64,
-    bytes_per_call: f64,
-}
-
-/// The slow path's part of scenario `scale`.
-#[derive(Serialize)]
-pub(crate) struct Scale {
-    scenario: &'static str,
-    #[serde(flatten)]
-    measured: Measured,
-    quick: bool,
-    slow_path_base_bytes: f64,
-    slow_path_bytes_per_call: f64,
-    slow_path: Vec<Held>,
-}
-
-/// Scenario `scale`.
-pub(crate) fn scale(effort: Effort) -> Outcome<Scale> {
-    let sizes: &[usize] = match effort {
-        Effort::Smoke => &[100, 500],
-        Effort::Quick => &[1_000, 10_000],
-        Effort::Normal => &[1_000, 10_000, 100_000],
-    };
-    let held = sizes.iter().map(|calls| hold(*calls));
-    let held = held.collect::<Outcome<Vec<_>>>()?;
-    let (Some(least), Some(most)) = (held.first(), held.last()) else {
-        return Err("no size was measured".into());
-    };
-    let slope = (most.bytes - least.bytes) as f64 / (most.calls - least.calls) as f64;
-    Ok(Scale {
-        scenario: "scale",
-        measured: Measured::new(effort),
-        quick: effort != Effort::Normal,
-        slow_path_base_bytes: rounded(least.bytes as f64 - slope * least.calls as f64, 0),
-        slow_path_bytes_per_call: rounded(slope, 0),
-        slow_path: held,
-    })
-}
-
-/// Memory of a server that is sized for `calls` and has them all up.
-fn hold(calls: usize) -> Outcome<Held> {
-    let mut rig = None;
-    let counted = allocation_counter::measure(|| {
-        let mut made = Rig::new(calls);
-        made.run_until_up();
-        rig = Some(made);
-    });
-    rig.ok_or("no rig")?.verify()?;
-    let held = Held {
-        calls,
-        bytes: counted.bytes_current,
-        bytes_per_call: rounded(counted.bytes_current as f64 / calls as f64, 0),
-    };
-    println!(
-        "{:>8} calls: {:>12} bytes of the slow path, {:>6.0} a call",
-        calls, held.bytes, held.bytes_per_call
-    );
-    Ok(held)
 }

@@ -118,12 +118,36 @@ impl Accounting {
         self.ledger.next_due(now)
     }
 
-    /// Makes an interim record of a call if it is time; `true` if it was idle for too long.
-    pub fn look(&mut self, flow: FlowKey, totals: &FlowTotals, now: Timestamp) -> bool {
+    /// Makes an interim record of a call if it is time.
+    pub fn look(&mut self, flow: FlowKey, totals: &FlowTotals, now: Timestamp) {
         let jitter = self.jitter();
-        let (record, idle) = self.ledger.look(flow, totals, jitter, now);
+        let record = self.ledger.look(flow, totals, jitter, now);
         record.into_iter().for_each(|record| self.keep(record));
-        idle
+    }
+
+    /// From here on the bill says this of a call: other classes, unless there are none, and another
+    /// time between interim records.
+    pub fn change(
+        &mut self,
+        flow: FlowKey,
+        class: &[Box<[u8]>],
+        interim: Option<Duration>,
+        now: Timestamp,
+    ) {
+        let jitter = self.jitter();
+        self.ledger.change(flow, class, interim, jitter, now);
+    }
+
+    /// The call with this Acct-Session-Id.
+    #[must_use]
+    pub fn flow_of(&self, session_id: &[u8]) -> Option<FlowKey> {
+        self.ledger.flow_of(session_id)
+    }
+
+    /// The Acct-Session-Id of a call, and the name that the bill has for its user.
+    #[must_use]
+    pub fn names_of(&self, flow: FlowKey) -> Option<(&str, Option<&[u8]>)> {
+        self.ledger.names_of(flow)
     }
 
     /// The server ends.

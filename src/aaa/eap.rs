@@ -192,7 +192,7 @@ fn md5(users: &LocalUsers, turn: &Turn<'_>, challenge: &[u8; 16]) -> Result<Deci
             challenge,
             &response,
         )
-        .map(Decision::Accept)
+        .map(|grant| Decision::Accept(Box::new(grant)))
 }
 
 fn mschapv2(
@@ -295,7 +295,9 @@ fn succeed(turn: &Turn<'_>, identifier: u8, message: &str, proven: Proven) -> De
 
 fn succeeded(users: &LocalUsers, turn: &Turn<'_>, proven: &Proven) -> Result<Decision, Rejection> {
     match Answer::parse(turn.data) {
-        Ok(Answer::Success) => admit(users, turn, proven).map(Decision::Accept),
+        Ok(Answer::Success) => {
+            admit(users, turn, proven).map(|grant| Decision::Accept(Box::new(grant)))
+        }
         // The client does not believe that we know its password.
         Ok(Answer::Failure) => Err(Rejection::ServerNotBelieved),
         Ok(Answer::Response { .. } | Answer::ChangePassword { .. }) | Err(_) => {

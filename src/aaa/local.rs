@@ -266,7 +266,7 @@ impl LocalUsers {
             }
             Credentials::Eap { .. } => Err(Rejection::EapOutOfStep),
         };
-        grant.map(Decision::Accept)
+        grant.map(|grant| Decision::Accept(Box::new(grant)))
     }
 
     fn pap(&self, entry: Entry<'_>, name: &[u8], password: &[u8]) -> Result<Grant, Rejection> {

@@ -8,13 +8,13 @@ mod limits;
 pub mod local;
 mod names;
 pub mod own_login;
+mod policy;
 pub mod pool;
 pub mod radius;
 pub mod tacacs;
 
 use std::net::Ipv4Addr;
 use std::sync::Arc;
-use std::time::Duration;
 
 pub use access::{Access, LoginMethod, Terms};
 pub use accounting::Billing;
@@ -22,6 +22,9 @@ pub use eap::EapMethod;
 pub use limits::{AtLimit, SessionLimits};
 pub use local::{LocalUser, LocalUsers, PasswordChange, Standing};
 pub use names::NameRules;
+pub use policy::{
+    AtSessionLimit, Burst, CallPolicy, Filters, PolicyChange, Quota, QuotaChange, Rate, RatePolicy,
+};
 pub use pool::{Lease, LeaseRefusal, PoolConfig, PoolUsage, Pools};
 
 use crate::counted_enum;
@@ -234,7 +237,7 @@ impl NameServers {
 /// The answer to one authentication request.
 pub enum Decision {
     /// The peer may connect.
-    Accept(Grant),
+    Accept(Box<Grant>),
     /// EAP goes on.
     Challenge {
         /// The next Request, without a frame.
@@ -276,16 +279,18 @@ impl From<Rejection> for Denial {
 }
 
 /// What an accepted peer gets beside its address; nothing, unless somebody says so.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct NetworkTerms {
     /// Servers in place of those that all clients are told.
     pub name_servers: NameServers,
     /// The longest packet to the client, in bytes, if that is shorter than everybody's.
     pub mtu_max: Option<u16>,
-    /// How long the call may last.
-    pub session_limit: Option<Duration>,
+    /// How long, how much, how fast.
+    pub policy: CallPolicy,
     /// Whether the client may name its address, as far as that is free in its pool.
     pub client_chooses: bool,
+    /// What whoever let it in wants to see again with the question whether the call may go on.
+    pub state: Option<Box<[u8]>>,
     /// How many sessions the user may have, if somebody says that of this user.
     pub sessions_max: Option<u32>,
 }

@@ -9,21 +9,29 @@
 //! - [`client`]: the front door, for the owner of sockets and clock.
 //! - [`exchange`]: questions and answers over a network that loses and can be forged.
 //! - `accounting`: what a record of [`crate::aaa::accounting`] is on the wire.
+//! - [`dynamic`]: what billing systems ask of us about live calls (RFC 5176).
 
 pub mod client;
 pub mod config;
+pub mod dynamic;
 pub mod exchange;
 pub mod request;
 pub mod server;
 
 mod accounting;
 mod choose;
+mod dialect;
+mod meaning;
 mod reply;
 mod slots;
 mod verify;
+mod wishes;
 
 pub use client::{Billed, Client, Output, ServerView, Settings};
 pub use config::{Demand, ServerConfig, Service, Timing};
+pub use dialect::Route;
+pub use dynamic::{Dynamic, Identity};
 pub use exchange::{Entropy, Event, Exchange, SocketId, Ticket};
-pub use request::{Caller, Nas};
+pub use meaning::{Counted, Half, Mapped, Meaning, WORDS};
+pub use request::{Caller, Nas, nas_port_id};
 pub use server::{Counters, Health, RTT_BOUNDS_MS, ReplyRefusal};

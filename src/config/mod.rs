@@ -62,7 +62,7 @@ pub use peer_login::PeerLogin;
 pub use pool::{Pool, Reservation};
 pub use port::{Device, Port, Route, Side};
 pub use ppp::{AddressPolicy, Authentication, Ipcp, Ipv6cp, Ipv6cpPolicy, Ppp};
-pub use radius::{Radius, RadiusServer};
+pub use radius::{DynamicClient, Radius, RadiusDynamic, RadiusServer};
 pub use server::{CALL_IDS_PER_ADDRESS, Framing, Server};
 pub use sessions::Sessions;
 pub use tacacs::{Tacacs, TacacsServer};
@@ -198,7 +198,8 @@ pub fn accepted_keys() -> BTreeSet<String> {
     // Tables in lists are only visited if they are there, and what is missing in them does not
     // stop the reading.
     let text = "[[port]]\nroutes = [{}]\n[[pool]]\nreservations = [{}]\n[[peer]]\n[[listener]]\n\
-                [group.NAME]\n[[radius.server]]\n[[tacacs.server]]\n";
+                [group.NAME]\n[[radius.server]]\n[[tacacs.server]]\n\
+                [[radius.map]]\n[[radius.dynamic.client]]\n";
     let mut report = Report::new("", text);
     read_document(&mut report, text, |table| Draft::read(table, ""));
     let mut keys = report.finish().asked;

@@ -1,6 +1,8 @@
 //! `[radius]` and `[[radius.server]]`: who else decides about log-ins, and who writes the bill
 //! (RFC 2865, RFC 2866).
 
+mod dynamic;
+
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -12,8 +14,10 @@ use super::error::{Fault, Report};
 use super::shared_secret::{self, Sharer, ip_address};
 use super::table::Table;
 use super::words::{beside, name, one_of, path, printable};
-use crate::aaa::radius::Demand;
+use crate::aaa::radius::{Demand, Mapped, WORDS};
 use crate::auth::Secret;
+use crate::wire::radius::Type;
+pub use dynamic::{DynamicClient, RadiusDynamic};
 
 /// Most servers.
 const SERVERS_MAX: usize = 32;
@@ -41,6 +45,10 @@ pub struct Radius {
     pub give_up: Duration,
     /// A second server is asked after this; zero only if the first fails.
     pub hedge: Duration,
+    /// What attributes mean that the dictionary does not have.
+    pub map: Vec<Mapped>,
+    /// Who may ask about live calls.
+    pub dynamic: RadiusDynamic,
 }
 
 /// One server.
@@ -81,6 +89,12 @@ const DEMANDS: &[(&str, Demand)] = &[
     ("always", Demand::Always),
     ("never", Demand::Never),
 ];
+const FORMATS: &[(&str, Type)] = &[
+    ("integer", Type::Integer),
+    ("integer64", Type::Integer64),
+    ("text", Type::Text),
+    ("address", Type::Address),
+];
 /// Whether names in `users.file` are decided about there.
 pub(super) const LOCAL_USERS: &[(&str, bool)] = &[("never", false), ("first", true)];
 
@@ -92,6 +106,8 @@ pub(super) fn read(table: &mut Table<'_, '_>, config_file: &Path) -> Radius {
         let cure = format!("write at most {SERVERS_MAX}");
         table.refuse("server", Fault::new(problem, cure));
     }
+    let dynamic = table.section("dynamic", |table| dynamic::read(table, config_file));
+    let map = table.sections("map", read_mapped);
     let milliseconds = Duration::from_millis;
     let local = table.parsed("local_users", one_of("a word for local users", LOCAL_USERS));
     Radius {
@@ -105,6 +121,8 @@ pub(super) fn read(table: &mut Table<'_, '_>, config_file: &Path) -> Radius {
         probe_interval: table.seconds("probe_interval_s", 5, 0..=3_600),
         give_up: table.seconds("give_up_s", 8, 1..=60),
         hedge: milliseconds(table.number("hedge_ms", 0, 0..=10_000)),
+        map: map.into_iter().flatten().collect(),
+        dynamic,
     }
 }
 
@@ -145,12 +163,37 @@ fn read_server(table: &mut Table<'_, '_>, config_file: &Path) -> Option<RadiusSe
     })
 }
 
+fn read_mapped(table: &mut Table<'_, '_>) -> Option<Mapped> {
+    let vendor = table.number("vendor", 0, 0..=16_777_215);
+    let number = table.number_if_given("type", 1..=255);
+    if number.is_none() && !table.has("type") {
+        table.refuse_missing("type", "type = 2");
+    }
+    let format = one_of("a format of values", FORMATS);
+    let kind = table.required("format", "format = \"integer\"", format);
+    let meaning = one_of("a meaning", WORDS);
+    let meaning = table.required("meaning", "meaning = \"rate_upstream_bps\"", meaning);
+    let (number, kind, meaning) = (number?, kind?, meaning?);
+    if Mapped::is_known(vendor, number) {
+        let problem = format!("{number} of vendor {vendor} has a meaning already");
+        let cure = "docs/radius-attributes.md says which; take the entry out";
+        table.refuse("type", Fault::new(problem, cure));
+    }
+    Some(Mapped {
+        vendor,
+        number,
+        kind,
+        meaning,
+    })
+}
+
 /// Fetches the secret of every server.
 pub(super) fn read_secrets(
     radius: &mut Radius,
     report: &mut Report<'_>,
     read: &mut impl FnMut(&Path) -> Result<Zeroizing<String>, Fault>,
 ) {
+    dynamic::read_secrets(&mut radius.dynamic, report, read);
     let servers = radius.servers.iter_mut().map(|server| Sharer {
         name: &server.name,
         file: &server.secret_file,

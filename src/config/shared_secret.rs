@@ -49,16 +49,31 @@ pub(super) fn read_secrets<'s>(
             report.error(&place("name"), Fault::new(problem, "choose another name"));
         }
         names.push(server.name);
-        match read(server.file).and_then(|text| secret(&text)) {
-            Err(fault) => report.error(&place("secret_file"), fault),
-            Ok(secret) => {
-                if secret.expose().len() < LENGTH_ADVISED {
-                    let problem = format!("has fewer than {LENGTH_ADVISED} bytes");
-                    let cure = "who hears an answer can guess offline: better use 32 random ones";
-                    report.warn(&place("secret_file"), Fault::new(problem, cure));
-                }
-                *server.secret = secret;
+        if let Some(secret) = read_secret(server.file, &place("secret_file"), report, read) {
+            *server.secret = secret;
+        }
+    }
+}
+
+/// The secret in a file; a short one is warned about.
+pub(super) fn read_secret(
+    file: &Path,
+    place: &str,
+    report: &mut Report<'_>,
+    read: &mut impl FnMut(&Path) -> Result<Zeroizing<String>, Fault>,
+) -> Option<Secret> {
+    match read(file).and_then(|text| secret(&text)) {
+        Err(fault) => {
+            report.error(place, fault);
+            None
+        }
+        Ok(secret) => {
+            if secret.expose().len() < LENGTH_ADVISED {
+                let problem = format!("has fewer than {LENGTH_ADVISED} bytes");
+                let cure = "who hears an answer can guess offline: better use 32 random ones";
+                report.warn(place, Fault::new(problem, cure));
             }
+            Some(secret)
         }
     }
 }

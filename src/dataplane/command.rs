@@ -53,6 +53,9 @@ impl<P: PortIo> Worker<P> {
                 flow,
                 authenticated,
             } => self.authorise(flow, authenticated),
+            FlowCommand::Shape { flow, rates } => {
+                self.authorised(flow).map(|flow| flow.rates = rates)
+            }
             FlowCommand::ArmUpstream { flow, agreement } => self.arm_upstream(flow, agreement),
             FlowCommand::ArmDownstream { flow, agreement } => self.arm_downstream(flow, agreement),
             FlowCommand::FlushDownstream { flow } => self.flush_downstream(flow),

@@ -29,7 +29,7 @@ impl DpdkPort {
 /// How a worker sends on a port.
 pub enum Transmit {
     /// By a queue of its own, where frames of the workers without one leave too.
-    Own(Lender),
+    Own(TxQueue, Option<Box<Loans>>),
     /// By the queue of another worker.
     Borrowed(Producer<Mbuf>),
 }
@@ -37,64 +37,47 @@ pub enum Transmit {
 impl From<TxQueue> for Transmit {
     /// A queue that nobody else sends by.
     fn from(queue: TxQueue) -> Self {
-        Self::Own(Lender::new(queue))
+        Self::Own(queue, None)
     }
 }
 
-/// A transmit queue, and the rings of the workers that send by it.
-pub struct Lender {
-    queue: TxQueue,
-    lent: Vec<Consumer<Mbuf>>,
-    /// Frames of others that the queue had no room for.
+/// Frames of workers without a queue, which another one sends for them.
+#[derive(Default)]
+pub struct Loans {
+    rings: Vec<Consumer<Mbuf>>,
+    /// What the queue had no room for.
     waiting: Burst<Mbuf>,
-}
-
-impl Lender {
-    fn new(queue: TxQueue) -> Self {
-        Self {
-            queue,
-            lent: Vec::new(),
-            waiting: Burst::new(),
-        }
-    }
 }
 
 /// Gives each of `workers` workers a way to send: `queues` to their owners, and to the others a ring
 /// to one of those, in turn. Empty if there is no queue at all.
 #[must_use]
 pub fn share_transmit(queues: Vec<(u8, TxQueue)>, workers: u8) -> Vec<Transmit> {
-    let mut owned: Vec<(u8, Lender)> = Vec::new();
-    for (owner, queue) in queues {
-        owned.push((owner, Lender::new(queue)));
-    }
-    let count = owned.len();
-    let mut borrowed = Vec::new();
-    let is_owner = |owned: &[(u8, Lender)], worker| owned.iter().any(|(owner, _)| *owner == worker);
-    for worker in (0..workers)
-        .filter(|worker| !is_owner(&owned, *worker))
-        .collect::<Vec<_>>()
-    {
-        let place = borrowed.len().checked_rem(count);
-        let Some((_, lender)) = place.and_then(|place| owned.get_mut(place)) else {
+    let owners: Vec<u8> = queues.iter().map(|(owner, _)| *owner).collect();
+    let mut loans: Vec<Loans> = owners.iter().map(|_| Loans::default()).collect();
+    let mut ways = Vec::new();
+    let without = (0..workers).filter(|worker| !owners.contains(worker));
+    for (turn, worker) in without.enumerate() {
+        let place = turn.checked_rem(owners.len());
+        let Some(lender) = place.and_then(|place| loans.get_mut(place)) else {
             return Vec::new();
         };
         let (ring, end) = RingBuffer::new(LOAN_SLOTS);
-        lender.lent.push(end);
-        borrowed.push((worker, Transmit::Borrowed(ring)));
+        lender.rings.push(end);
+        ways.push((worker, Transmit::Borrowed(ring)));
     }
-    let owned = owned
-        .into_iter()
-        .map(|(owner, lender)| (owner, Transmit::Own(lender)));
-    let mut ways: Vec<(u8, Transmit)> = owned.chain(borrowed).collect();
+    for ((owner, queue), loans) in queues.into_iter().zip(loans) {
+        let loans = (!loans.rings.is_empty()).then(|| Box::new(loans));
+        ways.push((owner, Transmit::Own(queue, loans)));
+    }
     ways.sort_by_key(|(worker, _)| *worker);
     ways.into_iter().map(|(_, way)| way).collect()
 }
 
-impl Lender {
+impl Loans {
     /// Sends what other workers have left, as far as the queue takes it.
-    #[cold]
-    fn serve(&mut self) {
-        for ring in &mut self.lent {
+    fn serve(&mut self, queue: &mut TxQueue) {
+        for ring in &mut self.rings {
             loop {
                 let count = self.waiting.remaining_capacity().min(ring.slots());
                 if let Ok(chunk) = ring.read_chunk(count) {
@@ -103,7 +86,7 @@ impl Lender {
                 if self.waiting.is_empty() {
                     break;
                 }
-                self.queue.send(&mut self.waiting);
+                queue.send(&mut self.waiting);
                 if !self.waiting.is_empty() {
                     return;
                 }
@@ -117,10 +100,8 @@ impl PortIo for DpdkPort {
 
     #[inline]
     fn receive(&mut self, burst: &mut Burst<Mbuf>) -> usize {
-        if let Transmit::Own(lender) = &mut self.tx
-            && !lender.lent.is_empty()
-        {
-            lender.serve();
+        if let Transmit::Own(queue, Some(loans)) = &mut self.tx {
+            loans.serve(queue);
         }
         self.rx.as_mut().map_or(0, |rx| rx.receive(burst))
     }
@@ -128,7 +109,7 @@ impl PortIo for DpdkPort {
     #[inline]
     fn send(&mut self, burst: &mut Burst<Mbuf>) -> usize {
         match &mut self.tx {
-            Transmit::Own(lender) => lender.queue.send(burst),
+            Transmit::Own(queue, _) => queue.send(burst),
             Transmit::Borrowed(ring) => {
                 let count = burst.len().min(ring.slots());
                 ring.write_chunk_uninit(count)

@@ -8,7 +8,9 @@ use super::send_window::SendWindow;
 use super::source::PeerSource;
 use super::window::{Committed, SequenceWindow, Standing, WindowRefusal};
 use crate::clock::Timestamp;
-use crate::flow::{Encryption, FlowCounters, FlowKey, FlowPolicy, OpenCall, PeerReceive};
+use crate::flow::{
+    Encryption, FlowCounters, FlowKey, FlowPolicy, FlowRates, OpenCall, PeerReceive,
+};
 use crate::mppe::decrypt::DecryptState;
 use crate::mppe::encrypt::EncryptState;
 use crate::mppe::keys::{DownstreamKey, Mode, UpstreamKey};
@@ -151,6 +153,8 @@ pub struct Flow {
     pub ipv6: Ipv6Ends,
     /// Wishes that the client starts its stateful encryption afresh.
     pub resets: Policer,
+    /// How fast it may be.
+    pub rates: FlowRates,
     /// Keys from the client, once armed.
     pub decrypt: Option<DecryptState>,
     /// Keys to the client, once armed.
@@ -204,6 +208,7 @@ impl Flow {
             ipv6: Ipv6Ends::default(),
             resets: Policer::default(),
             packing: FlowPacking::default(),
+            rates: FlowRates::default(),
             decrypt: None,
             encrypt: None,
             upstream_key: None,
@@ -241,6 +246,7 @@ impl Flow {
             ..Permissions::default()
         };
         self.policy = NO_POLICY;
+        self.rates = FlowRates::default();
         self.local_end = Ipv4Addr::UNSPECIFIED;
         self.ipv6 = Ipv6Ends::default();
         self.implausible = 0;
@@ -381,10 +387,7 @@ impl Flow {
     ///
     /// # Errors
     /// [`WindowRefusal`]: of what came in the same burst, something made this one too late.
-    #[expect(
-        clippy::inline_always,
-        reason = "a step of every packet's way with one place: a call costs as much as what it does"
-    )]
+    #[expect(clippy::inline_always, reason = "a call costs as much as what it does")]
     #[inline(always)]
     pub fn accept(
         &mut self,

@@ -17,7 +17,6 @@ use crate::flow::counters::CounterArena;
 use crate::flow::{FlowCounters, FlowKey, FlowTotals, OpenCall, OpenRefusal};
 use crate::mppe::decrypt::{DecryptState, DecryptStates, DecryptWorker};
 use crate::mppe::encrypt::{EncryptState, EncryptStates, EncryptWorker};
-use crate::mppe::prefetch;
 use crate::mppe::skipped::KeyId;
 use crate::wire::call_id::CallId;
 
@@ -142,17 +141,17 @@ impl FlowTable {
         (slot != NO_SLOT).then_some(slot)
     }
 
-    /// Asks for what the next packet of a flow needs: the first two cache lines of its record, and one
-    /// of its counters.
+    /// Reads of a flow and its counters what its next packet needs, so that it is in the caches then.
+    /// The answer means nothing, but must be used. Prefetch instructions do less: of a whole burst's, too
+    /// many are dropped (430 cycles a packet instead of 320 with 100,000 calls on Zen 4).
     #[inline]
-    pub fn prefetch(&self, slot: u32) {
-        if let Some(flow) = self.slots.get(slot as usize) {
-            prefetch(&flow.permissions);
-            prefetch(&flow.owed);
-        }
-        if let Some(counters) = self.counters.get(slot as usize) {
-            prefetch(counters);
-        }
+    #[must_use]
+    pub fn touch(&self, slot: u32) -> u64 {
+        let flow = self.slots.get(slot as usize);
+        let counters = self.counters.get(slot as usize);
+        let first = flow.map_or(0, |flow| u64::from(flow.permissions.open));
+        let second = flow.map_or(0, |flow| u64::from(flow.owed.frames));
+        first ^ second ^ counters.map_or(0, FlowCounters::last_heard)
     }
 
     /// The flow in a slot, if one is.
@@ -167,10 +166,7 @@ impl FlowTable {
     ///
     /// # Errors
     /// [`WindowRefusal`]: of what came in the same burst, something made this one too late.
-    #[expect(
-        clippy::inline_always,
-        reason = "a step of every packet's way with one place: a call costs as much as what it does"
-    )]
+    #[expect(clippy::inline_always, reason = "a call costs as much as what it does")]
     #[inline(always)]
     pub fn accept_clear(&mut self, slot: u32, arrival: Arrival) -> Result<(), WindowRefusal> {
         if let Some(flow) = self.slots.get_mut(slot as usize) {

@@ -133,10 +133,7 @@ impl<P: PortIo> Ports<P> {
 
     /// Sends a whole Ethernet frame out of `port`, at the latest at the end of the turn. `false` if
     /// it was refused, which is counted.
-    #[expect(
-        clippy::inline_always,
-        reason = "a step of every packet's way with one place: a call costs as much as what it does"
-    )]
+    #[expect(clippy::inline_always, reason = "a call costs as much as what it does")]
     #[inline(always)]
     pub fn transmit(&mut self, port: u8, frame: P::Frame, bill: Bill) -> bool {
         let Some(port) = self.list.get_mut(usize::from(port)) else {

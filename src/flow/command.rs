@@ -3,7 +3,7 @@
 
 use std::net::Ipv4Addr;
 
-use super::{Authenticated, FlowKey, FrameBytes, OpenCall, PeerReceive};
+use super::{Authenticated, FlowKey, FlowRates, FrameBytes, OpenCall, PeerReceive};
 use crate::wire::call_id::CallId;
 use crate::wire::ccp::Agreement;
 use crate::wire::ipv6::InterfaceIdentifier;
@@ -46,6 +46,13 @@ pub enum FlowCommand {
         flow: FlowKey,
         /// The proof.
         authenticated: Authenticated,
+    },
+    /// How fast the call may be from here on. Follows `Authorise`.
+    Shape {
+        /// The call.
+        flow: FlowKey,
+        /// Both directions.
+        rates: FlowRates,
     },
     /// MPPE or MPPC was agreed for frames from the client: decrypt and decompress them. Precedes
     /// every Configure-Ack of CCP that the client could open on.
@@ -141,6 +148,7 @@ impl FlowCommand {
             | Self::Connect { flow, .. }
             | Self::Frame { flow, .. }
             | Self::Authorise { flow, .. }
+            | Self::Shape { flow, .. }
             | Self::ArmUpstream { flow, .. }
             | Self::ArmDownstream { flow, .. }
             | Self::FlushDownstream { flow }

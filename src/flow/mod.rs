@@ -8,6 +8,7 @@ pub mod counters;
 pub mod frame;
 pub mod key;
 pub mod policy;
+pub mod rates;
 pub mod report;
 pub mod ring;
 
@@ -18,4 +19,5 @@ pub use counters::{FlowCounters, FlowTotals};
 pub use frame::FrameBytes;
 pub use key::FlowKey;
 pub use policy::{Authenticated, Encryption, FlowPolicy};
+pub use rates::{FlowRates, RateLimit};
 pub use report::{FlowReport, OpenRefusal};

@@ -36,10 +36,3 @@ pub mod skipped;
 mod stock;
 mod streams;
 mod trail;
-
-#[cfg(target_arch = "x86_64")]
-pub(crate) use simd::prefetch;
-
-/// Asks for the cache line in which a value begins, where a machine can be asked.
-#[cfg(not(target_arch = "x86_64"))]
-pub(crate) const fn prefetch<T>(_value: &T) {}

@@ -274,6 +274,8 @@ pub struct RoundTrips {
 pub struct RadiusStatus {
     /// Every service of every server.
     pub servers: Vec<RadiusRow>,
+    /// What became of requests about live calls (RFC 5176), or of what came in their place.
+    pub requests: Vec<Counter>,
 }
 
 /// The bill.

@@ -246,6 +246,8 @@ fn radius_text(status: &RadiusStatus) -> String {
     let mut text = table.render();
     let refused = status.servers.iter().flat_map(|row| &row.refused);
     text.push_str(&counts("refused", refused.map(|it| (&it.name, it.value))));
+    let requests = status.requests.iter().map(|it| (&it.name, it.value));
+    text.push_str(&counts("requests about live calls", requests));
     text
 }
 

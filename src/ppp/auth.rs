@@ -24,6 +24,8 @@ use pap::Pap;
 /// The longest text for the user's eyes, in bytes: with it a Failure fits the smallest
 /// Maximum-Receive-Unit that we take.
 const TEXT_MAX: usize = 64;
+/// What a client is told if nobody says anything.
+const GRANTED: &str = "Access granted";
 
 /// What a packet from the client leads to.
 #[derive(Debug, PartialEq, Eq)]
@@ -201,12 +203,13 @@ impl Authenticator {
         }
     }
 
-    /// The decision is yes: for MS-CHAPv2 `message` is the authenticator's own proof, `S=` and forty
-    /// digits. `None` if nothing was in question.
+    /// The decision is yes: for MS-CHAPv2 `message` begins with the authenticator's own proof, `S=` and
+    /// forty digits; what else it says is for the user's eyes. `None` if nothing was in question.
     pub fn grant(&mut self, message: &str) -> Option<PppFrame> {
         match &mut *self.machine {
             Machine::None => None,
-            Machine::Pap(pap) => pap.decide(true, "Access granted"),
+            Machine::Pap(pap) if message.is_empty() => pap.decide(true, GRANTED),
+            Machine::Pap(pap) => pap.decide(true, message),
             Machine::Chap(chap) => chap.grant(message),
             Machine::Eap(eap) => eap.decide(true),
         }
@@ -237,7 +240,8 @@ impl Authenticator {
 }
 
 /// One line of bounded length.
-fn printable(text: &str) -> String {
+#[must_use]
+pub fn printable(text: &str) -> String {
     let mut line = String::new();
     for letter in text.chars().filter(|letter| !letter.is_control()) {
         if line.len() + letter.len_utf8() > TEXT_MAX {

@@ -8,6 +8,7 @@ use std::time::Duration;
 use super::admission::CallPermit;
 use super::ccp::MppcPlace;
 use super::facts::{CallFacts, CallOrigin};
+use super::limits::Usage;
 use super::tenants::Tenancy;
 use super::verdict::{Attempt, Step};
 use super::ways::Way;
@@ -147,6 +148,8 @@ pub struct Call {
     pub(super) way: Way,
     /// What it was granted beside its address.
     pub(super) network: NetworkTerms,
+    /// What it has used of that.
+    pub(super) usage: Usage,
     outbox: VecDeque<Order>,
 }
 
@@ -208,6 +211,7 @@ impl Call {
             mppc: None,
             way,
             network: NetworkTerms::default(),
+            usage: Usage::default(),
             outbox: VecDeque::new(),
         }
     }
@@ -220,6 +224,7 @@ impl Call {
             local_address: self.local_address,
             calling_number: self.facts.calling_number.clone(),
             called_number: self.facts.called_number.clone(),
+            state: self.network.state.clone(),
         }
     }
 
@@ -242,16 +247,18 @@ impl Call {
 
     /// When this call next wants time: its link's timers, or its own deadline.
     pub(super) fn poll_timeout(&self) -> Option<Timestamp> {
+        let both = [self.link.poll_timeout(), self.deadline];
+        let of_all = both.into_iter().flatten().min();
         match self.state {
             CallState::Closing => None,
-            CallState::Opening
-            | CallState::Connecting
-            | CallState::Negotiating
-            | CallState::Network
-            | CallState::Terminating => [self.link.poll_timeout(), self.deadline]
+            CallState::Network => [of_all, self.usage.poll_timeout()]
                 .into_iter()
                 .flatten()
                 .min(),
+            CallState::Opening
+            | CallState::Connecting
+            | CallState::Negotiating
+            | CallState::Terminating => of_all,
         }
     }
 

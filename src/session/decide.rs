@@ -4,7 +4,7 @@ use super::tenants::Room;
 use super::verdict::Step;
 use super::ways::Way;
 use super::{CallRef, CallState, EndReason, Event, FlowCommand, Sessions};
-use crate::aaa::{Decision, Denial, Grant, NameServers, Rejection};
+use crate::aaa::{Decision, Denial, Grant, NameServers, RatePolicy, Rejection};
 use crate::clock::Timestamp;
 use crate::ppp::link::{self as ppp, NetworkGrant};
 
@@ -12,7 +12,7 @@ impl Sessions {
     /// `aaa` has decided about the credentials of a call.
     pub fn decide(&mut self, id: CallRef, decision: Decision, now: Timestamp) {
         match decision {
-            Decision::Accept(grant) => self.granted(id, grant, now),
+            Decision::Accept(grant) => self.granted(id, *grant, now),
             Decision::Challenge { packet, state } => self.challenge(id, &packet, &state, now),
             Decision::Reject(rejection) => self.deny(id, Denial::from(rejection), now),
             Decision::Deny(denial) => self.deny(id, *denial, now),
@@ -49,7 +49,7 @@ impl Sessions {
             return Err(EndReason::Link(ppp::EndReason::IdentityChanged));
         }
         if call.link.phase() == ppp::Phase::Network {
-            self.reauthenticated(id, &grant, now);
+            self.reauthenticated(id, grant, now);
             return Ok(());
         }
         if !call.keys.grant(grant.authenticated.key_digest()) {
@@ -95,6 +95,9 @@ impl Sessions {
         let mppe = grant.terms.mppe();
         call.terms = grant.terms;
         call.way = Way::to(grant.networks);
+        let name_servers = grant.network.name_servers;
+        let peer_chooses = grant.network.client_chooses;
+        let rates = grant.network.policy.rates;
         call.network = grant.network;
         call.attempt.detail = grant.remark;
         let keys = grant.authenticated.has_keys();
@@ -103,16 +106,20 @@ impl Sessions {
             authenticated: grant.authenticated,
         };
         self.order(id, authorise, now);
+        if rates != RatePolicy::default() {
+            let rates = rates.flow_rates();
+            self.order(id, FlowCommand::Shape { flow, rates }, now);
+        }
         let Some(call) = self.calls.get_mut(id) else {
             return Ok(());
         };
-        let NameServers { dns, nbns } = self.config.name_servers.unless(grant.network.name_servers);
+        let NameServers { dns, nbns } = self.config.name_servers.unless(name_servers);
         let network = NetworkGrant {
             local_address: gateway,
             peer_address: address,
             dns,
             nbns,
-            peer_chooses: grant.network.client_chooses,
+            peer_chooses,
             mppe: Some(mppe),
         };
         let success_message = &grant.success_message;
@@ -128,9 +135,10 @@ impl Sessions {
         Ok(())
     }
 
-    /// The client of a live call has proven once more who it is. Lease, policy and keys stay what they
-    /// are; the proof that came with the grant is dropped.
-    fn reauthenticated(&mut self, id: CallRef, grant: &Grant, now: Timestamp) {
+    /// The client of a live call has proven once more who it is. Lease, encryption and keys stay what
+    /// they are, and the proof that came with the grant is dropped; how long, how much and how fast is
+    /// what the grant says, and the time begins anew.
+    fn reauthenticated(&mut self, id: CallRef, grant: Grant, now: Timestamp) {
         let Some(call) = self.calls.get_mut(id) else {
             return;
         };
@@ -146,6 +154,11 @@ impl Sessions {
             },
             now,
         );
+        call.network.state = grant.network.state;
+        self.apply(id, grant.network.policy, now);
+        if let Some(call) = self.calls.get_mut(id) {
+            call.begin_time(now);
+        }
         self.touched_calls.push_back(id);
     }
 

@@ -137,7 +137,7 @@ impl Sessions {
         call.state = CallState::Network;
         call.network_since = Some(now);
         call.attempt.network_up(now.since(call.created));
-        call.deadline = call.network.session_limit.map(|limit| now + limit);
+        call.begin_time(now);
         let event = Event::NetworkUp {
             flow: call.flow,
             user: call.user.as_deref().unwrap_or_default().to_owned(),

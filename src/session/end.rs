@@ -33,6 +33,10 @@ pub enum EndReason {
     Worker(OpenRefusal),
     /// The client's commands pile up faster than the data plane takes them.
     OutboxFull,
+    /// It has carried as much as it may.
+    QuotaUsed,
+    /// A Disconnect-Request named it (RFC 5176 §2.1).
+    DisconnectRequested,
     /// The same user logged in elsewhere, and may not have more sessions.
     Replaced,
     /// An operator, or the stop of the server, ended it.
@@ -55,6 +59,8 @@ impl EndReason {
             Self::AddressConflict => "address_conflict".into(),
             Self::Worker(refusal) => format!("worker.{refusal}"),
             Self::OutboxFull => "outbox_full".into(),
+            Self::QuotaUsed => "quota_used".into(),
+            Self::DisconnectRequested => "disconnect_requested".into(),
             Self::Replaced => "replaced".into(),
             Self::AdministrativeStop => "administrative_stop".into(),
         }
@@ -97,6 +103,12 @@ impl EndReason {
                 "More control frames waited for the data plane than one call may have: its worker is \
                  overloaded or has stalled."
             }
+            Self::QuotaUsed => {
+                "The call has carried as much as its user may; raise the user's quota if it is too small."
+            }
+            Self::DisconnectRequested => {
+                "A Disconnect-Request (RFC 5176) of a client of radius.dynamic ended the call."
+            }
             Self::Replaced => {
                 "A newer log-in of the same user took its place: at_user_limit is \"replace\"."
             }
@@ -117,6 +129,8 @@ impl EndReason {
             Self::SetupTimeout,
             Self::AddressConflict,
             Self::OutboxFull,
+            Self::QuotaUsed,
+            Self::DisconnectRequested,
             Self::Replaced,
             Self::AdministrativeStop,
         ];
@@ -140,6 +154,8 @@ impl EndReason {
                 DisconnectResult::LOST_CARRIER
             }
             Self::Link(ppp::EndReason::AdministrativeStop)
+            | Self::QuotaUsed
+            | Self::DisconnectRequested
             | Self::Replaced
             | Self::AdministrativeStop => DisconnectResult::ADMIN_SHUTDOWN,
             Self::Link(ppp::EndReason::PeerTerminated)

@@ -16,6 +16,7 @@ mod address;
 pub mod admission;
 mod call;
 pub mod call_ids;
+mod call_place;
 mod ccp;
 mod connection;
 mod control_events;
@@ -25,6 +26,8 @@ mod end;
 mod explain;
 mod facts;
 pub mod guard;
+mod identity;
+mod limits;
 mod orders;
 mod peers;
 mod placement;
@@ -52,17 +55,18 @@ pub use call::CallState;
 pub use end::EndReason;
 pub use explain::{Account, Failures, Wait};
 pub use facts::{CallFacts, CallOrigin};
+pub use identity::Standing;
 pub use peers::{CallError, Client, NotPlaced, Peer, PeerView};
 pub use tally::Tally;
 pub use types::{
-    AcceptRefusal, CallRefusal, Capacity, Entropy, Event, LastHeard, Listener, NearestWorker,
+    AcceptRefusal, CallRefusal, Capacity, Counters, Entropy, Event, Listener, NearestWorker,
     Output, SessionConfig, SessionPolicy,
 };
 pub use view::{CallView, ConnectionView};
 
 use crate::aaa::Pools;
 use crate::clock::Timestamp;
-use crate::flow::{BucketTable, FlowCommand, FlowKey};
+use crate::flow::{BucketTable, FlowCommand, FlowKey, FlowTotals};
 use crate::pptp::{Control, ControlConfig};
 use admission::Admission;
 use call::Call;
@@ -119,7 +123,7 @@ pub struct Sessions {
     touched_connections: VecDeque<ConnectionId>,
     touched_calls: VecDeque<CallRef>,
     entropy: Entropy,
-    last_heard: LastHeard,
+    counters: Counters,
     nearest_worker: NearestWorker,
     tally: Tally,
     history: History,
@@ -170,15 +174,9 @@ impl Sessions {
             buckets,
             pools,
             entropy,
-            last_heard: Box::new(|_worker, _slot| Timestamp::ZERO),
+            counters: Box::new(|_worker, _slot| FlowTotals::default()),
             nearest_worker: Box::new(|_local, _peer| None),
         }
-    }
-
-    /// Where to look up whether a client sends user data, which never comes this way. Without it a
-    /// busy client is asked like a silent one.
-    pub fn hear_by(&mut self, last_heard: LastHeard) {
-        self.last_heard = last_heard;
     }
 
     /// Where to look up by which worker's queue a call will come in: it gets that worker, unless that
@@ -321,17 +319,6 @@ impl Sessions {
     /// The next thing for the world outside.
     pub fn poll_output(&mut self) -> Option<Output> {
         self.outputs.pop_front()
-    }
-
-    /// Ends every session in an orderly way, as many in a turn as a turn has time for, and accepts no
-    /// new ones from now on. [`Self::is_empty`] says when they are gone.
-    pub fn stop(&mut self, now: Timestamp) {
-        self.stopping = true;
-        self.sweep = Some(Sweep::Calls { next: 0 });
-        // First the calls, then the connections: a small server is through with both at once.
-        self.sweep(now);
-        self.sweep(now);
-        self.settle(now);
     }
 
     /// Whether no connection and no call is left.

@@ -2,7 +2,6 @@
 //! question to the worker. No message with our Call ID leaves before the worker has opened the flow,
 //! because the peer may send GRE the moment it has it.
 
-use std::net::Ipv4Addr;
 use std::sync::Arc;
 
 use super::call::{Call, NewCall};
@@ -18,9 +17,6 @@ use crate::ppp::link::{Link, MppeChange};
 use crate::pptp::{self, Line};
 use crate::wire::call_id::CallId;
 use crate::wire::pptp::{IncomingCallRequest, OutgoingCallRequest};
-
-/// Calls that a worker may have above its share, beside a quarter of it.
-const SPARE_CALLS: usize = 8;
 
 impl Sessions {
     /// Outgoing-Call-Request: a client dials in.
@@ -104,8 +100,7 @@ impl Sessions {
         let listener = listener.ok_or(CallRefusal::LocalAddressUnknown)?.clone();
         let local_address = connection.local_address;
         let permit = connection.permit.admit_call().map_err(CallRefusal::Limit)?;
-        let near = (self.nearest_worker)(local_address, peer_address);
-        let flow = self.reserve_call_id(local, peer_address, near, now)?;
+        let flow = self.reserve_call_id(local, local_address, peer_address, now)?;
         let mut seed = [0; 32];
         (self.entropy)(&mut seed);
         let placed = placed_to.clone();
@@ -149,36 +144,6 @@ impl Sessions {
         self.order(call_ref, FlowCommand::Open { flow, call: ends }, now);
         self.touched_calls.push_back(call_ref);
         Ok(())
-    }
-
-    fn reserve_call_id(
-        &mut self,
-        local: u16,
-        peer: Ipv4Addr,
-        near: Option<u8>,
-        now: Timestamp,
-    ) -> Result<FlowKey, CallRefusal> {
-        let near = near.filter(|worker| !self.is_full(*worker));
-        let mut random = [0; 8];
-        (self.entropy)(&mut random);
-        let random = u64::from_ne_bytes(random);
-        let Some(call_ids) = self.call_ids.get_mut(usize::from(local)) else {
-            return Err(CallRefusal::LocalAddressUnknown);
-        };
-        let buckets = &self.buckets;
-        let is_near = |bucket| near.is_some_and(|worker| buckets.owner(bucket) == worker);
-        let allocated = call_ids.allocate_near(is_near, peer, now, random);
-        let call_id = allocated.map_err(CallRefusal::CallId)?;
-        Ok(FlowKey::new(local, call_id))
-    }
-
-    /// Whether a worker has so many calls more than its share that another one does better with the
-    /// next, although each of its frames is handed over. All clients behind one address come by one
-    /// queue.
-    fn is_full(&self, worker: u8) -> bool {
-        let buckets = self.buckets.buckets_of(worker);
-        let share = self.call_count() * buckets / CallId::BUCKETS;
-        self.calls_of(worker) > share + share / 4 + SPARE_CALLS
     }
 
     /// The worker has the flow: now the peer may learn our Call ID.

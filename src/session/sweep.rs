@@ -21,6 +21,17 @@ pub(super) enum Sweep {
 }
 
 impl Sessions {
+    /// Ends every session in an orderly way, as many in a turn as a turn has time for, and accepts no
+    /// new ones from now on. [`Self::is_empty`] says when they are gone.
+    pub fn stop(&mut self, now: Timestamp) {
+        self.stopping = true;
+        self.sweep = Some(Sweep::Calls { next: 0 });
+        // First the calls, then the connections: a small server is through with both at once.
+        self.sweep(now);
+        self.sweep(now);
+        self.settle(now);
+    }
+
     /// Takes one slice of an orderly stop, if there is one.
     pub(super) fn sweep(&mut self, now: Timestamp) {
         self.sweep = match self.sweep {

@@ -23,8 +23,9 @@ impl EndReason {
                 TerminateCause::NasError
             }
             Self::AddressConflict => TerminateCause::UserError,
+            Self::QuotaUsed => TerminateCause::NasRequest,
+            Self::DisconnectRequested | Self::AdministrativeStop => TerminateCause::AdminReset,
             Self::Replaced => TerminateCause::PortPreempted,
-            Self::AdministrativeStop => TerminateCause::AdminReset,
         }
     }
 }

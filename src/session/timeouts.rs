@@ -2,6 +2,7 @@
 
 use super::{CallRef, CallState, ConnectionId, EndReason, Sessions};
 use crate::clock::Timestamp;
+use crate::flow::FlowTotals;
 use crate::ppp::link as ppp;
 use crate::pptp;
 
@@ -33,7 +34,7 @@ impl Sessions {
             let worker = self.buckets.worker(call.flow.call_id);
             let by_worker = call
                 .counter_slot
-                .map(|slot| (self.last_heard)(worker, slot));
+                .map(|slot| heard_at(&(self.counters)(worker, slot)));
             let heard_at = call.link.last_heard().max(by_worker.unwrap_or_default());
             call.state == CallState::Network
                 && now.since(heard_at) < self.config.control.echo_timeout
@@ -55,7 +56,7 @@ impl Sessions {
         }
         if let Some(slot) = call.counter_slot {
             let worker = self.buckets.worker(call.flow.call_id);
-            let at = (self.last_heard)(worker, slot);
+            let at = heard_at(&(self.counters)(worker, slot));
             call.link.handle(ppp::Input::Heard { at }, now);
         }
         call.link.handle_timeout(now);
@@ -68,10 +69,7 @@ impl Sessions {
                 let reason = EndReason::Link(call.link.setup_timeout_reason());
                 self.begin_end(id, reason, now);
             }
-            CallState::Network if expired => {
-                let reason = EndReason::Link(ppp::EndReason::SessionTimeout);
-                self.begin_end(id, reason, now);
-            }
+            CallState::Network => self.check_limits(id, now),
             // Its reason was noted when it began to terminate.
             CallState::Terminating if expired => {
                 self.close(id, EndReason::AdministrativeStop, now);
@@ -79,10 +77,14 @@ impl Sessions {
             CallState::Opening
             | CallState::Connecting
             | CallState::Negotiating
-            | CallState::Network
             | CallState::Terminating
             | CallState::Closing => {}
         }
         self.touched_calls.push_back(id);
     }
+}
+
+/// When a frame of the client last proved right.
+const fn heard_at(totals: &FlowTotals) -> Timestamp {
+    Timestamp::from_nanos(totals.last_heard_ns)
 }

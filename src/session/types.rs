@@ -11,7 +11,6 @@ use super::verdict::{Finding, Stage};
 use super::{CallOrigin, CallRef, ConnectionId, EndReason, NotPlaced, Peer};
 use crate::aaa::radius::Caller;
 use crate::aaa::{Access, NameServers};
-use crate::clock::Timestamp;
 use crate::flow::{FlowKey, FlowTotals};
 use crate::ppp::link::{Credentials, LinkConfig};
 use crate::pptp::ControlConfig;
@@ -329,9 +328,8 @@ pub struct Capacity {
     pub calls: usize,
 }
 
-/// When the flow in a slot of a worker last carried a frame of its client that proved right, by the
-/// workers' counters.
-pub type LastHeard = Box<dyn Fn(u8, u32) -> Timestamp + Send>;
+/// What the flow in a slot of a worker has carried, by the workers' counters.
+pub type Counters = Box<dyn Fn(u8, u32) -> FlowTotals + Send>;
 
 /// The worker whose queue GRE to our address (first) from a peer's (second) comes in by; `None` if
 /// nobody can tell.

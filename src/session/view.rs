@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::admission::AdmissionCounts;
 use super::call_ids::CallIds;
 use super::{CallFacts, CallOrigin, CallRef, CallState, ConnectionId, Sessions};
-use crate::aaa::{PoolUsage, Terms};
+use crate::aaa::{CallPolicy, PoolUsage, Terms};
 use crate::clock::Timestamp;
 use crate::flow::FlowKey;
 use crate::ppp::link::{Negotiated, PeerText, Refusals};
@@ -64,6 +64,8 @@ pub struct CallView {
     pub round_trip: Option<Duration>,
     /// What its link refused or ignored.
     pub refusals: Refusals,
+    /// How long, how much, how fast.
+    pub policy: CallPolicy,
     /// When Outgoing-Call-Request came.
     pub created: Timestamp,
     /// When the network phase was reached.
@@ -192,6 +194,7 @@ impl Sessions {
             time_remaining_s: call.link.remarks().time_remaining_s(),
             round_trip: call.link.round_trip(),
             refusals: call.link.refusals().clone(),
+            policy: call.network.policy.clone(),
             created: call.created,
             network_since: call.network_since,
             connection,

@@ -1,11 +1,11 @@
 //! From the configuration to the bill: who writes it down, and where it waits.
 
 use std::io;
-use std::time::{Duration, SystemTime};
 
 use super::bill_file::BillFile;
 use super::bookkeeper::{Bookkeeper, Books};
 use super::entropy::Entropy;
+use super::radius_settings::unix_at_zero;
 use crate::aaa::accounting::spool::Limits;
 use crate::aaa::accounting::{self, Accounting};
 use crate::clock::Timestamp;
@@ -36,7 +36,7 @@ pub(super) fn open(
     let settings = accounting::Settings {
         on,
         interim: (!interim.is_zero()).then_some(interim),
-        unix_at_zero_ms: unix_at_zero_ms(now),
+        unix_at_zero_ms: u64::try_from(unix_at_zero(now).as_millis()).unwrap_or(u64::MAX),
         recovered,
     };
     let books = Books {
@@ -49,11 +49,4 @@ pub(super) fn open(
     let random = Box::new(Entropy::new().into_fill());
     let accounting = Accounting::new(&settings, random, now);
     Ok((accounting, bookkeeper.transpose()?))
-}
-
-fn unix_at_zero_ms(now: Timestamp) -> u64 {
-    let unix = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-    let up: Duration = now.since(Timestamp::ZERO);
-    let at_zero = unix.unwrap_or_default().saturating_sub(up);
-    u64::try_from(at_zero.as_millis()).unwrap_or(u64::MAX)
 }

@@ -1,6 +1,9 @@
 //! What control messages said of a call, and the peers that are called, as an operator sees them.
 
+use std::time::Duration;
+
 use super::view::count;
+use crate::aaa::{AtSessionLimit, CallPolicy, Rate};
 use crate::clock::Timestamp;
 use crate::operate::admin::{Action, AdminError, ErrorCode};
 use crate::operate::rows::{Counter, NegotiatedOption, PeerRow};
@@ -42,6 +45,57 @@ pub(super) fn options(call: &CallView) -> Vec<NegotiatedOption> {
         let accms = format!("send {send:08x}, receive {receive:08x}");
         rows.push(row("Set-Link-Info", String::new(), accms));
     }
+    rows
+}
+
+/// The rows of the layer `policy`: what the call was granted. `local` is what holds from the client,
+/// `peer` what holds to it, and what holds for both is in `local`.
+pub(super) fn policy(call: &CallView) -> Vec<NegotiatedOption> {
+    let CallPolicy {
+        session_limit,
+        at_session_limit,
+        ends_at,
+        idle_limit,
+        quota,
+        rates,
+        filters,
+    } = &call.policy;
+    let mut rows = Vec::new();
+    let mut row = |option: &str, local: Option<String>, peer: Option<String>| {
+        if local.is_some() || peer.is_some() {
+            rows.push(NegotiatedOption {
+                layer: "policy".to_owned(),
+                option: option.to_owned(),
+                local: local.unwrap_or_default(),
+                peer: peer.unwrap_or_default(),
+            });
+        }
+    };
+    let some = |value: u64, unit: &str| (value != 0).then(|| format!("{value} {unit}"));
+    let rate = |rate: Rate| some(rate.sustained_bps, "bit/s");
+    let seconds = |time: &Duration| format!("{} s", time.as_secs());
+    row("Session Limit", session_limit.as_ref().map(seconds), None);
+    let again = *at_session_limit == AtSessionLimit::Reauthenticate;
+    row(
+        "At Session Limit",
+        again.then(|| "reauthenticate".to_owned()),
+        None,
+    );
+    let left = ends_at.map(|at| seconds(&at.since(call.created)));
+    row("Ends After", left, None);
+    row("Idle Limit", idle_limit.as_ref().map(seconds), None);
+    let (up, down) = (quota.upstream_bytes, quota.downstream_bytes);
+    row("Quota", some(up, "bytes"), some(down, "bytes"));
+    row("Quota In Total", some(quota.total_bytes, "bytes"), None);
+    row(
+        "Quota Of The Larger",
+        some(quota.larger_bytes, "bytes"),
+        None,
+    );
+    row("Rate", rate(rates.upstream), rate(rates.downstream));
+    row("Priority", some(u64::from(rates.priority), ""), None);
+    let name = |name: &Option<Box<str>>| name.as_deref().map(str::to_owned);
+    row("Filter", name(&filters.upstream), name(&filters.downstream));
     rows
 }
 

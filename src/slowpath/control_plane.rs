@@ -7,10 +7,11 @@ use super::bookkeeper::Bookkeeper;
 use super::events::EventLog;
 use super::log_ins::LogIns;
 pub use super::log_ins::TacacsLogIns;
+use super::requests::Requests;
 use super::worker_link::{self, WorkerLink};
 use crate::aaa::LocalUsers;
 use crate::aaa::accounting::Accounting;
-use crate::aaa::radius::{Client, SocketId};
+use crate::aaa::radius::{Client, Dynamic, SocketId};
 use crate::aaa::tacacs::{self, ConnectionId as StreamId};
 use crate::clock::Timestamp;
 use crate::flow::FlowReport;
@@ -61,6 +62,8 @@ pub trait Outside {
     fn open_datagrams(&mut self, _socket: SocketId, _to: SocketAddr) {}
     /// Sends a datagram to a RADIUS server.
     fn send_datagram(&mut self, _socket: SocketId, _bytes: &[u8]) {}
+    /// Answers a request about live calls.
+    fn answer_request(&mut self, _to: SocketAddr, _bytes: &[u8]) {}
     /// Begins to open a TCP connection to a TACACS+ server; who asks none has none.
     fn open_stream(&mut self, _connection: StreamId, _to: SocketAddr) {}
     /// Sends bytes to a TACACS+ server.
@@ -103,6 +106,7 @@ pub struct ControlPlane {
     /// One for each worker, by its number.
     pub workers: Vec<WorkerLink>,
     pub(super) log_ins: LogIns,
+    pub(super) requests: Option<Requests>,
     directory: DirectoryWriter,
     events: EventLog,
     /// A command ring was full: its worker says nothing when there is room again.
@@ -118,11 +122,12 @@ impl ControlPlane {
         workers: Vec<WorkerLink>,
         directory: DirectoryWriter,
     ) -> Self {
-        sessions.hear_by(worker_link::last_heard(&workers));
+        sessions.count_by(worker_link::counters(&workers));
         Self {
             sessions,
             workers,
             log_ins: LogIns::new(users),
+            requests: None,
             directory,
             events: EventLog::default(),
             commands_wait: false,
@@ -150,6 +155,24 @@ impl ControlPlane {
     #[must_use]
     pub const fn radius(&self) -> Option<&Client> {
         self.log_ins.client()
+    }
+
+    /// Hears billing systems about live calls (RFC 5176).
+    pub fn hear_requests(&mut self, machine: Dynamic) {
+        self.requests = Some(Requests::new(machine));
+    }
+
+    /// A datagram about live calls came.
+    pub fn request(&mut self, from: SocketAddr, bytes: &[u8], now: Timestamp) {
+        if let Some(requests) = &mut self.requests {
+            requests.receive(from, bytes, now);
+        }
+    }
+
+    /// Whether calls are looked for that somebody asks about.
+    #[must_use]
+    pub fn searches(&self) -> bool {
+        self.requests.as_ref().is_some_and(Requests::has_work)
     }
 
     /// Lets TACACS+ servers decide about log-ins.
@@ -196,7 +219,10 @@ impl ControlPlane {
 
     /// Does what is due, but for the sessions' own timers.
     pub fn handle_timeout(&mut self, now: Timestamp) {
-        self.log_ins.turn(&mut self.sessions, &self.workers, now);
+        self.log_ins.turn(&self.sessions, &self.workers, now);
+        if let Some(requests) = &mut self.requests {
+            requests.turn(&mut self.sessions, &mut self.log_ins, now);
+        }
     }
 
     /// When [`Self::handle_timeout`] has something to do.
@@ -262,6 +288,9 @@ impl ControlPlane {
         self.carry_out_sessions(outside, now);
         while self.log_ins.carry_out(&mut self.sessions, outside, now) {
             self.carry_out_sessions(outside, now);
+        }
+        while let Some((to, bytes)) = self.requests.as_mut().and_then(Requests::poll_answer) {
+            outside.answer_request(to, &bytes);
         }
         self.commands_wait = false;
         for worker in &mut self.workers {

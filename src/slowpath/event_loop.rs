@@ -15,6 +15,7 @@ use super::exception::ExceptionPath;
 use super::kernel_mirror::KernelMirror;
 use super::notify;
 use super::radius::RadiusSockets;
+use super::radius_requests::RequestSocket;
 use super::signals::StopRequests;
 use super::sockets::{Readiness, Sockets};
 use super::steering::CallRules;
@@ -48,6 +49,7 @@ pub(super) struct EventLoop {
     pub(super) plane: ControlPlane,
     pub(super) sockets: Sockets,
     pub(super) radius: RadiusSockets,
+    pub(super) requests: RequestSocket,
     pub(super) tacacs: TacacsSockets,
     pub(super) threads: WorkerThreads,
     pub(super) exception: ExceptionPath,
@@ -90,6 +92,7 @@ impl EventLoop {
             exception: &mut self.exception,
             call_routes: &mut self.call_routes,
             radius: &mut self.radius,
+            requests: &self.requests,
             tacacs: &mut self.tacacs,
             call_rules: &mut self.call_rules,
         };
@@ -99,6 +102,7 @@ impl EventLoop {
         let (registry, sessions) = (self.poll.registry(), &mut self.plane.sessions);
         self.sockets.turn(registry, may_accept, sessions, now);
         self.radius.turn(&mut self.plane, now);
+        self.requests.turn(&mut self.plane, now);
         self.tacacs.turn(&mut self.plane, now);
         self.exception.turn(&mut self.plane.workers);
         self.call_rules.turn();
@@ -122,6 +126,7 @@ impl EventLoop {
             exception: &mut self.exception,
             call_routes: &mut self.call_routes,
             radius: &mut self.radius,
+            requests: &self.requests,
             tacacs: &mut self.tacacs,
             call_rules: &mut self.call_rules,
         };
@@ -152,6 +157,8 @@ impl EventLoop {
             self.kernel.has_work(),
             self.admin.has_work(),
             self.radius.has_work(),
+            self.requests.has_work(),
+            self.plane.searches(),
             self.tacacs.has_work(),
         ];
         if sources.contains(&true) {
@@ -184,6 +191,7 @@ impl EventLoop {
                 Source::Tun => self.exception.tun_ready(),
                 Source::Tap(port) => self.exception.tap_ready(port),
                 Source::Admin => self.admin.listener_ready(),
+                Source::Requests => self.requests.ready(),
                 Source::AdminClient(index) => self.admin.client_ready(index),
                 Source::Radius(index) => self.radius.ready(index),
                 Source::Tacacs(index) => self.tacacs.ready(index),
@@ -209,6 +217,7 @@ impl EventLoop {
             ports: &self.ports,
             kernel: &self.exception,
             radius: self.plane.log_ins.client(),
+            requests: self.plane.requests.as_ref(),
             tacacs: self.plane.log_ins.tacacs(),
             bill: self.plane.log_ins.bill(),
             now,
@@ -243,6 +252,7 @@ struct KernelSide<'a> {
     exception: &'a mut ExceptionPath,
     call_routes: &'a mut CallRoutes,
     radius: &'a mut RadiusSockets,
+    requests: &'a RequestSocket,
     tacacs: &'a mut TacacsSockets,
     call_rules: &'a mut CallRules,
 }
@@ -290,6 +300,10 @@ impl Outside for KernelSide<'_> {
 
     fn send_datagram(&mut self, socket: SocketId, bytes: &[u8]) {
         self.radius.send(socket, bytes);
+    }
+
+    fn answer_request(&mut self, to: SocketAddr, bytes: &[u8]) {
+        self.requests.send(to, bytes);
     }
 
     fn open_stream(&mut self, connection: StreamId, to: SocketAddr) {

@@ -13,13 +13,16 @@ use super::events;
 use super::worker_link::WorkerLink;
 use crate::aaa::accounting::Accounting;
 use crate::aaa::accounting::spool::Order;
-use crate::aaa::radius::{Billed, Caller, Client, Event as ServerEvent, Output, SocketId, Ticket};
+use crate::aaa::radius::dynamic::Change;
+use crate::aaa::radius::{
+    Billed, Caller, Client, Event as ServerEvent, Identity, Output, SocketId, Ticket,
+};
 use crate::aaa::tacacs as servers;
 use crate::aaa::{Access, Decision, LocalUsers};
 use crate::clock::Timestamp;
 use crate::flow::{FlowKey, FlowTotals};
-use crate::ppp::link::{self as ppp, Credentials};
-use crate::session::{CallRef, EndReason, Event, Sessions};
+use crate::ppp::link::Credentials;
+use crate::session::{CallRef, Event, Sessions};
 
 pub use tacacs::TacacsLogIns;
 use tacacs::Word;
@@ -184,6 +187,29 @@ impl LogIns {
         }
     }
 
+    /// What the bill knows of a call and nobody else does.
+    pub(super) fn complete(&self, flow: FlowKey, identity: &mut Identity) {
+        let names = self.accounting.as_ref();
+        let Some((session_id, user)) = names.and_then(|it| it.names_of(flow)) else {
+            return;
+        };
+        identity.session_id = session_id.into();
+        let user = user.and_then(|user| std::str::from_utf8(user).ok());
+        identity.users.extend(user.map(Into::into));
+    }
+
+    /// The call with this Acct-Session-Id.
+    pub(super) fn flow_of_session(&self, session_id: &[u8]) -> Option<FlowKey> {
+        self.accounting.as_ref()?.flow_of(session_id)
+    }
+
+    /// What a CoA-Request changes of the bill.
+    pub(super) fn change_bill(&mut self, flow: FlowKey, change: &Change, now: Timestamp) {
+        if let Some(accounting) = &mut self.accounting {
+            accounting.change(flow, &change.class, change.interim, now);
+        }
+    }
+
     /// What the bill needs to know.
     pub(super) fn hear(&mut self, event: &Event, now: Timestamp) {
         let Some(accounting) = &mut self.accounting else {
@@ -232,7 +258,7 @@ impl LogIns {
     }
 
     /// Does what is due, and looks at calls whose time has come.
-    pub(super) fn turn(&mut self, sessions: &mut Sessions, workers: &[WorkerLink], now: Timestamp) {
+    pub(super) fn turn(&mut self, sessions: &Sessions, workers: &[WorkerLink], now: Timestamp) {
         if let Some(client) = &mut self.client {
             client.handle_timeout(now);
         }
@@ -246,10 +272,7 @@ impl LogIns {
             let Some(flow) = accounting.next_due(now) else {
                 break;
             };
-            if accounting.look(flow, &totals(sessions, workers, flow), now) {
-                let reason = EndReason::Link(ppp::EndReason::IdleTimeout);
-                sessions.end(flow, reason, now);
-            }
+            accounting.look(flow, &totals(sessions, workers, flow), now);
         }
     }
 

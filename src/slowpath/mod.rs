@@ -57,7 +57,10 @@ mod ports;
 #[cfg(feature = "dpdk")]
 mod radius;
 #[cfg(feature = "dpdk")]
+mod radius_requests;
+#[cfg(feature = "dpdk")]
 mod radius_settings;
+pub mod requests;
 #[cfg(feature = "dpdk")]
 mod settings;
 #[cfg(feature = "dpdk")]

@@ -1,20 +1,21 @@
 //! From the configuration to the client of RADIUS.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use super::entropy::Entropy;
+use crate::aaa::radius::dynamic::{self, Dynamic, DynamicClient};
 use crate::aaa::radius::{Client, Nas, ServerConfig, Service, Settings, Timing};
-use crate::config::{Config, RadiusServer};
+use crate::clock::Timestamp;
+use crate::config::{self, Config, RadiusServer};
 
 /// The client of RADIUS, if there are servers to ask.
-pub(super) fn client(config: &Config) -> Option<Client> {
+pub(super) fn client(config: &Config, now: Timestamp) -> Option<Client> {
     let radius = &config.radius;
     let some = |time: Duration| (!time.is_zero()).then_some(time);
     let servers: Vec<_> = radius.servers.iter().flat_map(services).collect();
     if servers.is_empty() {
         return None;
     }
-    let nas_identifier = radius.nas_identifier.as_ref();
     let settings = Settings {
         servers,
         timing: Timing {
@@ -27,16 +28,52 @@ pub(super) fn client(config: &Config) -> Option<Client> {
             ..Timing::default()
         },
         nas: Nas {
-            identifier: nas_identifier
-                .unwrap_or(&config.server.host_name)
-                .as_str()
-                .into(),
+            identifier: nas_identifier(config).into(),
             address: radius.nas_address,
             eap_mtu: config.ppp.mru,
         },
         pool: config.ppp.ipcp.pool.as_str().into(),
+        map: radius.map.clone(),
+        unix_at_zero_s: unix_at_zero(now).as_secs(),
     };
     Some(Client::new(settings, Box::new(Entropy::new().into_fill())))
+}
+
+/// Who is heard about live calls, if anybody is.
+pub(super) fn dynamic(config: &Config, now: Timestamp) -> Option<Dynamic> {
+    let dynamic = &config.radius.dynamic;
+    let client = |client: &config::DynamicClient| DynamicClient {
+        address: client.address,
+        secret: client.secret.duplicate(),
+    };
+    let clients: Vec<_> = dynamic.clients.iter().map(client).collect();
+    let addresses = config
+        .radius
+        .nas_address
+        .map_or_else(|| config.server.listen.clone(), |address| vec![address]);
+    (!clients.is_empty()).then(|| {
+        Dynamic::new(dynamic::Settings {
+            clients,
+            window: dynamic.window,
+            timestamp_required: dynamic.timestamp_required,
+            identifier: nas_identifier(config).into(),
+            addresses,
+            map: config.radius.map.clone(),
+            unix_at_zero_s: unix_at_zero(now).as_secs(),
+        })
+    })
+}
+
+fn nas_identifier(config: &Config) -> &str {
+    let own = config.radius.nas_identifier.as_ref();
+    own.unwrap_or(&config.server.host_name)
+}
+
+/// From 1970 to [`Timestamp::ZERO`].
+pub(super) fn unix_at_zero(now: Timestamp) -> Duration {
+    let unix = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    let unix = unix.unwrap_or_default();
+    unix.saturating_sub(now.since(Timestamp::ZERO))
 }
 
 fn services(server: &RadiusServer) -> impl Iterator<Item = ServerConfig> {

@@ -1,15 +1,35 @@
 //! The RADIUS servers as an operator sees them.
 
+use super::requests::Requests;
+use crate::aaa::radius::dynamic::{Discarded, ErrorCause};
 use crate::aaa::radius::{Client, Counters, RTT_BOUNDS_MS, ReplyRefusal, ServerView};
 use crate::clock::Timestamp;
 use crate::operate::rows::{Counter, RadiusRow, RadiusStatus, RoundTrips};
 
-/// Every service of every server.
-pub(super) fn status(client: Option<&Client>, now: Timestamp) -> RadiusStatus {
+/// Every service of every server, and what became of requests.
+pub(super) fn status(
+    client: Option<&Client>,
+    requests: Option<&Requests>,
+    now: Timestamp,
+) -> RadiusStatus {
     let servers = client.into_iter().flat_map(|client| client.servers(now));
     RadiusStatus {
         servers: servers.map(|server| row(&server)).collect(),
+        requests: requests.map(requested).unwrap_or_default(),
     }
+}
+
+/// What became of requests about live calls.
+fn requested(requests: &Requests) -> Vec<Counter> {
+    let machine = requests.machine();
+    let discarded = Discarded::ALL.iter().map(|cause| cause.name());
+    let refused = ErrorCause::ALL.iter().map(|cause| cause.name());
+    let carried = counters(["carried_out"].into_iter(), &[machine.carried()]);
+    carried
+        .into_iter()
+        .chain(counters(refused, machine.refused()))
+        .chain(counters(discarded, machine.discarded()))
+        .collect()
 }
 
 fn row(server: &ServerView<'_>) -> RadiusRow {

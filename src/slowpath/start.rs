@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
 
-use mio::{Poll, Waker};
+use mio::{Poll, Registry, Waker};
 
 use super::admin_socket::AdminSocket;
 use super::control_plane::ControlPlane;
@@ -19,6 +19,7 @@ use super::exception::ExceptionPath;
 use super::kernel::Kernel;
 use super::ports::{self, OpenPorts};
 use super::radius::RadiusSockets;
+use super::radius_requests::RequestSocket;
 use super::signals::StopRequests;
 use super::sockets::Sockets;
 pub use super::start_error::StartError;
@@ -95,10 +96,12 @@ fn start(config: &Config) -> Result<EventLoop, StartError> {
     sessions.set_history_max(config.explain.history_max);
     sessions.place_by(steering::nearest_worker(config, &ports.ports));
     let mut plane = ControlPlane::new(sessions, users, links, writer);
+    let requests = hear_requests(&mut plane, config, registry, clock.now())?;
     add_servers(&mut plane, config, &doorbell, clock)?;
     let huge_pages = ports.huge_pages;
     let (ports, call_rules) = port_infos(config, ports, &macs, &buckets);
     Ok(EventLoop {
+        requests,
         supervisor: Supervisor::new(buckets.workers(), clock.now()),
         facts: facts(config, huge_pages),
         call_rules,
@@ -129,7 +132,7 @@ fn add_servers(
     doorbell: &Arc<Doorbell>,
     clock: MonotonicClock,
 ) -> Result<(), StartError> {
-    let client = radius_settings::client(config);
+    let client = radius_settings::client(config, clock.now());
     let tacacs = tacacs_settings::log_ins(config);
     let bills = client.as_ref().is_some_and(Client::bills)
         || tacacs.as_ref().is_some_and(|tacacs| tacacs.bills);
@@ -145,6 +148,21 @@ fn add_servers(
         plane.ask_tacacs(log_ins);
     }
     Ok(())
+}
+
+/// Where billing systems ask about live calls, if any may.
+fn hear_requests(
+    plane: &mut ControlPlane,
+    config: &Config,
+    registry: &Registry,
+    now: Timestamp,
+) -> Result<RequestSocket, StartError> {
+    let Some(machine) = radius_settings::dynamic(config, now) else {
+        return Ok(RequestSocket::default());
+    };
+    plane.hear_requests(machine);
+    let address = config.radius.dynamic.address;
+    RequestSocket::listen(address, registry).map_err(|error| StartError::Requests(address, error))
 }
 
 /// What can wake the loop besides its sources: signals, and workers.

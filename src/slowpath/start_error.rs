@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::io;
-use std::net::SocketAddrV4;
+use std::net::{SocketAddr, SocketAddrV4};
 
 use super::descriptors::TooFew;
 
@@ -15,6 +15,8 @@ pub enum StartError {
     Descriptors(TooFew),
     /// The control port cannot be listened on.
     Listen(SocketAddrV4, io::Error),
+    /// Requests about live calls cannot be listened for.
+    Requests(SocketAddr, io::Error),
     /// The system refused something.
     System(&'static str, io::Error),
 }
@@ -26,6 +28,12 @@ impl fmt::Display for StartError {
             Self::Descriptors(too_few) => write!(formatter, "{too_few}"),
             Self::Listen(address, error) => {
                 write!(formatter, "cannot listen on {address}: {error}")
+            }
+            Self::Requests(address, error) => {
+                write!(
+                    formatter,
+                    "radius.dynamic: cannot listen on {address}: {error}"
+                )
             }
             Self::System(what, error) => write!(formatter, "{what}: {error}"),
         }

@@ -23,6 +23,9 @@ pub(super) const TUN: Token = Token(2);
 /// The listening admin socket.
 pub(super) const ADMIN: Token = Token(3);
 
+/// The socket for requests about live calls.
+pub(super) const REQUESTS: Token = Token(4);
+
 /// What a token stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Source {
@@ -30,6 +33,7 @@ pub(super) enum Source {
     Netlink,
     Tun,
     Admin,
+    Requests,
     Listener(usize),
     Tap(usize),
     AdminClient(usize),
@@ -77,6 +81,7 @@ pub(super) const fn source(token: Token) -> Source {
         NETLINK => Source::Netlink,
         TUN => Source::Tun,
         ADMIN => Source::Admin,
+        REQUESTS => Source::Requests,
         Token(number) if number >= CONNECTIONS => Source::Connection(number - CONNECTIONS),
         Token(number) if number >= TACACS => Source::Tacacs(number - TACACS),
         Token(number) if number >= RADIUS => Source::Radius(number - RADIUS),
@@ -96,6 +101,7 @@ mod tests {
         assert_eq!(source(NETLINK), Source::Netlink);
         assert_eq!(source(TUN), Source::Tun);
         assert_eq!(source(ADMIN), Source::Admin);
+        assert_eq!(source(REQUESTS), Source::Requests);
         assert_eq!(source(listener(3)), Source::Listener(3));
         assert_eq!(source(tap(3)), Source::Tap(3));
         assert_eq!(source(admin_client(3)), Source::AdminClient(3));

@@ -9,6 +9,7 @@ use std::time::{Duration, SystemTime};
 use super::call_view;
 pub use super::log_ins::Bill;
 use super::mppe_kernel;
+use super::requests::Requests;
 use super::worker_link::WorkerLink;
 use super::{accounting_view, radius_view, tacacs_view};
 use crate::aaa::radius::Client;
@@ -109,6 +110,8 @@ pub struct ServerView<'a> {
     pub kernel: &'a dyn KernelFigures,
     /// The client of RADIUS, if there are servers to ask.
     pub radius: Option<&'a Client>,
+    /// Requests about live calls, if they are heard.
+    pub requests: Option<&'a Requests>,
     /// The client of TACACS+, if there are servers to ask.
     pub tacacs: Option<&'a tacacs::Client>,
     /// The bill.
@@ -174,7 +177,12 @@ impl ServerView<'_> {
                 .map(|peer| peer.vendor_name.clone())
                 .unwrap_or_default(),
             peer_port: peer.map(|peer| peer.peer.port()).unwrap_or_default(),
-            negotiated: [call_view::options(call), negotiated(call)].concat(),
+            negotiated: [
+                call_view::options(call),
+                negotiated(call),
+                call_view::policy(call),
+            ]
+            .concat(),
             counters: [
                 vec![
                     counter("upstream_lost_frames", totals.upstream_lost),
@@ -384,7 +392,7 @@ impl View for ServerView<'_> {
     }
 
     fn radius(&self) -> RadiusStatus {
-        radius_view::status(self.radius, self.now)
+        radius_view::status(self.radius, self.requests, self.now)
     }
 
     fn accounting(&self) -> AccountingStatus {

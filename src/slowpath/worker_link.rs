@@ -2,18 +2,17 @@
 
 use std::sync::Arc;
 
-use crate::clock::Timestamp;
 use crate::dataplane::WorkerStats;
 use crate::flow::counters::CounterArena;
 use crate::flow::ring::{Injected, Punted, SlowPathEnds};
-use crate::flow::{FlowCommand, FlowReport, FlowTotals};
-use crate::session::{LastHeard, Sessions};
+use crate::flow::{FlowCommand, FlowCounters, FlowReport, FlowTotals};
+use crate::session::{Counters, Sessions};
 
 /// Answers that a worker may owe at once: fewer than its report ring holds, so a report always fits.
 const ANSWERS_OWED_MAX: usize = 1024;
 
-/// Looks up in the workers' counters when a client was last heard.
-pub(super) fn last_heard(workers: &[WorkerLink]) -> LastHeard {
+/// Looks up in the workers' counters what a call has carried.
+pub(super) fn counters(workers: &[WorkerLink]) -> Counters {
     let arenas: Vec<CounterArena> = workers
         .iter()
         .map(|worker| Arc::clone(&worker.counters))
@@ -21,9 +20,7 @@ pub(super) fn last_heard(workers: &[WorkerLink]) -> LastHeard {
     Box::new(move |worker, slot| {
         let arena = arenas.get(usize::from(worker));
         let counters = usize::try_from(slot).ok().and_then(|slot| arena?.get(slot));
-        counters.map_or(Timestamp::ZERO, |counters| {
-            Timestamp::from_nanos(counters.totals().last_heard_ns)
-        })
+        counters.map(FlowCounters::totals).unwrap_or_default()
     })
 }
 
@@ -114,7 +111,7 @@ impl WorkerLink {
     pub fn totals(&self, slot: Option<u32>) -> FlowTotals {
         slot.and_then(|slot| usize::try_from(slot).ok())
             .and_then(|slot| self.counters.get(slot))
-            .map(crate::flow::FlowCounters::totals)
+            .map(FlowCounters::totals)
             .unwrap_or_default()
     }
 }

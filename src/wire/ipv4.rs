@@ -173,7 +173,7 @@ impl Header {
     /// options which must already be there. Answers the header's length; `None` if it does not fit.
     #[expect(
         clippy::inline_always,
-        reason = "most fields are known where it is called, and then half of it is done already"
+        reason = "most fields are known where it is called"
     )]
     #[inline(always)]
     pub fn emit(&self, packet: &mut [u8]) -> Option<usize> {

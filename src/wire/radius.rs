@@ -25,7 +25,7 @@ pub const PACKET_BYTES_MAX: usize = 4096;
 /// Longest value of one attribute.
 pub const VALUE_BYTES_MAX: usize = 253;
 
-/// What a packet is (RFC 2865 §4, RFC 2866 §4, RFC 5997 §2).
+/// What a packet is (RFC 2865 §4, RFC 2866 §4, RFC 5176 §2, RFC 5997 §2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Code(pub u8);
 
@@ -44,6 +44,18 @@ impl Code {
     pub const ACCESS_CHALLENGE: Self = Self(11);
     /// Whether the server lives.
     pub const STATUS_SERVER: Self = Self(12);
+    /// End calls (RFC 5176 §2.1).
+    pub const DISCONNECT_REQUEST: Self = Self(40);
+    /// They end.
+    pub const DISCONNECT_ACK: Self = Self(41);
+    /// They do not.
+    pub const DISCONNECT_NAK: Self = Self(42);
+    /// Change calls (RFC 5176 §2.2).
+    pub const COA_REQUEST: Self = Self(43);
+    /// They are changed.
+    pub const COA_ACK: Self = Self(44);
+    /// They are not.
+    pub const COA_NAK: Self = Self(45);
 }
 
 counted_enum! {
@@ -206,6 +218,16 @@ impl<'a> Packet<'a> {
                 return Some(&attribute::VENDOR_SPECIFIC);
             }
             inner(vendor).find_map(wrong)
+        })
+    }
+
+    /// Whether a Vendor-Specific holds no attributes that could be read.
+    #[must_use]
+    pub fn has_opaque_vendor(&self) -> bool {
+        let vendors = self.outer().map(|(_, field)| field);
+        let mut vendors = vendors.filter(|field| field.is(&attribute::VENDOR_SPECIFIC));
+        vendors.any(|field| {
+            vendor_of(&field).is_none_or(|it| it.value.is_empty() || !holds_together(it.value))
         })
     }
 

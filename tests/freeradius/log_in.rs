@@ -4,7 +4,7 @@ use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use pns::aaa::radius::{Demand, Event};
-use pns::aaa::{Access, Decision, Denial, Grant, Rejection};
+use pns::aaa::{Access, AtSessionLimit, Burst, Decision, Denial, Grant, Rejection};
 use pns::auth::mschapv2::{
     Exchange, authenticator_response, challenge_response, generate_nt_response,
 };
@@ -50,7 +50,7 @@ fn pap(name: &str, password: &str) -> Credentials {
 
 fn granted(decision: Decision) -> Grant {
     match decision {
-        Decision::Accept(grant) => grant,
+        Decision::Accept(grant) => *grant,
         Decision::Deny(denial) => panic!("{denial:?}"),
         Decision::Reject(rejection) => panic!("{rejection}"),
         Decision::Challenge { .. } => panic!("a challenge"),
@@ -86,7 +86,10 @@ fn pap_is_let_in_with_what_the_server_grants() {
     assert_eq!((&*grant.user, &*grant.pool), ("alice", "staff"));
     assert_eq!(grant.address, Some(Ipv4Addr::new(10, 9, 8, 7)));
     assert_eq!(grant.network.mtu_max, Some(1200));
-    assert_eq!(grant.network.session_limit, Some(Duration::from_secs(3600)));
+    assert_eq!(
+        grant.network.policy.session_limit,
+        Some(Duration::from_secs(3600))
+    );
     let dns = grant.network.name_servers.dns;
     assert_eq!(dns[0], Some(Ipv4Addr::new(9, 9, 9, 9)));
     assert!(!grant.authenticated.has_keys());
@@ -239,4 +242,39 @@ fn demanding_signatures_lets_in_whom_a_signing_server_lets_in() {
     let mut always = server.client_with(crate::server::SECRET, Demand::Always);
     let decision = always.log_in_with(&pap("alice", PASSWORD), lenient());
     assert_eq!(matches!(decision, Decision::Accept(_)), signs);
+}
+
+#[test]
+fn rates_quotas_routes_and_times_are_what_the_server_says() {
+    let server = server_or_skip!();
+    let mut client = server.client();
+    let grant = granted(client.log_in_with(&pap("gold", PASSWORD), lenient()));
+    assert_eq!(grant.success_message, "Welcome");
+    let networks: Vec<_> = grant.networks.iter().map(ToString::to_string).collect();
+    assert_eq!(networks, ["10.9.8.8/29", "10.5.0.0/16"]);
+    assert_eq!(grant.network.sessions_max, Some(2));
+    let policy = grant.network.policy;
+    assert_eq!(policy.idle_limit, Some(Duration::from_secs(300)));
+    assert_eq!(policy.at_session_limit, AtSessionLimit::Reauthenticate);
+    assert_eq!(policy.quota.total_bytes, (1 << 32) + 7);
+    assert_eq!(policy.filters.upstream.as_deref(), Some("guest"));
+    assert_eq!(policy.rates.upstream.sustained_bps, 1_000_000);
+    assert_eq!(policy.rates.priority, 3);
+    let burst = Burst::Averaged {
+        rate_bps: 20_000_000,
+        threshold_bps: 10_000_000,
+        time_s: 8,
+    };
+    assert_eq!(policy.rates.downstream.burst, burst);
+
+    let grant = granted(client.log_in_with(&pap("slow", PASSWORD), lenient()));
+    assert_eq!(&*grant.pool, "staff");
+    let policy = grant.network.policy;
+    assert_eq!(policy.rates.upstream.sustained_bps, 64_000);
+    assert_eq!(policy.rates.downstream.sustained_bps, 128_000);
+    assert_eq!(policy.quota.upstream_bytes, 1000);
+
+    let denial = denied(client.log_in_with(&pap("unreadable", PASSWORD), lenient()));
+    assert_eq!(denial.rejection, Rejection::RadiusAnswerUnusable);
+    assert!(denial.detail.unwrap().contains("Mikrotik-Rate-Limit"));
 }

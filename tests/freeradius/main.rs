@@ -10,6 +10,8 @@
 )]
 
 mod accounting;
+mod dynamic;
+mod eap;
 mod log_in;
 mod outage;
 mod server;

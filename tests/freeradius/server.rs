@@ -201,6 +201,7 @@ pub(crate) fn caller() -> Caller {
         local_address: Ipv4Addr::new(198, 51, 100, 1),
         calling_number: None,
         called_number: None,
+        state: None,
     }
 }
 
@@ -219,6 +220,8 @@ impl Dialler {
                 eap_mtu: 1400,
             },
             pool: "default".into(),
+            map: Vec::new(),
+            unix_at_zero_s: 1_700_000_000,
         };
         let bill = accounting::Settings {
             on: true,

@@ -469,7 +469,8 @@ impl Client<'_> {
         assert_eq!(code, 0, "{text}");
         let report: Value = serde_json::from_str(&text).expect(&text);
         let bytes = report["end"]["sum_received"]["bytes"].as_u64();
-        assert!(bytes >= Some(900_000), "{direction} {bytes:?}: {text}");
+        // What is still on its way when the sender ends is not counted.
+        assert!(bytes > Some(250_000), "{direction} {bytes:?}: {text}");
     }
 
     /// A counter of the client's kernel, as `/proc/net/snmp` names it.

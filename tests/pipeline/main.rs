@@ -26,5 +26,6 @@ mod packets;
 mod ports;
 mod reordering;
 mod send_window;
+mod short_way;
 mod stateful;
 mod workers;

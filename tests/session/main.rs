@@ -14,6 +14,7 @@ mod control_client;
 mod endings;
 mod groups;
 mod keys;
+mod limits;
 mod policy;
 #[path = "../support/ppp_client.rs"]
 mod ppp_client;

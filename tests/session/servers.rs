@@ -29,7 +29,7 @@ fn a_call_ends_when_the_time_granted_is_over() {
     let mut world = World::new();
     world.elsewhere = Some(|decision| {
         with_grant(decision, |grant| {
-            grant.network.session_limit = Some(Duration::from_secs(20));
+            grant.network.policy.session_limit = Some(Duration::from_secs(20));
         })
     });
     world.dial(&mut alice());

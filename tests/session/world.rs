@@ -8,8 +8,8 @@ use pns::aaa::{Decision, Grant, LocalUser, LocalUsers, NameServers, PoolConfig, 
 use pns::auth::NtHash;
 use pns::clock::Timestamp;
 use pns::flow::{
-    Authenticated, BucketTable, FlowCommand, FlowKey, FlowPolicy, FlowReport, FlowTotals,
-    OpenRefusal,
+    Authenticated, BucketTable, FlowCommand, FlowKey, FlowPolicy, FlowRates, FlowReport,
+    FlowTotals, OpenRefusal,
 };
 use pns::mppe::keys::{DownstreamKey, StartKeys, UpstreamKey};
 use pns::ppp::link::LinkConfig;
@@ -35,6 +35,7 @@ pub(crate) fn word(command: &FlowCommand) -> &'static str {
         FlowCommand::Connect { .. } => "connect",
         FlowCommand::Frame { .. } => "frame",
         FlowCommand::Authorise { .. } => "authorise",
+        FlowCommand::Shape { .. } => "shape",
         FlowCommand::ArmUpstream { .. } => "arm_upstream",
         FlowCommand::ArmDownstream { .. } => "arm_downstream",
         FlowCommand::FlushDownstream { .. } => "flush_downstream",
@@ -63,6 +64,8 @@ pub(crate) struct World {
     pub(crate) leases: Vec<Ipv4Addr>,
     /// What the worker was told to enforce, by each login.
     pub(crate) policies: Vec<FlowPolicy>,
+    /// How fast the worker was told that a call may be.
+    pub(crate) rates: Vec<FlowRates>,
     pub(crate) flow: Option<FlowKey>,
     pub(crate) refuse_open: Option<OpenRefusal>,
     /// The worker answers nothing.
@@ -172,6 +175,7 @@ impl World {
             commands: Vec::new(),
             leases: Vec::new(),
             policies: Vec::new(),
+            rates: Vec::new(),
             flow: None,
             refuse_open: None,
             silent: false,
@@ -264,6 +268,9 @@ impl World {
         self.commands.push((word(&command), bytes.clone()));
         if let FlowCommand::Authorise { authenticated, .. } = &command {
             self.policies.push(authenticated.policy());
+        }
+        if let FlowCommand::Shape { rates, .. } = &command {
+            self.rates.push(*rates);
         }
         let flow = command.flow();
         let report = match command {

@@ -102,9 +102,8 @@ impl Server {
             .iter()
             .map(|link| Arc::clone(&link.counters))
             .collect();
-        sessions.hear_by(Box::new(move |worker, slot| {
-            let totals = arenas[usize::from(worker)][slot as usize].totals();
-            Timestamp::from_nanos(totals.last_heard_ns)
+        sessions.count_by(Box::new(move |worker, slot| {
+            arenas[usize::from(worker)][slot as usize].totals()
         }));
         Self {
             sessions,

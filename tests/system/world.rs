@@ -273,7 +273,10 @@ impl World {
 
 /// The receive queue of a packet, by its addresses, as receive side scaling chooses it.
 fn queue(packet: &[u8]) -> usize {
-    let address = |at: usize| Ipv4Addr::from_octets(packet[at..at + 4].try_into().unwrap());
+    let address = |at: usize| -> Ipv4Addr {
+        let octets: [u8; 4] = packet[at..at + 4].try_into().unwrap();
+        octets.into()
+    };
     queue_between(address(12), address(16))
 }
 

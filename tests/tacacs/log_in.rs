@@ -30,7 +30,7 @@ fn chap(password: &str) -> Credentials {
 
 fn granted(client: &mut Dialler, credentials: &Credentials) -> Grant {
     match client.log_in(credentials) {
-        Decision::Accept(grant) => grant,
+        Decision::Accept(grant) => *grant,
         Decision::Deny(denial) => panic!("{denial:?}"),
         Decision::Reject(_) | Decision::Challenge { .. } => panic!("no grant"),
     }
@@ -45,7 +45,10 @@ fn pap_and_chap_are_let_in_with_what_is_granted() {
         assert_eq!((&*grant.user, &*grant.pool), ("alice", "staff"));
         assert_eq!(grant.address, Some(Ipv4Addr::new(10, 9, 8, 7)));
         assert_eq!(grant.networks[0].to_string(), "10.1.0.0/16");
-        assert_eq!(grant.network.session_limit, Some(Duration::from_secs(3600)));
+        assert_eq!(
+            grant.network.policy.session_limit,
+            Some(Duration::from_secs(3600))
+        );
         let dns = grant.network.name_servers.dns;
         assert_eq!(dns[0], Some(Ipv4Addr::new(9, 9, 9, 9)));
     }

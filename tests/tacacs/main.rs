@@ -3,12 +3,7 @@
 //! `packaging/install-dependencies.sh test` installs it; without it the cases
 //! say so and end.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    reason = "a case fails by these"
-)]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a case fails by these")]
 
 mod accounting;
 mod log_in;

@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use pns::aaa::accounting::Record;
-use pns::aaa::radius::{Billed, Caller};
+use pns::aaa::radius::{Billed, Caller, Ticket};
 use pns::aaa::tacacs::{Client, ConnectionId, Layer, Output, ServerConfig, Settings, Timing};
 use pns::aaa::{Access, Decision, Denial};
 use pns::auth::Secret;
@@ -120,6 +120,8 @@ pub(crate) struct Dialler {
     /// Connections that were opened.
     pub(crate) opened: usize,
     streams: HashMap<ConnectionId, TcpStream>,
+    decided: HashMap<Ticket, Decision>,
+    billed: Vec<(u64, Billed)>,
 }
 
 /// The call that logs in.
@@ -130,6 +132,7 @@ pub(crate) fn caller() -> Caller {
         local_address: Ipv4Addr::new(198, 51, 100, 1),
         calling_number: None,
         called_number: None,
+        state: None,
     }
 }
 
@@ -153,6 +156,8 @@ impl Dialler {
             clock: MonotonicClock::new(),
             opened: 0,
             streams: HashMap::new(),
+            decided: HashMap::new(),
+            billed: Vec::new(),
         }
     }
 
@@ -171,16 +176,21 @@ impl Dialler {
         };
         let began = Instant::now();
         while began.elapsed() < PATIENCE {
-            self.client.handle_timeout(self.clock.now());
-            while let Some(output) = self.client.poll_output() {
-                match output {
-                    Output::Decided(of, decision) if of == ticket => return decision,
-                    other => self.carry_out(other),
-                }
+            self.turn();
+            if let Some(decision) = self.decided.remove(&ticket) {
+                return decision;
             }
-            self.read();
         }
         panic!("nothing came of it in time");
+    }
+
+    /// Does what the client asks for, and reads what came for it.
+    fn turn(&mut self) {
+        self.client.handle_timeout(self.clock.now());
+        while let Some(output) = self.client.poll_output() {
+            self.carry_out(output);
+        }
+        self.read();
     }
 
     fn carry_out(&mut self, output: Output) {
@@ -197,7 +207,11 @@ impl Dialler {
             }
             Output::Transmit(id, bytes) => (&self.streams[&id]).write_all(&bytes).unwrap(),
             Output::Close(id) => drop(self.streams.remove(&id)),
-            Output::Decided(..) | Output::Billed(..) | Output::Event(_) => {}
+            Output::Decided(ticket, decision) => {
+                self.decided.insert(ticket, decision);
+            }
+            Output::Billed(number, billed) => self.billed.push((number, billed)),
+            Output::Event(_) => {}
         }
     }
 
@@ -217,16 +231,10 @@ impl Dialler {
     pub(crate) fn bill(&mut self, record: &Record) {
         self.client.bill(1, record, self.clock.now());
         let began = Instant::now();
-        while began.elapsed() < PATIENCE {
-            while let Some(output) = self.client.poll_output() {
-                match output {
-                    Output::Billed(1, billed) => return assert_eq!(billed, Billed::Written),
-                    other => self.carry_out(other),
-                }
-            }
-            self.read();
+        while began.elapsed() < PATIENCE && self.billed.is_empty() {
+            self.turn();
         }
-        panic!("not written down in time");
+        assert_eq!(std::mem::take(&mut self.billed), [(1, Billed::Written)]);
     }
 
     /// Logs in and is refused.

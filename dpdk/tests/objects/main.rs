@@ -6,6 +6,7 @@
 
 mod pool;
 mod ports;
+mod steering;
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};

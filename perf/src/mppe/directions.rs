@@ -25,7 +25,7 @@ fn start_key(flow: u32) -> [u8; 16] {
 }
 
 /// Frames to clients.
-pub(crate) struct Encrypt {
+pub(super) struct Encrypt {
     ours: Senders,
     peer: Vec<Peer>,
 }
@@ -96,7 +96,7 @@ impl Direction for Encrypt {
 }
 
 /// Frames from clients.
-pub(crate) struct Decrypt {
+pub(super) struct Decrypt {
     clients: Senders,
     ours: Receivers,
     worker: DecryptWorker,

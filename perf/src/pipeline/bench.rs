@@ -1,11 +1,8 @@
 //! One case: samples of packets through a worker, and the same frames through the floor. Frames are
 //! made before a sample and compared after it, so that only the worker's turns are in the time.
 
-use std::time::Instant;
-
 use pns::dataplane::batch::BURST;
 use pns::flow::Encryption;
-use pns::mppe::kernel::KernelKind;
 
 use super::client::{Ciphers, Client};
 use super::floor::{Floor, swap_addresses};
@@ -15,7 +12,7 @@ use super::rig::{Post, Rig};
 use crate::Outcome;
 use crate::load::Load;
 use crate::measure::{Meter, Pairs};
-use crate::mppe::Alone;
+use crate::mppe::Engine;
 
 /// Which way packets go.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -30,11 +27,11 @@ pub(crate) enum Way {
 
 /// What a case is made of.
 #[derive(Clone, Copy)]
-pub(super) struct Kind {
-    pub(super) way: Way,
-    pub(super) encryption: Encryption,
-    pub(super) flows: u32,
-    pub(super) load: Load,
+pub(crate) struct Kind {
+    pub(crate) way: Way,
+    pub(crate) encryption: Encryption,
+    pub(crate) flows: u32,
+    pub(crate) load: Load,
 }
 
 impl Kind {
@@ -81,13 +78,13 @@ pub(super) struct Lane<M: Medium> {
 pub(super) struct Bench<M: Medium> {
     lane: Lane<M>,
     floor: Floor<M>,
-    engine: Option<Engine>,
+    engine: Option<Beside>,
     pub(super) octets_per_call: f64,
 }
 
 /// The MPPE engine alone, and what it took for the same packets as the worker.
-struct Engine {
-    alone: Alone,
+struct Beside {
+    engine: Engine,
     /// Packets of each call so far.
     sent: Vec<u32>,
     /// Cycles per packet.
@@ -100,7 +97,7 @@ impl<M: Medium> Bench<M> {
         Ok(Self {
             lane: lanes.pop().ok_or("no worker")?,
             floor: Floor::new(medium)?,
-            engine: Engine::beside(kind),
+            engine: Beside::of(kind),
             octets_per_call,
         })
     }
@@ -143,18 +140,20 @@ impl<M: Medium> Bench<M> {
     }
 }
 
-impl Engine {
+impl Beside {
     /// Beside a worker that has it do one thing to each packet.
-    fn beside(kind: Kind) -> Option<Self> {
-        let epoch = Instant::now();
-        let kernel = || KernelKind::fastest(|| epoch.elapsed());
-        let alone = match (kind.encryption, kind.way) {
-            (Encryption::Required, Way::Upstream) => Alone::decrypt(kind.flows, kernel()),
-            (Encryption::Required, Way::Downstream) => Alone::encrypt(kind.flows, kernel()),
+    fn of(kind: Kind) -> Option<Self> {
+        let engine = match (kind.encryption, kind.way) {
+            (Encryption::Required, Way::Upstream) => {
+                Engine::decrypting(kind.flows, crate::kernel())
+            }
+            (Encryption::Required, Way::Downstream) => {
+                Engine::encrypting(kind.flows, crate::kernel())
+            }
             _ => return None,
         };
         Some(Self {
-            alone,
+            engine,
             sent: vec![0; kind.flows as usize],
             samples: Vec::new(),
         })
@@ -167,7 +166,7 @@ impl Engine {
             *sent += 1;
             (item.receiver, *sent)
         });
-        let cycles = self.alone.cycles(load, packets, meter)?;
+        let cycles = self.engine.cycles(load, packets, meter)?;
         self.samples.push(cycles / items.len() as f64);
         Ok(())
     }
@@ -245,6 +244,17 @@ impl<M: Medium> Lane<M> {
             Way::Upstream | Way::Turnaround => push(&mut self.post.access, items),
             Way::Downstream => push(&mut self.post.network, items),
         }
+    }
+
+    /// Makes the frames of a sample ready for the cable, and answers whether that is the clients' one.
+    pub(super) fn load(&mut self, items: &[Item]) -> Outcome<bool> {
+        let is_upstream = self.kind.way != Way::Downstream;
+        let loaded = items.iter().all(|item| match is_upstream {
+            true => self.post.access.load(&item.frame),
+            false => self.post.network.load(&item.frame),
+        });
+        let loaded = loaded.then_some(is_upstream);
+        loaded.ok_or("there is no room for a sample".into())
     }
 
     /// What the worker takes for each burst of the frames on the cable, in cycles.

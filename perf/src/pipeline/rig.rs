@@ -1,9 +1,12 @@
 //! Workers on cables, with calls that are up, and nothing else on the machine's side: no slow path
 //! runs, and no NIC.
 
-use std::fs;
+use std::error::Error;
 use std::net::Ipv4Addr;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Barrier};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use pns::clock::Timestamp;
 use pns::dataplane::{
@@ -19,8 +22,8 @@ use pns::routing::{DirectoryWriter, Prefix, Snapshot};
 use super::client::{Client, start_keys};
 use super::medium::Medium;
 use super::packets;
-use crate::Outcome;
 use crate::measure::Meter;
+use crate::{Outcome, machine};
 
 const ACCESS: u8 = 0;
 const NETWORK: u8 = 1;
@@ -44,7 +47,7 @@ pub(super) struct Rig<M: Medium> {
     pub(super) posts: Vec<Post<M>>,
     buckets: BucketTable,
     directory: DirectoryWriter,
-    /// What the calls took in memory, in bytes each.
+    /// What workers and calls took of memory, by the calls, in bytes.
     pub(super) octets_per_call: f64,
 }
 
@@ -56,12 +59,26 @@ impl<M: Medium> Rig<M> {
         clients: &[Client],
         encryption: Encryption,
     ) -> Outcome<Self> {
+        let mut made = None;
+        let counted = allocation_counter::measure(|| {
+            made = Some(Self::make(medium, workers, clients, encryption));
+        });
+        let mut rig = made.ok_or("no rig")??;
+        rig.octets_per_call = counted.bytes_current as f64 / clients.len().max(1) as f64;
+        Ok(rig)
+    }
+
+    fn make(
+        medium: &mut M,
+        workers: u8,
+        clients: &[Client],
+        encryption: Encryption,
+    ) -> Outcome<Self> {
         let count = u32::try_from(clients.len())?;
         let buckets = BucketTable::new(workers);
         let first_and_last = packets::lease(0)..=packets::lease(count);
         let (writer, _reader) = directory(&[first_and_last]);
         let routes = routes(packets::locals(count)?)?.publish();
-        let before = resident_octets();
         let mut posts = Vec::new();
         for (index, handoff) in (0..workers).zip(mesh(workers, HANDOFF_SLOTS)) {
             let (access_port, access) = medium.cable()?;
@@ -98,8 +115,6 @@ impl<M: Medium> Rig<M> {
         for client in clients {
             rig.dial(client, encryption)?;
         }
-        let grown = resident_octets().saturating_sub(before);
-        rig.octets_per_call = grown as f64 / f64::from(count.max(1));
         Ok(rig)
     }
 
@@ -168,6 +183,44 @@ impl<M: Medium> Post<M> {
         self.worker.turn(self.now);
     }
 
+    /// Does `work` with the harness's ends of both cables while the worker runs its own loop on another
+    /// thread, on `core`.
+    pub(super) fn while_running<T>(
+        &mut self,
+        medium: &M,
+        core: Option<usize>,
+        work: impl FnOnce(&mut M::Wire, &mut M::Wire) -> T,
+    ) -> Outcome<T>
+    where
+        M: Sync,
+    {
+        let (stop, ready) = (AtomicBool::new(false), Barrier::new(2));
+        // Its clock goes on from where it was.
+        let before = self.now.since(Timestamp::ZERO);
+        let epoch = Instant::now().checked_sub(before);
+        let epoch = epoch.ok_or("this machine has only just started")?;
+        let (worker, access, network) = (&mut self.worker, &mut self.access, &mut self.network);
+        let done = thread::scope(|scope| {
+            let running = scope.spawn(|| {
+                let entered = medium.enter().map_err(|error| error.to_string());
+                let pinned = core.map_or(Ok(()), |core| machine::stay_on(&[core]));
+                let pinned = pinned.map_err(|error| error.to_string());
+                ready.wait();
+                worker.run(&stop, epoch);
+                entered.and(pinned)
+            });
+            ready.wait();
+            let done = work(access, network);
+            stop.store(true, Ordering::Relaxed);
+            let ended = running
+                .join()
+                .map_err(|_panicked| "the worker has failed")?;
+            Ok::<_, Box<dyn Error>>(ended.map(|()| done)?)
+        });
+        self.now = Timestamp::ZERO + epoch.elapsed();
+        done
+    }
+
     /// That every frame so far is accounted for and none was dropped.
     pub(super) fn check(&self) -> Outcome<()> {
         let (entered, gone) = self.stats.balance();
@@ -180,14 +233,6 @@ impl<M: Medium> Post<M> {
         }
         Ok(())
     }
-}
-
-/// Memory that this process has touched and still holds.
-fn resident_octets() -> u64 {
-    const PAGE_OCTETS: u64 = 4096;
-    let statm = fs::read_to_string("/proc/self/statm").unwrap_or_default();
-    let pages = statm.split(' ').nth(1).and_then(|pages| pages.parse().ok());
-    pages.unwrap_or(0_u64) * PAGE_OCTETS
 }
 
 fn config(index: u8, locals: u16) -> WorkerConfig {
@@ -205,6 +250,8 @@ fn config(index: u8, locals: u16) -> WorkerConfig {
         ],
         listen: (0..locals).map(packets::local).collect(),
         kernel: crate::kernel(),
+        // A core of its own, which need not wait for others.
+        idle_sleep_max: Duration::ZERO,
         ..WorkerConfig::default()
     }
 }

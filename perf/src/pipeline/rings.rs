@@ -1,8 +1,10 @@
 //! DPDK without a NIC: mbufs of one pool, in ports made of rings. What a frame costs here beyond its
 //! bytes is what it costs with hardware, less the descriptors.
 
+use std::collections::VecDeque;
+
 use dpdk::{
-    Burst, Eal, EalConfig, LogLevel, Memory, Mempool, Port, PortConfig, RxQueue,
+    Burst, Eal, EalConfig, LogLevel, Mbuf, Memory, Mempool, Port, PortConfig, RxQueue,
     ThreadRegistration, TxQueue, huge_pages_available, ring_pair,
 };
 use pns::dataplane::DpdkPort;
@@ -82,8 +84,9 @@ impl Medium for Rings {
             rx,
             tx,
             pool: self.pool.clone(),
-            received: Burst::new(),
-            sending: Burst::new(),
+            burst: Burst::new(),
+            loaded: VecDeque::new(),
+            collected: VecDeque::new(),
         };
         Ok((port, end))
     }
@@ -106,12 +109,13 @@ pub(crate) struct RingEnd {
     rx: RxQueue,
     tx: TxQueue,
     pool: Mempool,
-    received: Burst,
-    sending: Burst,
+    burst: Burst,
+    loaded: VecDeque<Mbuf>,
+    collected: VecDeque<Mbuf>,
 }
 
 impl Wire for RingEnd {
-    fn push(&mut self, bytes: &[u8]) -> bool {
+    fn load(&mut self, bytes: &[u8]) -> bool {
         let Some(mut frame) = self.pool.allocate() else {
             return false;
         };
@@ -119,16 +123,43 @@ impl Wire for RingEnd {
             return false;
         };
         room.copy_from_slice(bytes);
-        self.sending.push(frame);
-        self.tx.send(&mut self.sending) == 1
+        self.loaded.push_back(frame);
+        true
+    }
+
+    fn fire(&mut self, count: usize) -> usize {
+        let mut fired = 0;
+        while fired < count && !self.loaded.is_empty() {
+            let some = self
+                .loaded
+                .len()
+                .min(count - fired)
+                .min(self.burst.capacity());
+            self.burst.extend(self.loaded.drain(..some));
+            let sent = self.tx.send(&mut self.burst);
+            fired += sent;
+            // What there was no room for is the next.
+            while let Some(frame) = self.burst.pop() {
+                self.loaded.push_front(frame);
+            }
+            if sent < some {
+                break;
+            }
+        }
+        fired
+    }
+
+    fn collect(&mut self) -> usize {
+        let come = self.rx.receive(&mut self.burst);
+        self.collected.extend(self.burst.drain(..));
+        come
     }
 
     fn pop<T>(&mut self, look: impl FnOnce(&[u8]) -> T) -> Option<T> {
-        if self.received.is_empty() {
-            self.rx.receive(&mut self.received);
-            self.received.reverse();
+        if self.collected.is_empty() {
+            self.collect();
         }
-        let frame = self.received.pop()?;
+        let frame = self.collected.pop_front()?;
         Some(look(frame.data()))
     }
 }

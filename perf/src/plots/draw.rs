@@ -118,7 +118,9 @@ impl Lines<'_> {
         let (y_low, y_high) = ends(points().map(|(_, y)| *y));
         let x = x_low..if x_high > x_low { x_high } else { x_low + 1.0 };
         let linear_y = 0.0..y_high * HEADROOM;
-        let logarithmic_y = y_low / 1.6..y_high * 1.6;
+        // The legend has its place above all lines.
+        let headroom = (y_high / y_low).powf(0.6).max(3.0);
+        let logarithmic_y = y_low / 1.6..y_high * headroom;
         match (self.x_is_logarithmic, self.y_is_logarithmic) {
             (false, false) => self.draw_on(panel, x, linear_y),
             (false, true) => self.draw_on(panel, x, logarithmic_y.log_scale()),

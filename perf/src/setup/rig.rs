@@ -20,8 +20,8 @@ use rustix::time::{ClockId, clock_gettime};
 
 use crate::Outcome;
 
-use super::client::{Client, Say, User};
 use super::settings::{self, CLIENTS_PER_ADDRESS};
+use crate::drive::client::{Client, Say, User};
 
 /// When all dial.
 const BEGAN: Timestamp = Timestamp::from_nanos(100_000_000_000);
@@ -210,6 +210,7 @@ impl Rig {
                 let mut view = ServerView {
                     radius: None,
                     tacacs: None,
+                    requests: None,
                     bill: Bill::default(),
                     facts: &FACTS,
                     sessions: &mut plane.sessions,

@@ -18,7 +18,7 @@ use pns::slowpath::control_plane::ControlPlane;
 use pns::slowpath::entropy::Entropy;
 use pns::slowpath::worker_link::WorkerLink;
 
-use super::client::User;
+use crate::drive::client::User;
 
 /// Clients that dial one address; each has a Call ID of ours there.
 pub(crate) const CLIENTS_PER_ADDRESS: usize = 50_000;

@@ -6,15 +6,16 @@ use std::fmt::Write as _;
 use std::fs;
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::time::Duration;
 
 use serde::Serialize;
 
-use super::dial::Dialled;
 use crate::Outcome;
+use crate::drive::dialler::Dialled;
+use crate::lab::{self, Lab};
 use crate::measure::Effort;
-use crate::report::{package, rounded};
+use crate::report::rounded;
 
 /// The address that clients dial in the lab.
 const SERVER: &str = "198.51.100.1:1723";
@@ -36,19 +37,23 @@ pub(crate) struct OnWire {
 /// The paced run and the storm.
 pub(crate) fn run(effort: Effort) -> Outcome<Vec<OnWire>> {
     let plans: &[(usize, usize)] = match effort {
-        Effort::Smoke | Effort::Quick => &[(500, AT_ONCE)],
+        Effort::Smoke => &[(20, AT_ONCE)],
+        Effort::Quick => &[(500, AT_ONCE)],
         Effort::Normal => &[(5_000, AT_ONCE), (15_000, 15_000)],
     };
-    plans.iter().map(|plan| measure(plan.0, plan.1)).collect()
+    plans
+        .iter()
+        .map(|plan| measure(plan.0, plan.1, effort))
+        .collect()
 }
 
 /// Why it cannot be run here, if it cannot.
 pub(crate) fn obstacle() -> Option<String> {
-    if !rustix::process::geteuid().is_root() {
-        return Some("it makes network namespaces, which only root may".to_owned());
-    }
-    let server = server_binary();
-    (!server.exists()).then(|| format!("there is no {}: cargo build --release", server.display()))
+    lab::obstacle().or_else(|| {
+        let server = server_binary();
+        let hint = || format!("there is no {}: cargo build --release", server.display());
+        (!server.exists()).then(hint)
+    })
 }
 
 /// `pns` as built beside this program, or what `PNS_BINARY` names.
@@ -60,7 +65,7 @@ fn server_binary() -> PathBuf {
     own.with_file_name("pns")
 }
 
-fn measure(clients: usize, at_once: usize) -> Outcome<OnWire> {
+fn measure(clients: usize, at_once: usize, effort: Effort) -> Outcome<OnWire> {
     let lab = Lab::start()?;
     let config = write_config(&lab.state, clients)?;
     let (server, config) = (server_binary(), config.display().to_string());
@@ -88,8 +93,12 @@ fn measure(clients: usize, at_once: usize) -> Outcome<OnWire> {
     let before = slow_path_time(pid)?;
     let own = std::env::current_exe()?.display().to_string();
     let (clients_text, at_once_text) = (clients.to_string(), at_once.to_string());
-    let mut words = vec!["inside", "wan", &own, "--dial", SERVER];
+    let mut words = vec!["inside", "wan", &own, "drive", "--server", SERVER];
     words.extend(["--clients", &clients_text, "--at-once", &at_once_text]);
+    if effort == Effort::Smoke {
+        // No figure comes of it: that packets cross from client to client as they were sent.
+        words.extend(["--seconds", "1", "--lose", "20", "--reorder", "20"]);
+    }
     let answer = lab.command(&words)?;
     let took = slow_path_time(pid)?.saturating_sub(before);
     let dialled: Dialled = serde_json::from_str(answer.trim())?;
@@ -98,7 +107,7 @@ fn measure(clients: usize, at_once: usize) -> Outcome<OnWire> {
     if dialled.up < if is_storm { clients * 9 / 10 } else { clients } {
         return Err(format!("too few clients are up: {dialled:?}").into());
     }
-    let slow_turns = lab.slow_turns()?;
+    let slow_turns = slow_turns(&lab)?;
     let on_wire = OnWire {
         calls_per_cpu_s: rounded(dialled.up as f64 / took.as_secs_f64(), 0),
         at_once,
@@ -126,62 +135,19 @@ fn slow_path_time(pid: u32) -> Outcome<Duration> {
     Ok(Duration::from_nanos(nanoseconds.parse()?))
 }
 
-/// The lab of the interop suite; it goes with this value.
-struct Lab {
-    id: String,
-    state: PathBuf,
-}
-
-impl Lab {
-    fn start() -> Outcome<Self> {
-        let owner = std::process::id().to_string();
-        let id = run_lab("", &["up", &owner])?.trim().to_owned();
-        let mut lab = Self {
-            id,
-            state: PathBuf::new(),
-        };
-        lab.state = PathBuf::from(lab.command(&["state"])?.trim());
-        Ok(lab)
-    }
-
-    fn command(&self, words: &[&str]) -> Outcome<String> {
-        run_lab(&self.id, words)
-    }
-
-    fn slow_turns(&self) -> Outcome<u64> {
-        let socket = self.state.join("run/pns/admin.sock");
-        let output = Command::new(server_binary())
-            .args(["show", "status", "--json", "--socket"])
-            .arg(socket)
-            .output()?;
-        let status: serde_json::Value = serde_json::from_slice(&output.stdout)?;
-        let found = status
-            .pointer("/status/slow_turns")
-            .or(status.get("slow_turns"));
-        found
-            .and_then(serde_json::Value::as_u64)
-            .ok_or_else(|| "the server does not say its slow turns".into())
-    }
-}
-
-impl Drop for Lab {
-    fn drop(&mut self) {
-        let _removed = run_lab(&self.id, &["down"]);
-    }
-}
-
-fn run_lab(id: &str, words: &[&str]) -> Outcome<String> {
-    let script = package().join("../tests/interop/lab/lab");
-    let output = Command::new(script)
-        .args(words)
-        .env("PNS_LAB_ID", id)
-        .stdin(Stdio::null())
+fn slow_turns(lab: &Lab) -> Outcome<u64> {
+    let socket = lab.state.join("run/pns/admin.sock");
+    let output = Command::new(server_binary())
+        .args(["show", "status", "--json", "--socket"])
+        .arg(socket)
         .output()?;
-    if output.status.success() {
-        return Ok(String::from_utf8(output.stdout)?);
-    }
-    let said = String::from_utf8_lossy(&output.stderr);
-    Err(format!("{words:?} in the lab: {} {said}", output.status).into())
+    let status: serde_json::Value = serde_json::from_slice(&output.stdout)?;
+    let found = status
+        .pointer("/status/slow_turns")
+        .or(status.get("slow_turns"));
+    found
+        .and_then(serde_json::Value::as_u64)
+        .ok_or_else(|| "the server does not say its slow turns".into())
 }
 
 /// A server for so many calls from one address, and its users.
@@ -190,7 +156,7 @@ fn write_config(state: &Path, clients: usize) -> Outcome<PathBuf> {
     fs::create_dir_all(&folder)?;
     let mut users = String::new();
     for number in 0..clients {
-        let (name, password) = super::client::name_and_password(number);
+        let (name, password) = crate::drive::client::name_and_password(number);
         writeln!(
             users,
             "[[user]]\nname = \"{name}\"\npassword = \"{password}\""
@@ -238,6 +204,9 @@ gateway = "10.80.0.1"
 
 [ppp.mppe]
 policy = "required"
+
+[forwarding]
+client_to_client = true
 
 [users]
 file = "setup-users.toml"

@@ -10,8 +10,8 @@ use crate::aaa::radius::Caller;
 use crate::clock::Timestamp;
 use crate::flow::{FlowKey, FlowTotals};
 
-/// How often traffic is looked at where calls may not be idle for ever.
-const IDLE_LOOKS: u32 = 4;
+/// Digits of an Acct-Session-Id that are the call's key: so a call is found by it without an index.
+const KEY_DIGITS: usize = 8;
 
 /// What the bill needs to know of a client that was let in.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -24,8 +24,6 @@ pub struct Billing {
     pub class: Vec<Box<[u8]>>,
     /// Time between interim records, if not as everybody's.
     pub interim: Option<Duration>,
-    /// The call ends if it carries nothing for so long.
-    pub idle: Option<Duration>,
 }
 
 /// A call that is billed.
@@ -39,8 +37,6 @@ struct Session {
     /// When it is looked at next.
     due: Option<Timestamp>,
     interim_at: Option<Timestamp>,
-    /// What it had carried when it last carried something, and when that was seen.
-    last_active: (u64, Timestamp),
 }
 
 /// Every call that is billed.
@@ -91,7 +87,7 @@ impl Ledger {
         let session = sessions.entry(caller.flow).or_insert_with(|| {
             *last_number += 1;
             Session {
-                id: format!("{epoch}{last_number:08X}").into(),
+                id: format!("{epoch}{last_number:08X}{:08X}", caller.flow.pack()).into(),
                 caller: caller.clone(),
                 user: Box::default(),
                 billing: Billing::default(),
@@ -99,7 +95,6 @@ impl Ledger {
                 lease: None,
                 due: None,
                 interim_at: None,
-                last_active: (0, Timestamp::ZERO),
             }
         });
         session.id.clone()
@@ -132,13 +127,12 @@ impl Ledger {
             None => user.as_bytes().into(),
         };
         session.lease = lease;
-        session.last_active = (0, now);
         session.interim_at = self
             .on
             .then_some(session.billing.interim.or(interim))
             .flatten()
             .map(|interval| now + jittered(interval, jitter));
-        self.watch(flow, now);
+        self.watch(flow);
         self.record(flow, Kind::Start, None, now)
     }
 
@@ -182,47 +176,73 @@ impl Ledger {
         Some(flow)
     }
 
-    /// Looks at a call that is due: its interim record if it is time, and whether it has been idle for
-    /// too long.
+    /// Looks at a call that is due: its interim record, if it is time.
     pub(super) fn look(
         &mut self,
         flow: FlowKey,
         totals: &FlowTotals,
         jitter: u8,
         now: Timestamp,
-    ) -> (Option<Record>, bool) {
+    ) -> Option<Record> {
         let interim = self.interim;
-        let Some(session) = self.sessions.get_mut(&flow) else {
-            return (None, false);
-        };
-        let carried = totals.upstream_packets + totals.downstream_packets;
-        if carried != session.last_active.0 {
-            session.last_active = (carried, now);
-        }
-        let idle = session
-            .billing
-            .idle
-            .is_some_and(|limit| now.since(session.last_active.1) >= limit);
+        let session = self.sessions.get_mut(&flow)?;
         let interim_due = session.interim_at.is_some_and(|at| at <= now);
         if interim_due {
             let interval = session.billing.interim.or(interim);
             session.interim_at = interval.map(|interval| now + jittered(interval, jitter));
         }
-        if !idle {
-            self.watch(flow, now);
-        }
+        self.watch(flow);
         let record = interim_due.then(|| self.record(flow, Kind::Interim, Some(totals), now));
-        (record.flatten(), idle)
+        record.flatten()
     }
 
-    fn watch(&mut self, flow: FlowKey, now: Timestamp) {
+    /// From here on the bill says this of a call: other classes, unless there are none, and another
+    /// time between interim records.
+    pub(super) fn change(
+        &mut self,
+        flow: FlowKey,
+        class: &[Box<[u8]>],
+        interim: Option<Duration>,
+        jitter: u8,
+        now: Timestamp,
+    ) {
         let Some(session) = self.sessions.get_mut(&flow) else {
             return;
         };
-        let active = session.last_active.1;
-        let idle = session.billing.idle;
-        let idle = idle.map(|limit| (now + limit / IDLE_LOOKS).min(active + limit));
-        if let Some(at) = [session.interim_at, idle].into_iter().flatten().min() {
+        if !class.is_empty() {
+            session.billing.class = class.to_vec();
+        }
+        let Some(interval) = interim else { return };
+        session.billing.interim = Some(interval);
+        if self.on && session.started.is_some() {
+            session.interim_at = Some(now + jittered(interval, jitter));
+            self.watch(flow);
+        }
+    }
+
+    /// The call with this Acct-Session-Id, which has its key in it.
+    pub(super) fn flow_of(&self, session_id: &[u8]) -> Option<FlowKey> {
+        let (_, key) = session_id.split_last_chunk::<KEY_DIGITS>()?;
+        let key = u32::from_str_radix(std::str::from_utf8(key).ok()?, 16).ok()?;
+        let flow = FlowKey::unpack(key)?;
+        let session = self.sessions.get(&flow)?;
+        (session.id.as_bytes() == session_id).then_some(flow)
+    }
+
+    /// The Acct-Session-Id of a call, and the name that the bill has for its user.
+    pub(super) fn names_of(&self, flow: FlowKey) -> Option<(&str, Option<&[u8]>)> {
+        let session = self.sessions.get(&flow)?;
+        Some((&session.id, session.billing.user.as_deref()))
+    }
+
+    fn watch(&mut self, flow: FlowKey) {
+        let Some(session) = self.sessions.get_mut(&flow) else {
+            return;
+        };
+        if let Some(before) = session.due.take() {
+            self.due.remove(&(before, flow));
+        }
+        if let Some(at) = session.interim_at {
             session.due = Some(at);
             self.due.insert((at, flow));
         }

@@ -214,6 +214,7 @@ pub(in crate::aaa) mod tests {
             local_address: Ipv4Addr::new(198, 51, 100, 1),
             calling_number: None,
             called_number: Some("555".into()),
+            state: None,
         };
         let octets = |octets: &[u8]| Octets(octets.into());
         let call = BilledCall {

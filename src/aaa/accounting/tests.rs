@@ -70,6 +70,8 @@ fn radius() -> Client {
             eap_mtu: 1400,
         },
         pool: "default".into(),
+        map: Vec::new(),
+        unix_at_zero_s: 0,
     };
     Client::new(settings, entropy())
 }
@@ -147,6 +149,7 @@ impl Desk {
             local_address: Ipv4Addr::new(198, 51, 100, 1),
             calling_number: None,
             called_number: None,
+            state: None,
         }
     }
 
@@ -365,40 +368,59 @@ fn the_records_of_one_call_keep_their_order_through_an_outage() {
     let rows = desk.rows();
     let order: Vec<_> = rows.iter().map(|row| (row.0, &*row.1)).collect();
     let of = |number: &str| -> Vec<u32> {
-        let of_call = order.iter().filter(|row| row.1.ends_with(number));
+        let of_call = order.iter().filter(|row| row.1.contains(number));
         of_call.map(|row| row.0).collect()
     };
     assert_eq!((of("00000001"), of("00000002")), (vec![1, 2], vec![1]));
 }
 
 #[test]
-fn interim_records_come_at_their_time_and_idle_calls_are_known() {
+fn interim_records_come_at_their_time_and_another_time_holds_at_once() {
     let mut desk = Desk::new().began();
     let billing = Billing {
         interim: Some(Duration::from_secs(60)),
-        idle: Some(Duration::from_secs(200)),
         ..Billing::default()
     };
     let flow = desk.start(7, billing);
-    let mut ended_after = None;
-    for second in 1..600u64 {
-        desk.run(Duration::from_secs(1));
-        // It carries something for five minutes.
-        let packets = second.min(300);
-        while let Some(due) = desk.accounting.next_due(desk.now) {
-            assert_eq!(due, flow);
-            let totals = totals(packets, packets);
-            if desk.accounting.look(flow, &totals, desk.now) {
-                ended_after.get_or_insert(second);
+    let run = |desk: &mut Desk| {
+        for second in 1..=540u64 {
+            desk.run(Duration::from_secs(1));
+            while let Some(due) = desk.accounting.next_due(desk.now) {
+                assert_eq!(due, flow);
+                desk.accounting
+                    .look(flow, &totals(second, second), desk.now);
             }
         }
+        desk.rows().iter().filter(|row| row.0 == 3).count()
+    };
+    let first = run(&mut desk);
+    assert!((7..=9).contains(&first), "{first}");
+    let class = [b"silver".as_slice().into()];
+    let interval = Some(Duration::from_secs(180));
+    desk.accounting.change(flow, &class, interval, desk.now);
+    let second = run(&mut desk) - first;
+    assert!((2..=3).contains(&second), "{second}");
+}
+
+/// RFC 5176 §3: a call is found by its Acct-Session-Id, and only by the whole of it.
+#[test]
+fn a_call_is_found_by_its_session_id() {
+    let mut desk = Desk::new();
+    let flow = desk.start(7, Billing::default());
+    let (id, _) = desk.accounting.names_of(flow).unwrap();
+    let id = id.as_bytes().to_vec();
+    assert_eq!(desk.accounting.flow_of(&id), Some(flow));
+    let mut other = id.clone();
+    other[0] ^= 1;
+    for wrong in [
+        &other[..],
+        &id[1..],
+        &id[..id.len() - 1],
+        b"",
+        b"\xff\xff\xff\xff\xff\xff\xff\xff",
+    ] {
+        assert_eq!(desk.accounting.flow_of(wrong), None);
     }
-    let interims = desk.rows().iter().filter(|row| row.0 == 3).count();
-    assert!((7..=9).contains(&interims), "{interims}");
-    assert!(
-        (500..=555).contains(&ended_after.unwrap()),
-        "{ended_after:?}"
-    );
 }
 
 /// What a server has written down: of each call its Start and its Stop, and how often each came.

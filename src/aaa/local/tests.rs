@@ -91,7 +91,7 @@ fn credentials(name: &[u8], password: &str) -> [Credentials; 4] {
 
 fn accepted(decision: Decision) -> Grant {
     match decision {
-        Decision::Accept(grant) => grant,
+        Decision::Accept(grant) => *grant,
         Decision::Reject(rejection) => panic!("{rejection}"),
         Decision::Challenge { .. } | Decision::Deny(_) => panic!("another decision"),
     }

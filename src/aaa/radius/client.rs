@@ -9,6 +9,7 @@ use std::time::Duration;
 use super::accounting::accounting_request;
 use super::config::{ServerConfig, Service, Timing};
 use super::exchange::{self, Entropy, Event, Exchange, Outcome, Reply, SocketId, Ticket};
+use super::meaning::Mapped;
 use super::reply::{Answer, Asked, decide, whose};
 use super::request::{Caller, Nas, access_request, is_state_of_radius};
 use super::server::{Counters, Health};
@@ -28,6 +29,10 @@ pub struct Settings {
     pub nas: Nas,
     /// The pool to lease from where no server names one.
     pub pool: Box<str>,
+    /// Seconds since 1970 at [`Timestamp::ZERO`].
+    pub unix_at_zero_s: u64,
+    /// What attributes mean that the dictionary does not have.
+    pub map: Vec<Mapped>,
 }
 
 /// What the owner has to do.
@@ -85,6 +90,8 @@ pub struct Client {
     exchange: Exchange,
     nas: Nas,
     pool: Box<str>,
+    map: Vec<Mapped>,
+    unix_at_zero_s: u64,
     asked: HashMap<Ticket, Asked>,
     last_ticket: u64,
     outputs: VecDeque<Output>,
@@ -98,6 +105,8 @@ impl Client {
             exchange: Exchange::new(settings.servers, settings.timing, entropy),
             nas: settings.nas,
             pool: settings.pool,
+            map: settings.map,
+            unix_at_zero_s: settings.unix_at_zero_s,
             asked: HashMap::new(),
             last_ticket: 0,
             outputs: VecDeque::new(),
@@ -262,6 +271,8 @@ impl Client {
             index: reply.server,
             packet,
             request_authenticator: &reply.request_authenticator,
+            map: &self.map,
+            unix_at_zero_s: self.unix_at_zero_s,
         };
         decide(asked, &answer)
     }

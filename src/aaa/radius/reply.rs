@@ -1,41 +1,38 @@
 //! From a server's answer to a decision.
 
 use std::fmt::Display;
+use std::net::Ipv4Addr;
 use std::sync::Arc;
-use std::time::Duration;
 
 use super::config::ServerConfig;
+use super::meaning::Mapped;
 use super::request::{Login, pack_state};
+use super::wishes::{Unreadable, Wishes, wishes};
 use crate::aaa::accounting::{Billing, DecidedBy};
-use crate::aaa::{Access, Decision, Denial, Grant, NameServers, NetworkTerms, Rejection, Terms};
+use crate::aaa::{
+    Access, AtSessionLimit, CallPolicy, Decision, Denial, Grant, NetworkTerms, Rejection, Terms,
+};
 use crate::flow::{Authenticated, Encryption};
 use crate::mppe::keys::{DownstreamKey, StartKeys, UpstreamKey};
+use crate::ppp::auth::printable;
 use crate::ppp::link::{MppeChange, MppePolicy, MppeRequirement};
 use crate::wire::ccp::Strengths;
 use crate::wire::chap::FailureCode;
 use crate::wire::mppe::Strength;
+use crate::wire::prefix::Prefix;
 use crate::wire::radius::attribute::{
-    ACCT_INTERIM_INTERVAL, CLASS, EAP_MESSAGE, FRAMED_IP_ADDRESS, FRAMED_MTU, FRAMED_POOL,
-    IDLE_TIMEOUT, MS_CHAP_ERROR, MS_CHAP_MPPE_KEYS, MS_CHAP2_SUCCESS, MS_MPPE_ENCRYPTION_POLICY,
-    MS_MPPE_ENCRYPTION_TYPES, MS_MPPE_RECV_KEY, MS_MPPE_SEND_KEY, MS_PRIMARY_DNS_SERVER,
-    MS_PRIMARY_NBNS_SERVER, MS_SECONDARY_DNS_SERVER, MS_SECONDARY_NBNS_SERVER, REPLY_MESSAGE,
-    SESSION_TIMEOUT, STATE, USER_NAME,
+    EAP_MESSAGE, MS_CHAP_ERROR, MS_CHAP_MPPE_KEYS, MS_CHAP2_SUCCESS, MS_MPPE_ENCRYPTION_POLICY,
+    MS_MPPE_ENCRYPTION_TYPES, MS_MPPE_RECV_KEY, MS_MPPE_SEND_KEY, REPLY_MESSAGE, STATE, USER_NAME,
 };
 use crate::wire::radius::microsoft::{
     ChapError, chap2_success, mppe_key, nt_hash_hash, policy, types,
 };
-use crate::wire::radius::{Attribute, Code, Packet};
+use crate::wire::radius::{Code, Packet};
 
 /// Any address, if the client has a wish (RFC 2865 §5.8).
-const CLIENT_CHOOSES: u32 = 0xffff_ffff;
+const CLIENT_CHOOSES: Ipv4Addr = Ipv4Addr::from_bits(0xffff_ffff);
 /// Any address.
-const NAS_CHOOSES: u32 = 0xffff_fffe;
-/// Values of Class that are kept.
-const CLASSES_MAX: usize = 16;
-/// Shortest and longest time between two interim records: RFC 2869 §2.1 forbids less than a minute.
-const INTERIM_S: std::ops::RangeInclusive<u32> = 60..=86_400;
-/// Smallest Framed-MTU that is honoured (RFC 2865 §5.12), in bytes.
-const MTU_MIN: u32 = 64;
+const NAS_CHOOSES: Ipv4Addr = Ipv4Addr::from_bits(0xffff_fffe);
 
 /// Who asked, and how.
 pub(super) struct Asked {
@@ -54,6 +51,10 @@ pub(super) struct Answer<'a> {
     pub(super) index: usize,
     pub(super) packet: Packet<'a>,
     pub(super) request_authenticator: &'a [u8; 16],
+    /// What attributes mean that the dictionary does not have.
+    pub(super) map: &'a [Mapped],
+    /// Seconds since 1970 at the zero of our clock.
+    pub(super) unix_at_zero_s: u64,
 }
 
 impl Answer<'_> {
@@ -68,16 +69,6 @@ impl Answer<'_> {
             detail: Some(format!("{} {what}", self.whose()).into()),
             ..Denial::from(rejection)
         }))
-    }
-
-    fn seconds(&self, attribute: &'static Attribute) -> Option<Duration> {
-        let seconds = self.packet.integer(attribute)?;
-        (seconds > 0).then(|| Duration::from_secs(u64::from(seconds)))
-    }
-
-    fn text(&self, attribute: &'static Attribute) -> Option<Box<str>> {
-        let value = self.packet.octets(attribute)?;
-        std::str::from_utf8(value).ok().map(Into::into)
     }
 
     /// What it says to the user.
@@ -99,8 +90,8 @@ pub(super) fn decide(asked: &Asked, answer: &Answer<'_>) -> Decision {
         return answer.unusable(what);
     }
     match answer.packet.code {
-        Code::ACCESS_ACCEPT => match accept(asked, answer) {
-            Ok(grant) => Decision::Accept(grant),
+        Code::ACCESS_ACCEPT => match read(answer).and_then(|read| accept(asked, answer, read)) {
+            Ok(grant) => Decision::Accept(Box::new(grant)),
             Err(what) => answer.unusable(what),
         },
         Code::ACCESS_CHALLENGE => challenge(asked, answer),
@@ -108,17 +99,11 @@ pub(super) fn decide(asked: &Asked, answer: &Answer<'_>) -> Decision {
     }
 }
 
-fn billing(answer: &Answer<'_>) -> Billing {
-    let interim = answer.packet.integer(&ACCT_INTERIM_INTERVAL);
-    let interim = interim.map(|interval_s| interval_s.clamp(*INTERIM_S.start(), *INTERIM_S.end()));
-    let classes = answer.packet.values(&CLASS).take(CLASSES_MAX);
-    Billing {
-        decided_by: DecidedBy::Radius,
-        user: answer.packet.octets(&USER_NAME).map(Into::into),
-        class: classes.map(Into::into).collect(),
-        interim: interim.map(|interval_s| Duration::from_secs(u64::from(interval_s))),
-        idle: answer.seconds(&IDLE_TIMEOUT),
-    }
+fn read(answer: &Answer<'_>) -> Result<Wishes, String> {
+    wishes(&answer.packet, answer.map).map_err(|Unreadable { name, value }| match value {
+        Some(value) => format!("sent a {name} that nobody can read: {value:?}"),
+        None => format!("sent a {name} that has not the form of its type"),
+    })
 }
 
 /// Only of EAP: nobody else can answer.
@@ -173,18 +158,8 @@ fn reject(asked: &Asked, answer: &Answer<'_>) -> Decision {
     }))
 }
 
-fn accept(asked: &Asked, answer: &Answer<'_>) -> Result<Grant, String> {
-    let success_message = match asked.login {
-        Login::MsChapV2 { identifier } => {
-            let value = answer.packet.octets(&MS_CHAP2_SUCCESS);
-            let value =
-                value.ok_or("sent no MS-CHAP2-Success, without which no client believes us")?;
-            chap2_success(value, identifier)
-                .ok_or("sent an MS-CHAP2-Success that is not of this log-in")?
-                .to_owned()
-        }
-        Login::Password | Login::MsChapV1 { .. } | Login::Eap => String::new(),
-    };
+fn accept(asked: &Asked, answer: &Answer<'_>, wishes: Wishes) -> Result<Grant, String> {
+    let success_message = success_message(asked.login, answer)?;
     let own = mppe_change(asked.access.mppe, answer)?;
     let terms = Terms::new(Arc::clone(&asked.access), own);
     let flow_policy = terms.flow_policy();
@@ -193,47 +168,64 @@ fn accept(asked: &Asked, answer: &Answer<'_>) -> Result<Grant, String> {
         Err(missing) => (None, Some(missing)),
     };
     let keys = keys.filter(|_| flow_policy.encryption != Encryption::Off);
-    let framed = answer.packet.integer(&FRAMED_IP_ADDRESS);
-    let fixed = framed.filter(|address| ![CLIENT_CHOOSES, NAS_CHOOSES].contains(address));
+    let any = [CLIENT_CHOOSES, NAS_CHOOSES];
+    let address = wishes.address.filter(|address| !any.contains(address));
     Ok(Grant {
         user: asked.user.clone(),
         success_message,
         terms,
         authenticated: Authenticated::new(flow_policy, keys),
-        pool: answer
-            .text(&FRAMED_POOL)
-            .unwrap_or_else(|| asked.pool.clone()),
-        address: fixed.map(Into::into),
-        networks: Arc::default(),
-        network: network_terms(answer, framed),
+        address,
+        networks: networks(&wishes, address).collect(),
+        network: network_terms(&wishes, answer),
+        pool: wishes.pool.unwrap_or_else(|| asked.pool.clone()),
         remark: remark.map(Into::into),
-        billing: Box::new(billing(answer)),
+        billing: Box::new(Billing {
+            decided_by: DecidedBy::Radius,
+            user: answer.packet.octets(&USER_NAME).map(Into::into),
+            class: wishes.class,
+            interim: wishes.interim,
+        }),
     })
 }
 
-fn network_terms(answer: &Answer<'_>, framed: Option<u32>) -> NetworkTerms {
-    let server = |attribute| {
-        let address = answer.packet.address(attribute);
-        address.filter(|address| !address.is_unspecified())
+/// For MS-CHAPv2 the proof, then the words of the server, if there are any.
+fn success_message(login: Login, answer: &Answer<'_>) -> Result<String, String> {
+    let message = printable(&answer.message());
+    let Login::MsChapV2 { identifier } = login else {
+        return Ok(message);
     };
-    let mtu = answer.packet.integer(&FRAMED_MTU);
+    let value = answer.packet.octets(&MS_CHAP2_SUCCESS);
+    let value = value.ok_or("sent no MS-CHAP2-Success, without which no client believes us")?;
+    let proof = chap2_success(value, identifier)
+        .ok_or("sent an MS-CHAP2-Success that is not of this log-in")?;
+    Ok(match message.is_empty() {
+        true => proof.to_owned(),
+        false => format!("{proof} M={message}"),
+    })
+}
+
+/// What lies behind the call: routes, and the network around an address of its own.
+fn networks(wishes: &Wishes, address: Option<Ipv4Addr>) -> impl Iterator<Item = Prefix> {
+    let around = address.zip(wishes.length.filter(|length| (1..32).contains(length)));
+    let around = around.and_then(|(address, length)| Prefix::new(address, length));
+    let routes = wishes.routes.iter().map(|route| route.destination);
+    around.into_iter().chain(routes)
+}
+
+fn network_terms(wishes: &Wishes, answer: &Answer<'_>) -> NetworkTerms {
+    let mut policy = CallPolicy::default();
+    policy.change(&wishes.change);
+    policy.ends_at = wishes.ends_at(answer.unix_at_zero_s);
+    let again = policy.at_session_limit == AtSessionLimit::Reauthenticate;
+    let state = answer.packet.octets(&STATE).filter(|_| again);
     NetworkTerms {
-        name_servers: NameServers {
-            dns: [
-                server(&MS_PRIMARY_DNS_SERVER),
-                server(&MS_SECONDARY_DNS_SERVER),
-            ],
-            nbns: [
-                server(&MS_PRIMARY_NBNS_SERVER),
-                server(&MS_SECONDARY_NBNS_SERVER),
-            ],
-        },
-        mtu_max: mtu
-            .filter(|mtu| *mtu >= MTU_MIN)
-            .map(|mtu| u16::try_from(mtu).unwrap_or(u16::MAX)),
-        session_limit: answer.seconds(&SESSION_TIMEOUT),
-        client_chooses: framed == Some(CLIENT_CHOOSES),
-        sessions_max: None,
+        name_servers: wishes.name_servers,
+        mtu_max: wishes.mtu_max,
+        policy,
+        sessions_max: wishes.sessions_max,
+        client_chooses: wishes.address == Some(CLIENT_CHOOSES),
+        state: state.map(Into::into),
     }
 }
 

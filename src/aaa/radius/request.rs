@@ -54,6 +54,9 @@ pub struct Caller {
     /// The number that was dialled, where there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub called_number: Option<Box<str>>,
+    /// What whoever let it in wants to see again (RFC 2865 §5.24).
+    #[serde(skip)]
+    pub state: Option<Box<[u8]>>,
 }
 
 /// What we call ourselves.
@@ -81,6 +84,12 @@ pub(super) enum Login {
     Eap,
 }
 
+/// NAS-Port-Id of a call.
+#[must_use]
+pub fn nas_port_id(flow: FlowKey) -> String {
+    format!("pptp-{}", flow.call_id.get())
+}
+
 /// Attributes that name a call, in requests of either kind.
 pub(super) fn describe(caller: &Caller, nas: &Nas, session_id: &str) -> Attributes {
     let peer = caller.peer_address.to_string();
@@ -90,7 +99,7 @@ pub(super) fn describe(caller: &Caller, nas: &Nas, session_id: &str) -> Attribut
         .text(&NAS_IDENTIFIER, &nas.identifier)
         .address(&NAS_IP_ADDRESS, nas.address.unwrap_or(caller.local_address))
         .integer(&NAS_PORT, caller.flow.pack())
-        .text(&NAS_PORT_ID, &format!("pptp-{}", caller.flow.call_id.get()))
+        .text(&NAS_PORT_ID, &nas_port_id(caller.flow))
         .integer(&NAS_PORT_TYPE, PORT_VIRTUAL)
         .integer(&SERVICE_TYPE, SERVICE_FRAMED)
         .integer(&FRAMED_PROTOCOL, PROTOCOL_PPP)
@@ -133,6 +142,9 @@ pub(super) fn access_request(
     };
     question.attributes.octets(&USER_NAME, name);
     let login = prove(credentials, nas, &mut question)?;
+    if let (Some(state), None) = (&caller.state, question.only) {
+        question.attributes.octets(&STATE, state);
+    }
     let call = describe(caller, nas, session_id);
     question.attributes.append(&call);
     Ok((question, login))
@@ -308,4 +320,112 @@ fn unpack_state(state: &[u8]) -> Option<(usize, &[u8])> {
     let ([mark, high, low], state) = state.split_first_chunk()?;
     let server = usize::from(u16::from_be_bytes([*high, *low]));
     (*mark == STATE_OF_RADIUS).then_some((server, state))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::wire::call_id::CallId;
+    use crate::wire::radius::attribute::{ALL, Places, VENDOR_SPECIFIC};
+    use crate::wire::radius::{Packet, Request};
+
+    /// One of each way to log in.
+    fn every_way() -> Vec<Credentials> {
+        let name = || b"alice".to_vec();
+        let change = ChangePasswordV3 {
+            encrypted_password: [1; 516],
+            encrypted_hash: [2; 16],
+            peer_challenge: [3; 16],
+            nt_response: [4; 24],
+            flags: 0,
+        };
+        vec![
+            Credentials::Pap {
+                name: name(),
+                password: b"secret".to_vec(),
+            },
+            Credentials::ChapMd5 {
+                name: name(),
+                challenge: [1; 16],
+                response: [2; 16],
+                identifier: 7,
+            },
+            Credentials::MsChapV1 {
+                name: name(),
+                challenge: [1; 8],
+                nt_response: [2; 24],
+                uses_nt_response: true,
+                identifier: 7,
+            },
+            Credentials::MsChapV2 {
+                name: name(),
+                authenticator_challenge: [1; 16],
+                peer_challenge: [2; 16],
+                nt_response: [3; 24],
+                identifier: 7,
+            },
+            Credentials::ChangePasswordV3 {
+                name: name(),
+                authenticator_challenge: [1; 16],
+                change: Box::new(change),
+                identifier: 7,
+            },
+            Credentials::Eap {
+                identity: name(),
+                packet: vec![2; 300],
+                state: pack_state(1, b"where we are"),
+                nonce: [0; 16],
+            },
+        ]
+    }
+
+    /// Issue 5, done-point 4: the table says what an Access-Request holds, neither more nor less.
+    #[test]
+    fn requests_hold_the_attributes_that_the_table_says() {
+        let caller = Caller {
+            flow: FlowKey::new(0, CallId::new(7)),
+            peer_address: Ipv4Addr::new(198, 51, 100, 7),
+            local_address: Ipv4Addr::new(198, 51, 100, 1),
+            calling_number: None,
+            called_number: None,
+            state: Some(b"again".as_slice().into()),
+        };
+        let nas = Nas {
+            identifier: "vpn1".into(),
+            address: None,
+            eap_mtu: 1400,
+        };
+        let mut sent = BTreeSet::from([VENDOR_SPECIFIC.name]);
+        for credentials in every_way() {
+            let (question, login) = access_request(&credentials, &caller, &nas, "0001").unwrap();
+            let request = Request {
+                code: question.code,
+                identifier: 1,
+                authenticator: [9; 16],
+                secret: b"secret",
+                attributes: &question.attributes,
+                password: question.password.as_ref().map(|it| it.as_slice()),
+                delay_s: None,
+            };
+            let (bytes, _) = request.to_packet().unwrap();
+            let packet = Packet::parse(&bytes).unwrap();
+            assert_eq!(packet.fault(), None);
+            // Of EAP the State is that of the conversation (RFC 2865 §5.24).
+            let state: &[u8] = match login {
+                Login::Eap => b"where we are",
+                _ => b"again",
+            };
+            assert_eq!(packet.octets(&STATE), Some(state));
+            let of = |field| {
+                ALL.iter()
+                    .find(|it| crate::wire::radius::Field::is(&field, it))
+            };
+            sent.extend(packet.fields().filter_map(of).map(|it| it.name));
+        }
+        let said = ALL.iter().filter(|it| it.sent.meets(Places::REQUEST));
+        let said: BTreeSet<_> = said.map(|it| it.name).collect();
+        assert_eq!(sent, said);
+    }
 }

@@ -238,7 +238,10 @@ impl Client {
         let server = self.exchange.server(index)?;
         match log_in.answer((index, server), body, &self.layers) {
             Err(denial) => Some(Decision::Deny(denial)),
-            Ok(None) => Some(Decision::Accept(log_in.grant(server, &self.pool))),
+            Ok(None) => {
+                let grant = log_in.grant(server, &self.pool);
+                Some(Decision::Accept(Box::new(grant)))
+            }
             Ok(Some(question)) => {
                 self.log_ins.insert(ticket, log_in);
                 self.exchange

@@ -22,8 +22,6 @@ pub(super) struct Granted {
     pub(super) pool: Option<Box<str>>,
     pub(super) networks: Vec<Prefix>,
     pub(super) network: NetworkTerms,
-    /// The call ends if it carries nothing for so long.
-    pub(super) idle: Option<Duration>,
 }
 
 impl Granted {
@@ -70,12 +68,20 @@ impl Granted {
                 self.pool = Some(value.into());
                 Ok(())
             }
-            "timeout" => minutes(value).map(|limit| self.network.session_limit = limit),
-            "idletime" => minutes(value).map(|limit| self.idle = limit),
+            "timeout" => minutes(value).map(|limit| self.network.policy.session_limit = limit),
+            "idletime" => minutes(value).map(|limit| self.network.policy.idle_limit = limit),
             "mtu" => value
                 .parse()
                 .map(|mtu| self.network.mtu_max = Some(mtu))
                 .map_err(|_| "which is no length"),
+            "inacl" => {
+                self.network.policy.filters.upstream = Some(value.into());
+                Ok(())
+            }
+            "outacl" => {
+                self.network.policy.filters.downstream = Some(value.into());
+                Ok(())
+            }
             "route" => self.take_route(value),
             "dns-servers" => servers(value).map(|dns| self.name_servers().dns = dns),
             "wins-servers" => servers(value).map(|nbns| self.name_servers().nbns = nbns),
@@ -167,6 +173,8 @@ mod tests {
             "timeout=60",
             "idletime=5",
             "mtu*1300",
+            "inacl=guest-in",
+            "outacl#1*guest-out",
             "route#1=10.1.0.0 255.255.0.0 10.0.0.7",
             "route#2*10.2.0.0/16",
             "dns-servers=9.9.9.9 1.1.1.1",
@@ -176,9 +184,18 @@ mod tests {
         .unwrap();
         assert_eq!(all.address, Some(Ipv4Addr::new(10, 0, 0, 7)));
         assert_eq!(all.pool.as_deref(), Some("staff"));
-        assert_eq!(all.network.session_limit, Some(Duration::from_secs(3600)));
-        assert_eq!(all.idle, Some(Duration::from_secs(300)));
+        assert_eq!(
+            all.network.policy.session_limit,
+            Some(Duration::from_secs(3600))
+        );
+        assert_eq!(
+            all.network.policy.idle_limit,
+            Some(Duration::from_secs(300))
+        );
         assert_eq!(all.network.mtu_max, Some(1300));
+        let filters = &all.network.policy.filters;
+        assert_eq!(filters.upstream.as_deref(), Some("guest-in"));
+        assert_eq!(filters.downstream.as_deref(), Some("guest-out"));
         let networks: Vec<_> = all.networks.iter().map(ToString::to_string).collect();
         assert_eq!(networks, ["10.1.0.0/16", "10.2.0.0/16"]);
         let NameServers { dns, nbns } = all.network.name_servers;

@@ -199,7 +199,6 @@ impl LogIn {
             network: granted.network,
             billing: Box::new(Billing {
                 decided_by: DecidedBy::Remote,
-                idle: granted.idle,
                 ..Billing::default()
             }),
             remark: Some(format!("{}, which never does,", whose(server)).into()),

@@ -229,7 +229,7 @@ impl World {
 
     fn granted(&mut self, credentials: &Credentials) -> Grant {
         match self.log_in(credentials) {
-            Decision::Accept(grant) => grant,
+            Decision::Accept(grant) => *grant,
             Decision::Deny(denial) => panic!("{denial:?}"),
             Decision::Reject(_) | Decision::Challenge { .. } => panic!("no grant"),
         }
@@ -257,6 +257,7 @@ fn caller() -> Caller {
         local_address: Ipv4Addr::new(198, 51, 100, 1),
         calling_number: None,
         called_number: None,
+        state: None,
     }
 }
 

@@ -45,10 +45,7 @@ pub(in crate::dataplane) fn run<F: Frame>(
     }
 }
 
-#[expect(
-    clippy::inline_always,
-    reason = "a step of every packet's way with one place: a call costs as much as what it does"
-)]
+#[expect(clippy::inline_always, reason = "a call costs as much as what it does")]
 #[inline(always)]
 fn judge<F: Frame>(
     packet: &mut Packet<F>,
@@ -118,10 +115,7 @@ fn to_client<F: Frame>(packet: &mut Packet<F>, worker: u8, flow: &Flow) -> Verdi
     Verdict::Steer { worker, entry }
 }
 
-#[expect(
-    clippy::inline_always,
-    reason = "a step of every packet's way with one place: a call costs as much as what it does"
-)]
+#[expect(clippy::inline_always, reason = "a call costs as much as what it does")]
 #[inline(always)]
 fn to_network<F: Frame>(packet: &mut Packet<F>, next_hop: &NextHop, flow: &Flow) -> Verdict {
     match next_hop {

@@ -9,7 +9,7 @@ use super::Kernel;
 pub enum KernelKind {
     /// Six lanes in safe Rust.
     Interleaved,
-    /// Eight lanes whose tables are interleaved, on x86-64 with AVX.
+    /// Sixteen lanes whose tables are interleaved, on x86-64 with AVX.
     Rows,
     /// Sixteen lanes with AVX-512.
     Wide16,
@@ -33,7 +33,7 @@ impl KernelKind {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Interleaved => "interleaved-6",
-            Self::Rows => "x86-rows-8",
+            Self::Rows => "x86-rows-16",
             Self::Wide16 => "avx512-16",
             Self::Wide32 => "avx512-32",
         }

@@ -1,7 +1,7 @@
 //! RC4 and SHA-1 with the machine instructions of x86-64: the only unsafe code outside `dpdk/`.
 //!
-//! - [`Rows`]: eight tables, interleaved byte by byte, by hand-scheduled scalar instructions. The
-//!   eight entries that a step stores at its own index are stored as two words.
+//! - [`Rows`]: sixteen tables, interleaved byte by byte, by hand-scheduled instructions. The sixteen
+//!   entries that a step stores at its own index are stored as two words.
 //! - [`Wide`]: sixteen or twice sixteen tables, interleaved dword by dword, with AVX-512.
 //! - [`digests`]: SHA-1 of four messages with the SHA instructions.
 //!
@@ -11,13 +11,11 @@
     reason = "machine instructions; everything else of MPPE is safe"
 )]
 
-mod prefetch;
 mod rows;
 mod sha;
 mod turn;
 mod wide;
 
-pub(crate) use prefetch::prefetch;
 pub(super) use rows::Rows;
 pub(super) use sha::digests;
 pub(super) use wide::Wide;

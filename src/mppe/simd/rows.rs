@@ -1,14 +1,23 @@
-//! Eight streams whose tables are interleaved byte by byte: row r holds entry r of each lane.
+//! Sixteen streams whose tables are interleaved byte by byte: row r holds entry r of each lane, in two
+//! halves of eight lanes.
 //!
 //! What binds RC4 on current cores is that a core commits one store to a cache line in a cycle, and a
 //! step of a stream makes two: one at index i, one at index j. Index i is the same for all lanes, so
-//! their stores at i are one store of a word. No step has to know of it: if j is i, both stores of a
-//! lane write the same byte.
+//! their stores at i are one store of a word for each half.
 //!
-//! Lanes come in halves of four, so that a half whose frames have ended costs nothing.
+//! - All indices j are one vector, and so are the entries at i: one addition moves sixteen streams on.
+//! - A row is loaded one step ahead, since a load of a row right behind the store of one of its bytes
+//!   would wait for that store. Where a step's index j is that row, the row is mended in the register.
+//! - Bytes are loaded into vectors and stored from vectors. What went through general registers on one
+//!   of the ways, or indices through memory, took up to twice as long where this was measured (Zen 4).
+//!
+//! Eight lanes or fewer leave the second half alone.
 
 use std::arch::asm;
-use std::arch::x86_64::{__m128i, _mm_storeu_si128};
+use std::arch::x86_64::{
+    __m128i, _mm_load_si128, _mm_set_epi64x, _mm_set1_epi8, _mm_setzero_si128, _mm_store_si128,
+    _mm_storeu_si128, _mm_unpackhi_epi8, _mm_unpacklo_epi8,
+};
 
 use zeroize::{Zeroize, ZeroizeOnDrop, optimization_barrier};
 
@@ -16,228 +25,339 @@ use super::turn::{as_eight, as_eight_mut, set_word, turn, word};
 use crate::mppe::kernel::{BLOCK, Lockstep, Staging, StagingChunk};
 use crate::mppe::rc4::{StoredRc4, stored_i};
 
-const LANES: usize = 8;
+const LANES: usize = 16;
 const HALF: usize = LANES / 2;
+/// Rows of a half: 256, and two that are loaded ahead of the last step and never used.
+const ROWS: usize = 258;
+// The macros below say it in numbers.
+const _: () = assert!(8 * ROWS == 2064);
 
-/// Tables, key bytes and indices of eight lanes. Wiped when dropped.
+/// One byte of each lane, as it lies in memory.
+#[derive(Clone, Copy, Zeroize)]
+#[repr(C, align(16))]
+struct Bytes([u8; LANES]);
+
+impl Bytes {
+    const ZERO: Self = Self([0; LANES]);
+
+    #[inline(always)]
+    fn load(&self) -> __m128i {
+        // SAFETY: 16 aligned bytes; SSE2 is part of x86-64.
+        unsafe { _mm_load_si128(self.0.as_ptr().cast()) }
+    }
+
+    #[inline(always)]
+    fn store(&mut self, vector: __m128i) {
+        // SAFETY: 16 aligned bytes; SSE2 is part of x86-64.
+        unsafe { _mm_store_si128(self.0.as_mut_ptr().cast(), vector) };
+    }
+}
+
+/// Tables, key bytes and indices of all lanes. Wiped when dropped.
 #[derive(Zeroize, ZeroizeOnDrop)]
 #[repr(C, align(64))]
 pub(crate) struct Rows {
-    /// A row a word: the entry of lane n in its byte n.
-    table: [u64; 256],
-    keys: [[u8; LANES]; 16],
-    j: [u64; LANES],
-    /// Of the next byte: the same for all lanes, below 256.
-    i: u64,
+    /// A row of a half a word: the entry of lane n, or 8 + n, in its byte n.
+    table: [[u64; ROWS]; 2],
+    keys: [Bytes; 16],
+    j: Bytes,
+    /// Of the next byte: the same for all lanes.
+    i: u8,
+    /// Keystream by row, before it is turned into `staging`.
+    made: [Bytes; CHUNK],
     staging: Staging<LANES>,
 }
 
-/// The two entries and the store at index j of one lane, `j` its register, `a` (`a8` its low byte) a
-/// register for what the table held at i; `merge` makes room in rcx for what it held at j.
+const CHUNK: usize = size_of::<StagingChunk>();
+
+/// The table's byte of a lane in the row that `$index` says. The second half begins `8 * ROWS` bytes on.
+macro_rules! entry {
+    (0, $lane:tt, $index:literal) => {
+        concat!("byte ptr [rdi + 8*", $index, " + ", $lane, "]")
+    };
+    (1, $lane:tt, $index:literal) => {
+        concat!("byte ptr [rdi + 8*", $index, " + 2064 + ", $lane, "]")
+    };
+}
+
+/// Inserting begins anew at each half's first lane, from a vector that waits for nothing.
+macro_rules! before {
+    ("0", $vector:literal) => {
+        "xmm4"
+    };
+    ($lane:tt, $vector:literal) => {
+        $vector
+    };
+}
+
+/// What a lane's table holds at j goes to `$others`, and what it held at i, in xmm1, to j.
 macro_rules! swap {
-    ($lane:literal, $j:literal, $a:literal, $a8:literal, $first:literal, $key:expr) => {
+    ($half:tt, $lane:tt, $at:literal, $others:literal, $index:literal) => {
         concat!(
-            "movzx ",
-            $a,
-            ", byte ptr [rdi + 8*rsi + ",
+            "vpinsrb ",
+            $others,
+            ", ",
+            before!($lane, $others),
+            ", ",
+            entry!($half, $lane, $index),
+            ", ",
             $lane,
-            "]\n",
-            $key,
-            "add ",
-            $j,
-            "b, ",
-            $a8,
             "\n",
-            $first,
-            "byte ptr [rdi + 8*",
-            $j,
-            " + ",
-            $lane,
-            "]\n",
-            "mov byte ptr [rdi + 8*",
-            $j,
-            " + ",
-            $lane,
-            "], ",
-            $a8,
-            "\n",
-        )
-    };
-}
-
-/// Index j moves on by a byte of the key too.
-macro_rules! add_key {
-    ($lane:literal, $j:literal, $column:literal) => {
-        concat!(
-            "add ",
-            $j,
-            "b, byte ptr [rdx + 8*",
-            $column,
-            " + ",
-            $lane,
-            "]\n"
-        )
-    };
-}
-
-macro_rules! key_half {
-    ($column:literal, $at:literal, $l0:literal $j0:literal, $l1:literal $j1:literal,
-     $l2:literal $j2:literal, $l3:literal $j3:literal) => {
-        concat!(
-            swap!(
-                $l0,
-                $j0,
-                "eax",
-                "al",
-                "movzx ecx, ",
-                add_key!($l0, $j0, $column)
-            ),
-            swap!(
-                $l1,
-                $j1,
-                "eax",
-                "al",
-                "shl ecx, 8\nmov cl, ",
-                add_key!($l1, $j1, $column)
-            ),
-            swap!(
-                $l2,
-                $j2,
-                "eax",
-                "al",
-                "shl ecx, 8\nmov cl, ",
-                add_key!($l2, $j2, $column)
-            ),
-            swap!(
-                $l3,
-                $j3,
-                "eax",
-                "al",
-                "shl ecx, 8\nmov cl, ",
-                add_key!($l3, $j3, $column)
-            ),
-            "mov dword ptr [rdi + 8*rsi + ",
+            "vpextrb ",
+            entry!($half, $lane, $index),
+            ", xmm1, ",
             $at,
-            "], ecx\n",
+            "\n",
         )
     };
 }
 
-macro_rules! low_half {
-    ($half:ident, $column:literal) => {
-        $half!($column, "0", "3" "r11", "2" "r10", "1" "r9", "0" "r8")
+/// The byte of keystream goes to `$made`.
+macro_rules! look_up {
+    ($half:tt, $lane:tt, $at:literal, $made:literal, $index:literal) => {
+        concat!(
+            "vpinsrb ",
+            $made,
+            ", ",
+            before!($lane, $made),
+            ", ",
+            entry!($half, $lane, $index),
+            ", ",
+            $lane,
+            "\n"
+        )
     };
 }
 
-macro_rules! high_half {
-    ($half:ident, $column:literal) => {
-        $half!($column, "4", "7" "r15", "6" "r14", "5" "r13", "4" "r12")
+/// Two lanes, whose indices are the low bytes of a register.
+macro_rules! pair {
+    ($do:ident, $half:tt, $even:tt $even_at:literal, $odd:tt $odd_at:literal,
+     $low:literal $high:literal, $vector:literal) => {
+        concat!(
+            "movzx r11d, ",
+            $low,
+            "\n",
+            "movzx esi, ",
+            $high,
+            "\n",
+            $do!($half, $even, $even_at, $vector, "r11"),
+            $do!($half, $odd, $odd_at, $vector, "rsi"),
+        )
+    };
+}
+
+/// Eight lanes, whose indices are the bytes of rax or rdx.
+macro_rules! half {
+    ($do:ident, 0, $vector:literal) => {
+        concat!(
+            pair!($do, 0, "0" "0", "1" "1", "al" "ah", $vector), "shr rax, 16\n",
+            pair!($do, 0, "2" "2", "3" "3", "al" "ah", $vector), "shr rax, 16\n",
+            pair!($do, 0, "4" "4", "5" "5", "al" "ah", $vector), "shr rax, 16\n",
+            pair!($do, 0, "6" "6", "7" "7", "al" "ah", $vector),
+        )
+    };
+    ($do:ident, 1, $vector:literal) => {
+        concat!(
+            pair!($do, 1, "0" "8", "1" "9", "dl" "dh", $vector), "shr rdx, 16\n",
+            pair!($do, 1, "2" "10", "3" "11", "dl" "dh", $vector), "shr rdx, 16\n",
+            pair!($do, 1, "4" "12", "5" "13", "dl" "dh", $vector), "shr rdx, 16\n",
+            pair!($do, 1, "6" "14", "7" "15", "dl" "dh", $vector),
+        )
+    };
+}
+
+/// The bytes of a vector as indices.
+macro_rules! indices {
+    (low, $vector:literal) => {
+        concat!("vmovq rax, ", $vector, "\n")
+    };
+    (both, $vector:literal) => {
+        concat!(
+            "vmovq rax, ",
+            $vector,
+            "\n",
+            "vpextrq rdx, ",
+            $vector,
+            ", 1\n"
+        )
+    };
+}
+
+/// For all lanes.
+macro_rules! each {
+    ($do:ident, low, $first:literal, $second:literal) => {
+        half!($do, 0, $first)
+    };
+    ($do:ident, both, $first:literal, $second:literal) => {
+        concat!(half!($do, 0, $first), half!($do, 1, $second))
+    };
+}
+
+/// The row at `$place` to xmm2.
+macro_rules! load_row {
+    (low, $place:literal) => {
+        concat!("vmovq xmm2, qword ptr [rdi + ", $place, "]\n")
+    };
+    (both, $place:literal) => {
+        concat!(
+            load_row!(low, $place),
+            "vmovhps xmm2, xmm2, qword ptr [rdi + 2064 + ",
+            $place,
+            "]\n",
+        )
+    };
+}
+
+/// xmm5, and xmm6 for the second half, to the row at i.
+macro_rules! store_row {
+    (low) => {
+        "vmovq qword ptr [rdi + 8*r10], xmm5\n"
+    };
+    (both) => {
+        concat!(
+            store_row!(low),
+            "vmovq qword ptr [rdi + 8*r10 + 2064], xmm6\n"
+        )
+    };
+}
+
+/// The halves of a vector become one.
+macro_rules! join {
+    (low, $first:literal, $second:literal) => {
+        ""
+    };
+    (both, $first:literal, $second:literal) => {
+        concat!("vpunpcklqdq ", $first, ", ", $first, ", ", $second, "\n")
+    };
+}
+
+/// All indices j are in xmm0: entries are exchanged and written. xmm1 holds the row at i and xmm2 the
+/// next, which is mended; xmm3 says which row that is.
+macro_rules! exchange {
+    ($lanes:ident) => {
+        concat!(
+            indices!($lanes, "xmm0"),
+            "vpcmpeqb xmm7, xmm0, xmm3\n",
+            "vpblendvb xmm2, xmm2, xmm1, xmm7\n",
+            "vpaddb xmm3, xmm3, xmm4\n",
+            each!(swap, $lanes, "xmm5", "xmm6"),
+            store_row!($lanes),
+        )
     };
 }
 
 macro_rules! key_step {
-    ($column:literal, low) => {
-        concat!(low_half!(key_half, $column), "inc esi\n")
-    };
-    ($column:literal, both) => {
+    ($lanes:ident) => {
         concat!(
-            high_half!(key_half, $column),
-            low_half!(key_half, $column),
-            "inc esi\n"
-        )
-    };
-}
-
-/// One step of four lanes: after the swap, the sum of both entries says where the byte is.
-macro_rules! run_half {
-    ($column:literal, $at:literal, $l0:literal $j0:literal, $l1:literal $j1:literal,
-     $l2:literal $j2:literal, $l3:literal $j3:literal) => {
-        concat!(
-            swap!($l0, $j0, "eax", "al", "movzx ecx, ", ""),
-            "add al, cl\n",
-            swap!($l1, $j1, "edx", "dl", "shl ecx, 8\nmov cl, ", ""),
-            "add dl, cl\n",
-            swap!($l2, $j2, "ebx", "bl", "shl ecx, 8\nmov cl, ", ""),
-            "add bl, cl\n",
-            swap!($l3, $j3, "ebp", "bpl", "shl ecx, 8\nmov cl, ", ""),
-            "add bpl, cl\n",
-            "mov dword ptr [rdi + 8*rsi + ",
-            $at,
-            "], ecx\n",
-            "vpinsrb xmm",
-            $l0,
-            ", xmm",
-            $l0,
-            ", byte ptr [rdi + 8*rax + ",
-            $l0,
-            "], ",
-            $column,
-            "\n",
-            "vpinsrb xmm",
-            $l1,
-            ", xmm",
-            $l1,
-            ", byte ptr [rdi + 8*rdx + ",
-            $l1,
-            "], ",
-            $column,
-            "\n",
-            "vpinsrb xmm",
-            $l2,
-            ", xmm",
-            $l2,
-            ", byte ptr [rdi + 8*rbx + ",
-            $l2,
-            "], ",
-            $column,
-            "\n",
-            "vpinsrb xmm",
-            $l3,
-            ", xmm",
-            $l3,
-            ", byte ptr [rdi + 8*rbp + ",
-            $l3,
-            "], ",
-            $column,
-            "\n",
+            "vpaddb xmm7, xmm1, xmmword ptr [r9]\n",
+            "vpaddb xmm0, xmm0, xmm7\n",
+            exchange!($lanes),
+            "vmovdqa xmm1, xmm2\n",
+            "inc r10d\n",
+            load_row!($lanes, "8*r10 + 8"),
         )
     };
 }
 
 macro_rules! run_step {
-    ($column:literal, low) => {
-        concat!(low_half!(run_half, $column), "inc sil\n")
-    };
-    ($column:literal, both) => {
+    ($lanes:ident) => {
         concat!(
-            high_half!(run_half, $column),
-            low_half!(run_half, $column),
-            "inc sil\n"
+            "vpaddb xmm0, xmm0, xmm1\n",
+            exchange!($lanes),
+            join!($lanes, "xmm5", "xmm6"),
+            "vpaddb xmm8, xmm5, xmm1\n",
+            indices!($lanes, "xmm8"),
+            "vmovdqa xmm1, xmm2\n",
+            "add r10b, 2\n",
+            load_row!($lanes, "8*r10"),
+            "dec r10b\n",
+            each!(look_up, $lanes, "xmm9", "xmm10"),
+            join!($lanes, "xmm9", "xmm10"),
+            "vmovdqa xmmword ptr [r9], xmm9\n",
         )
     };
 }
 
-macro_rules! sixteen {
-    ($step:ident, $lanes:ident) => {
+macro_rules! key_all {
+    ($lanes:ident) => {
         concat!(
-            $step!("0", $lanes),
-            $step!("1", $lanes),
-            $step!("2", $lanes),
-            $step!("3", $lanes),
-            $step!("4", $lanes),
-            $step!("5", $lanes),
-            $step!("6", $lanes),
-            $step!("7", $lanes),
-            $step!("8", $lanes),
-            $step!("9", $lanes),
-            $step!("10", $lanes),
-            $step!("11", $lanes),
-            $step!("12", $lanes),
-            $step!("13", $lanes),
-            $step!("14", $lanes),
-            $step!("15", $lanes),
+            "2:\n",
+            "mov r9, rcx\n",
+            "3:\n",
+            key_step!($lanes),
+            "add r9, 16\n",
+            "cmp r9, r8\n",
+            "jb 3b\n",
+            "cmp r10d, 256\n",
+            "jb 2b\n",
         )
     };
+}
+
+macro_rules! run_all {
+    ($lanes:ident) => {
+        concat!(
+            "2:\n",
+            run_step!($lanes),
+            "add r9, 16\n",
+            "cmp r9, r8\n",
+            "jb 2b\n"
+        )
+    };
+}
+
+macro_rules! key_lanes {
+    ($lanes:ident, $rows:expr) => {{
+        let rows: &mut Rows = $rows;
+        let (row, next) = (rows.row(0), rows.row(1));
+        let keys = rows.keys.as_ptr_range();
+        // SAFETY: rdi points to two halves of `ROWS` rows of 8 bytes. They are indexed by r10, 0 to 255, two
+        // more for what is loaded, and by bytes zero-extended; only rows up to 255 are written. r9 goes from
+        // rcx to r8, the keys. The CPU has AVX.
+        unsafe {
+            asm!(
+                key_all!($lanes),
+                in("rdi") rows.table.as_mut_ptr(), inout("r10") 0u64 => _,
+                in("rcx") keys.start, in("r8") keys.end, out("r9") _,
+                out("rax") _, out("rdx") _, out("rsi") _, out("r11") _,
+                inout("xmm0") _mm_setzero_si128() => _, inout("xmm1") row => _,
+                inout("xmm2") next => _, inout("xmm3") _mm_set1_epi8(1) => _,
+                in("xmm4") _mm_set1_epi8(1), out("xmm5") _, out("xmm6") _, out("xmm7") _,
+                options(nostack),
+            );
+        }
+    }};
+}
+
+macro_rules! run_lanes {
+    ($lanes:ident, $rows:expr, $length:expr) => {{
+        let (rows, length): (&mut Rows, usize) = ($rows, $length);
+        let next_i = rows.i.wrapping_add(1);
+        let (row, next) = (rows.row(rows.i), rows.row(next_i));
+        let (mut i, mut j) = (u64::from(rows.i), rows.j.load());
+        let Some(made) = rows.made.get_mut(..length).filter(|made| !made.is_empty()) else {
+            return;
+        };
+        let made = made.as_mut_ptr_range();
+        // SAFETY: rdi points to two halves of `ROWS` rows of 8 bytes, which are indexed by bytes zero-extended:
+        // r10 is below 256. r9 goes from the first byte that is made to r8, the end of the last. The CPU
+        // has AVX.
+        unsafe {
+            asm!(
+                run_all!($lanes),
+                in("rdi") rows.table.as_mut_ptr(), inout("r10") i,
+                inout("r9") made.start => _, in("r8") made.end,
+                out("rax") _, out("rdx") _, out("rsi") _, out("r11") _,
+                inout("xmm0") j, inout("xmm1") row => _, inout("xmm2") next => _,
+                inout("xmm3") _mm_set1_epi8(next_i.cast_signed()) => _,
+                in("xmm4") _mm_set1_epi8(1), out("xmm5") _, out("xmm6") _, out("xmm7") _,
+                out("xmm8") _, out("xmm9") _, out("xmm10") _,
+                options(nostack),
+            );
+        }
+        rows.j.store(j);
+        [rows.i, ..] = i.to_le_bytes();
+    }};
 }
 
 impl Rows {
@@ -252,111 +372,94 @@ impl Rows {
     /// An unkeyed one, if the CPU can run it.
     pub(crate) fn detect() -> Option<Self> {
         is_x86_feature_detected!("avx").then_some(Self {
-            table: [0; 256],
-            keys: [[0; LANES]; 16],
-            j: [0; LANES],
+            table: [[0; ROWS]; 2],
+            keys: [Bytes::ZERO; 16],
+            j: Bytes::ZERO,
             i: 0,
+            made: [Bytes::ZERO; CHUNK],
             staging: [[0; _]; LANES],
         })
     }
 
-    fn key_low_half(&mut self) {
-        let (table, keys) = (self.table.as_mut_ptr(), self.keys.as_ptr());
-        // SAFETY: rdi points to 256 rows of 8 bytes, rdx to 16. Rows are indexed by rsi, 0 to 255, and by
-        // bytes zero-extended; lanes are 0 to 3 here. Only rows are written.
-        unsafe {
-            asm!(
-                "2:",
-                sixteen!(key_step, low),
-                "cmp esi, 256",
-                "jb 2b",
-                in("rdi") table, in("rdx") keys, inout("rsi") 0u64 => _,
-                out("rax") _, out("rcx") _,
-                inout("r8") 0u64 => _, inout("r9") 0u64 => _,
-                inout("r10") 0u64 => _, inout("r11") 0u64 => _,
-                options(nostack),
-            );
-        }
+    fn row(&self, place: u8) -> __m128i {
+        let [first, second] = self.table.each_ref().map(|half| half[usize::from(place)]);
+        // SAFETY: SSE2 is part of x86-64.
+        unsafe { _mm_set_epi64x(second.cast_signed(), first.cast_signed()) }
     }
 
-    fn key_both_halves(&mut self) {
-        let (table, keys) = (self.table.as_mut_ptr(), self.keys.as_ptr());
-        // SAFETY: rdi points to 256 rows of 8 bytes, rdx to 16. Rows are indexed by rsi, 0 to 255, and by
-        // bytes zero-extended; lanes are 0 to 7. Only rows are written.
-        unsafe {
-            asm!(
-                "2:",
-                sixteen!(key_step, both),
-                "cmp esi, 256",
-                "jb 2b",
-                in("rdi") table, in("rdx") keys, inout("rsi") 0u64 => _,
-                out("rax") _, out("rcx") _,
-                inout("r8") 0u64 => _, inout("r9") 0u64 => _,
-                inout("r10") 0u64 => _, inout("r11") 0u64 => _,
-                inout("r12") 0u64 => _, inout("r13") 0u64 => _,
-                inout("r14") 0u64 => _, inout("r15") 0u64 => _,
-                options(nostack),
-            );
-        }
+    fn key_half(&mut self) {
+        key_lanes!(low, self);
     }
 
-    #[target_feature(enable = "avx")]
-    fn run_low_half(&mut self, block: usize) {
-        let table = self.table.as_mut_ptr();
-        let [j0, j1, j2, j3, ..] = &mut self.j;
-        let (x0, x1, x2, x3): (__m128i, __m128i, __m128i, __m128i);
-        // SAFETY: rdi points to 256 rows of 8 bytes, which are indexed by bytes zero-extended: `self.i`
-        // and `self.j` are below 256. Only rows are written. rbx and rbp, which cannot be operands, are
-        // put back. The CPU has AVX.
-        unsafe {
-            asm!(
-                "push rbx", "push rbp",
-                sixteen!(run_step, low),
-                "pop rbp", "pop rbx",
-                in("rdi") table, inout("rsi") self.i,
-                out("rax") _, out("rcx") _, out("rdx") _,
-                inout("r8") *j0, inout("r9") *j1, inout("r10") *j2, inout("r11") *j3,
-                out("xmm0") x0, out("xmm1") x1, out("xmm2") x2, out("xmm3") x3,
-            );
-        }
-        self.stage(block, &[x0, x1, x2, x3]);
+    fn key_all(&mut self) {
+        key_lanes!(both, self);
     }
 
-    #[target_feature(enable = "avx")]
-    fn run_both_halves(&mut self, block: usize) {
-        let table = self.table.as_mut_ptr();
-        let [j0, j1, j2, j3, j4, j5, j6, j7] = &mut self.j;
-        let (x0, x1, x2, x3): (__m128i, __m128i, __m128i, __m128i);
-        let (x4, x5, x6, x7): (__m128i, __m128i, __m128i, __m128i);
-        // SAFETY: rdi points to 256 rows of 8 bytes, which are indexed by bytes zero-extended: `self.i`
-        // and `self.j` are below 256. Only rows are written. rbx and rbp, which cannot be operands, are
-        // put back. The CPU has AVX.
-        unsafe {
-            asm!(
-                "push rbx", "push rbp",
-                sixteen!(run_step, both),
-                "pop rbp", "pop rbx",
-                in("rdi") table, inout("rsi") self.i,
-                out("rax") _, out("rcx") _, out("rdx") _,
-                inout("r8") *j0, inout("r9") *j1, inout("r10") *j2, inout("r11") *j3,
-                inout("r12") *j4, inout("r13") *j5, inout("r14") *j6, inout("r15") *j7,
-                out("xmm0") x0, out("xmm1") x1, out("xmm2") x2, out("xmm3") x3,
-                out("xmm4") x4, out("xmm5") x5, out("xmm6") x6, out("xmm7") x7,
-            );
-        }
-        self.stage(block, &[x0, x1, x2, x3, x4, x5, x6, x7]);
+    fn run_half(&mut self, length: usize) {
+        run_lanes!(low, self, length);
     }
 
-    #[inline(always)]
-    fn stage(&mut self, block: usize, made: &[__m128i]) {
-        for (chunk, bytes) in self.staging.iter_mut().zip(made) {
-            let (blocks, _) = chunk.as_chunks_mut::<BLOCK>();
-            if let Some(place) = blocks.get_mut(block) {
-                // SAFETY: `place` has 16 bytes.
-                unsafe { _mm_storeu_si128(place.as_mut_ptr().cast(), *bytes) };
+    fn run_all(&mut self, length: usize) {
+        run_lanes!(both, self, length);
+    }
+
+    /// Keystream that was made row by row, lane by lane.
+    fn stage(&mut self, length: usize) {
+        let (blocks, _) = self.made[..length].as_chunks::<BLOCK>();
+        for (place, rows) in blocks.iter().enumerate() {
+            let lanes = transposed(rows);
+            for (chunk, bytes) in self.staging.iter_mut().zip(lanes) {
+                let (blocks, _) = chunk.as_chunks_mut::<BLOCK>();
+                // SAFETY: a block has 16 bytes; SSE2 is part of x86-64.
+                unsafe { _mm_storeu_si128(blocks[place].as_mut_ptr().cast(), bytes) };
             }
         }
     }
+}
+
+/// Byte b of row r becomes byte r of vector b.
+#[inline(always)]
+fn transposed(rows: &[Bytes; BLOCK]) -> [__m128i; LANES] {
+    let once = shuffled(rows.each_ref().map(Bytes::load));
+    shuffled(shuffled(shuffled(once)))
+}
+
+/// The two halves of a row of vectors together, byte by byte.
+#[inline(always)]
+fn shuffled(vectors: [__m128i; LANES]) -> [__m128i; LANES] {
+    let [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p] = vectors;
+    let pairs = [
+        (a, i),
+        (b, j),
+        (c, k),
+        (d, l),
+        (e, m),
+        (f, n),
+        (g, o),
+        (h, p),
+    ];
+    // SAFETY: SSE2 is part of x86-64.
+    let pairs = pairs.map(|(first, second)| unsafe { both_halves(first, second) });
+    let [
+        [a, b],
+        [c, d],
+        [e, f],
+        [g, h],
+        [i, j],
+        [k, l],
+        [m, n],
+        [o, p],
+    ] = pairs;
+    [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p]
+}
+
+#[inline]
+#[target_feature(enable = "sse2")]
+fn both_halves(first: __m128i, second: __m128i) -> [__m128i; 2] {
+    [
+        _mm_unpacklo_epi8(first, second),
+        _mm_unpackhi_epi8(first, second),
+    ]
 }
 
 impl Lockstep for Rows {
@@ -366,34 +469,35 @@ impl Lockstep for Rows {
             *lane_key = *key;
         }
         for (column, row) in self.keys.iter_mut().enumerate() {
-            *row = lane_keys.map(|key| key[column]);
+            row.0 = lane_keys.map(|key| key[column]);
         }
         lane_keys = [[0; 16]; LANES];
         optimization_barrier(&lane_keys);
-        let mut value = 0u64;
-        for row in &mut self.table {
-            *row = value;
-            value = value.wrapping_add(u64::from_le_bytes([1; LANES]));
+        let halves = if keys.len() <= HALF { 1 } else { 2 };
+        for half in self.table.iter_mut().take(halves) {
+            let mut value = 0u64;
+            for row in half {
+                *row = value;
+                value = value.wrapping_add(u64::from_le_bytes([1; HALF]));
+            }
         }
-        if keys.len() <= HALF {
-            self.key_low_half();
+        if halves == 1 {
+            self.key_half();
         } else {
-            self.key_both_halves();
+            self.key_all();
         }
-        self.j = [0; LANES];
+        self.j = Bytes::ZERO;
         self.i = 1;
     }
 
     fn run(&mut self, active: usize, blocks: usize) {
-        for block in 0..blocks.min(size_of::<StagingChunk>() / BLOCK) {
-            if active <= HALF {
-                // SAFETY: there is no `Rows` where there is no AVX.
-                unsafe { self.run_low_half(block) };
-            } else {
-                // SAFETY: there is no `Rows` where there is no AVX.
-                unsafe { self.run_both_halves(block) };
-            }
+        let length = (blocks * BLOCK).min(CHUNK);
+        if active <= HALF {
+            self.run_half(length);
+        } else {
+            self.run_all(length);
         }
+        self.stage(length);
     }
 
     fn staged(&self) -> &[StagingChunk] {
@@ -401,35 +505,38 @@ impl Lockstep for Rows {
     }
 
     fn resume(&mut self, streams: &[StoredRc4]) {
-        self.i = u64::from(streams.first().map_or(0, stored_i).wrapping_add(1));
-        for (j, [_, stored_j, ..]) in self.j.iter_mut().zip(streams) {
-            *j = u64::from(*stored_j);
+        self.i = streams.first().map_or(0, stored_i).wrapping_add(1);
+        for (j, [_, stored_j, ..]) in self.j.0.iter_mut().zip(streams) {
+            *j = *stored_j;
         }
-        let (blocks, _) = self.table.as_chunks_mut::<LANES>();
-        as_eight(streams, |streams| {
-            for (place, rows) in blocks.iter_mut().enumerate() {
-                turn(
-                    |lane| word(&streams[lane], place),
-                    |row, word| rows[row] = word,
-                );
-            }
-        });
+        for (half, streams) in self.table.iter_mut().zip(streams.chunks(HALF)) {
+            let (blocks, _) = half.as_chunks_mut::<HALF>();
+            as_eight(streams, |streams| {
+                for (place, rows) in blocks.iter_mut().enumerate() {
+                    turn(
+                        |lane| word(&streams[lane], place),
+                        |row, word| rows[row] = word,
+                    );
+                }
+            });
+        }
     }
 
     fn store(&self, streams: &mut [StoredRc4]) {
-        let [next_i, ..] = self.i.to_le_bytes();
-        for ([i, stored_j, ..], j) in streams.iter_mut().zip(&self.j) {
-            *i = next_i.wrapping_sub(1);
-            [*stored_j, ..] = j.to_le_bytes();
+        for ([i, stored_j, ..], j) in streams.iter_mut().zip(&self.j.0) {
+            *i = self.i.wrapping_sub(1);
+            *stored_j = *j;
         }
-        let (blocks, _) = self.table.as_chunks::<LANES>();
-        as_eight_mut(streams, |streams| {
-            for (place, rows) in blocks.iter().enumerate() {
-                turn(
-                    |row| rows[row],
-                    |lane, word| set_word(&mut streams[lane], place, word),
-                );
-            }
-        });
+        for (half, streams) in self.table.iter().zip(streams.chunks_mut(HALF)) {
+            let (blocks, _) = half.as_chunks::<HALF>();
+            as_eight_mut(streams, |streams| {
+                for (place, rows) in blocks.iter().enumerate() {
+                    turn(
+                        |row| rows[row],
+                        |lane, word| set_word(&mut streams[lane], place, word),
+                    );
+                }
+            });
+        }
     }
 }

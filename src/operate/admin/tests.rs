@@ -94,6 +94,7 @@ impl View for OneOfEach {
     fn radius(&self) -> RadiusStatus {
         RadiusStatus {
             servers: Vec::new(),
+            requests: Vec::new(),
         }
     }
 

@@ -5,7 +5,7 @@
 //! would have a new one each time): a response that was on its way would be lost otherwise, and on a
 //! slow path none would ever fit.
 
-use super::{Denial, Next, Outcome, Tick};
+use super::{Denial, GRANTED, Next, Outcome, Tick};
 use crate::ppp::credentials::Credentials;
 use crate::ppp::outbox::PppFrame;
 use crate::ppp::refusal::Refusal;
@@ -258,14 +258,13 @@ impl Chap {
     /// `None` if nothing was in question.
     pub(super) fn grant(&mut self, message: &str) -> Option<PppFrame> {
         let (identifier, plain_only) = self.question()?;
-        let mut message = message.to_owned();
-        match self.algorithm {
-            Algorithm::Md5 | Algorithm::MsChapV1 => message.push_str("Access granted"),
-            Algorithm::MsChapV2 if !plain_only && !message.contains(" M=") => {
-                message.push_str(" M=Access granted");
-            }
-            Algorithm::MsChapV2 => {}
-        }
+        let (proof, text) = message.split_once(" M=").unwrap_or((message, GRANTED));
+        let message = match self.algorithm {
+            Algorithm::Md5 | Algorithm::MsChapV1 if message.is_empty() => GRANTED.to_owned(),
+            Algorithm::Md5 | Algorithm::MsChapV1 => message.to_owned(),
+            Algorithm::MsChapV2 if plain_only => proof.to_owned(),
+            Algorithm::MsChapV2 => format!("{proof} M={text}"),
+        };
         self.decided();
         let success = chap::Chap::Success {
             identifier,

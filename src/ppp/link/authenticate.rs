@@ -44,6 +44,17 @@ impl Link {
         }
     }
 
+    /// Whether [`super::Input::Reauthenticate`] asks the client anything.
+    #[must_use]
+    pub fn can_be_asked_again(&self) -> bool {
+        self.phase == Phase::Network
+            && self.said.forward_downstream
+            && self
+                .authenticator
+                .method()
+                .is_some_and(|method| method != Method::Pap)
+    }
+
     /// The time to ask again starts when the network is up, and after each time that went well.
     pub(super) fn schedule_reauthentication(&mut self, now: Timestamp) {
         let interval = self.config.reauthentication_interval;

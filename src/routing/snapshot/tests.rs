@@ -253,8 +253,10 @@ proptest! {
             [first, last, first.wrapping_sub(1), last.wrapping_add(1)].map(Ipv4Addr::from_bits)
         });
         let hosts = neighbours.keys().map(|(_, address)| *address);
+        let mut recent = Recent::new(&snapshot);
         for to in edges.chain(hosts).chain(locals.iter().copied()).chain(probes) {
             prop_assert_eq!(snapshot.lookup(to), naive(&routes, &neighbours, &locals, to), "{}", to);
+            prop_assert_eq!(*recent.lookup(to), snapshot.lookup(to), "{}", to);
         }
     }
 }

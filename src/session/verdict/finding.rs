@@ -92,6 +92,8 @@ fn of_end(reason: EndReason, facts: &Facts) -> Finding {
         EndReason::Worker(OpenRefusal::SlabFull) => Finding::CallsFull,
         EndReason::Worker(OpenRefusal::CallIdInUse | OpenRefusal::NotOwner) => Finding::ServerFault,
         EndReason::AddressConflict => Finding::AddressConflict,
+        EndReason::QuotaUsed => Finding::QuotaUsed,
+        EndReason::DisconnectRequested => Finding::DisconnectRequested,
         EndReason::Replaced => Finding::Replaced,
         EndReason::AdministrativeStop => Finding::EndedByOperator,
     }

@@ -95,7 +95,8 @@ pub struct Request<'a> {
     pub code: Code,
     /// Pairs the reply with it.
     pub identifier: u8,
-    /// Unpredictable; of accounting it is not looked at, since a digest takes its place.
+    /// Unpredictable; but for Access-Request and Status-Server it is not looked at, since a digest
+    /// takes its place.
     pub authenticator: [u8; 16],
     /// Shared with the server.
     pub secret: &'a [u8],
@@ -112,9 +113,10 @@ impl Request<'_> {
     /// attribute, except in accounting. `None` if it is longer than a packet can be.
     #[must_use]
     pub fn to_packet(&self) -> Option<(Vec<u8>, [u8; 16])> {
-        let accounting = self.code == Code::ACCOUNTING_REQUEST;
+        let signed = self.code != Code::ACCOUNTING_REQUEST;
+        let random = [Code::ACCESS_REQUEST, Code::STATUS_SERVER].contains(&self.code);
         let mut own = Attributes::new();
-        if !accounting {
+        if signed {
             own.octets(&MESSAGE_AUTHENTICATOR, &[0; 16]);
         }
         let mut behind = Attributes::new();
@@ -126,15 +128,18 @@ impl Request<'_> {
             behind.integer(&ACCT_DELAY_TIME, delay_s);
         }
         let parts = [&own, self.attributes, &behind];
-        let mut packet = assemble(self.code, self.identifier, &self.authenticator, &parts)?;
-        if accounting {
-            let proof = digest(&packet, &[0; 16], self.secret);
-            put(&mut packet, 4, &proof);
-            return Some((packet, proof));
+        let authenticator = if random { self.authenticator } else { [0; 16] };
+        let mut packet = assemble(self.code, self.identifier, &authenticator, &parts)?;
+        if signed {
+            let proof = signature(&packet, SIGNATURE_AT, &authenticator, self.secret);
+            put(&mut packet, SIGNATURE_AT, &proof);
         }
-        let proof = signature(&packet, SIGNATURE_AT, &self.authenticator, self.secret);
-        put(&mut packet, SIGNATURE_AT, &proof);
-        Some((packet, self.authenticator))
+        if random {
+            return Some((packet, authenticator));
+        }
+        let proof = digest(&packet, &authenticator, self.secret);
+        put(&mut packet, 4, &proof);
+        Some((packet, proof))
     }
 }
 

@@ -9,8 +9,9 @@ guest_modules() {
         plain) ;;
         kernel) echo pppox pptp ;;
         filter) echo iptable_filter xt_statistic sch_netem ;;
+        bench) echo pppox pptp veth ;;
         nat) echo xt_tcpudp iptable_raw iptable_nat xt_CT xt_MASQUERADE nf_conntrack_pptp nf_nat_pptp ;;
-        *) die "no kind of guest: $1 (plain, kernel, filter or nat)" ;;
+        *) die "no kind of guest: $1 (plain, kernel, filter, bench or nat)" ;;
     esac
 }
 

@@ -1,11 +1,17 @@
 //! What each answer means, attribute by attribute.
 
 use std::net::Ipv4Addr;
+use std::time::Duration;
 
 use super::*;
 use crate::aaa::radius::Demand;
 use crate::aaa::radius::config::Service;
 use crate::auth::Secret;
+use crate::wire::radius::attribute::{
+    ACCT_INTERIM_INTERVAL, CLASS, FILTER_ID, FRAMED_IP_ADDRESS, FRAMED_IP_NETMASK, FRAMED_MTU,
+    FRAMED_POOL, FRAMED_ROUTE, IDLE_TIMEOUT, MIKROTIK_RATE_LIMIT, MS_PRIMARY_DNS_SERVER,
+    PORT_LIMIT, SESSION_TIMEOUT, TERMINATION_ACTION, WISPR_SESSION_TERMINATE_TIME,
+};
 use crate::wire::radius::microsoft::hide_mppe_key;
 use crate::wire::radius::proof::hide;
 use crate::wire::radius::{Attributes, Reply};
@@ -50,13 +56,15 @@ fn answer(asked: &Asked, code: Code, attributes: &Attributes) -> Decision {
         index: 3,
         packet: Packet::parse(&bytes).unwrap(),
         request_authenticator: &AUTHENTICATOR,
+        map: &[],
+        unix_at_zero_s: 951_868_700,
     };
     decide(asked, &answer)
 }
 
 fn granted(asked: &Asked, attributes: &Attributes) -> Grant {
     match answer(asked, Code::ACCESS_ACCEPT, attributes) {
-        Decision::Accept(grant) => grant,
+        Decision::Accept(grant) => *grant,
         Decision::Deny(denial) => panic!("{denial:?}"),
         Decision::Challenge { .. } | Decision::Reject(_) => panic!("something else"),
     }
@@ -219,7 +227,10 @@ fn addresses_limits_and_servers_are_those_of_the_answer() {
     assert_eq!(grant.address, Some(Ipv4Addr::new(10, 9, 8, 7)));
     assert_eq!((&*grant.pool, &*grant.user), ("staff", "alice"));
     assert_eq!(grant.network.mtu_max, Some(1200));
-    assert_eq!(grant.network.session_limit, Some(Duration::from_secs(3600)));
+    assert_eq!(
+        grant.network.policy.session_limit,
+        Some(Duration::from_secs(3600))
+    );
     assert_eq!(
         grant.network.name_servers.dns[0],
         Some(Ipv4Addr::new(9, 9, 9, 9))
@@ -228,7 +239,10 @@ fn addresses_limits_and_servers_are_those_of_the_answer() {
     assert_eq!(billing.decided_by, DecidedBy::Radius);
     assert_eq!(billing.user.as_deref(), Some(&b"alice@isp"[..]));
     assert_eq!(billing.class.len(), 2);
-    assert_eq!(billing.idle, Some(Duration::from_secs(300)));
+    assert_eq!(
+        grant.network.policy.idle_limit,
+        Some(Duration::from_secs(300))
+    );
     assert_eq!(
         billing.interim,
         Some(Duration::from_secs(60)),
@@ -236,12 +250,78 @@ fn addresses_limits_and_servers_are_those_of_the_answer() {
     );
 }
 
+/// RFC 2865 §5.9, §5.22: what lies behind the call.
+#[test]
+fn netmask_and_routes_are_networks_behind_the_call() {
+    let networks = |mask: u32, address: u32| {
+        let mut attributes = with_keys();
+        attributes
+            .integer(&FRAMED_IP_ADDRESS, address)
+            .integer(&FRAMED_IP_NETMASK, mask)
+            .text(&FRAMED_ROUTE, "10.5.0.0/16 0.0.0.0 1");
+        let grant = granted(&asked(V2, MppePolicy::REQUIRED), &attributes);
+        let networks = grant.networks.iter().map(ToString::to_string);
+        networks.collect::<Vec<_>>()
+    };
+    assert_eq!(
+        networks(0xffff_fff8, 0x0a09_0809),
+        ["10.9.8.8/29", "10.5.0.0/16"]
+    );
+    assert_eq!(networks(0xffff_ffff, 0x0a09_0809), ["10.5.0.0/16"]);
+    assert_eq!(networks(0xffff_fff8, 0xffff_fffe), ["10.5.0.0/16"]);
+}
+
+#[test]
+fn the_policy_of_the_call_is_in_the_grant() {
+    let mut attributes = with_keys();
+    attributes
+        .text(&FILTER_ID, "guest.in")
+        .text(&MIKROTIK_RATE_LIMIT, "64k/1M")
+        .integer(&PORT_LIMIT, 2)
+        .integer(&TERMINATION_ACTION, 1)
+        .octets(&STATE, b"again")
+        .text(&WISPR_SESSION_TERMINATE_TIME, "2000-03-01T00:00:00");
+    let network = granted(&asked(V2, MppePolicy::REQUIRED), &attributes).network;
+    assert_eq!(network.state.as_deref(), Some(&b"again"[..]));
+    let policy = &network.policy;
+    assert_eq!(policy.rates.downstream.sustained_bps, 1_000_000);
+    assert_eq!(network.sessions_max, Some(2));
+    assert_eq!(policy.filters.upstream.as_deref(), Some("guest"));
+    assert_eq!(policy.at_session_limit, AtSessionLimit::Reauthenticate);
+    assert_eq!(policy.ends_at.unwrap().as_nanos(), 100_000_000_000);
+}
+
+#[test]
+fn an_acceptance_with_a_limit_that_nobody_can_read_lets_nobody_in() {
+    let mut attributes = with_keys();
+    attributes.text(&MIKROTIK_RATE_LIMIT, "fast");
+    let asked = asked(V2, MppePolicy::REQUIRED);
+    let denial = denied(&asked, Code::ACCESS_ACCEPT, &attributes);
+    assert_eq!(denial.rejection, Rejection::RadiusAnswerUnusable);
+    let detail = denial.detail.unwrap();
+    assert!(
+        detail.contains("Mikrotik-Rate-Limit") && detail.contains("\"fast\""),
+        "{detail}"
+    );
+}
+
+/// RFC 2865 §5.18, RFC 2759 §5.
+#[test]
+fn the_words_of_an_acceptance_are_for_the_user() {
+    let mut attributes = with_keys();
+    attributes.text(&REPLY_MESSAGE, "Two days\nare left");
+    let grant = granted(&asked(V2, MppePolicy::REQUIRED), &attributes);
+    assert_eq!(grant.success_message, format!("{PROOF} M=Two daysare left"));
+    let grant = granted(&asked(Login::Password, MppePolicy::OPTIONAL), &attributes);
+    assert_eq!(grant.success_message, "Two daysare left");
+}
+
 /// RFC 2865 §5.8.
 #[test]
 fn two_addresses_mean_any() {
     for (address, chooses) in [(CLIENT_CHOOSES, true), (NAS_CHOOSES, false)] {
         let mut attributes = with_keys();
-        attributes.integer(&FRAMED_IP_ADDRESS, address);
+        attributes.address(&FRAMED_IP_ADDRESS, address);
         let grant = granted(&asked(V2, MppePolicy::REQUIRED), &attributes);
         assert_eq!(grant.address, None);
         assert_eq!(grant.network.client_chooses, chooses);

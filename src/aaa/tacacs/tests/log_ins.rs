@@ -28,10 +28,16 @@ fn pap_is_asked_then_each_layer_and_what_is_granted_is_given() {
     assert_eq!(grant.address, Some(Ipv4Addr::new(10, 0, 0, 7)));
     // Once on each layer.
     assert_eq!(grant.networks.len(), 2);
-    assert_eq!(grant.network.session_limit, Some(Duration::from_secs(3600)));
+    assert_eq!(
+        grant.network.policy.session_limit,
+        Some(Duration::from_secs(3600))
+    );
     assert!(!grant.authenticated.has_keys());
     assert_eq!(grant.billing.decided_by, DecidedBy::Remote);
-    assert_eq!(grant.billing.idle, Some(Duration::from_secs(300)));
+    assert_eq!(
+        grant.network.policy.idle_limit,
+        Some(Duration::from_secs(300))
+    );
     let remark = grant.remark.unwrap();
     assert!(remark.contains("\"t0\" (192.0.2.0:49)"), "{remark}");
 

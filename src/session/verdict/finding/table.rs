@@ -314,7 +314,7 @@ findings! {
         "{user} was let in or refused in a way that cannot be carried out: {decided_by}.",
         [Server: "Correct what that RADIUS server sends."];
     TacacsRefused => "tacacs_refused", [AccessDenied],
-        "{user} was not let in: {decided_by}.",
+        "TACACS+ did not let {user} in: {decided_by}.",
         [Client: "Correct the name or the password.",
          Server: "See the log of that TACACS+ server."];
     TacacsNotAuthorized => "tacacs_not_authorized", [NoDialInPermission, AccessDenied],
@@ -495,4 +495,10 @@ findings! {
     IdleTooLong => "idle_too_long", [RemoteEnded],
         "The call carried no traffic for the idle limit.",
         [Server: "Raise the idle limit.", Client: "Or let it send keep-alives."];
+    QuotaUsed => "quota_used", [RemoteEnded],
+        "The call of {user} has carried as much as it may.",
+        [Server: "Raise the user's quota, in RADIUS or where it comes from, if it is too small."];
+    DisconnectRequested => "disconnect_requested", [RemoteEnded],
+        "A Disconnect-Request of RADIUS (RFC 5176) ended the call.",
+        [Client: "Dial again, if the billing system lets it."];
 }

@@ -6,6 +6,7 @@ use std::net::Ipv4Addr;
 
 use pns::auth::NtHash;
 use pns::auth::mschapv2::{self, Exchange};
+use pns::mppe::keys::StartKeys;
 use pns::wire::call_id::CallId;
 use pns::wire::chap::{Chap, MsChapV2Response};
 use pns::wire::ppp::{Frame, Packet, Protocol, code};
@@ -33,13 +34,18 @@ pub(crate) struct User {
 }
 
 impl User {
+    /// Somebody with this name and password.
+    pub(crate) fn new(name: &str, password: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            nt_hash: NtHash::from_password(password),
+        }
+    }
+
     /// The user with this number; server and clients agree on it without a list.
     pub(crate) fn numbered(number: usize) -> Self {
         let (name, password) = name_and_password(number);
-        Self {
-            name,
-            nt_hash: NtHash::from_password(&password),
-        }
+        Self::new(&name, &password)
     }
 }
 
@@ -79,6 +85,8 @@ pub(crate) struct Client {
     answered: Option<Vec<u8>>,
     is_in: bool,
     identifier: u8,
+    /// What its log-in makes of MPPE's keys, for packets.
+    pub(crate) keys: Option<StartKeys>,
 }
 
 impl Client {
@@ -97,6 +105,7 @@ impl Client {
             answered: None,
             is_in: false,
             identifier: 0,
+            keys: None,
         }
     }
 
@@ -261,6 +270,11 @@ impl Client {
                     return;
                 };
                 let response = respond(challenge, user);
+                let hash = user.nt_hash.hash();
+                self.keys = Some(StartKeys::from_mschapv2(
+                    hash.expose(),
+                    &response.nt_response,
+                ));
                 let frame = Chap::Response {
                     identifier,
                     value: &response.emit(),

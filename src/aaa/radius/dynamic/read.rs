@@ -1,0 +1,153 @@
+//! From a request to what it asks for, or the Error-Cause that says why it cannot be asked.
+
+use super::{Change, ErrorCause, Selector, Settings, Wanted};
+use crate::aaa::radius::wishes::wishes;
+use crate::aaa::{NameServers, PolicyChange};
+use crate::wire::ipv6::InterfaceIdentifier;
+use crate::wire::radius::attribute::{
+    ACCT_MULTI_SESSION_ID, ACCT_SESSION_ID, CALLED_STATION_ID, CALLING_STATION_ID,
+    FRAMED_INTERFACE_ID, FRAMED_IP_ADDRESS, NAS_IDENTIFIER, NAS_IP_ADDRESS, NAS_IPV6_ADDRESS,
+    NAS_PORT, NAS_PORT_ID, Places, SERVICE_TYPE, USER_NAME, VENDOR_SPECIFIC,
+};
+use crate::wire::radius::{Attribute, Code, Field, Packet};
+
+/// Framed, in Service-Type (RFC 2865 §5.6).
+const SERVICE_FRAMED: u32 = 2;
+
+/// A request that is not carried out.
+pub(super) struct Refusal {
+    pub(super) cause: ErrorCause,
+    /// The attribute that it is for, or the calls that it is about.
+    pub(super) about: String,
+}
+
+impl Refusal {
+    pub(super) fn of(cause: ErrorCause) -> Self {
+        Self {
+            cause,
+            about: String::new(),
+        }
+    }
+
+    fn for_attribute(cause: ErrorCause, name: &str) -> Self {
+        Self {
+            cause,
+            about: name.to_owned(),
+        }
+    }
+}
+
+/// What a request asks for.
+///
+/// # Errors
+/// Why it cannot be asked, before any call is looked at.
+pub(super) fn read(
+    packet: &Packet<'_>,
+    settings: &Settings,
+) -> Result<(Selector, Wanted), Refusal> {
+    if let Some(fault) = packet.fault() {
+        let cause = ErrorCause::InvalidAttributeValue;
+        return Err(Refusal::for_attribute(cause, fault.name));
+    }
+    is_for_us(packet, settings)?;
+    let service = packet.integer(&SERVICE_TYPE);
+    if service.is_some_and(|service| service != SERVICE_FRAMED) {
+        return Err(Refusal::of(ErrorCause::UnsupportedService));
+    }
+    let changes = packet.code == Code::COA_REQUEST;
+    let mut fields = packet.fields();
+    if let Some(field) = fields.find(|field| !is_supported(field, changes, settings)) {
+        let name = Attribute::find(field.vendor, field.number).map_or_else(
+            || format!("attribute {} of vendor {}", field.number, field.vendor),
+            |known| known.name.to_owned(),
+        );
+        let cause = ErrorCause::UnsupportedAttribute;
+        return Err(Refusal::for_attribute(cause, &name));
+    }
+    if packet.has_opaque_vendor() {
+        let cause = ErrorCause::UnsupportedAttribute;
+        return Err(Refusal::for_attribute(cause, VENDOR_SPECIFIC.name));
+    }
+    let selector = selector(packet);
+    if selector.is_empty() {
+        return Err(Refusal::of(ErrorCause::MissingAttribute));
+    }
+    if !changes {
+        return Ok((selector, Wanted::End));
+    }
+    let change = change(packet, settings)?;
+    if change == Change::default() {
+        return Err(Refusal::of(ErrorCause::InvalidRequest));
+    }
+    Ok((selector, Wanted::Change(Box::new(change))))
+}
+
+/// RFC 5176 §3: what names the server has to name this one.
+fn is_for_us(packet: &Packet<'_>, settings: &Settings) -> Result<(), Refusal> {
+    let address = packet.address(&NAS_IP_ADDRESS);
+    let identifier = packet.octets(&NAS_IDENTIFIER);
+    let ours = address.is_none_or(|address| settings.addresses.contains(&address))
+        && identifier.is_none_or(|identifier| identifier == settings.identifier.as_bytes())
+        && packet.octets(&NAS_IPV6_ADDRESS).is_none();
+    match ours {
+        true => Ok(()),
+        false => Err(Refusal::of(ErrorCause::NasIdentificationMismatch)),
+    }
+}
+
+/// Whether an attribute has a place in such a request: what changes a call has none in one that ends
+/// it (RFC 5176 §2.1).
+fn is_supported(field: &Field<'_>, changes: bool, settings: &Settings) -> bool {
+    let places = match changes {
+        true => Places::IDENTIFY.and(Places::CHANGE),
+        false => Places::IDENTIFY,
+    };
+    let mut map = settings.map.iter();
+    let mapped = map.find(|mapped| mapped.is_of(field));
+    match mapped {
+        Some(mapped) => changes && mapped.meaning.changes_live_calls(),
+        None => Attribute::find(field.vendor, field.number)
+            .is_some_and(|known| known.honoured.meets(places)),
+    }
+}
+
+fn selector(packet: &Packet<'_>) -> Selector {
+    let octets = |attribute| packet.octets(attribute).map(Into::into);
+    let interface = packet.octets(&FRAMED_INTERFACE_ID);
+    let interface = interface.and_then(|bytes| <[u8; 8]>::try_from(bytes).ok());
+    Selector {
+        user: octets(&USER_NAME),
+        nas_port: packet.integer(&NAS_PORT),
+        nas_port_id: octets(&NAS_PORT_ID),
+        lease: packet.address(&FRAMED_IP_ADDRESS),
+        called: octets(&CALLED_STATION_ID),
+        calling: octets(&CALLING_STATION_ID),
+        session_id: octets(&ACCT_SESSION_ID),
+        multi_session_id: octets(&ACCT_MULTI_SESSION_ID),
+        interface: interface.map(InterfaceIdentifier),
+    }
+}
+
+fn change(packet: &Packet<'_>, settings: &Settings) -> Result<Change, Refusal> {
+    let wishes = wishes(packet, &settings.map).map_err(|unreadable| {
+        let cause = ErrorCause::InvalidAttributeValue;
+        Refusal::for_attribute(cause, &unreadable.name)
+    })?;
+    // A pair of Cisco's can say what only a log-in can settle.
+    let settled = wishes.pool.is_some()
+        || !wishes.routes.is_empty()
+        || wishes.name_servers != NameServers::default();
+    if settled {
+        return Err(Refusal::of(ErrorCause::UnsupportedAttribute));
+    }
+    let ends_at = wishes.ends_at(settings.unix_at_zero_s);
+    let policy = PolicyChange {
+        ends_at,
+        ..wishes.change
+    };
+    Ok(Change {
+        policy,
+        class: wishes.class,
+        interim: wishes.interim,
+    })
+}
