@@ -33,7 +33,7 @@ use super::{
     accounting_settings, notify, radius_settings, settings, tacacs_settings, token, worker_threads,
 };
 use crate::aaa::radius::Client;
-use crate::clock::MonotonicClock;
+use crate::clock::{MonotonicClock, Timestamp};
 use crate::config::{Config, Device};
 use crate::flow::BucketTable;
 use crate::flow::ring::Doorbell;
