@@ -1,5 +1,8 @@
-//! The command line: `pns run`, `check`, `show`, `explain`, `call`.
+//! The command line: `pns run`, `check`, `reload`, `show`, `explain`, `call`, `user`.
 //! Exit codes: 0 fine, 1 failed, 2 usage.
+
+mod password;
+mod user;
 
 use std::fmt;
 use std::io::{self, Write};
@@ -16,6 +19,7 @@ use crate::operate::admin::{Action, Request, Response, Selector};
 use crate::operate::explain::{LAST_DEFAULT, Subject};
 use crate::operate::{client, show};
 use crate::slowpath::mppe_kernel;
+pub use user::User;
 
 /// A PPTP network server whose data path bypasses the kernel.
 #[derive(Debug, Parser)]
@@ -37,6 +41,8 @@ Examples:
   pns explain user alice              why alice's attempts failed, and what to change
   pns call branch                     place a call to a [[peer]]
   pns call branch --hang-up           end it
+  pns user add carol                  one user more, and then:
+  pns reload                          new calls go by what the files say now
 
 Exit codes: 0 fine, 1 failed, 2 wrong usage.";
 
@@ -53,6 +59,12 @@ direction = \"outgoing\" the peer is an access concentrator (PAC) and is asked t
 \"incoming\" it is a network server (PNS) and is told of a caller.
 
 Exits with 0 when the attempt has begun. What became of it: pns show peers.";
+
+const RELOAD_HELP: &str = "\
+The server reads its configuration file and the users files that it names. With any mistake in them \
+nothing changes, and every mistake is printed as file:line:column. Otherwise users, groups, [ppp], \
+[sessions], reservations and chains of pools hold for calls from then on; calls that are up stay as \
+they are. Prints what changed, and what waits for a restart.";
 
 const SHOW_EXAMPLES: &str = "\
 Examples:
@@ -97,6 +109,22 @@ pub enum Command {
     /// Call a peer of the configuration, or hang up
     #[command(long_about = CALL_HELP)]
     Call(Call),
+    /// Let a running server read its configuration and users anew
+    #[command(long_about = RELOAD_HELP)]
+    Reload(Reload),
+    /// Add, change, list, import and try users
+    User(User),
+}
+
+/// A configuration that is read anew.
+#[derive(Debug, Args)]
+pub struct Reload {
+    /// Print one JSON document
+    #[arg(long)]
+    pub json: bool,
+    /// The server's admin socket
+    #[arg(long, value_name = "PATH", default_value = DEFAULT_SOCKET)]
+    pub socket: PathBuf,
 }
 
 /// Whose attempts to explain.
@@ -293,6 +321,11 @@ fn execute_with<E: fmt::Display>(
         Command::Run { config } => run(config, err, serve),
         Command::Check { file, strict } => check(file, *strict, root, out, err),
         Command::Show(show) => ask(&show.socket, &show.what.request(), show.json, out, err),
+        Command::Reload(reload) => {
+            let request = Request::Do(Action::Reload {});
+            ask(&reload.socket, &request, reload.json, out, err)
+        }
+        Command::User(user) => user::execute(user, &mut password::ask, out, err),
         Command::Call(call) => ask(&call.socket, &call.request(), call.json, out, err),
         Command::Explain(explain) => {
             ask(&explain.socket, &explain.request(), explain.json, out, err)

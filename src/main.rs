@@ -6,11 +6,11 @@ use clap::Parser;
 use pns::cli::{self, Cli};
 
 fn main() -> ExitCode {
-    cli::execute(&Cli::parse(), |config| serve(&config))
+    cli::execute(&Cli::parse(), serve)
 }
 
 #[cfg(feature = "dpdk")]
-fn serve(config: &pns::config::Config) -> Result<(), pns::slowpath::start::StartError> {
+fn serve(config: pns::config::Config) -> Result<(), pns::slowpath::start::StartError> {
     if pns::operate::log::start(&config.log).is_err() {
         eprintln!("pns: logs go where they went before");
     }
@@ -18,6 +18,6 @@ fn serve(config: &pns::config::Config) -> Result<(), pns::slowpath::start::Start
 }
 
 #[cfg(not(feature = "dpdk"))]
-fn serve(_: &pns::config::Config) -> Result<(), &'static str> {
+fn serve(_: pns::config::Config) -> Result<(), &'static str> {
     Err("this program was built without DPDK and cannot serve: build it with the feature `dpdk`")
 }

@@ -170,7 +170,7 @@ fn log_in(credentials: &Credentials) -> Decision {
         mppe: MppePolicy::OPTIONAL,
         ..Access::default()
     });
-    let asked = client.ask(&caller, "1", credentials, &access, now);
+    let asked = client.ask(&caller, "1", credentials, &access, None, now);
     assert!(asked.is_ok());
     while let Some(output) = client.poll_output() {
         match output {

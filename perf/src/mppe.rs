@@ -82,7 +82,8 @@ impl Kind {
         match self {
             Self::Full | Self::Portable => BURST,
             Self::Alone => 1,
-            Self::Stocked | Self::Zipf => BURST / 2,
+            Self::Stocked => BURST / 4,
+            Self::Zipf => BURST / 2,
         }
     }
 

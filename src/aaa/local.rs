@@ -43,6 +43,8 @@ pub struct LocalUser {
     pub address: Option<Ipv4Addr>,
     /// The pool to lease from.
     pub pool: Box<str>,
+    /// Whether that was said of this user.
+    pub has_own_pool: bool,
     /// The user's group; `None`: what the address permits that the user comes in by.
     pub group: Option<Arc<Access>>,
     /// What the user's encryption has of its own.
@@ -64,6 +66,7 @@ impl LocalUser {
             standing: Standing::Good,
             address: None,
             pool: pool.into(),
+            has_own_pool: false,
             group: None,
             mppe: MppeChange::NONE,
             networks: Arc::default(),
@@ -93,6 +96,20 @@ pub struct PasswordChange {
     pub user: Box<str>,
     /// The new one.
     pub nt_hash: NtHash,
+    /// In clear, if the old one was known so.
+    pub password: Option<Secret>,
+}
+
+impl PasswordChange {
+    /// A second copy.
+    #[must_use]
+    pub fn duplicate(&self) -> Self {
+        Self {
+            user: self.user.clone(),
+            nt_hash: self.nt_hash.duplicate(),
+            password: self.password.as_ref().map(Secret::duplicate),
+        }
+    }
 }
 
 /// Where a client logs in, and how.
@@ -192,6 +209,12 @@ impl LocalUsers {
         }))
     }
 
+    /// Whether the user of this name has a pool of its own.
+    #[must_use]
+    pub fn has_own_pool(&self, name: &str) -> bool {
+        self.find(name).is_some_and(|user| user.has_own_pool)
+    }
+
     /// Whether a name is that of one of them.
     #[must_use]
     pub fn knows(&self, name: &[u8]) -> bool {
@@ -202,6 +225,63 @@ impl LocalUsers {
     #[must_use]
     pub fn take_password_changes(&mut self) -> Vec<PasswordChange> {
         std::mem::take(&mut self.changes)
+    }
+
+    /// Takes over a password that was replaced before these users were read.
+    pub fn set_password(&mut self, change: &PasswordChange) {
+        let key = self.names.key(&change.user);
+        if let Some(user) = self.users.get_mut(&*key) {
+            user.nt_hash = change.nt_hash.duplicate();
+            user.password = user
+                .password
+                .as_ref()
+                .and(change.password.as_ref())
+                .map(Secret::duplicate);
+            user.standing = Standing::Good;
+        }
+    }
+
+    /// What [`Self::decide`] would say to a client that knows this password and logs in where `access`
+    /// holds, by the best way that is offered there and permitted to it.
+    #[must_use]
+    pub fn test(&self, name: &str, password: &str, access: &Arc<Access>) -> Decision {
+        let user = usable(name.as_bytes()).map(|name| self.find(name));
+        let permits = |method: &&Method| match user {
+            Ok(Some(user)) => user
+                .group
+                .as_ref()
+                .is_none_or(|it| it.methods.contains(method)),
+            Ok(None) | Err(_) => true,
+        };
+        let offered = access
+            .methods
+            .iter()
+            .find(permits)
+            .or(access.methods.first());
+        let method = offered.copied().unwrap_or(Method::MsChapV2);
+        let inside = |user: Option<&LocalUser>| {
+            let of_user = user.and_then(|user| user.group.as_ref());
+            let methods = of_user.map_or(&access.eap_methods, |group| &group.eap_methods);
+            methods.first().copied().unwrap_or(eap::EapMethod::MsChapV2)
+        };
+        let decision = user.and_then(|user| {
+            let proven = self.hash_of(user).matches(&NtHash::from_password(password));
+            let method = match method {
+                Method::Eap => LoginMethod::Eap(inside(user)),
+                Method::MsChapV2 | Method::MsChapV1 | Method::ChapMd5 | Method::Pap => {
+                    LoginMethod::Ppp(method)
+                }
+            };
+            if proven && method == LoginMethod::Ppp(Method::ChapMd5) {
+                let known = user.is_some_and(|user| user.password.is_some());
+                known.then_some(()).ok_or(Rejection::PasswordNotInClear)?;
+            }
+            Self::admit(Entry { access, method }, user, proven, &Proof::Password)
+        });
+        match decision {
+            Ok(grant) => Decision::Accept(Box::new(grant)),
+            Err(rejection) => self.refuse(rejection, name.as_bytes(), access),
+        }
     }
 
     fn answer(
@@ -424,6 +504,7 @@ impl LocalUsers {
         let change = PasswordChange {
             user: name,
             nt_hash: new_hash.duplicate(),
+            password: user.password.as_ref().map(Secret::duplicate),
         };
         user.nt_hash = new_hash;
         user.standing = Standing::Good;

@@ -11,6 +11,7 @@ pub mod own_login;
 mod policy;
 pub mod pool;
 pub mod radius;
+mod realm;
 pub mod tacacs;
 
 use std::net::Ipv4Addr;
@@ -26,6 +27,7 @@ pub use policy::{
     AtSessionLimit, Burst, CallPolicy, Filters, PolicyChange, Quota, QuotaChange, Rate, RatePolicy,
 };
 pub use pool::{Lease, LeaseRefusal, PoolConfig, PoolUsage, Pools};
+pub use realm::{Realm, RealmForm, Realms};
 
 use crate::counted_enum;
 use crate::flow::Authenticated;
@@ -55,6 +57,8 @@ counted_enum! {
         TooManySessions => "too_many_sessions",
         /// The password is right, and the user's group has as many sessions as it may have.
         GroupFull => "group_full",
+        /// The realm of the name is none that is known.
+        RealmUnknown => "realm_unknown",
         /// Log-ins under this name failed too often; nobody looked at the password.
         UserBackOff => "user_back_off",
         /// The new password does not fit the old one or its own proof, or is the old one.
@@ -113,6 +117,7 @@ impl Rejection {
             | Self::TacacsAnswerUnusable
             | Self::TacacsMethodUnknown
             | Self::UserBackOff
+            | Self::RealmUnknown
             | Self::ServerNotBelieved => FailureCode::AuthenticationFailure,
             Self::PasswordExpired => FailureCode::PasswordExpired,
             Self::UserDisabled => FailureCode::AccountDisabled,
@@ -162,6 +167,7 @@ impl Rejection {
             | Self::TooManySessions
             | Self::GroupFull
             | Self::UserBackOff
+            | Self::RealmUnknown
             | Self::EapOutOfStep
             | Self::EapMethodNotAgreed
             | Self::RadiusNoAnswer
@@ -195,6 +201,7 @@ impl Rejection {
             | Self::TooManySessions
             | Self::GroupFull
             | Self::UserBackOff
+            | Self::RealmUnknown
             | Self::EapOutOfStep
             | Self::EapMethodNotAgreed
             | Self::RadiusNoAnswer

@@ -5,6 +5,7 @@ mod access;
 mod networks;
 mod pools;
 mod ports;
+mod realms;
 
 use std::net::Ipv4Addr;
 
@@ -18,6 +19,8 @@ use super::peer::Peer;
 use super::pool::Pool;
 use super::port::Port;
 use super::ppp::Ppp;
+use super::radius::Radius;
+use super::realm::Realm;
 use super::server::{CALL_IDS_PER_ADDRESS, Server};
 use super::workers::Workers;
 
@@ -39,6 +42,8 @@ pub(super) struct Tables<'c> {
     pub(super) peers: &'c Indexed<Peer>,
     pub(super) ppp: &'c Ppp,
     pub(super) groups: &'c [Group],
+    pub(super) realms: &'c Indexed<Realm>,
+    pub(super) radius: &'c Radius,
 }
 
 impl Tables<'_> {
@@ -69,6 +74,7 @@ pub(super) fn check(tables: &Tables<'_>, report: &mut Report<'_>) {
     check_peers(tables, report);
     check_frame_sizes(tables, report);
     access::check(tables, report);
+    realms::check(tables, report);
 }
 
 fn check_listen(tables: &Tables<'_>, report: &mut Report<'_>) {

@@ -150,6 +150,12 @@ impl<'t> Report<'t> {
             .map(|offset| self.line_and_column(offset).0)
     }
 
+    /// A warning at a byte offset of the file.
+    pub(super) fn warn_at(&mut self, offset: usize, key: &str, fault: Fault) {
+        let warning = self.located(Some(offset), key, fault);
+        self.warnings.push(warning);
+    }
+
     /// Errors and warnings in the order of the file, and the keys that the schema knows.
     pub(super) fn finish(self) -> Findings {
         let by_place = |error: &ConfigError| (error.line, error.column);
@@ -194,11 +200,21 @@ impl<'t> Report<'t> {
     }
 }
 
-/// What reading one file found.
+/// What reading one file found, or several.
+#[derive(Default)]
 pub(super) struct Findings {
     pub(super) errors: Vec<ConfigError>,
     pub(super) warnings: Vec<ConfigError>,
     pub(super) asked: std::collections::BTreeSet<String>,
+}
+
+impl Findings {
+    /// With what another file has.
+    pub(super) fn extend(&mut self, mut other: Self) {
+        self.errors.append(&mut other.errors);
+        self.warnings.append(&mut other.warnings);
+        self.asked.append(&mut other.asked);
+    }
 }
 
 fn is_below(key: &str, ancestor: &str) -> bool {

@@ -3,12 +3,13 @@
 use std::fs::File;
 use std::io::Read;
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use zeroize::Zeroizing;
 
-use super::error::{ConfigError, ConfigErrors, Fault};
-use super::{Config, users};
+use super::error::{ConfigError, ConfigErrors, Fault, Report};
+use super::table::read_document;
+use super::{Config, Draft, users};
 
 /// What to do about a users file that others can read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,10 +45,44 @@ impl Config {
             }
             Ok(text)
         })?;
+        path.clone_into(&mut config.file);
         config
             .warnings
             .extend(mode_warnings.into_iter().map(|fault| whole(&file, fault)));
         Ok(config)
+    }
+    /// The users file that the configuration names, whatever is in it.
+    ///
+    /// # Errors
+    /// Everything wrong with the configuration itself.
+    pub fn load_without_users(path: &Path) -> Result<Option<PathBuf>, ConfigErrors> {
+        let file = path.display().to_string();
+        let text = read_text(path).map_err(|fault| ConfigErrors(vec![whole(&file, fault)]))?;
+        let mut report = Report::new(&*file, &text);
+        let draft = read_document(&mut report, &text, |table| Draft::read(table, &file));
+        let errors = report.finish().errors;
+        match draft {
+            Some(draft) if errors.is_empty() => Ok(draft.users.and_then(|users| users.file)),
+            Some(_) | None => Err(ConfigErrors(errors)),
+        }
+    }
+
+    /// Whether everything would be right if the file at `users_file` had `users_text`.
+    ///
+    /// # Errors
+    /// Everything that would be wrong.
+    pub fn check_with_users(
+        path: &Path,
+        users_file: &Path,
+        users_text: &str,
+    ) -> Result<(), ConfigErrors> {
+        let file = path.display().to_string();
+        let text = read_text(path).map_err(|fault| ConfigErrors(vec![whole(&file, fault)]))?;
+        let read = |wanted: &Path| match wanted == users_file {
+            true => Ok(Zeroizing::new(users_text.to_owned())),
+            false => read_secret_text(wanted).map(|(text, _mode)| text),
+        };
+        Self::parse(&text, &file, read).map(drop)
     }
 }
 

@@ -7,6 +7,8 @@
 mod accounting;
 mod address;
 mod admin;
+mod changes;
+mod chap_secrets;
 mod checks;
 mod dpdk;
 mod error;
@@ -25,6 +27,7 @@ mod pool;
 mod port;
 mod ppp;
 mod radius;
+mod realm;
 mod server;
 mod sessions;
 mod shared_secret;
@@ -39,13 +42,14 @@ mod tests;
 
 use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use zeroize::Zeroizing;
 
 pub use accounting::Accounting;
 pub use address::{Ipv4Prefix, Ipv4Range};
 pub use admin::{Admin, DEFAULT_SOCKET};
+pub use changes::Changes;
 pub use dpdk::{Dpdk, Memory};
 pub use error::{ConfigError, ConfigErrors, Fault};
 pub use explain::Explain;
@@ -63,10 +67,13 @@ pub use pool::{Pool, Reservation};
 pub use port::{Device, Port, Route, Side};
 pub use ppp::{AddressPolicy, Authentication, Ipcp, Ipv6cp, Ipv6cpPolicy, Ppp};
 pub use radius::{DynamicClient, Radius, RadiusDynamic, RadiusServer};
+pub use realm::Realm;
 pub use server::{CALL_IDS_PER_ADDRESS, Framing, Server};
 pub use sessions::Sessions;
 pub use tacacs::{Tacacs, TacacsServer};
-pub use users::{User, Users};
+pub use users::{
+    User, Users, check_users_text, mode_fault as secret_mode_fault, read_chap_secrets,
+};
 pub use workers::{Placement, Punt, Workers};
 
 use error::{Findings, Report};
@@ -75,6 +82,8 @@ use table::{Table, read_document};
 /// Everything an operator decides, checked. Its `Debug` shows no secret.
 #[derive(Debug)]
 pub struct Config {
+    /// The file that it was read from; empty if from none.
+    pub file: PathBuf,
     /// `[server]`.
     pub server: Server,
     /// `[[listener]]`, in the order of the file.
@@ -97,6 +106,8 @@ pub struct Config {
     pub users: Users,
     /// `[sessions]`.
     pub sessions: Sessions,
+    /// `[[realm]]`, in the order of the file.
+    pub realms: Vec<Realm>,
     /// `[radius]`.
     pub radius: Radius,
     /// `[accounting]`.
@@ -197,7 +208,7 @@ impl Config {
 pub fn accepted_keys() -> BTreeSet<String> {
     // Tables in lists are only visited if they are there, and what is missing in them does not
     // stop the reading.
-    let text = "[[port]]\nroutes = [{}]\n[[pool]]\nreservations = [{}]\n[[peer]]\n[[listener]]\n\
+    let text = "[[port]]\nroutes = [{}]\n[[pool]]\nreservations = [{}]\n[[peer]]\n[[realm]]\n[[listener]]\n\
                 [group.NAME]\n[[radius.server]]\n[[tacacs.server]]\n\
                 [[radius.map]]\n[[radius.dynamic.client]]\n";
     let mut report = Report::new("", text);
@@ -205,9 +216,7 @@ pub fn accepted_keys() -> BTreeSet<String> {
     let mut keys = report.finish().asked;
     let text = "[[user]]\n";
     let mut report = Report::new("", text);
-    users::read_file(&mut report, text, users::Section::default(), false, |_| {
-        Ok(())
-    });
+    users::read_file(&mut report, text);
     keys.append(&mut report.finish().asked);
     keys
 }
@@ -225,6 +234,7 @@ struct Draft {
     groups: Vec<Group>,
     users: Option<users::Section>,
     sessions: Sessions,
+    realms: checks::Indexed<Realm>,
     radius: Radius,
     accounting: Accounting,
     tacacs: Tacacs,
@@ -271,6 +281,7 @@ impl Draft {
                 users::read_section(it, Path::new(file), alone)
             }),
             sessions,
+            realms: indexed(table.sections("realm", realm::read)),
             radius,
             accounting: table.section("accounting", |it| accounting::read(it, Path::new(file))),
             tacacs,
@@ -293,6 +304,8 @@ impl Draft {
             peers: &self.peers,
             ppp: &self.ppp,
             groups: &self.groups,
+            realms: &self.realms,
+            radius: &self.radius,
         }
     }
 
@@ -315,45 +328,57 @@ impl Draft {
     fn read_users(
         &self,
         report: &mut Report<'_>,
-        read: impl FnOnce(&Path) -> Result<Zeroizing<String>, Fault>,
+        mut read: impl FnMut(&Path) -> Result<Zeroizing<String>, Fault>,
     ) -> (Option<Users>, Findings) {
-        let nothing = Findings {
-            errors: Vec::new(),
-            warnings: Vec::new(),
-            asked: BTreeSet::new(),
-        };
+        let mut findings = Findings::default();
         let Some(section) = &self.users else {
-            return (None, nothing);
+            return (None, findings);
         };
-        let Some(file) = &section.file else {
-            return (Some(Users::nobody()), nothing);
-        };
-        let text = match read(file) {
-            Ok(text) => text,
-            Err(fault) => {
-                report.error("users.file", fault);
-                return (None, nothing);
-            }
-        };
-        let mut of_users = Report::new(file.display().to_string(), &text);
+        let tables = self.tables();
         let known = checks::Known {
             pools: !report.is_wrong("pool"),
             groups: !report.is_wrong("group"),
         };
-        let tables = self.tables();
-        let clear = tables.need_clear_passwords();
-        let users = users::read_file(&mut of_users, &text, section.clone(), clear, |user| {
-            tables.check_user(user, known)
-        });
-        if users.is_empty() {
-            of_users.warn("", Fault::new("has no [[user]]", "nobody can log in"));
+        let files = [
+            ("users.file", &section.file),
+            ("users.chap_secrets", &section.chap_secrets),
+        ];
+        let mut all = users::Gathered::new(section.names, tables.need_clear_passwords());
+        for (key, file) in files {
+            let Some(file) = file else { continue };
+            let text = match read(file) {
+                Ok(text) => text,
+                Err(fault) => {
+                    report.error(key, fault);
+                    return (None, findings);
+                }
+            };
+            let mut of_file = Report::new(file.display().to_string(), &text);
+            let users = if key == "users.file" {
+                users::read_file(&mut of_file, &text)
+            } else {
+                chap_secrets::read(&mut of_file, &text, self.challenge_name())
+            };
+            if users.is_empty() {
+                of_file.warn("", Fault::new("has no user", "nobody can log in by it"));
+            }
+            all.add(users, &mut of_file, |user| tables.check_user(user, known));
+            findings.extend(of_file.finish());
         }
+        let users = all.finish(section);
         tables.check_clear_passwords(&users, report);
-        (Some(users), of_users.finish())
+        (Some(users), findings)
+    }
+
+    /// Name field of our Challenge, and what the server column of `chap-secrets` has to name.
+    fn challenge_name(&self) -> &str {
+        let name = self.ppp.authentication.challenge_name.as_deref();
+        name.unwrap_or(&self.server.host_name)
     }
 
     fn into_config(self, users: Users, warnings: Vec<ConfigError>) -> Config {
         Config {
+            file: PathBuf::new(),
             server: self.server,
             listeners: self.listeners.into_iter().map(|(_, it)| it).collect(),
             dpdk: self.dpdk,
@@ -365,6 +390,7 @@ impl Draft {
             groups: self.groups,
             users,
             sessions: self.sessions,
+            realms: self.realms.into_iter().map(|(_, realm)| realm).collect(),
             radius: self.radius,
             accounting: self.accounting,
             tacacs: self.tacacs,

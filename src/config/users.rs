@@ -10,10 +10,11 @@ use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 
 use super::address::{host_address, network_behind};
-use super::error::{Fault, Report};
+use super::chap_secrets;
+use super::error::{ConfigErrors, Fault, Report};
 use super::ppp;
 use super::table::{Table, read_document};
-use super::words::{beside, name, path};
+use super::words::{beside, name, one_of, path};
 use crate::aaa::{NameRules, Standing};
 use crate::auth::secret::{NtHash, Secret};
 use crate::ppp::link::MppeChange;
@@ -28,10 +29,14 @@ const PASSWORD_LENGTH_ADVISED: usize = 8;
 
 /// The local users.
 pub struct Users {
-    /// The file they were read from.
+    /// The file they were read from; empty if there is none.
     pub file: PathBuf,
+    /// The `chap-secrets` that others were read from.
+    pub chap_secrets: Option<PathBuf>,
     /// How the names that clients send are looked for.
     pub names: NameRules,
+    /// Whether names of realms that are not configured are refused.
+    pub refuse_unknown_realm: bool,
     by_name: BTreeMap<String, User>,
 }
 
@@ -60,16 +65,31 @@ pub struct User {
     pub sessions_max: Option<u32>,
 }
 
-impl Users {
-    /// Nobody, where RADIUS servers decide alone.
-    pub(super) fn nobody() -> Self {
-        Self {
-            file: PathBuf::new(),
-            names: NameRules::default(),
-            by_name: BTreeMap::new(),
-        }
+impl User {
+    /// Whether nothing is different.
+    pub(super) fn is_like(&self, other: &Self) -> bool {
+        let same_password = match (&self.password, &other.password) {
+            (Some(one), Some(two)) => one.matches(two.expose()),
+            (one, two) => one.is_none() && two.is_none(),
+        };
+        let rest = |user: &Self| {
+            let (pool, group) = (user.pool.clone(), user.group.clone());
+            let routes = user.routes.clone();
+            (
+                user.standing,
+                user.address,
+                pool,
+                group,
+                user.mppe,
+                routes,
+                user.sessions_max,
+            )
+        };
+        same_password && self.nt_hash.matches(&other.nt_hash) && rest(self) == rest(other)
     }
+}
 
+impl Users {
     /// The user with exactly this name, but for capitals if they do not count.
     #[must_use]
     pub fn find(&self, name: &str) -> Option<&User> {
@@ -111,8 +131,13 @@ pub(super) struct Section {
     /// `users.file`, relative to the directory of the configuration file; `None` where RADIUS servers
     /// decide alone.
     pub(super) file: Option<PathBuf>,
+    /// `users.chap_secrets`, likewise.
+    pub(super) chap_secrets: Option<PathBuf>,
     pub(super) names: NameRules,
+    pub(super) refuse_unknown_realm: bool,
 }
+
+const UNKNOWN_REALM: &[(&str, bool)] = &[("allow", false), ("refuse", true)];
 
 pub(super) fn read_section(
     table: &mut Table<'_, '_>,
@@ -124,71 +149,130 @@ pub(super) fn read_section(
         strip_realm: table.flag("strip_realm", NameRules::default().strip_realm),
         ignore_case: table.flag("ignore_case", NameRules::default().ignore_case),
     };
+    let unknown = one_of("what becomes of other realms", UNKNOWN_REALM);
+    let unknown = table.parsed("unknown_realm", unknown);
+    let chap_secrets = table.parsed("chap_secrets", path("chap-secrets"));
     let path = path("users.toml");
-    let file = if required {
+    let file = if required && chap_secrets.is_none() {
         Some(table.required("file", "file = \"users.toml\"", path)?)
     } else {
         table.parsed("file", path)
     };
-    let file = file.map(|file| beside(config_file, &file));
-    Some(Section { file, names })
+    let beside = |file: PathBuf| beside(config_file, &file);
+    Some(Section {
+        file: file.map(beside),
+        chap_secrets: chap_secrets.map(beside),
+        names,
+        refuse_unknown_realm: unknown.unwrap_or(false),
+    })
 }
 
-/// Reads the users file. Errors go to `report`, which stands for that file. Passwords are kept in clear
-/// if `clear` is set.
-pub(super) fn read_file<'t>(
-    report: &mut Report<'t>,
-    text: &'t str,
-    Section { file, names }: Section,
-    clear: bool,
-    check: impl Fn(&User) -> Result<(), (&'static str, Fault)>,
-) -> Users {
+/// The users of one file, each with its key there.
+pub(super) fn read_file<'t>(report: &mut Report<'t>, text: &'t str) -> Vec<(String, User)> {
     let users = read_document(report, text, |table| table.sections("user", read_user));
-    let mut by_name: BTreeMap<String, (usize, User)> = BTreeMap::new();
-    let mut addresses: BTreeMap<Ipv4Addr, String> = BTreeMap::new();
-    for (index, user) in users.into_iter().flatten().enumerate() {
-        let Some(mut user) = user else { continue };
-        user.password = user.password.filter(|_| clear);
-        let path = |key: &str| format!("user[{index}].{key}");
-        if let Err((key, fault)) = check(&user) {
-            report.error(&path(key), fault);
+    let users = users.into_iter().flatten().enumerate();
+    users
+        .filter_map(|(index, user)| Some((format!("user[{index}]"), user?)))
+        .collect()
+}
+
+/// The users of all files, of whom no two are one or have one address.
+pub(super) struct Gathered {
+    names: NameRules,
+    /// Whether passwords are kept in clear.
+    clear: bool,
+    /// With the place of each, for messages.
+    by_name: BTreeMap<String, (String, User)>,
+    addresses: BTreeMap<Ipv4Addr, String>,
+}
+
+impl Gathered {
+    pub(super) const fn new(names: NameRules, clear: bool) -> Self {
+        Self {
+            names,
+            clear,
+            by_name: BTreeMap::new(),
+            addresses: BTreeMap::new(),
         }
-        if let Some(address) = user.address
-            && let Some(other) = addresses.insert(address, user.name.clone())
-        {
-            let fault = Fault::new(format!("{address} already is the address of {other:?}"), "");
-            report.error(&path("address"), fault);
-        }
-        let key = names.key(&user.name).into_owned();
-        if let Some((earlier, _)) = by_name.get(&key) {
-            let line = report
-                .line_of(&format!("user[{earlier}].name"))
-                .unwrap_or(0);
-            let capitals = if names.ignore_case {
-                " but for capitals"
-            } else {
-                ""
-            };
-            let problem = format!(
-                "{:?} is already a user{capitals}, on line {line}",
-                user.name
-            );
-            report.error(
-                &path("name"),
-                Fault::new(problem, "take one of the two out"),
-            );
-            continue;
-        }
-        by_name.insert(key, (index, user));
     }
-    let by_name = by_name
-        .into_iter()
-        .map(|(name, (_, user))| (name, user))
-        .collect();
-    Users {
-        file: file.unwrap_or_default(),
-        names,
-        by_name,
+
+    /// Adds the users of one file, for which `report` stands.
+    pub(super) fn add(
+        &mut self,
+        users: Vec<(String, User)>,
+        report: &mut Report<'_>,
+        check: impl Fn(&User) -> Result<(), (&'static str, Fault)>,
+    ) {
+        for (key, mut user) in users {
+            let path = |part: &str| format!("{key}.{part}");
+            user.password = user.password.filter(|_| self.clear);
+            if let Err((part, fault)) = check(&user) {
+                report.error(&path(part), fault);
+            }
+            if let Some(address) = user.address
+                && let Some(other) = self.addresses.insert(address, user.name.clone())
+            {
+                let problem = format!("{address} already is the address of {other:?}");
+                report.error(&path("address"), Fault::new(problem, ""));
+            }
+            let name = self.names.key(&user.name).into_owned();
+            if let Some((place, _)) = self.by_name.get(&name) {
+                let capitals = if self.names.ignore_case {
+                    " but for capitals"
+                } else {
+                    ""
+                };
+                let problem = format!("{:?} is already a user{capitals}, {place}", user.name);
+                let fault = Fault::new(problem, "take one of the two out");
+                report.error(&path("name"), fault);
+                continue;
+            }
+            let line = report.line_of(&path("name")).unwrap_or(0);
+            self.by_name.insert(name, (format!("on line {line}"), user));
+        }
+    }
+
+    pub(super) fn finish(self, section: &Section) -> Users {
+        let users = self.by_name.into_iter();
+        Users {
+            file: section.file.clone().unwrap_or_default(),
+            chap_secrets: section.chap_secrets.clone(),
+            names: self.names,
+            refuse_unknown_realm: section.refuse_unknown_realm,
+            by_name: users.map(|(name, (_, user))| (name, user)).collect(),
+        }
+    }
+}
+
+/// Everything wrong with a text as a users file, as far as it shows without the configuration.
+///
+/// # Errors
+/// All of it.
+pub fn check_users_text(text: &str, file: &Path) -> Result<(), ConfigErrors> {
+    let mut report = Report::new(file.display().to_string(), text);
+    let users = read_file(&mut report, text);
+    let mut all = Gathered::new(NameRules::default(), false);
+    all.add(users, &mut report, |_| Ok(()));
+    let errors = report.finish().errors;
+    if errors.is_empty() {
+        Ok(())
+    } else {
+        Err(ConfigErrors(errors))
+    }
+}
+
+/// The users of a `chap-secrets`, for a server that calls itself `server`.
+///
+/// # Errors
+/// Everything wrong with it.
+pub fn read_chap_secrets(text: &str, file: &Path, server: &str) -> Result<Vec<User>, ConfigErrors> {
+    let mut report = Report::new(file.display().to_string(), text);
+    let users = chap_secrets::read(&mut report, text, server);
+    let errors = report.finish().errors;
+    if errors.is_empty() {
+        Ok(users.into_iter().map(|(_, user)| user).collect())
+    } else {
+        Err(ConfigErrors(errors))
     }
 }
 
@@ -265,7 +349,7 @@ fn read_secret(table: &mut Table<'_, '_>) -> Option<(NtHash, Option<Secret>)> {
 }
 
 /// Thirty-two hexadecimal digits. The message does not repeat them: they are a secret.
-fn nt_hash(text: &str) -> Result<NtHash, Fault> {
+pub(super) fn nt_hash(text: &str) -> Result<NtHash, Fault> {
     let refused = || Fault::new("is not an NT hash", "write 32 hexadecimal digits");
     let digits: &[u8; 32] = text.as_bytes().try_into().map_err(|_| refused())?;
     let mut bytes = [0u8; 16];
@@ -289,7 +373,8 @@ pub(super) fn user_name(text: &str) -> Result<String, Fault> {
 }
 
 /// Why a file with passwords is refused with this mode, and the command that helps.
-pub(super) fn mode_fault(file: &Path, mode: u32) -> Option<Fault> {
+#[must_use]
+pub fn mode_fault(file: &Path, mode: u32) -> Option<Fault> {
     (mode & 0o007 != 0).then(|| {
         Fault::new(
             format!(

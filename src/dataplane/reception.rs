@@ -66,17 +66,14 @@ impl<P: PortIo> Worker<P> {
                     return verdict;
                 }
                 packet.meta.flow = NO_FLOW;
-                match classify::run(packet, view, directory, routes) {
-                    Verdict::Steer {
-                        worker,
-                        entry: Entry::Upstream,
-                    } if worker == view.index => {
-                        locate::upstream(slice::from_mut(packet), flows);
-                        gre_input::run(packet, flows, view, now)
-                            .then(|| ppp_input::run(packet, flows, rate, now))
-                    }
-                    verdict => verdict,
+                let verdict = classify::run(packet, view, directory, routes);
+                let (worker, entry) = (view.index, Entry::Upstream);
+                if verdict != (Verdict::Steer { worker, entry }) {
+                    return verdict;
                 }
+                locate::upstream(slice::from_mut(packet), flows);
+                gre_input::run(packet, flows, view, now)
+                    .then(|| ppp_input::run(packet, flows, rate, now))
             },
             |packet, verdict| exits.take(packet, verdict),
         );

@@ -58,6 +58,7 @@ pub struct WorkerStats {
     frames: [AtomicU64; FrameCount::COUNT],
     drops: [AtomicU64; DropReason::COUNT],
     held: AtomicU64,
+    mppe_alone: AtomicU64,
     turns: AtomicU64,
     busy_turns: AtomicU64,
     heartbeat_ns: AtomicU64,
@@ -69,6 +70,7 @@ impl Default for WorkerStats {
             frames: [const { AtomicU64::new(0) }; FrameCount::COUNT],
             drops: [const { AtomicU64::new(0) }; DropReason::COUNT],
             held: AtomicU64::new(0),
+            mppe_alone: AtomicU64::new(0),
             turns: AtomicU64::new(0),
             busy_turns: AtomicU64::new(0),
             heartbeat_ns: AtomicU64::new(0),
@@ -105,6 +107,19 @@ impl WorkerStats {
         add(Some(&self.busy_turns), u64::from(busy));
         self.held.store(held as u64, Ordering::Relaxed);
         self.heartbeat_ns.store(now.as_nanos(), Ordering::Relaxed);
+    }
+
+    /// Notes stateful MPPE frames so far for which no keystream could be made ahead.
+    #[inline]
+    pub(super) fn mppe_alone(&self, frames: u64) {
+        self.mppe_alone.store(frames, Ordering::Relaxed);
+    }
+
+    /// Stateful MPPE frames so far for which no keystream could be made ahead: more flows were active than
+    /// there is room for, or the frame was too long.
+    #[must_use]
+    pub fn mppe_alone_frames(&self) -> u64 {
+        self.mppe_alone.load(Ordering::Relaxed)
     }
 
     /// Frames that entered or left at `place` so far.

@@ -195,6 +195,8 @@ impl<P: PortIo> Worker<P> {
             self.stock_up();
         }
         let held = self.ports.staged() + self.reassembly.held() + self.reorder.len();
+        let alone = self.decrypt.frames_alone() + self.encrypt.frames_alone();
+        self.stats.mppe_alone(alone);
         self.stats.turn(now, !work.is_idle(), held);
         work
     }

@@ -95,6 +95,9 @@ impl Tasks {
 
     /// Changes the keys of all chains as often as they have frames here.
     pub(super) fn make_keys(&mut self, kernel: &mut Kernel) {
+        if self.0.is_empty() {
+            return;
+        }
         let mut follows = [false; BATCH];
         for place in (0..self.0.len()).rev() {
             let Some(next) = self.0.get(place).and_then(|task| task.next) else {
@@ -160,6 +163,9 @@ impl Tasks {
         order.sort_unstable_by_key(|task| {
             std::cmp::Reverse(self.0.get(*task).map_or(0, |task| task.length))
         });
+        if order.is_empty() {
+            return;
+        }
         let mut keys = [[0u8; 16]; BATCH];
         let mut lengths = [0; BATCH];
         for ((key, length), task) in keys.iter_mut().zip(&mut lengths).zip(&order) {

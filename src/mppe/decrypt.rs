@@ -351,8 +351,8 @@ impl DecryptWorker {
         Self { kernel, ..self }
     }
 
-    /// With keystream made ahead for flows at places below `places`, and room for the RC4 states of those that
-    /// are stateful.
+    /// With keystream made ahead for flows at places below `places`, and room for the RC4 states of those
+    /// that are stateful.
     #[must_use]
     pub fn with_places(self, places: usize) -> Self {
         Self {

@@ -390,7 +390,7 @@ impl EncryptState {
             link.session_key = stock.key(slot);
             if slot.made() == 0 {
                 let task = tasks.known(&link.session_key, self.chain.strength(), length);
-                stock.commit(self.place, &self.chain, &link, length);
+                stock.commit_slot(slot, &link, length);
                 self.chain.committed = link;
                 job.header = task.map(|_| header);
                 return task.map(|_| ());
@@ -399,7 +399,7 @@ impl EncryptState {
             if length > slot.made() {
                 tails.add(place, length, slot, stock);
             }
-            stock.commit(self.place, &self.chain, &link, length);
+            stock.commit_slot(slot, &link, length);
             self.chain.committed = link;
             job.header = Some(header);
             return None;

@@ -17,7 +17,7 @@ use crate::mppe::stock::{SLOTS, Stock};
 const EVICTIONS: u8 = 8;
 
 /// A burst of no more frames leaves time: its flows get shelves, which are filled then.
-const CALM: usize = BATCH / 2;
+const CALM: usize = BATCH / 4;
 
 /// A flow of a burst.
 pub(super) struct Seen {
@@ -83,14 +83,16 @@ impl Flows {
         let frames: usize = self.flows.iter().map(|seen| seen.frames).sum();
         let calm = frames <= CALM;
         let mut spare = self.spare(kernel);
-        if !calm && spare == [0; BATCH] {
+        if !calm && spare.is_none() {
             return plan;
         }
         stock.begin_burst(EVICTIONS);
         for seen in &mut self.flows {
             // A key further than the longest chain of the burst would cost time.
-            let spare = spare.get_mut(seen.steps).filter(|spare| **spare > 0);
-            if spare.is_none() && !calm {
+            let spare = spare.as_mut().and_then(|spare| spare.get_mut(seen.steps));
+            let spare = spare.filter(|spare| **spare > 0);
+            // Without a step a flow was served from its shelf.
+            if spare.is_none() && !(calm && seen.steps > 0) {
                 continue;
             }
             let shelf = open(seen.flow, stock);
@@ -104,15 +106,20 @@ impl Flows {
         plan
     }
 
-    /// The lanes that are left empty, by how many keys of the same flow come before.
-    fn spare(&self, kernel: &Kernel) -> [usize; BATCH] {
-        let longest = self.flows.iter().map(|seen| seen.steps).max().unwrap_or(0);
+    /// The lanes that are left empty, by how many keys of the same flow come before. More flows than lanes
+    /// leave none: the longest chains go first.
+    fn spare(&self, kernel: &Kernel) -> Option<[usize; BATCH]> {
+        let flows = self.flows.iter().filter(|seen| seen.steps > 0).count();
+        if flows == 0 || flows > kernel.lanes() {
+            return None;
+        }
+        let longest = self.flows.iter().map(|seen| seen.steps).max()?;
         let mut spare = [0; BATCH];
         for (level, spare) in spare.iter_mut().enumerate().take(longest) {
             let taken = self.flows.iter().filter(|seen| seen.steps > level);
             *spare = kernel.lanes_left(taken.count());
         }
-        spare
+        Some(spare)
     }
 }
 

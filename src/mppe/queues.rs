@@ -25,6 +25,8 @@ const REFILL: usize = 1024;
 const CAPACITY: usize = 2560;
 /// Refills of one frame at most: nothing left, and the longest frame that fits.
 const ROUNDS: usize = 3;
+/// Frames of a burst that are looked at when one of them finds no keystream.
+const LOOK_AHEAD: usize = LANES_MAX;
 /// Queues taken from idle flows in one burst, at most: each costs up to 2,560 steps of RC4.
 const EVICTIONS: u8 = 2;
 /// Flows of a worker that have a queue at the same time, in one direction.
@@ -183,7 +185,13 @@ impl Queues {
 
     fn supply_all(&mut self, demands: &[Demand], kernel: &mut Kernel) {
         self.pool.begin_burst(EVICTIONS);
+        // Of a burst of few flows the rest will be looked at when they run dry again.
+        let (demands, _) = demands.split_at(demands.len().min(LOOK_AHEAD));
         let mut wants = self.wants(demands);
+        if wants.len() == 1 {
+            // Alone, it makes what it needs and no more.
+            return;
+        }
         for _ in 0..ROUNDS {
             let round = self.round(&wants, kernel.lanes());
             if round.is_empty() {

@@ -5,6 +5,8 @@
 //! are loaded before the stores and mended in registers if a store changed them, which halves the
 //! time of the textbook loop.
 
+use std::hint::select_unpredictable;
+
 use zeroize::optimization_barrier;
 
 /// An RC4 table with its two indices. Keyed anew for every frame, wiped when dropped.
@@ -41,23 +43,30 @@ impl Rc4 {
         for (entry, value) in self.table.iter_mut().zip(0u32..) {
             *entry = value;
         }
-        let mut i = 0u8;
-        let mut j = 0u8;
+        let mut keys = std::iter::repeat_n(key, 256usize.div_ceil(N))
+            .flatten()
+            .copied();
+        let mut key_byte = || keys.next().unwrap_or(0);
         let mut entry = self.at(0);
         let mut next = self.at(1);
-        for _ in 0..256usize.div_ceil(N) {
-            for key_byte in key {
-                let ahead = self.at(i.wrapping_add(2));
-                j = j.wrapping_add(low_byte(entry)).wrapping_add(*key_byte);
-                self.swap_known(i, entry, j);
-                let mended = if j == i.wrapping_add(1) { entry } else { next };
-                next = if j == i.wrapping_add(2) { entry } else { ahead };
-                entry = mended;
-                i = i.wrapping_add(1);
-                if 256 % N != 0 && i == 0 {
-                    break;
-                }
+        let mut i = 0u8;
+        let mut j = low_byte(entry).wrapping_add(key_byte());
+        loop {
+            let ahead = self.at(i.wrapping_add(2));
+            self.swap_known(i, entry, j);
+            i = i.wrapping_add(1);
+            if i == 0 {
+                break;
             }
+            // Both sums are begun before it is known which entry is the right one.
+            let key_byte = key_byte();
+            let with_entry = j.wrapping_add(low_byte(entry).wrapping_add(key_byte));
+            let with_next = j.wrapping_add(low_byte(next).wrapping_add(key_byte));
+            let touched = j == i;
+            let mended = select_unpredictable(touched, entry, next);
+            next = select_unpredictable(j == i.wrapping_add(1), entry, ahead);
+            j = select_unpredictable(touched, with_entry, with_next);
+            entry = mended;
         }
         self.i = 0;
         self.j = 0;

@@ -3,9 +3,9 @@
 //! Neither the chain of keys nor any keystream depends on data, so both can be made ahead: keys in lanes that
 //! a burst leaves empty, keystream when there is nothing else to do (`factory`). An active flow has a
 //! shelf: how far its chain was walked, and for each of the next frames a slot with its session key, and
-//! perhaps the first bytes of its keystream and RC4's state behind them. A flow whose frames are steadily long has more of
-//! their keystream in its slots; for any other frame that is longer than its slot RC4 goes on from
-//! the state, with those of other frames.
+//! perhaps the first bytes of its keystream and RC4's state behind them. A flow whose frames are steadily
+//! long has more of their keystream in its slots; for any other frame that is longer than its slot RC4
+//! goes on from the state, with those of other frames.
 //!
 //! The committed place of a chain never moves here. What is committed is wiped from the shelf.
 
@@ -196,23 +196,30 @@ impl Stock {
         }
     }
 
-    /// The frame at `link` was the newest to be encrypted or decrypted, and `length` bytes long: wipes what is
-    /// not needed any more.
+    /// The frame at `link` was the newest to be encrypted or decrypted, and `length` bytes long: wipes what
+    /// is not needed any more.
     #[inline]
     pub(super) fn commit(&mut self, place: u32, chain: &Chain, link: &Link, length: usize) {
-        if let Some(number) = self.pool.find(place) {
-            self.pool.touch(number);
-            self.commit_shelf(number, chain, link, length);
+        if let Some(number) = self.pool.find(place)
+            && let Some(shelf) = self.shelves.get(number)
+            && chain.starts_with(&shelf.start_key)
+        {
+            self.commit_shelf(number, link, length);
         }
     }
 
-    fn commit_shelf(&mut self, number: usize, chain: &Chain, link: &Link, length: usize) {
+    /// The same of a frame that had this slot.
+    #[inline]
+    pub(super) fn commit_slot(&mut self, slot: Slot, link: &Link, length: usize) {
+        self.commit_shelf(slot.index / SLOTS, link, length);
+    }
+
+    #[inline]
+    fn commit_shelf(&mut self, number: usize, link: &Link, length: usize) {
+        self.pool.touch(number);
         let Some(shelf) = self.shelves.get_mut(number) else {
             return;
         };
-        if !chain.starts_with(&shelf.start_key) {
-            return;
-        }
         shelf.lengths.note(length);
         if link.position > shelf.produced {
             (shelf.produced, shelf.produced_key) = (link.position, link.session_key);

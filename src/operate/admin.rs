@@ -7,6 +7,7 @@ use std::fmt;
 use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
+use zeroize::Zeroize;
 
 use super::explain::{AccountRow, FailureRow, LAST_DEFAULT, Subject};
 use super::rows::{
@@ -75,6 +76,51 @@ pub enum Action {
         /// The peer's name in the configuration.
         peer: String,
     },
+    /// Read the configuration anew.
+    Reload {},
+    /// Forget that log-ins under a name failed.
+    Unlock {
+        /// The name.
+        user: String,
+    },
+    /// Look whether a log-in would be let in.
+    TestUser {
+        /// The name.
+        user: String,
+        /// The password.
+        password: Hidden,
+    },
+}
+
+/// A text that is not shown.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Hidden(String);
+
+impl Hidden {
+    /// Hides a copy.
+    #[must_use]
+    pub fn new(text: &str) -> Self {
+        Self(text.to_owned())
+    }
+
+    /// The text.
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Hidden {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("…")
+    }
+}
+
+impl Drop for Hidden {
+    fn drop(&mut self) {
+        self.0.zeroize();
+    }
 }
 
 const fn last_default() -> usize {
@@ -222,11 +268,8 @@ pub trait View {
     fn accounting(&self) -> AccountingStatus;
     /// Every TACACS+ server.
     fn tacacs(&self) -> Vec<TacacsRow>;
-    /// Does `action`; says what was done.
-    ///
-    /// # Errors
-    /// Why it was not done.
-    fn act(&mut self, action: &Action) -> Result<String, AdminError>;
+    /// Does `action`; says what was done, or why not. `None`: it is under way, ask again.
+    fn act(&mut self, action: &Action) -> Option<Result<String, AdminError>>;
     /// Every stage and finding that happened.
     fn failures(&self) -> Vec<FailureRow>;
     /// How those of `which` stand that live in these places, `max` at the most.

@@ -111,7 +111,7 @@ impl Answer {
             | Request::Failures {}
             | Request::Do(_) => {}
         }
-        let response = is_last.then(|| self.finish(view));
+        let response = if is_last { self.finish(view) } else { None };
         (rows, response)
     }
 
@@ -127,9 +127,13 @@ impl Answer {
         }
     }
 
-    /// Everything was looked at.
-    fn finish(&mut self, view: &mut dyn View) -> Response {
-        match &self.request {
+    /// Everything was looked at. `None`: what is to be done is not done yet.
+    fn finish(&mut self, view: &mut dyn View) -> Option<Response> {
+        Some(match &self.request {
+            Request::Do(action) => {
+                let done = view.act(action)?;
+                done.map_or_else(Response::Error, Response::Done)
+            }
             Request::Status {} => Response::Status(view.status()),
             Request::Sessions {} => Response::Sessions(Vec::new()),
             Request::Session { which } => details(std::mem::take(&mut self.details), which),
@@ -144,9 +148,6 @@ impl Answer {
             Request::Radius {} => Response::Radius(view.radius()),
             Request::Accounting {} => Response::Accounting(view.accounting()),
             Request::Tacacs {} => Response::Tacacs(view.tacacs()),
-            Request::Do(action) => view
-                .act(action)
-                .map_or_else(Response::Error, Response::Done),
             Request::Failures {} => Response::Failures(view.failures()),
             Request::Explain { which, last } => {
                 let mut accounts = std::mem::take(&mut self.accounts);
@@ -154,7 +155,7 @@ impl Answer {
                 accounts.extend(view.explain_ended(which, room));
                 explained(accounts, which)
             }
-        }
+        })
     }
 }
 

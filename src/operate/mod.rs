@@ -14,3 +14,4 @@ pub mod log;
 pub mod rows;
 pub mod show;
 pub mod table;
+pub mod users_file;

@@ -135,6 +135,8 @@ pub struct WorkerRow {
     pub state: String,
     /// How it makes MPPE keystreams.
     pub mppe_kernel: String,
+    /// Stateful MPPE frames for which no keystream could be made ahead.
+    pub mppe_alone_frames: u64,
     /// The receive queues that it polls, as `port:number`.
     pub queues: Vec<String>,
     /// Buckets of Call IDs that it owns, of 256; one without any has no calls.

@@ -376,6 +376,7 @@ fn workers_text(rows: &[WorkerRow]) -> String {
         ">out",
         ">dropped",
         ">punted",
+        ">mppe alone",
         ">heartbeat",
     ]);
     for row in rows {
@@ -395,6 +396,7 @@ fn workers_text(rows: &[WorkerRow]) -> String {
             number(row.out_frames),
             number(row.dropped_frames),
             number(row.punted_frames),
+            number(row.mppe_alone_frames),
             format!("{} ms", row.heartbeat_age_ms),
         ]);
     }

@@ -100,6 +100,17 @@ impl Connection {
 }
 
 impl Sessions {
+    /// The client has closed a control connection, or it has broken.
+    pub fn peer_closed(&mut self, id: ConnectionId, now: Timestamp) {
+        if let Some(connection) = self.connections.get_mut(id) {
+            connection
+                .control
+                .handle(crate::pptp::Input::PeerClosed, now);
+            self.touched_connections.push_back(id);
+            self.settle(now);
+        }
+    }
+
     /// What waits to be written to a control connection.
     #[must_use]
     pub fn pending(&self, id: ConnectionId) -> &[u8] {

@@ -163,7 +163,8 @@ impl Sessions {
     }
 
     /// Why nobody looks at a log-in under this name now.
-    pub(super) fn back_off(&self, name: &[u8], now: Timestamp) -> Option<Denial> {
+    #[must_use]
+    pub fn back_off(&self, name: &[u8], now: Timestamp) -> Option<Denial> {
         let (failures, left) = self.guard.user_blocked(name, now)?;
         let left_s = left.as_secs() + 1;
         let detail =

@@ -253,17 +253,6 @@ impl Sessions {
         }
     }
 
-    /// The client has closed a control connection, or it has broken.
-    pub fn peer_closed(&mut self, id: ConnectionId, now: Timestamp) {
-        if let Some(connection) = self.connections.get_mut(id) {
-            connection
-                .control
-                .handle(crate::pptp::Input::PeerClosed, now);
-            self.touched_connections.push_back(id);
-            self.settle(now);
-        }
-    }
-
     /// A PPP control frame of a call, from its protocol field on.
     pub fn frame(&mut self, flow: FlowKey, frame: &[u8], now: Timestamp) {
         // A call may end while its last frames are in the ring.

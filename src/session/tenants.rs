@@ -4,8 +4,9 @@
 use std::collections::{BTreeMap, HashMap};
 use std::net::Ipv4Addr;
 
-use super::{CallRef, EndReason, Sessions};
-use crate::aaa::{AtLimit, Denial, Grant, Rejection};
+use super::admission::AdmissionLimits;
+use super::{CallRef, EndReason, SessionConfig, Sessions};
+use crate::aaa::{AtLimit, Denial, Grant, PoolConfig, Rejection};
 use crate::clock::Timestamp;
 
 /// Peers that a verdict names.
@@ -199,6 +200,37 @@ impl Sessions {
                 self.granted(id, *grant, now);
             }
         }
+    }
+
+    /// Takes over what can change while there are calls. Listening addresses stay, and so does how
+    /// much there may be of everything; `pools` and `reserved` are as in
+    /// [`Pools::reconfigure`](crate::aaa::Pools::reconfigure).
+    pub fn reconfigure(
+        &mut self,
+        config: SessionConfig,
+        pools: &[PoolConfig],
+        reserved: impl IntoIterator<Item = Ipv4Addr>,
+    ) {
+        for listener in &mut self.config.listeners {
+            let mut others = config.listeners.iter();
+            if let Some(new) = others.find(|other| other.address == listener.address) {
+                listener.clone_from(new);
+            }
+        }
+        let (old, new) = (self.config.limits, config.limits);
+        self.config.limits = AdmissionLimits {
+            control_connections_max: old.control_connections_max,
+            half_open_max: old.half_open_max,
+            calls_max: old.calls_max,
+            ..new
+        };
+        self.admission.set_limits(self.config.limits);
+        self.config.control = config.control;
+        self.config.setup_timeout = config.setup_timeout;
+        self.config.name_servers = config.name_servers;
+        self.config.policy = config.policy;
+        self.guard.set_config(config.policy.guard);
+        self.pools.reconfigure(pools, reserved);
     }
 
     /// An operator vouches for a user whose log-ins failed; `false` if none did.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::view::count;
 use crate::aaa::{AtSessionLimit, CallPolicy, Rate};
 use crate::clock::Timestamp;
-use crate::operate::admin::{Action, AdminError, ErrorCode};
+use crate::operate::admin::{AdminError, ErrorCode};
 use crate::operate::rows::{Counter, NegotiatedOption, PeerRow};
 use crate::pptp::CallOffer;
 use crate::session::{CallError, CallView, PeerView, Sessions};
@@ -142,25 +142,34 @@ pub(super) fn peer_row(view: PeerView) -> PeerRow {
     }
 }
 
-/// Does what an operator asks for.
+/// Calls a peer.
 ///
 /// # Errors
 /// Why it was not done.
-pub(super) fn act(
+pub(super) fn call(
     sessions: &mut Sessions,
-    action: &Action,
+    peer: &str,
     now: Timestamp,
 ) -> Result<String, AdminError> {
-    let done = match action {
-        Action::Call { peer } => sessions
-            .call(peer, now)
-            .map(|()| format!("calling {peer}; see: pns show peers")),
-        Action::HangUp { peer } => sessions
-            .hang_up(peer, now)
-            .map(|calls| format!("hung up: {calls} call(s) to {peer}")),
-    };
-    let (Action::Call { peer } | Action::HangUp { peer }) = action;
-    done.map_err(|error| refusal(error, peer))
+    let called = sessions.call(peer, now);
+    called
+        .map(|()| format!("calling {peer}; see: pns show peers"))
+        .map_err(|error| refusal(error, peer))
+}
+
+/// Ends every call to a peer.
+///
+/// # Errors
+/// Why it was not done.
+pub(super) fn hang_up(
+    sessions: &mut Sessions,
+    peer: &str,
+    now: Timestamp,
+) -> Result<String, AdminError> {
+    let ended = sessions.hang_up(peer, now);
+    ended
+        .map(|calls| format!("hung up: {calls} call(s) to {peer}"))
+        .map_err(|error| refusal(error, peer))
 }
 
 fn refusal(error: CallError, peer: &str) -> AdminError {

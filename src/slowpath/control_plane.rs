@@ -9,15 +9,15 @@ use super::log_ins::LogIns;
 pub use super::log_ins::TacacsLogIns;
 use super::requests::Requests;
 use super::worker_link::{self, WorkerLink};
-use crate::aaa::LocalUsers;
 use crate::aaa::accounting::Accounting;
 use crate::aaa::radius::{Client, Dynamic, SocketId};
 use crate::aaa::tacacs::{self, ConnectionId as StreamId};
+use crate::aaa::{LocalUsers, PasswordChange, PoolConfig, Realms};
 use crate::clock::Timestamp;
 use crate::flow::FlowReport;
 use crate::flow::ring::Punted;
 use crate::routing::directory::DirectoryWriter;
-use crate::session::{ConnectionId, Output, Sessions};
+use crate::session::{ConnectionId, Output, SessionConfig, Sessions};
 use crate::wire::call_id::CallId;
 use crate::wire::prefix::Prefix;
 
@@ -138,6 +138,24 @@ impl ControlPlane {
     /// are no local users.
     pub fn ask_servers(&mut self, client: Client, local_first: bool) {
         self.log_ins.ask_servers(client, local_first);
+    }
+
+    /// Takes over what a changed configuration says of users, calls and pools. What is up stays as it
+    /// is; calls that are asked for from now on find the new.
+    pub fn reconfigure(&mut self, users: LocalUsers, config: SessionConfig, pools: &[PoolConfig]) {
+        self.sessions.reconfigure(config, pools, users.reserved());
+        self.log_ins.set_users(users);
+    }
+
+    /// What follows from what stands in names beside the user, for log-ins from now on.
+    pub fn set_realms(&mut self, realms: Realms) {
+        self.log_ins.set_realms(realms);
+    }
+
+    /// Passwords that clients have replaced: in force, and lost with this process unless somebody
+    /// keeps them.
+    pub fn take_password_changes(&mut self) -> Vec<PasswordChange> {
+        self.log_ins.take_password_changes()
     }
 
     /// Keeps the bill, on disk if there is a bookkeeper.

@@ -11,6 +11,7 @@ use mio::{Events, Poll, Registry};
 use super::admin_socket::AdminSocket;
 use super::call_routes::CallRoutes;
 use super::control_plane::{ControlPlane, Outside, RouteChange};
+use super::errands::Errands;
 use super::exception::ExceptionPath;
 use super::kernel_mirror::KernelMirror;
 use super::notify;
@@ -56,6 +57,7 @@ pub(super) struct EventLoop {
     pub(super) kernel: KernelMirror,
     pub(super) call_routes: CallRoutes,
     pub(super) admin: AdminSocket,
+    pub(super) errands: Errands,
     pub(super) supervisor: Supervisor,
     pub(super) call_rules: CallRules,
     pub(super) ports: Vec<PortInfo>,
@@ -212,17 +214,14 @@ impl EventLoop {
         let mut view = ServerView {
             facts: &self.facts,
             slow_turns: self.slow_turns,
-            sessions: &mut self.plane.sessions,
-            workers: &self.plane.workers,
+            plane: &mut self.plane,
             ports: &self.ports,
             kernel: &self.exception,
-            radius: self.plane.log_ins.client(),
-            requests: self.plane.requests.as_ref(),
-            tacacs: self.plane.log_ins.tacacs(),
-            bill: self.plane.log_ins.bill(),
+            errands: Some(&mut self.errands),
             now,
         };
         self.admin.turn(self.poll.registry(), &mut view);
+        self.errands.turn(&mut self.plane);
     }
 
     /// A worker that has ended takes its calls with it: the process ends, and its supervisor starts

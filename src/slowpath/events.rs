@@ -44,9 +44,18 @@ impl EventLog {
 }
 
 /// A client has replaced its expired password. At most one line for each user, so it is not counted.
-pub(super) fn password_changed(user: &str) {
+pub(super) fn password_kept(user: &str) {
+    tracing::info!(
+        user,
+        "the client changed its expired password; users.file has the new one"
+    );
+}
+
+/// The same, but it could not be kept.
+pub(super) fn password_not_kept(user: &str, why: &str) {
     tracing::warn!(
         user,
+        why,
         "the client changed its expired password; it is in force until the server stops: write it to \
          the users file, which still has the old one"
     );

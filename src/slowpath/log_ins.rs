@@ -9,7 +9,6 @@ use std::sync::Arc;
 
 use super::bookkeeper::{Bookkeeper, BooksStatus};
 use super::control_plane::Outside;
-use super::events;
 use super::worker_link::WorkerLink;
 use crate::aaa::accounting::Accounting;
 use crate::aaa::accounting::spool::Order;
@@ -18,7 +17,7 @@ use crate::aaa::radius::{
     Billed, Caller, Client, Event as ServerEvent, Identity, Output, SocketId, Ticket,
 };
 use crate::aaa::tacacs as servers;
-use crate::aaa::{Access, Decision, LocalUsers};
+use crate::aaa::{Access, Decision, LocalUsers, PasswordChange, Realms};
 use crate::clock::Timestamp;
 use crate::flow::{FlowKey, FlowTotals};
 use crate::ppp::link::Credentials;
@@ -32,7 +31,7 @@ const LOOK_BUDGET: usize = 256;
 
 /// The bill, for those who look at it.
 #[derive(Default)]
-pub struct Bill<'a> {
+pub(super) struct Bill<'a> {
     /// What is not written down.
     pub accounting: Option<&'a Accounting>,
     /// What is on disk.
@@ -44,6 +43,7 @@ pub struct Bill<'a> {
 /// Local users, and the client of RADIUS where servers are configured.
 pub(super) struct LogIns {
     users: LocalUsers,
+    realms: Realms,
     client: Option<Client>,
     tacacs: Option<TacacsLogIns>,
     accounting: Option<Accounting>,
@@ -58,6 +58,7 @@ impl LogIns {
     pub(super) fn new(users: LocalUsers) -> Self {
         Self {
             users,
+            realms: Realms::default(),
             client: None,
             tacacs: None,
             accounting: None,
@@ -72,6 +73,35 @@ impl LogIns {
     pub(super) fn ask_servers(&mut self, client: Client, local_first: bool) {
         self.client = Some(client);
         self.local_first = local_first;
+    }
+
+    /// Other users from here on.
+    pub(super) fn set_users(&mut self, users: LocalUsers) {
+        self.users = users;
+    }
+
+    /// Other realms from here on.
+    pub(super) fn set_realms(&mut self, realms: Realms) {
+        self.realms = realms;
+    }
+
+    /// The local users.
+    pub(super) const fn users(&self) -> &LocalUsers {
+        &self.users
+    }
+
+    /// Passwords that clients have replaced, for whoever keeps them.
+    pub(super) fn take_password_changes(&mut self) -> Vec<PasswordChange> {
+        self.users.take_password_changes()
+    }
+
+    /// Whether servers decide about who has this name.
+    pub(super) fn is_for_servers(&self, name: &str) -> bool {
+        let knows = || self.users.knows(name.as_bytes());
+        let radius = self.client.as_ref().is_some_and(Client::decides);
+        let tacacs = self.tacacs.as_ref();
+        (radius && !(self.local_first && knows()))
+            || tacacs.is_some_and(|tacacs| !(tacacs.local_first && knows()))
     }
 
     /// Asks TACACS+ servers, too.
@@ -133,6 +163,13 @@ impl LogIns {
         access: &Arc<Access>,
         now: Timestamp,
     ) -> Option<Decision> {
+        let realm = match self.realms.of(credentials.name()) {
+            Ok(realm) => realm,
+            Err(denial) => return Some(Decision::Deny(Box::new(denial))),
+        };
+        let access = realm
+            .and_then(|realm| realm.access.as_ref())
+            .unwrap_or(access);
         let session_id = match &mut self.accounting {
             Some(accounting) => accounting.session_id(caller),
             None => Box::default(),
@@ -147,7 +184,7 @@ impl LogIns {
         let users = &mut self.users;
         let mut decision = match &mut self.client {
             Some(client) if !local && client.decides() => {
-                match client.ask(caller, &session_id, credentials, access, now) {
+                match client.ask(caller, &session_id, credentials, access, realm, now) {
                     Ok(ticket) => {
                         self.asked.insert(ticket, (call, caller.flow));
                         return None;
@@ -155,12 +192,18 @@ impl LogIns {
                     Err(rejection) => Decision::Reject(rejection),
                 }
             }
-            Some(_) | None => users.decide(credentials, access),
+            Some(_) | None => {
+                let mut decision = users.decide(credentials, access);
+                let pool = realm.and_then(|realm| realm.pool.as_ref());
+                if let (Decision::Accept(grant), Some(pool)) = (&mut decision, pool)
+                    && !users.has_own_pool(&grant.user)
+                {
+                    grant.pool.clone_from(pool);
+                }
+                decision
+            }
         };
         self.note_billing(caller.flow, &mut decision);
-        for change in self.users.take_password_changes() {
-            events::password_changed(&change.user);
-        }
         Some(decision)
     }
 

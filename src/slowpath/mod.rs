@@ -7,6 +7,8 @@
 //!   `radius` and `tacacs` (the sockets of these clients).
 //! - `control_plane` is the loop without its IO: what the harness and tests run on memory; its `log_ins`
 //!   asks local users, RADIUS or TACACS+.
+//! - `settings` makes of the configuration what each machine is told, `errands` does so again while the
+//!   server runs, beside the loop.
 //! - `bookkeeper` is a thread that has the bill on disk, in `spool_files` and `bill_file`.
 //! - `view` is what `pns show` sees, `events` what the log says, `supervisor` watches the workers.
 
@@ -14,10 +16,13 @@ pub mod control_plane;
 pub mod descriptors;
 pub mod device;
 pub mod entropy;
+pub mod errands;
 pub mod jobs;
+pub mod log_in_test;
 pub mod mppe_kernel;
 pub mod netlink;
 pub mod notify;
+pub mod settings;
 pub mod sysctl;
 pub mod tap;
 pub mod tun;
@@ -61,8 +66,6 @@ mod radius_requests;
 #[cfg(feature = "dpdk")]
 mod radius_settings;
 pub mod requests;
-#[cfg(feature = "dpdk")]
-mod settings;
 #[cfg(feature = "dpdk")]
 mod signals;
 #[cfg(feature = "dpdk")]

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::mppe_kernel;
-use crate::aaa::{Access, LocalUser, LocalUsers, NameRules, NameServers, PoolConfig, Pools, Terms};
+use crate::aaa::{
+    Access, LocalUser, LocalUsers, NameRules, NameServers, PoolConfig, Pools, Realm, Realms, Terms,
+};
 use crate::auth::Secret;
 use crate::config::{self, Config, Direction, Ipv6cpPolicy, MssClamp, PeerLogin, SendWindow};
 use crate::dataplane::{self, GreConfig, PuntLimits, WorkerConfig};
@@ -24,7 +26,8 @@ const IPV4_AND_TCP_HEADER_BYTES: u16 = 40;
 const START_DELAY: Duration = Duration::from_millis(50);
 
 /// Settings of control connections, links and admission.
-pub(super) fn session_config(config: &Config) -> SessionConfig {
+#[must_use]
+pub fn session_config(config: &Config) -> SessionConfig {
     let server = &config.server;
     SessionConfig {
         listeners: listeners(config),
@@ -242,12 +245,42 @@ fn name_servers(config: &Config) -> NameServers {
     }
 }
 
+/// What follows from what stands in names beside the user.
+#[must_use]
+pub fn realms(config: &Config) -> Realms {
+    let accesses = Accesses::new(config);
+    let realm = |realm: &config::Realm| Realm {
+        name: realm.name.as_str().into(),
+        form: realm.form,
+        access: realm
+            .group
+            .as_deref()
+            .and_then(|group| accesses.find(group)),
+        pool: realm.pool.as_deref().map(Into::into),
+        strip: realm.strip,
+        servers: realm.servers.iter().map(|it| it.as_str().into()).collect(),
+    };
+    Realms::new(
+        config.realms.iter().map(realm),
+        config.users.refuse_unknown_realm,
+    )
+}
+
+/// What holds for who comes in by the first address that clients dial.
+#[must_use]
+pub fn first_access(config: &Config) -> Arc<Access> {
+    let first = config.server.listen.first();
+    Accesses::new(config).of(first.and_then(|address| config.group_at(*address)))
+}
+
 /// The users file as the decisions need it.
-pub(super) fn local_users(config: &Config) -> LocalUsers {
+#[must_use]
+pub fn local_users(config: &Config) -> LocalUsers {
     let accesses = Accesses::new(config);
     let user = |user: &config::User| {
         let pool = user.pool.as_deref().unwrap_or(&config.ppp.ipcp.pool);
         LocalUser {
+            has_own_pool: user.pool.is_some(),
             address: user.address,
             password: user.password.as_ref().map(Secret::duplicate),
             standing: user.standing,
@@ -265,12 +298,14 @@ pub(super) fn local_users(config: &Config) -> LocalUsers {
 }
 
 /// The pools, without the addresses that belong to users.
-pub(super) fn pools(config: &Config, users: &LocalUsers) -> Pools {
+#[must_use]
+pub fn pools(config: &Config, users: &LocalUsers) -> Pools {
     Pools::new(&pool_configs(config), users.reserved())
 }
 
 /// The pools as leases are taken from them.
-fn pool_configs(config: &Config) -> Vec<PoolConfig> {
+#[must_use]
+pub fn pool_configs(config: &Config) -> Vec<PoolConfig> {
     let pool = |pool: &config::Pool| PoolConfig {
         name: pool.name.clone(),
         ranges: pool
@@ -291,7 +326,8 @@ fn pool_configs(config: &Config) -> Vec<PoolConfig> {
 }
 
 /// What every worker is told; `macs` are the Ethernet addresses of the ports.
-pub(super) fn worker_config(config: &Config, index: u8, macs: &[[u8; 6]]) -> WorkerConfig {
+#[must_use]
+pub fn worker_config(config: &Config, index: u8, macs: &[[u8; 6]]) -> WorkerConfig {
     let punt = &config.workers.punt;
     // The configuration speaks of all workers together.
     let share = |frames_per_s: u32| {
@@ -357,7 +393,8 @@ fn port_config(port: &config::Port, mac: [u8; 6]) -> dataplane::PortConfig {
 }
 
 /// Room for every call that may exist, closing ones included.
-pub(super) fn capacity(config: &Config) -> Capacity {
+#[must_use]
+pub fn capacity(config: &Config) -> Capacity {
     Capacity {
         connections: config.server.control_connections_max as usize,
         calls: config.server.calls_max as usize,

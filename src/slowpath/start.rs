@@ -14,6 +14,7 @@ use super::admin_socket::AdminSocket;
 use super::control_plane::ControlPlane;
 use super::descriptors::raise_limit;
 use super::entropy::Entropy;
+use super::errands::Errands;
 use super::event_loop::EventLoop;
 use super::exception::ExceptionPath;
 use super::kernel::Kernel;
@@ -44,8 +45,9 @@ use crate::session::Sessions;
 ///
 /// # Errors
 /// What could not be had, and what to do about it.
-pub fn serve(config: &Config) -> Result<(), StartError> {
+pub fn serve(config: Config) -> Result<(), StartError> {
     let mut event_loop = start(config)?;
+    let config = event_loop.errands.config();
     tracing::info!(listen = ?config.server.listen, port = config.server.control_port, "serving");
     notify::ready(&format!("serving {} port(s)", config.ports.len()));
     let ended = event_loop.run().map_err(during("the event loop"));
@@ -54,7 +56,8 @@ pub fn serve(config: &Config) -> Result<(), StartError> {
     ended
 }
 
-fn start(config: &Config) -> Result<EventLoop, StartError> {
+fn start(owned: Config) -> Result<EventLoop, StartError> {
+    let config = &owned;
     raise_limit(config)?;
     let workers = u8::try_from(config.workers.count()).unwrap_or(u8::MAX);
     let buckets = BucketTable::among(workers, &config.workers.call_owners());
@@ -98,12 +101,13 @@ fn start(config: &Config) -> Result<EventLoop, StartError> {
     let mut plane = ControlPlane::new(sessions, users, links, writer);
     let requests = hear_requests(&mut plane, config, registry, clock.now())?;
     add_servers(&mut plane, config, &doorbell, clock)?;
-    let huge_pages = ports.huge_pages;
+    let facts = facts(config, ports.huge_pages);
     let (ports, call_rules) = port_infos(config, ports, &macs, &buckets);
     Ok(EventLoop {
         requests,
+        errands: errands(owned, &doorbell)?,
         supervisor: Supervisor::new(buckets.workers(), clock.now()),
-        facts: facts(config, huge_pages),
+        facts,
         call_rules,
         ports,
         exception: ExceptionPath::new(kernel.taps, kernel.tun, buckets, owners),
@@ -132,6 +136,7 @@ fn add_servers(
     doorbell: &Arc<Doorbell>,
     clock: MonotonicClock,
 ) -> Result<(), StartError> {
+    plane.set_realms(settings::realms(config));
     let client = radius_settings::client(config, clock.now());
     let tacacs = tacacs_settings::log_ins(config);
     let bills = client.as_ref().is_some_and(Client::bills)
@@ -163,6 +168,11 @@ fn hear_requests(
     plane.hear_requests(machine);
     let address = config.radius.dynamic.address;
     RequestSocket::listen(address, registry).map_err(|error| StartError::Requests(address, error))
+}
+
+fn errands(config: Config, doorbell: &Arc<Doorbell>) -> Result<Errands, StartError> {
+    let doorbell = Arc::clone(doorbell);
+    Errands::new(config, move || doorbell.ring()).map_err(during("cannot start a thread"))
 }
 
 /// What can wake the loop besides its sources: signals, and workers.

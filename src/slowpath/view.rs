@@ -6,24 +6,22 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, SystemTime};
 
-use super::call_view;
-pub use super::log_ins::Bill;
-use super::mppe_kernel;
-use super::requests::Requests;
+use super::control_plane::ControlPlane;
+use super::errands::Errands;
 use super::worker_link::WorkerLink;
-use super::{accounting_view, radius_view, tacacs_view};
-use crate::aaa::radius::Client;
-use crate::aaa::tacacs;
+use super::{
+    accounting_view, call_view, log_in_test, mppe_kernel, radius_view, settings, tacacs_view,
+};
 use crate::clock::Timestamp;
 use crate::dataplane::{DropReason, FrameCount};
 use crate::operate::account;
-use crate::operate::admin::{Action, AdminError, Selector, View};
+use crate::operate::admin::{Action, AdminError, ErrorCode, Selector, View};
 use crate::operate::explain::{AccountRow, FailureRow, Subject};
 use crate::operate::rows::{
     AccountingStatus, Counter, DropCount, DropRow, NegotiatedOption, PeerRow, PoolRow, PortRow,
     RadiusStatus, SessionDetail, SessionRow, Status, SteeringRefusal, TacacsRow, WorkerRow,
 };
-use crate::session::{Account, CallView, Sessions};
+use crate::session::{Account, CallView};
 use crate::wire::call_id::CallId;
 
 /// A worker that has not turned for this long has stalled.
@@ -100,22 +98,14 @@ pub trait KernelFigures {
 pub struct ServerView<'a> {
     /// What does not change.
     pub facts: &'a ServerFacts,
-    /// Control connections and calls.
-    pub sessions: &'a mut Sessions,
-    /// The workers, by number.
-    pub workers: &'a [WorkerLink],
+    /// Control connections, calls, workers, and who decides about log-ins.
+    pub plane: &'a mut ControlPlane,
     /// The ports.
     pub ports: &'a [PortInfo],
     /// What passed between us and the kernel.
     pub kernel: &'a dyn KernelFigures,
-    /// The client of RADIUS, if there are servers to ask.
-    pub radius: Option<&'a Client>,
-    /// Requests about live calls, if they are heard.
-    pub requests: Option<&'a Requests>,
-    /// The client of TACACS+, if there are servers to ask.
-    pub tacacs: Option<&'a tacacs::Client>,
-    /// The bill.
-    pub bill: Bill<'a>,
+    /// What takes longer than a turn, if there is anybody to do it.
+    pub errands: Option<&'a mut Errands>,
     /// Turns of the loop that took more than 5 ms.
     pub slow_turns: u64,
     /// The time of asking.
@@ -124,7 +114,7 @@ pub struct ServerView<'a> {
 
 impl ServerView<'_> {
     fn row(&self, call: &CallView) -> SessionRow {
-        let worker = self.workers.get(usize::from(call.worker));
+        let worker = self.plane.workers.get(usize::from(call.worker));
         let totals = worker
             .map(|worker| worker.totals(call.counter_slot))
             .unwrap_or_default();
@@ -154,7 +144,7 @@ impl ServerView<'_> {
     }
 
     fn detail(&self, call: &CallView) -> SessionDetail {
-        let worker = self.workers.get(usize::from(call.worker));
+        let worker = self.plane.workers.get(usize::from(call.worker));
         let totals = worker
             .map(|worker| worker.totals(call.counter_slot))
             .unwrap_or_default();
@@ -204,6 +194,28 @@ impl ServerView<'_> {
         }
     }
 
+    fn test_user(&self, user: &str, password: &str) -> Result<String, AdminError> {
+        let refused = |message| AdminError {
+            code: ErrorCode::Refused,
+            message,
+        };
+        if let Some(denial) = self.plane.sessions.back_off(user.as_bytes(), self.now) {
+            return Err(refused(log_in_test::refused(user, denial)));
+        }
+        if self.plane.log_ins.is_for_servers(user) {
+            let message = format!(
+                "RADIUS servers decide about {user:?}, and are not asked for a test: use radtest, and \
+                 see `pns show radius`"
+            );
+            return Err(refused(message));
+        }
+        let Some(errands) = &self.errands else {
+            return Err(not_here());
+        };
+        let access = settings::first_access(errands.config());
+        log_in_test::test(self.plane.log_ins.users(), &access, (user, password)).map_err(refused)
+    }
+
     fn account_rows(&self, accounts: &[Account]) -> Vec<AccountRow> {
         let wall = SystemTime::now();
         let row = |it| account::row(it, self.now, wall);
@@ -223,7 +235,7 @@ impl ServerView<'_> {
             FrameCount::PuntedPpp,
         ];
         let age = self.now.since(stats.heartbeat());
-        let flows = self.sessions.calls_of(worker.index);
+        let flows = self.plane.sessions.calls_of(worker.index);
         let idle = turns.saturating_sub(busy);
         let state = match (age > STALL_TIME, busy) {
             (true, _) => "stalled",
@@ -235,8 +247,9 @@ impl ServerView<'_> {
             core: worker.core,
             state: state.to_owned(),
             mppe_kernel: mppe_kernel::measured().name().to_owned(),
+            mppe_alone_frames: stats.mppe_alone_frames(),
             queues: self.queues_of(worker.index),
-            buckets: count(self.sessions.buckets_of(worker.index)),
+            buckets: count(self.plane.sessions.buckets_of(worker.index)),
             flows: u32::try_from(flows).unwrap_or(u32::MAX),
             loops: turns,
             idle_share: if turns == 0 {
@@ -303,20 +316,20 @@ impl View for ServerView<'_> {
             host_name: self.facts.host_name.clone(),
             uptime_s: self.now.since(Timestamp::ZERO).as_secs(),
             memory: self.facts.memory.to_owned(),
-            control_connections: count(self.sessions.connection_count()),
+            control_connections: count(self.plane.sessions.connection_count()),
             control_connections_max: self.facts.connections_max,
-            calls: count(self.sessions.call_count()),
+            calls: count(self.plane.sessions.call_count()),
             calls_max: self.facts.calls_max,
             slow_turns: self.slow_turns,
         }
     }
 
     fn places(&self) -> usize {
-        self.sessions.places()
+        self.plane.sessions.places()
     }
 
     fn sessions(&self, places: Range<usize>) -> Vec<SessionRow> {
-        let calls = self.sessions.views_in(places);
+        let calls = self.plane.sessions.views_in(places);
         calls.map(|call| self.row(&call)).collect()
     }
 
@@ -324,15 +337,21 @@ impl View for ServerView<'_> {
         let detail = |call: CallView| self.detail(&call);
         match which {
             Selector::CallId(call_id) => {
-                let calls = self.sessions.views_with(CallId::new(*call_id));
+                let calls = self.plane.sessions.views_with(CallId::new(*call_id));
                 calls.map(detail).collect()
             }
-            Selector::User(user) => self.sessions.views_of(user, places).map(detail).collect(),
+            Selector::User(user) => self
+                .plane
+                .sessions
+                .views_of(user, places)
+                .map(detail)
+                .collect(),
         }
     }
 
     fn workers(&self) -> Vec<WorkerRow> {
-        self.workers
+        self.plane
+            .workers
             .iter()
             .map(|worker| self.worker(worker))
             .collect()
@@ -348,7 +367,7 @@ impl View for ServerView<'_> {
 
     fn drops(&self) -> Vec<DropRow> {
         let mut rows = Vec::new();
-        for worker in self.workers {
+        for worker in &self.plane.workers {
             for reason in DropReason::ALL {
                 let frames = worker.stats.dropped(*reason);
                 if frames > 0 {
@@ -361,14 +380,20 @@ impl View for ServerView<'_> {
                 }
             }
         }
-        rows.extend(self.sessions.refusals_so_far().iter().map(slow_path_drops));
+        rows.extend(
+            self.plane
+                .sessions
+                .refusals_so_far()
+                .iter()
+                .map(slow_path_drops),
+        );
         let kernel = self.kernel.drops().into_iter();
         rows.extend(kernel.map(|(reason, frames)| slow_path_drops(("kernel", reason, frames))));
         rows
     }
 
     fn drops_of_sessions(&self, places: Range<usize>) -> Vec<DropRow> {
-        let refusals = self.sessions.refusals_in(places);
+        let refusals = self.plane.sessions.refusals_in(places);
         refusals.iter().map(slow_path_drops).collect()
     }
 
@@ -384,41 +409,72 @@ impl View for ServerView<'_> {
             next: pool.next,
             name: pool.name,
         };
-        self.sessions.pool_usage().into_iter().map(row).collect()
+        self.plane
+            .sessions
+            .pool_usage()
+            .into_iter()
+            .map(row)
+            .collect()
     }
 
     fn peers(&self) -> Vec<PeerRow> {
-        self.sessions.peers().map(call_view::peer_row).collect()
+        self.plane
+            .sessions
+            .peers()
+            .map(call_view::peer_row)
+            .collect()
     }
 
     fn radius(&self) -> RadiusStatus {
-        radius_view::status(self.radius, self.requests, self.now)
+        let requests = self.plane.requests.as_ref();
+        radius_view::status(self.plane.radius(), requests, self.now)
     }
 
     fn accounting(&self) -> AccountingStatus {
-        accounting_view::status(&self.bill, self.now)
+        accounting_view::status(&self.plane.log_ins.bill(), self.now)
     }
 
     fn tacacs(&self) -> Vec<TacacsRow> {
-        tacacs_view::rows(self.tacacs, self.now)
+        tacacs_view::rows(self.plane.tacacs(), self.now)
     }
 
-    fn act(&mut self, action: &Action) -> Result<String, AdminError> {
-        call_view::act(self.sessions, action, self.now)
+    fn act(&mut self, action: &Action) -> Option<Result<String, AdminError>> {
+        Some(match action {
+            Action::Call { peer } => call_view::call(&mut self.plane.sessions, peer, self.now),
+            Action::HangUp { peer } => call_view::hang_up(&mut self.plane.sessions, peer, self.now),
+            Action::Reload {} => match &mut self.errands {
+                Some(errands) => return errands.reload(),
+                None => Err(not_here()),
+            },
+            Action::Unlock { user } => Ok(if self.plane.sessions.forgive(user) {
+                format!("{user:?} may log in again at once")
+            } else {
+                format!("no log-in of {user:?} failed lately: nothing to forget")
+            }),
+            Action::TestUser { user, password } => self.test_user(user, password.expose()),
+        })
     }
 
     fn failures(&self) -> Vec<FailureRow> {
-        account::failures(self.sessions.failures())
+        account::failures(self.plane.sessions.failures())
     }
 
     fn explain_live(&self, which: &Subject, places: Range<usize>, max: usize) -> Vec<AccountRow> {
         let key = account::key(which);
-        self.account_rows(&self.sessions.explain_live(&key, places, max))
+        self.account_rows(&self.plane.sessions.explain_live(&key, places, max))
     }
 
     fn explain_ended(&self, which: &Subject, max: usize) -> Vec<AccountRow> {
         let key = account::key(which);
-        self.account_rows(&self.sessions.explain_ended(&key, max))
+        self.account_rows(&self.plane.sessions.explain_ended(&key, max))
+    }
+}
+
+/// Of a server without files, such as the harness has.
+fn not_here() -> AdminError {
+    AdminError {
+        code: ErrorCode::Refused,
+        message: "this server was not started from a file".to_owned(),
     }
 }
 

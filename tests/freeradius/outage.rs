@@ -70,7 +70,9 @@ fn when_the_first_of_two_servers_stands_still_every_log_in_is_decided_in_time() 
             let caller = call(number);
             let id = client.accounting.session_id(&caller);
             let now = client.clock.now();
-            let ticket = client.client.ask(&caller, &id, &alice(), &access, now);
+            let ticket = client
+                .client
+                .ask(&caller, &id, &alice(), &access, None, now);
             asked.insert(ticket.unwrap(), Instant::now());
         }
         for (ticket, decision) in client.turn() {

@@ -255,7 +255,7 @@ impl Dialler {
         let id = self.accounting.session_id(&caller());
         let asked = self
             .client
-            .ask(&caller(), &id, credentials, &Arc::new(access), now);
+            .ask(&caller(), &id, credentials, &Arc::new(access), None, now);
         let ticket = asked.expect("a question");
         let mut decided = None;
         self.run_until(|_, decisions| {

@@ -32,9 +32,11 @@ impl Traffic {
         if self.setup.mode == Mode::Stateless {
             return Vec::new();
         }
-        let length = |flow: u32| 28 + (flow as usize * 389) % 1200;
-        let packets = (0..self.setup.flows).map(|flow| (flow, length(flow)));
-        vec![self.sample(packets.collect())]
+        // The first packet keys RC4, and the second is the first that keystream is made ahead for.
+        let lengths = |round: usize| move |flow: u32| 28 + (flow as usize * 389 * round) % 1000;
+        let packets = |round| (0..self.setup.flows).map(move |flow| (flow, lengths(round)(flow)));
+        let rounds: Vec<Vec<_>> = (1..4).map(|round| packets(round).collect()).collect();
+        rounds.into_iter().map(|round| self.sample(round)).collect()
     }
 
     /// The next sample.

@@ -15,7 +15,7 @@ use pns::session::{ConnectionId, Sessions};
 use pns::slowpath::control_plane::{
     ACCEPT_BUDGET, ACCEPT_BUDGET_BUSY, ControlPlane, Outside, READ_BUDGET, RouteChange,
 };
-use pns::slowpath::view::{Bill, KernelFigures, ServerFacts, ServerView};
+use pns::slowpath::view::{KernelFigures, ServerFacts, ServerView};
 use rustix::time::{ClockId, clock_gettime};
 
 use crate::Outcome;
@@ -208,13 +208,9 @@ impl Rig {
         while !is_last {
             self.turn_and(|plane, now| {
                 let mut view = ServerView {
-                    radius: None,
-                    tacacs: None,
-                    requests: None,
-                    bill: Bill::default(),
+                    errands: None,
                     facts: &FACTS,
-                    sessions: &mut plane.sessions,
-                    workers: &plane.workers,
+                    plane,
                     ports: &[],
                     kernel: &NoKernel,
                     slow_turns: 0,

@@ -47,12 +47,23 @@ pub(crate) fn run(effort: Effort) -> Outcome<Vec<OnWire>> {
         .collect()
 }
 
+/// What only a server without DPDK has to say.
+const WITHOUT_DPDK: &[u8] = b"was built without DPDK";
+
 /// Why it cannot be run here, if it cannot.
 pub(crate) fn obstacle() -> Option<String> {
     lab::obstacle().or_else(|| {
-        let server = server_binary();
-        let hint = || format!("there is no {}: cargo build --release", server.display());
-        (!server.exists()).then(hint)
+        let path = server_binary();
+        let Ok(program) = fs::read(&path) else {
+            return Some(format!(
+                "there is no {}: cargo build --release",
+                path.display()
+            ));
+        };
+        // A server that cannot serve carries the sentence that says so.
+        let mut places = program.windows(WITHOUT_DPDK.len());
+        let cannot = places.any(|place| place == WITHOUT_DPDK);
+        cannot.then(|| format!("{} was built without the feature dpdk", path.display()))
     })
 }
 

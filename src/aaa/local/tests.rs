@@ -339,11 +339,13 @@ fn the_users_group_decides_by_which_method_it_may_log_in() {
                     assert_eq!(method, permitted);
                     assert_eq!(grant.terms.group(), Some("office"));
                 }
-                Decision::Reject(rejection) => {
+                Decision::Deny(denial) => {
                     assert_ne!(method, permitted);
-                    assert_eq!(rejection, Rejection::MethodNotPermitted);
+                    assert_eq!(denial.rejection, Rejection::MethodNotPermitted);
+                    let words = format!("group office permits {permitted}");
+                    assert_eq!(denial.detail.as_deref(), Some(&*words));
                 }
-                Decision::Challenge { .. } | Decision::Deny(_) => panic!("another decision"),
+                Decision::Challenge { .. } | Decision::Reject(_) => panic!("another decision"),
             }
         }
         for wrong in credentials(b"alice", "wrong") {
@@ -425,9 +427,15 @@ fn only_who_knows_the_password_learns_more_than_691() {
                 | Rejection::UserDisabled
                 | Rejection::NewPasswordRefused
                 | Rejection::MethodNotPermitted
+                | Rejection::TooManySessions
+                | Rejection::GroupFull
+                | Rejection::TacacsNotAuthorized
+                | Rejection::TacacsNoKeys
         );
         assert_eq!(code != 691, knows, "{rejection}");
-        assert_eq!(rejection.text() != "Access denied", knows, "{rejection}");
+        // Said under every name, whether somebody has it or not.
+        let tells = knows || rejection == Rejection::UserBackOff;
+        assert_eq!(rejection.text() != "Access denied", tells, "{rejection}");
         assert!(!rejection.permits_retry() || code == 691, "{rejection}");
     }
 }

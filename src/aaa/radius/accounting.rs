@@ -43,6 +43,7 @@ pub(super) fn accounting_request(
         password: None,
         age: Some(Age { at: now, age }),
         only: None,
+        among: None,
     }
 }
 

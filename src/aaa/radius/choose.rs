@@ -8,7 +8,7 @@ use crate::clock::Timestamp;
 /// may not, lower priorities before higher, and by weight among equals. `random` decides there.
 pub(super) fn choose(
     servers: &[Server],
-    service: Service,
+    (service, among): (Service, Option<&[Box<str>]>),
     tried: &[usize],
     timing: &Timing,
     random: u32,
@@ -25,7 +25,8 @@ pub(super) fn choose(
         (rank, server.config.priority)
     };
     let of_service = |(index, server): &(usize, &Server)| {
-        server.config.service == service && !tried.contains(index)
+        let may = among.is_none_or(|names| names.contains(&server.config.name));
+        server.config.service == service && may && !tried.contains(index)
     };
     let candidates = || servers.iter().enumerate().filter(of_service);
     let best = candidates().map(|(_, server)| rank(server)).min()?;

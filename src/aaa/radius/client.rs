@@ -12,9 +12,9 @@ use super::exchange::{self, Entropy, Event, Exchange, Outcome, Reply, SocketId, 
 use super::meaning::Mapped;
 use super::reply::{Answer, Asked, decide, whose};
 use super::request::{Caller, Nas, access_request, is_state_of_radius};
-use super::server::{Counters, Health};
+use super::server::{Counters, Health, ReplyRefusal};
 use crate::aaa::accounting::Record;
-use crate::aaa::{Access, Decision, Denial, Rejection};
+use crate::aaa::{Access, Decision, Denial, Realm, Rejection};
 use crate::clock::Timestamp;
 use crate::ppp::link::Credentials;
 use crate::wire::radius::Packet;
@@ -126,7 +126,7 @@ impl Client {
     }
 
     /// Asks whether the client of the call with this Acct-Session-Id may come in. The answer is an
-    /// output, which bears the ticket.
+    /// output, which bears the ticket. `realm` is that of its name.
     ///
     /// # Errors
     /// What no server has to be asked about.
@@ -136,15 +136,22 @@ impl Client {
         session_id: &str,
         credentials: &Credentials,
         access: &Arc<Access>,
+        realm: Option<&Realm>,
         now: Timestamp,
     ) -> Result<Ticket, Rejection> {
-        let (question, login) = access_request(credentials, caller, &self.nas, session_id)?;
+        let (mut question, login) =
+            access_request(credentials, realm, caller, &self.nas, session_id)?;
+        question.among = realm
+            .map(|realm| Arc::clone(&realm.servers))
+            .filter(|servers| !servers.is_empty());
         let name = String::from_utf8_lossy(credentials.name());
         let asked = Asked {
             user: name.into(),
             login,
             access: Arc::clone(access),
-            pool: self.pool.clone(),
+            pool: realm
+                .and_then(|realm| realm.pool.clone())
+                .unwrap_or_else(|| self.pool.clone()),
         };
         self.last_ticket += 1;
         let ticket = Ticket(self.last_ticket);
@@ -280,8 +287,26 @@ impl Client {
     fn who_was_silent(&self) -> String {
         let views = self.exchange.view(Timestamp::ZERO);
         let deciding = views.filter(|(config, ..)| config.service == Service::Authentication);
-        let names: Vec<_> = deciding.map(|(config, ..)| whose(config)).collect();
+        let names = deciding
+            .map(|(config, _, _, counters)| format!("{}{}", whose(config), not_believed(counters)));
+        let names: Vec<_> = names.collect();
         names.join(", ")
+    }
+}
+
+/// What a server answered in vain since the start, in the words of `pns show radius`.
+fn not_believed(counters: &Counters) -> String {
+    let causes = ReplyRefusal::ALL.iter().zip(counters.refused);
+    let causes = causes.filter(|(cause, count)| *count > 0 && cause.is_of_a_disbelief());
+    let causes: Vec<_> = causes
+        .map(|(cause, count)| format!("{count} {cause}"))
+        .collect();
+    match causes.is_empty() {
+        true => String::new(),
+        false => format!(
+            ", of which answers were not believed: {}",
+            causes.join(", ")
+        ),
     }
 }
 

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 use super::exchange::Question;
-use crate::aaa::Rejection;
+use crate::aaa::{Realm, RealmForm, Rejection};
 use crate::auth::change_password::BLOCK;
 use crate::flow::FlowKey;
 use crate::ppp::link::Credentials;
@@ -125,6 +125,7 @@ pub(super) fn describe(caller: &Caller, nas: &Nas, session_id: &str) -> Attribut
 /// What no server has to be asked about.
 pub(super) fn access_request(
     credentials: &Credentials,
+    realm: Option<&Realm>,
     caller: &Caller,
     nas: &Nas,
     session_id: &str,
@@ -139,8 +140,11 @@ pub(super) fn access_request(
         password: None,
         age: None,
         only: None,
+        among: None,
     };
-    question.attributes.octets(&USER_NAME, name);
+    let told = realm.filter(|realm| realm.strip && may_strip(credentials, realm.form));
+    let told = told.map_or(name, |realm| realm.stripped(name));
+    question.attributes.octets(&USER_NAME, told);
     let login = prove(credentials, nas, &mut question)?;
     if let (Some(state), None) = (&caller.state, question.only) {
         question.attributes.octets(&STATE, state);
@@ -148,6 +152,21 @@ pub(super) fn access_request(
     let call = describe(caller, nas, session_id);
     question.attributes.append(&call);
     Ok((question, login))
+}
+
+/// Whether the server can check the proof under a shorter name: MS-CHAPv2 is computed over the name but
+/// for a domain before it (RFC 2759 §8.2), and EAP has the name inside.
+const fn may_strip(credentials: &Credentials, form: RealmForm) -> bool {
+    match credentials {
+        Credentials::Pap { .. }
+        | Credentials::ChapMd5 { .. }
+        | Credentials::MsChapV1 { .. }
+        | Credentials::ChangePasswordV2 { .. } => true,
+        Credentials::MsChapV2 { .. } | Credentials::ChangePasswordV3 { .. } => {
+            matches!(form, RealmForm::Prefix)
+        }
+        Credentials::Eap { .. } => false,
+    }
 }
 
 /// What the client proves its name with.
@@ -399,7 +418,8 @@ mod tests {
         };
         let mut sent = BTreeSet::from([VENDOR_SPECIFIC.name]);
         for credentials in every_way() {
-            let (question, login) = access_request(&credentials, &caller, &nas, "0001").unwrap();
+            let (question, login) =
+                access_request(&credentials, None, &caller, &nas, "0001").unwrap();
             let request = Request {
                 code: question.code,
                 identifier: 1,
@@ -415,7 +435,7 @@ mod tests {
             // Of EAP the State is that of the conversation (RFC 2865 §5.24).
             let state: &[u8] = match login {
                 Login::Eap => b"where we are",
-                _ => b"again",
+                Login::Password | Login::MsChapV1 { .. } | Login::MsChapV2 { .. } => b"again",
             };
             assert_eq!(packet.octets(&STATE), Some(state));
             let of = |field| {

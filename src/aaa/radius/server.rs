@@ -34,6 +34,22 @@ counted_enum! {
     }
 }
 
+impl ReplyRefusal {
+    /// Whether the answer may be the server's own, and lacks what would prove it.
+    pub(super) const fn is_of_a_disbelief(self) -> bool {
+        match self {
+            Self::BadAuthenticator
+            | Self::BadMessageAuthenticator
+            | Self::Unsigned
+            | Self::ProxyState
+            | Self::UnexpectedCode => true,
+            Self::Malformed | Self::Foreign | Self::Unsolicited | Self::Late | Self::Duplicate => {
+                false
+            }
+        }
+    }
+}
+
 /// Bounds of the round-trip histogram, in milliseconds; what is longer is in a class of its own.
 pub const RTT_BOUNDS_MS: [u64; 12] = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000];
 

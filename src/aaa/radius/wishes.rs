@@ -224,7 +224,25 @@ impl Reader {
                     wishes.class.push(bytes.into());
                 }
             }
-            _ => return None,
+            Meaning::SessionLimit
+            | Meaning::EndTime
+            | Meaning::TerminationAction
+            | Meaning::IdleLimit
+            | Meaning::FilterId
+            | Meaning::FilterUpstream
+            | Meaning::FilterDownstream
+            | Meaning::RateUpstream(_)
+            | Meaning::RateDownstream(_)
+            | Meaning::GuaranteedUpstream(_)
+            | Meaning::GuaranteedDownstream(_)
+            | Meaning::MikrotikRate
+            | Meaning::MpdLimit
+            | Meaning::AscendDataRate
+            | Meaning::CiscoPair
+            | Meaning::CiscoControl
+            | Meaning::Quota(..)
+            | Meaning::OctetsLimit
+            | Meaning::OctetsDirection => return None,
         }
         Some(())
     }

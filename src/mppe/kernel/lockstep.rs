@@ -41,7 +41,31 @@ pub(super) fn key_and_run<L: Lockstep>(
     sink: &mut impl FnMut(usize, usize, &StagingChunk),
 ) {
     lanes.schedule(keys);
-    run_out(lanes, lengths, sink);
+    run_out(lanes, lengths, 0, 0, sink);
+}
+
+/// The same; when no more frames are left than `fewer` has lanes, those go on there.
+#[cfg(target_arch = "x86_64")]
+pub(super) fn key_and_run_down<L: Lockstep, const LANES: usize>(
+    lanes: &mut L,
+    fewer: &mut impl Lockstep,
+    keys: &[[u8; 16]],
+    lengths: &[usize],
+    sink: &mut impl FnMut(usize, usize, &StagingChunk),
+) {
+    lanes.schedule(keys);
+    let done = run_out(lanes, lengths, 0, LANES, sink);
+    let left = lengths.iter().rposition(|length| *length > done);
+    let (lengths, _) = lengths.split_at(left.map_or(0, |last| last + 1));
+    if lengths.is_empty() {
+        return;
+    }
+    let mut streams = [[0; size_of::<StoredRc4>()]; LANES];
+    let (left, _) = streams.split_at_mut(lengths.len());
+    lanes.store(left);
+    fewer.resume(left);
+    run_out(fewer, lengths, done, 0, sink);
+    streams.zeroize();
 }
 
 /// Resumes lanes, runs them by `lengths`, and stores where that got to.
@@ -52,21 +76,27 @@ pub(super) fn resume_and_run<L: Lockstep>(
     sink: &mut impl FnMut(usize, usize, &StagingChunk),
 ) {
     lanes.resume(streams);
-    run_out(lanes, lengths, sink);
+    run_out(lanes, lengths, 0, 0, sink);
     lanes.store(streams);
 }
 
+/// From `done` bytes on, until no more than `least` lanes are left; answers how far that was.
 fn run_out<L: Lockstep>(
     lanes: &mut L,
     lengths: &[usize],
+    done: usize,
+    least: usize,
     sink: &mut impl FnMut(usize, usize, &StagingChunk),
-) {
+) -> usize {
     let longest = lengths.iter().copied().max().unwrap_or(0);
-    let mut done = 0;
+    let mut done = done;
     while done < longest {
         let blocks = (longest - done).min(CHUNK).div_ceil(BLOCK);
         let active = lengths.iter().rposition(|length| *length > done);
         let active = active.map_or(0, |last| last + 1);
+        if active <= least {
+            break;
+        }
         lanes.run(active, blocks);
         for (lane, (length, chunk)) in lengths.iter().zip(lanes.staged()).take(active).enumerate() {
             if *length > done {
@@ -75,6 +105,7 @@ fn run_out<L: Lockstep>(
         }
         done += CHUNK;
     }
+    done
 }
 
 /// One stream in the same way.

@@ -28,6 +28,8 @@ use crate::mppe::simd;
 use interleaved::Interleaved;
 #[cfg(not(target_arch = "x86_64"))]
 use lockstep::Lockstep;
+#[cfg(target_arch = "x86_64")]
+use lockstep::key_and_run_down;
 use lockstep::{key_and_run, resume_and_run, run_single};
 
 /// Values in order: what RC4's key schedule starts from.
@@ -179,7 +181,8 @@ impl Kernel {
             #[cfg(target_arch = "x86_64")]
             Lanes::Wide { wide, rows } => {
                 if keys.len() >= simd::Wide::WORTH {
-                    key_and_run(&mut **wide, keys, lengths, sink);
+                    let (wide, rows) = (&mut **wide, &mut **rows);
+                    key_and_run_down::<_, { simd::Wide::FEW }>(wide, rows, keys, lengths, sink);
                 } else {
                     key_and_run(&mut **rows, keys, lengths, sink);
                 }

@@ -108,8 +108,9 @@ mod tests {
 
     #[test]
     fn turning_exchanges_lanes_and_entries_and_twice_is_nothing() {
-        let words: [u64; 8] =
-            std::array::from_fn(|word| 0x0102_0304_0506_0708 * (word as u64 + 3) ^ 0x5a << word);
+        let words: [u64; 8] = std::array::from_fn(|word| {
+            (0x0102_0304_0506_0708 * (word as u64 + 3)) ^ (0x5a << word)
+        });
         let (mut turned, mut back) = ([0; 8], [0; 8]);
         turn(|word| words[word], |place, word| turned[place] = word);
         for (word, bytes) in words.iter().map(|word| word.to_le_bytes()).enumerate() {

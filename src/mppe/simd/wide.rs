@@ -171,6 +171,8 @@ impl Wide {
     pub(crate) const GROUP: usize = GROUP;
     /// With fewer frames than this, most of a vector would be empty.
     pub(crate) const WORTH: usize = 10;
+    /// So few frames that are longer than all others do not go on here.
+    pub(crate) const FEW: usize = HALF;
 
     /// An unkeyed one, if the CPU can run it.
     pub(crate) fn detect(two_groups: bool) -> Option<Self> {

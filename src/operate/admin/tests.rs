@@ -133,14 +133,18 @@ impl View for OneOfEach {
         }]
     }
 
-    fn act(&mut self, action: &Action) -> Result<String, AdminError> {
-        match action {
+    fn act(&mut self, action: &Action) -> Option<Result<String, AdminError>> {
+        Some(match action {
             Action::Call { peer } if peer == "branch" => Ok("calling branch".to_owned()),
             Action::Call { peer } | Action::HangUp { peer } => Err(AdminError {
                 code: ErrorCode::PeerUnknown,
                 message: format!("there is no peer {peer:?}"),
             }),
-        }
+            Action::Reload {} => Ok("nothing changed".to_owned()),
+            Action::Unlock { user } | Action::TestUser { user, .. } => {
+                Ok(format!("{user} is fine"))
+            }
+        })
     }
 
     fn workers(&self) -> Vec<WorkerRow> {
@@ -149,6 +153,7 @@ impl View for OneOfEach {
             core: None,
             state: "running".into(),
             mppe_kernel: "interleaved-6".into(),
+            mppe_alone_frames: 0,
             flows: 1,
             loops: 9,
             idle_share: 0.25,

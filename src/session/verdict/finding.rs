@@ -220,6 +220,7 @@ fn rejected(facts: &Facts) -> Option<Finding> {
         Rejection::TooManySessions => Finding::TooManySessions,
         Rejection::GroupFull => Finding::GroupFull,
         Rejection::UserBackOff => Finding::UserBackOff,
+        Rejection::RealmUnknown => Finding::RealmUnknown,
         Rejection::NewPasswordRefused => Finding::PasswordNotChanged,
         Rejection::EapOutOfStep => Finding::EapBroken,
         Rejection::EapMethodNotAgreed => Finding::EapMethodNotAgreed,

@@ -1,5 +1,3 @@
-#![expect(clippy::unwrap_used, reason = "tests fail by these")]
-
 use proptest::prelude::*;
 
 use super::*;

@@ -1,5 +1,6 @@
 //! One question, from being asked to its answer.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use zeroize::Zeroizing;
@@ -26,6 +27,8 @@ pub struct Question {
     pub age: Option<Age>,
     /// The only server that can answer: it has asked back.
     pub only: Option<usize>,
+    /// The names of the servers that may be asked; `None`: any.
+    pub among: Option<Arc<[Box<str>]>>,
 }
 
 /// How old something was at some time; it may have happened before there was a clock.

@@ -39,7 +39,9 @@ impl Exchange {
         };
         let (servers, timing) = (&self.servers, &self.timing);
         let service = pending.service;
-        let pick = |tried: &[usize]| choose(servers, service, tried, timing, random, now);
+        let among = pending.question.among.clone();
+        let among = among.as_deref();
+        let pick = |tried: &[usize]| choose(servers, (service, among), tried, timing, random, now);
         let chosen = match pending.question.only {
             Some(only) => Some(only),
             None => pick(&pending.tried).or_else(|| {

@@ -49,12 +49,13 @@ enum Said {
 
 const HIGH: u64 = 1 << 32;
 
-/// Everything about time, addresses, and the bill.
+/// Everything about addresses, and the bill.
 fn plain_cases() -> Vec<(&'static Attribute, Said, Wishes)> {
     use Said::{Number, Text};
     let address = Ipv4Addr::new(10, 9, 8, 7);
     let number = u32::from(address);
-    let time = |seconds| Some(Duration::from_secs(seconds));
+    let dns = |index: usize| wished(|it| it.name_servers.dns[index] = Some(address));
+    let nbns = |index: usize| wished(|it| it.name_servers.nbns[index] = Some(address));
     let route = Route {
         destination: "10.5.0.0/16".parse().unwrap(),
         gateway: None,
@@ -101,6 +102,20 @@ fn plain_cases() -> Vec<(&'static Attribute, Said, Wishes)> {
             Number(2),
             wished(|it| it.sessions_max = Some(2)),
         ),
+        (&known::MS_PRIMARY_DNS_SERVER, Number(number), dns(0)),
+        (&known::MS_SECONDARY_DNS_SERVER, Number(number), dns(1)),
+        (&known::MS_PRIMARY_NBNS_SERVER, Number(number), nbns(0)),
+        (&known::MS_SECONDARY_NBNS_SERVER, Number(number), nbns(1)),
+        (&known::ASCEND_CLIENT_PRIMARY_DNS, Number(number), dns(0)),
+        (&known::ASCEND_CLIENT_SECONDARY_DNS, Number(number), dns(1)),
+    ]
+}
+
+/// Times.
+fn time_cases() -> Vec<(&'static Attribute, Said, Wishes)> {
+    use Said::{Number, Text};
+    let time = |seconds| Some(Duration::from_secs(seconds));
+    vec![
         (
             &known::ACCT_INTERIM_INTERVAL,
             Number(5),
@@ -140,36 +155,6 @@ fn plain_cases() -> Vec<(&'static Attribute, Said, Wishes)> {
             &known::WISPR_SESSION_TERMINATE_TIME,
             Text("2000-03-01T00:00:00"),
             wished(|it| it.ends_at_s = Some(951_868_800)),
-        ),
-        (
-            &known::MS_PRIMARY_DNS_SERVER,
-            Number(number),
-            wished(|it| it.name_servers.dns[0] = Some(address)),
-        ),
-        (
-            &known::MS_SECONDARY_DNS_SERVER,
-            Number(number),
-            wished(|it| it.name_servers.dns[1] = Some(address)),
-        ),
-        (
-            &known::MS_PRIMARY_NBNS_SERVER,
-            Number(number),
-            wished(|it| it.name_servers.nbns[0] = Some(address)),
-        ),
-        (
-            &known::MS_SECONDARY_NBNS_SERVER,
-            Number(number),
-            wished(|it| it.name_servers.nbns[1] = Some(address)),
-        ),
-        (
-            &known::ASCEND_CLIENT_PRIMARY_DNS,
-            Number(number),
-            wished(|it| it.name_servers.dns[0] = Some(address)),
-        ),
-        (
-            &known::ASCEND_CLIENT_SECONDARY_DNS,
-            Number(number),
-            wished(|it| it.name_servers.dns[1] = Some(address)),
         ),
     ]
 }
@@ -308,7 +293,7 @@ fn write(attributes: &mut Attributes, attribute: &Attribute, said: &Said) {
 
 #[test]
 fn each_attribute_does_what_its_row_says() {
-    let cases = [plain_cases(), rate_cases(), quota_cases()].concat_cases();
+    let cases = [plain_cases(), time_cases(), rate_cases(), quota_cases()].concat_cases();
     for (attribute, said, expected) in &cases {
         let mut attributes = Attributes::new();
         write(&mut attributes, attribute, said);

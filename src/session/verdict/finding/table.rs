@@ -277,6 +277,10 @@ findings! {
     GroupFull => "group_full", [NoDialInPermission, AccessDenied],
         "{user} proved who it is, and its group has no room for another session: {decided_by}.",
         [Server: "Raise the group's sessions_max, or move users to another group (user.group)."];
+    RealmUnknown => "realm_unknown", [AccessDenied],
+        "{user} names a realm that is not known here: {decided_by}.",
+        [Client: "Correct what stands behind the @, or before the backslash.",
+         Server: "Or add a [[realm]] of that name; users.unknown_realm says what becomes of others."];
     UserBackOff => "user_back_off", [AccessDenied],
         "Nobody looked at the password of {user}: {decided_by} they are refused.",
         [Client: "Wait, then use the right password.",
@@ -305,7 +309,9 @@ findings! {
     RadiusNoAnswer => "radius_no_answer", [AccessDenied],
         "No RADIUS server answered about {user} in time; asked were: {decided_by}.",
         [Server: "See `pns show radius`. A server that drops every question in silence has another \
-          secret (radius.server.secret_file), or does not know this machine for a client.",
+          secret (radius.server.secret_file), or does not know this machine for a client. Of answers \
+          that were not believed, bad_authenticator is another secret too, and unsigned is a server \
+          that does not sign where radius.server.require_message_authenticator demands it.",
          Path: "Or look for a firewall between this server and that one."];
     RadiusOverloaded => "radius_overloaded", [AccessDenied],
         "{user} was not asked about, because too many questions wait for the RADIUS servers.",
@@ -328,7 +334,7 @@ findings! {
         "{user} was not asked about, because too many questions wait for the TACACS+ servers.",
         [Server: "See `pns show tacacs` for servers that are slow or dead, and add servers."];
     TacacsAnswerUnusable => "tacacs_answer_unusable", [AccessDenied, RemoteEnded],
-        "{user} was let in or refused in a way that cannot be carried out: {decided_by}.",
+        "TACACS+ answered about {user} in a way that cannot be carried out: {decided_by}.",
         [Server: "Correct what that TACACS+ server sends; for MS-CHAPv2 ask RADIUS or a users file \
           instead."];
     TacacsMethodUnknown => "tacacs_method_unknown", [AccessDenied],

@@ -125,6 +125,7 @@ impl World {
                 age: Duration::ZERO,
             }),
             only: None,
+            among: None,
         };
         self.asked.insert(ticket, self.now);
         self.exchange.handle(Input::Ask(ticket, question), self.now);

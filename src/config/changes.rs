@@ -1,0 +1,230 @@
+//! What a configuration that takes the place of another one changes, and what of that a running server
+//! can take over.
+
+use std::collections::BTreeMap;
+
+use super::{Config, Pool, User};
+
+/// The difference of two configurations, for people.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Changes {
+    /// What holds for calls from now on: `users: 1 added (bob)`.
+    pub applied: Vec<String>,
+    /// The tables and keys that wait for a restart.
+    pub restart: Vec<String>,
+}
+
+/// Names that a list shows; the others are counted.
+const NAMES_MAX: usize = 5;
+
+impl Changes {
+    /// From `old` to `new`.
+    #[must_use]
+    pub fn between(old: &Config, new: &Config) -> Self {
+        let mut changes = Self::default();
+        let users = by_name(old.users.iter(), new.users.iter(), |user| &user.name);
+        changes
+            .applied
+            .extend(users.describe("users", User::is_like));
+        let groups = by_name(&old.groups, &new.groups, |group| &group.name);
+        changes
+            .applied
+            .extend(groups.describe("groups", PartialEq::eq));
+        changes.note("ppp", old.ppp == new.ppp);
+        changes.note("sessions", old.sessions == new.sessions);
+        changes.note("realms", old.realms == new.realms);
+        changes.note("listener.group", old.listeners == new.listeners);
+        changes.note("server", old.server == new.server);
+        changes.note("forwarding", old.forwarding == new.forwarding);
+        changes.note("explain", old.explain == new.explain);
+        let pools = by_name(&old.pools, &new.pools, |pool| &pool.name);
+        let same = |was: &Pool, is: &Pool| {
+            let of = |it: &Pool| (it.next.clone(), it.sticky, it.reservations.clone());
+            of(was) == of(is)
+        };
+        changes.applied.extend(pools.describe("pools", same));
+        changes.restart = restart(old, new);
+        changes
+    }
+
+    fn note(&mut self, what: &str, same: bool) {
+        if !same {
+            self.applied.push(format!("{what}: changed"));
+        }
+    }
+
+    /// One sentence.
+    #[must_use]
+    pub fn describe(&self) -> String {
+        let mut text = if self.applied.is_empty() {
+            "nothing changed that a running server takes over".to_owned()
+        } else {
+            format!("in force for new calls: {}", self.applied.join("; "))
+        };
+        if !self.restart.is_empty() {
+            text.push_str("; waits for a restart: ");
+            text.push_str(&self.restart.join(", "));
+        }
+        text
+    }
+}
+
+/// What workers and sockets were started with.
+fn restart(old: &Config, new: &Config) -> Vec<String> {
+    let ranges = |config: &Config| -> Vec<_> {
+        let pool = |it: &super::Pool| (it.name.clone(), it.ranges.clone(), it.gateway);
+        config.pools.iter().map(pool).collect()
+    };
+    let secretless = |config: &Config| format!("{:?} {:?}", config.radius, config.peers);
+    let (was, is) = (&old.server, &new.server);
+    let limits = (is.calls_max, is.control_connections_max);
+    let of_workers = |config: &Config| {
+        let (ppp, forwarding) = (&config.ppp, &config.forwarding);
+        let window = config.server.receive_window_packets;
+        (
+            ppp.mru,
+            ppp.mtu_max,
+            config.mppc_calls_max(),
+            forwarding.client_to_server,
+            window,
+        )
+    };
+    let differences = [
+        ("server.listen and [[listener]]", was.listen == is.listen),
+        ("server.control_port", was.control_port == is.control_port),
+        (
+            "server.calls_max and server.control_connections_max",
+            (was.calls_max, was.control_connections_max) == limits,
+        ),
+        (
+            "ppp.mru, ppp.mtu_max, mppc, forwarding.client_to_server and the receive window",
+            of_workers(old) == of_workers(new),
+        ),
+        (
+            "names, ranges and gateways of [[pool]]",
+            ranges(old) == ranges(new),
+        ),
+        ("[[peer]] and [radius]", secretless(old) == secretless(new)),
+        ("[dpdk]", old.dpdk == new.dpdk),
+        ("[[port]]", old.ports == new.ports),
+        ("[workers]", old.workers == new.workers),
+        ("[gre]", old.gre == new.gre),
+        ("[admin]", old.admin == new.admin),
+        ("[log]", old.log == new.log),
+    ];
+    let different = differences.iter().filter(|(_, same)| !same);
+    different.map(|(what, _)| (*what).to_owned()).collect()
+}
+
+/// Things with names, before and after.
+struct ByName<'c, T> {
+    old: BTreeMap<&'c str, &'c T>,
+    new: BTreeMap<&'c str, &'c T>,
+}
+
+fn by_name<'c, T: 'c>(
+    old: impl IntoIterator<Item = &'c T>,
+    new: impl IntoIterator<Item = &'c T>,
+    name: impl Fn(&'c T) -> &'c String,
+) -> ByName<'c, T> {
+    let key = |it: &'c T| (name(it).as_str(), it);
+    ByName {
+        old: old.into_iter().map(key).collect(),
+        new: new.into_iter().map(key).collect(),
+    }
+}
+
+impl<T> ByName<'_, T> {
+    /// `users: 1 new (bob), 1 changed (alice), 1 gone (carol)`; nothing if all are the same.
+    fn describe(&self, what: &str, same: impl Fn(&T, &T) -> bool) -> Option<String> {
+        let (old, new) = (&self.old, &self.new);
+        let added = new.keys().filter(|name| !old.contains_key(*name));
+        let gone = old.keys().filter(|name| !new.contains_key(*name));
+        let changed = new
+            .iter()
+            .filter(|(name, is)| old.get(*name).is_some_and(|was| !same(was, is)));
+        let parts = [
+            list("new", added),
+            list("changed", changed.map(|(name, _)| name)),
+            list("gone", gone),
+        ];
+        let parts: Vec<_> = parts.into_iter().flatten().collect();
+        (!parts.is_empty()).then(|| format!("{what}: {}", parts.join(", ")))
+    }
+}
+
+fn list<'n>(verb: &str, names: impl Iterator<Item = &'n &'n str>) -> Option<String> {
+    let names: Vec<&str> = names.copied().collect();
+    let shown = names.get(..NAMES_MAX).unwrap_or(&names).join(", ");
+    let more = if names.len() > NAMES_MAX { ", …" } else { "" };
+    (!names.is_empty()).then(|| format!("{} {verb} ({shown}{more})", names.len()))
+}
+
+#[cfg(test)]
+mod tests {
+    use zeroize::Zeroizing;
+
+    use super::*;
+
+    const CONFIG: &str = r#"
+[server]
+listen = ["198.51.100.1"]
+[[port]]
+name = "both"
+device = "net_af_xdp0,iface=wan_s"
+side = "both"
+addresses = ["198.51.100.1/24"]
+[[pool]]
+name = "default"
+ranges = ["10.77.0.100-10.77.0.199"]
+gateway = "10.77.0.1"
+[users]
+file = "users.toml"
+"#;
+
+    fn config(text: &str, users: &str) -> Config {
+        let users = |_: &std::path::Path| Ok(Zeroizing::new(users.to_owned()));
+        Config::parse(text, "pns.toml", users).unwrap_or_else(|it| panic!("{it}"))
+    }
+
+    fn user(name: &str, rest: &str) -> String {
+        format!("[[user]]\nname = \"{name}\"\n{rest}\n")
+    }
+
+    #[test]
+    fn what_changed_is_named_and_what_waits_for_a_restart_too() {
+        let secret = "password = \"wonderland-7\"";
+        let before = [
+            user("alice", secret),
+            user("bob", secret),
+            user("carol", secret),
+        ]
+        .concat();
+        let old = config(CONFIG, &before);
+        let same = Changes::between(&old, &config(CONFIG, &before));
+        assert_eq!(same, Changes::default());
+        assert!(same.describe().starts_with("nothing changed"));
+        let after = [
+            user("alice", "password = \"wonderland-8\""),
+            user("bob", &format!("{secret}\naddress = \"10.77.0.100\"")),
+            user("dave", secret),
+        ];
+        let text = CONFIG.replace("10.77.0.199\"", "10.77.0.189\"").replace(
+            "[users]",
+            "[sessions]\nper_user_max = 1\n[group.office]\neap_methods = [\"md5\"]\n[users]",
+        );
+        let changes = Changes::between(&old, &config(&text, &after.concat()));
+        let users = "users: 1 new (dave), 2 changed (alice, bob), 1 gone (carol)";
+        assert_eq!(
+            changes.applied,
+            [users, "groups: 1 new (office)", "sessions: changed"]
+        );
+        assert_eq!(changes.restart, ["names, ranges and gateways of [[pool]]"]);
+        let text = changes.describe();
+        assert!(
+            text.contains("in force for new calls: users") && text.contains("restart"),
+            "{text}"
+        );
+        assert!(!text.contains("wonderland"));
+    }
+}
