@@ -33,6 +33,7 @@ use super::workers::{self, Shared};
 use super::{
     accounting_settings, notify, radius_settings, settings, tacacs_settings, token, worker_threads,
 };
+use crate::aaa::LocalUsers;
 use crate::aaa::radius::Client;
 use crate::clock::{MonotonicClock, Timestamp};
 use crate::config::{Config, Device};
@@ -89,14 +90,7 @@ fn start(owned: Config) -> Result<EventLoop, StartError> {
         .map_err(during("cannot open admin.socket"))?;
     let users = settings::local_users(config);
     let buckets = Arc::new(buckets);
-    let mut sessions = Sessions::new(
-        settings::session_config(config),
-        Arc::clone(&buckets),
-        settings::pools(config, &users),
-        settings::capacity(config),
-        Box::new(Entropy::new().into_fill()),
-    );
-    sessions.set_history_max(config.explain.history_max);
+    let mut sessions = sessions(config, &users, &buckets);
     sessions.place_by(steering::nearest_worker(config, &ports.ports));
     let mut plane = ControlPlane::new(sessions, users, links, writer);
     let requests = hear_requests(&mut plane, config, registry, clock.now())?;
@@ -127,6 +121,18 @@ fn start(owned: Config) -> Result<EventLoop, StartError> {
         admin,
         stop,
     })
+}
+
+fn sessions(config: &Config, users: &LocalUsers, buckets: &Arc<BucketTable>) -> Sessions {
+    let mut sessions = Sessions::new(
+        settings::session_config(config),
+        Arc::clone(buckets),
+        settings::pools(config, users),
+        settings::capacity(config),
+        Box::new(Entropy::new().into_fill()),
+    );
+    sessions.set_history_max(config.explain.history_max);
+    sessions
 }
 
 /// Servers elsewhere that decide about log-ins, and who writes the bill.
