@@ -138,10 +138,13 @@ impl FreeRadius {
             weight: 1,
             demand,
         };
-        Dialler::new(vec![
-            service(Service::Authentication, self.port),
-            service(Service::Accounting, self.port + 1),
-        ])
+        Dialler::new(
+            vec![
+                service(Service::Authentication, self.port),
+                service(Service::Accounting, self.port + 1),
+            ],
+            Duration::from_secs(4),
+        )
     }
 
     /// A client that asks this server first, and `other` if it does not answer.
@@ -155,12 +158,15 @@ impl FreeRadius {
             weight: 1,
             demand: Demand::Auto,
         };
-        Dialler::new(vec![
-            service(Service::Authentication, self.port, 1),
-            service(Service::Accounting, self.port + 1, 1),
-            service(Service::Authentication, other.port, 2),
-            service(Service::Accounting, other.port + 1, 2),
-        ])
+        Dialler::new(
+            vec![
+                service(Service::Authentication, self.port, 1),
+                service(Service::Accounting, self.port + 1, 1),
+                service(Service::Authentication, other.port, 2),
+                service(Service::Accounting, other.port + 1, 2),
+            ],
+            Timing::default().give_up,
+        )
     }
 }
 
@@ -206,12 +212,12 @@ pub(crate) fn caller() -> Caller {
 }
 
 impl Dialler {
-    fn new(servers: Vec<ServerConfig>) -> Self {
+    fn new(servers: Vec<ServerConfig>, give_up: Duration) -> Self {
         let clock = MonotonicClock::new();
         let settings = Settings {
             servers,
             timing: Timing {
-                give_up: Duration::from_secs(4),
+                give_up,
                 ..Timing::default()
             },
             nas: Nas {
