@@ -237,6 +237,8 @@ pub enum What {
     Peers,
     /// The RADIUS servers: whether they live, how fast they answer, what was not believed
     Radius,
+    /// The bill: who writes it down, what waits for it in memory and on disk, what was given up and why
+    Accounting,
     /// The TACACS+ servers: whether they live, their connections, what went wrong
     Tacacs,
     /// How many attempts and calls ended, by how far they came and why
@@ -257,6 +259,7 @@ impl What {
             Self::Pools => Request::Pools {},
             Self::Peers => Request::Peers {},
             Self::Radius => Request::Radius {},
+            Self::Accounting => Request::Accounting {},
             Self::Tacacs => Request::Tacacs {},
             Self::Failures => Request::Failures {},
         }

@@ -13,10 +13,12 @@
 //! - [`record`]: what a record says, and how it looks as JSON.
 //! - [`ledger`]: the calls that are billed.
 //! - [`queue`]: the records that are not written down, in order.
+//! - [`spool`]: the same on disk, so that neither an outage nor a crash loses them.
 
 pub mod ledger;
 pub mod queue;
 pub mod record;
+pub mod spool;
 
 mod terminate_cause;
 
@@ -29,6 +31,7 @@ use ledger::Ledger;
 use queue::Queue;
 pub use queue::RecordFate;
 pub use record::{DecidedBy, Kind, Record};
+use spool::{Answer, Order, Recovered};
 pub use terminate_cause::TerminateCause;
 
 use super::radius::{Caller, Entropy};
@@ -43,6 +46,8 @@ pub struct Settings {
     pub interim: Option<Duration>,
     /// Milliseconds since 1970 at [`Timestamp::ZERO`].
     pub unix_at_zero_ms: u64,
+    /// What a spool holds; `None`: there is no spool.
+    pub recovered: Option<Recovered>,
 }
 
 /// Every call that is billed, and every record that is not written down.
@@ -54,7 +59,8 @@ pub struct Accounting {
 }
 
 impl Accounting {
-    /// Begins with the record that the server begins.
+    /// Begins with the record that the server begins. Calls that a crash has ended are over with it:
+    /// their Stops follow, with the last counters that are known of them.
     #[must_use]
     pub fn new(settings: &Settings, mut random: Entropy, now: Timestamp) -> Self {
         let mut bytes = [0; 2];
@@ -62,10 +68,13 @@ impl Accounting {
         let mut accounting = Self {
             on: settings.on,
             ledger: Ledger::new(settings, u16::from_be_bytes(bytes), now),
-            queue: Queue::new(),
+            queue: Queue::new(settings.recovered.as_ref()),
             random,
         };
         accounting.keep(accounting.ledger.server(Kind::On, now));
+        for last in settings.recovered.iter().flat_map(|it| &it.unfinished) {
+            accounting.keep(last.clone().ended_by_crash());
+        }
         accounting
     }
 
@@ -149,13 +158,45 @@ impl Accounting {
     /// When [`Self::next_due`] has something to say.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Timestamp> {
-        self.ledger.poll_timeout()
+        let times = [self.ledger.poll_timeout(), self.queue.poll_timeout()];
+        times.into_iter().flatten().min()
     }
 
     /// The next record to write down, by its number; it is out until [`Self::written`] or another word
     /// of it.
-    pub fn poll_record(&mut self) -> Option<(u64, Arc<Record>)> {
-        self.queue.next()
+    pub fn poll_record(&mut self, now: Timestamp) -> Option<(u64, Arc<Record>)> {
+        self.queue.next(now)
+    }
+
+    /// What the spool is to do next.
+    pub fn poll_order(&mut self) -> Option<Order> {
+        self.queue.poll_order()
+    }
+
+    /// An order that the spool has no room for yet.
+    pub fn put_back(&mut self, order: Order) {
+        self.queue.put_back(order);
+    }
+
+    /// Whether [`Self::poll_order`] has something.
+    #[must_use]
+    pub fn has_orders(&self) -> bool {
+        self.queue.has_orders()
+    }
+
+    /// What the spool has to say.
+    pub fn hear(&mut self, answer: Answer, now: Timestamp) {
+        match answer {
+            Answer::Loaded { records, end } => self.queue.loaded(records, end),
+            Answer::LineWritten {
+                number,
+                written: true,
+            } => self.queue.written(number),
+            Answer::LineWritten {
+                number,
+                written: false,
+            } => self.queue.unanswered(number, now),
+        }
     }
 
     /// A record is written down.
@@ -164,8 +205,8 @@ impl Accounting {
     }
 
     /// Nobody has written a record down: it waits again.
-    pub fn unanswered(&mut self, number: u64) {
-        self.queue.unanswered(number);
+    pub fn unanswered(&mut self, number: u64, now: Timestamp) {
+        self.queue.unanswered(number, now);
     }
 
     /// A record cannot be written down, now or later.
@@ -180,7 +221,25 @@ impl Accounting {
         Duration::from_millis(age_ms)
     }
 
-    /// Records that nobody has written down.
+    /// Whether nobody has written the last record down.
+    #[must_use]
+    pub const fn is_silent(&self) -> bool {
+        self.queue.is_silent()
+    }
+
+    /// Whether everything is written down.
+    #[must_use]
+    pub fn is_settled(&self) -> bool {
+        self.queue.outstanding() == 0 && self.queue.has_all()
+    }
+
+    /// Milliseconds since 1970.
+    #[must_use]
+    pub fn unix_ms(&self, now: Timestamp) -> u64 {
+        self.ledger.unix_ms(now)
+    }
+
+    /// Records in memory that nobody has written down.
     #[must_use]
     pub fn outstanding(&self) -> u64 {
         self.queue.outstanding()

@@ -5,8 +5,7 @@ use std::net::Ipv4Addr;
 use std::sync::Arc;
 
 use super::{
-    Access, Billing, Decision, Denial, Grant, LoginMethod, NameRules, NetworkTerms, Rejection,
-    Terms, eap,
+    Access, Decision, Denial, Grant, LoginMethod, NameRules, NetworkTerms, Rejection, Terms, eap,
 };
 use crate::auth::mschapv2::{self, Exchange};
 use crate::auth::{NtHash, Secret, change_password, chap_md5, mschapv1};
@@ -582,7 +581,7 @@ fn grant(user: &LocalUser, access: &Arc<Access>, proof: &Proof<'_>) -> Grant {
             ..NetworkTerms::default()
         },
         remark: None,
-        billing: Billing::default(),
+        billing: Box::default(),
     }
 }
 

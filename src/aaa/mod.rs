@@ -324,5 +324,5 @@ pub struct Grant {
     /// Where keys come from and why there are none, for the verdict on a call that needs them.
     pub remark: Option<Box<str>>,
     /// What the bill needs.
-    pub billing: Billing,
+    pub billing: Box<Billing>,
 }

@@ -4,6 +4,7 @@
 //! ([`ConfigErrors`]), unknown keys are refused with the nearest known one, and a file with any
 //! error is refused whole. The result is immutable; a later configuration replaces it whole.
 
+mod accounting;
 mod address;
 mod admin;
 mod changes;
@@ -45,6 +46,7 @@ use std::path::{Path, PathBuf};
 
 use zeroize::Zeroizing;
 
+pub use accounting::Accounting;
 pub use address::{Ipv4Prefix, Ipv4Range};
 pub use admin::{Admin, DEFAULT_SOCKET};
 pub use changes::Changes;
@@ -108,6 +110,8 @@ pub struct Config {
     pub realms: Vec<Realm>,
     /// `[radius]`.
     pub radius: Radius,
+    /// `[accounting]`.
+    pub accounting: Accounting,
     /// `[tacacs]`.
     pub tacacs: Tacacs,
     /// `[forwarding]`.
@@ -232,6 +236,7 @@ struct Draft {
     sessions: Sessions,
     realms: checks::Indexed<Realm>,
     radius: Radius,
+    accounting: Accounting,
     tacacs: Tacacs,
     forwarding: Forwarding,
     gre: Gre,
@@ -278,6 +283,7 @@ impl Draft {
             sessions,
             realms: indexed(table.sections("realm", realm::read)),
             radius,
+            accounting: table.section("accounting", |it| accounting::read(it, Path::new(file))),
             tacacs,
             forwarding: table.section("forwarding", forwarding::read),
             gre: table.section("gre", gre::read),
@@ -386,6 +392,7 @@ impl Draft {
             sessions: self.sessions,
             realms: self.realms.into_iter().map(|(_, realm)| realm).collect(),
             radius: self.radius,
+            accounting: self.accounting,
             tacacs: self.tacacs,
             forwarding: self.forwarding,
             gre: self.gre,

@@ -45,8 +45,6 @@ pub struct Radius {
     pub give_up: Duration,
     /// A second server is asked after this; zero only if the first fails.
     pub hedge: Duration,
-    /// Between interim records where no server says; zero never.
-    pub interim_interval: Duration,
     /// What attributes mean that the dictionary does not have.
     pub map: Vec<Mapped>,
     /// Who may ask about live calls.
@@ -112,7 +110,7 @@ pub(super) fn read(table: &mut Table<'_, '_>, config_file: &Path) -> Radius {
     let map = table.sections("map", read_mapped);
     let milliseconds = Duration::from_millis;
     let local = table.parsed("local_users", one_of("a word for local users", LOCAL_USERS));
-    let radius = Radius {
+    Radius {
         servers: servers.into_iter().flatten().collect(),
         nas_identifier: table.parsed("nas_identifier", printable(253)),
         nas_address: table.parsed("nas_address", host_address),
@@ -123,20 +121,9 @@ pub(super) fn read(table: &mut Table<'_, '_>, config_file: &Path) -> Radius {
         probe_interval: table.seconds("probe_interval_s", 5, 0..=3_600),
         give_up: table.seconds("give_up_s", 8, 1..=60),
         hedge: milliseconds(table.number("hedge_ms", 0, 0..=10_000)),
-        interim_interval: table.seconds("interim_interval_s", 0, 0..=86_400),
         map: map.into_iter().flatten().collect(),
         dynamic,
-    };
-    let interval = radius.interim_interval.as_secs();
-    if (1..60).contains(&interval) {
-        let problem =
-            format!("is {interval} s, and less than a minute is too often (RFC 2869 §2.1)");
-        table.refuse(
-            "interim_interval_s",
-            Fault::new(problem, "write 60 or more, or 0"),
-        );
     }
-    radius
 }
 
 fn read_server(table: &mut Table<'_, '_>, config_file: &Path) -> Option<RadiusServer> {

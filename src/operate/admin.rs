@@ -11,8 +11,8 @@ use zeroize::Zeroize;
 
 use super::explain::{AccountRow, FailureRow, LAST_DEFAULT, Subject};
 use super::rows::{
-    DropRow, PeerRow, PoolRow, PortRow, RadiusStatus, SessionDetail, SessionRow, Status, TacacsRow,
-    WorkerRow,
+    AccountingStatus, DropRow, PeerRow, PoolRow, PortRow, RadiusStatus, SessionDetail, SessionRow,
+    Status, TacacsRow, WorkerRow,
 };
 
 /// Longest request, newline included, in bytes.
@@ -41,8 +41,10 @@ pub enum Request {
     Pools {},
     /// The peers that can be called.
     Peers {},
-    /// The RADIUS servers, and the records for them.
+    /// The RADIUS servers.
     Radius {},
+    /// The bill.
+    Accounting {},
     /// The TACACS+ servers.
     Tacacs {},
     /// How many attempts and calls ended, by stage and finding.
@@ -180,6 +182,8 @@ pub enum Response {
     Peers(Vec<PeerRow>),
     /// To [`Request::Radius`].
     Radius(RadiusStatus),
+    /// To [`Request::Accounting`].
+    Accounting(AccountingStatus),
     /// To [`Request::Tacacs`].
     Tacacs(Vec<TacacsRow>),
     /// To [`Request::Do`]: what was done, for people.
@@ -258,8 +262,10 @@ pub trait View {
     fn pools(&self) -> Vec<PoolRow>;
     /// Every peer that can be called.
     fn peers(&self) -> Vec<PeerRow>;
-    /// Every RADIUS server, and what became of records.
+    /// Every RADIUS server.
     fn radius(&self) -> RadiusStatus;
+    /// The bill.
+    fn accounting(&self) -> AccountingStatus;
     /// Every TACACS+ server.
     fn tacacs(&self) -> Vec<TacacsRow>;
     /// Does `action`; says what was done, or why not. `None`: it is under way, ask again.

@@ -106,6 +106,7 @@ impl Answer {
             | Request::Pools {}
             | Request::Peers {}
             | Request::Radius {}
+            | Request::Accounting {}
             | Request::Tacacs {}
             | Request::Failures {}
             | Request::Do(_) => {}
@@ -145,6 +146,7 @@ impl Answer {
             Request::Pools {} => Response::Pools(view.pools()),
             Request::Peers {} => Response::Peers(view.peers()),
             Request::Radius {} => Response::Radius(view.radius()),
+            Request::Accounting {} => Response::Accounting(view.accounting()),
             Request::Tacacs {} => Response::Tacacs(view.tacacs()),
             Request::Failures {} => Response::Failures(view.failures()),
             Request::Explain { which, last } => {
@@ -175,6 +177,7 @@ const fn looks_at_sessions(request: &Request) -> bool {
         | Request::Pools {}
         | Request::Peers {}
         | Request::Radius {}
+        | Request::Accounting {}
         | Request::Tacacs {}
         | Request::Failures {}
         | Request::Do(_) => false,

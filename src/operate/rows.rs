@@ -271,17 +271,53 @@ pub struct RoundTrips {
     pub count: u64,
 }
 
-/// The RADIUS servers, and the records for them.
+/// The RADIUS servers.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RadiusStatus {
     /// Every service of every server.
     pub servers: Vec<RadiusRow>,
-    /// Accounting records that no server has written down.
-    pub records_outstanding: u64,
-    /// What became of records.
-    pub records: Vec<Counter>,
     /// What became of requests about live calls (RFC 5176), or of what came in their place.
     pub requests: Vec<Counter>,
+}
+
+/// The bill.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AccountingStatus {
+    /// `radius`, `tacacs`, `file` or `nobody`.
+    pub written_by: String,
+    /// Nobody has written the last record down that was to be written.
+    pub silent: bool,
+    /// Records in memory that nobody has written down.
+    pub waiting: u64,
+    /// What became of records since the start.
+    pub records: Vec<Counter>,
+    /// Lines in the local bill since the start, if there is one.
+    pub lines: Option<u64>,
+    /// Why the last line is not in the local bill, if it is not.
+    pub file_trouble: Option<String>,
+    /// The records on disk; `None`: there is no spool.
+    pub spool: Option<SpoolRow>,
+}
+
+/// The records on disk.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SpoolRow {
+    /// In all segments together.
+    pub octets: u64,
+    /// Files.
+    pub segments: u64,
+    /// Records that nobody has written down.
+    pub records: u64,
+    /// Calls that are not over: what a crash would end with a Stop at the next start.
+    pub calls: u64,
+    /// Seconds since the oldest record happened that nobody has written down.
+    pub oldest_s: Option<u64>,
+    /// Records that left the disk though nobody had written them down, by cause.
+    pub drops: Vec<Counter>,
+    /// Octets behind the last whole record of a file that were cut off at start.
+    pub torn_octets: u64,
+    /// Why the disk did not do what it had to, if it did not the last time.
+    pub trouble: Option<String>,
 }
 
 /// One TACACS+ server.

@@ -3,8 +3,8 @@
 use super::admin::Response;
 use super::explain;
 use super::rows::{
-    PeerRow, PoolRow, PortRow, RadiusStatus, SessionDetail, SessionRow, Status, TacacsRow,
-    WorkerRow,
+    AccountingStatus, PeerRow, PoolRow, PortRow, RadiusStatus, SessionDetail, SessionRow, Status,
+    TacacsRow, WorkerRow,
 };
 use super::table::{Table, human_bytes, human_duration, printable};
 
@@ -38,6 +38,7 @@ pub fn text(response: &Response) -> String {
         Response::Pools(rows) => pools_text(rows),
         Response::Peers(rows) => peers_text(rows),
         Response::Radius(status) => radius_text(status),
+        Response::Accounting(status) => accounting_text(status),
         Response::Tacacs(rows) => tacacs_text(rows),
         Response::Done(what) => format!("{}\n", printable(what)),
         Response::Failures(rows) => {
@@ -245,10 +246,51 @@ fn radius_text(status: &RadiusStatus) -> String {
     let mut text = table.render();
     let refused = status.servers.iter().flat_map(|row| &row.refused);
     text.push_str(&counts("refused", refused.map(|it| (&it.name, it.value))));
-    let records = status.records.iter().map(|it| (&it.name, it.value));
-    text.push_str(&counts("records", records));
     let requests = status.requests.iter().map(|it| (&it.name, it.value));
     text.push_str(&counts("requests about live calls", requests));
+    text
+}
+
+fn accounting_text(status: &AccountingStatus) -> String {
+    let state = match (status.written_by.as_str(), status.silent) {
+        ("radius" | "tacacs", true) => "no server answers; records wait, and calls go on",
+        ("radius", false) => "by RADIUS servers",
+        ("tacacs", false) => "by TACACS+ servers",
+        ("file", true) => "the local bill cannot be written; records wait, and calls go on",
+        ("file", false) => "in the local bill",
+        _ => "nowhere: no server writes bills, and accounting.file is empty",
+    };
+    let mut rows = vec![
+        ("written", state.to_owned()),
+        ("waiting", number(status.waiting)),
+    ];
+    rows.extend(status.lines.map(|lines| ("lines", number(lines))));
+    let trouble = |why: &Option<String>| why.clone().unwrap_or_else(|| "none".to_owned());
+    if status.lines.is_some() {
+        rows.push(("file trouble", trouble(&status.file_trouble)));
+    }
+    if let Some(spool) = &status.spool {
+        rows.extend([
+            ("spool", human_bytes(spool.octets)),
+            ("spool files", number(spool.segments)),
+            ("spool records", number(spool.records)),
+            ("spool calls", number(spool.calls)),
+            (
+                "oldest record",
+                optional(spool.oldest_s.map(human_duration)),
+            ),
+            ("torn octets", number(spool.torn_octets)),
+            ("spool trouble", trouble(&spool.trouble)),
+        ]);
+    }
+    let mut text = fields(&rows);
+    let records = status.records.iter().map(|it| (&it.name, it.value));
+    text.push_str(&counts("records", records));
+    let drops = status.spool.iter().flat_map(|spool| &spool.drops);
+    text.push_str(&counts(
+        "left the spool",
+        drops.map(|it| (&it.name, it.value)),
+    ));
     text
 }
 

@@ -3,6 +3,7 @@
 
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
 
+use super::bookkeeper::Bookkeeper;
 use super::events::EventLog;
 use super::log_ins::LogIns;
 pub use super::log_ins::TacacsLogIns;
@@ -157,15 +158,15 @@ impl ControlPlane {
         self.log_ins.take_password_changes()
     }
 
-    /// Keeps the bill.
-    pub fn keep_accounts(&mut self, accounting: Accounting) {
-        self.log_ins.keep_accounts(accounting);
+    /// Keeps the bill, on disk if there is a bookkeeper.
+    pub fn keep_accounts(&mut self, accounting: Accounting, bookkeeper: Option<Bookkeeper>) {
+        self.log_ins.keep_accounts(accounting, bookkeeper);
     }
 
     /// The bill, for those who look at it.
     #[must_use]
-    pub const fn accounting(&self) -> Option<&Accounting> {
-        self.log_ins.accounting()
+    pub fn accounting(&self) -> Option<&Accounting> {
+        self.log_ins.bill().accounting
     }
 
     /// The client of RADIUS, for those who look at it.

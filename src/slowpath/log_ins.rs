@@ -7,9 +7,11 @@ use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use super::bookkeeper::{Bookkeeper, BooksStatus};
 use super::control_plane::Outside;
 use super::worker_link::WorkerLink;
 use crate::aaa::accounting::Accounting;
+use crate::aaa::accounting::spool::Order;
 use crate::aaa::radius::dynamic::Change;
 use crate::aaa::radius::{
     Billed, Caller, Client, Event as ServerEvent, Identity, Output, SocketId, Ticket,
@@ -27,6 +29,17 @@ use tacacs::Word;
 /// Calls whose counters are looked at in one turn.
 const LOOK_BUDGET: usize = 256;
 
+/// The bill, for those who look at it.
+#[derive(Default)]
+pub(super) struct Bill<'a> {
+    /// What is not written down.
+    pub accounting: Option<&'a Accounting>,
+    /// What is on disk.
+    pub books: Option<BooksStatus>,
+    /// The servers that write it down, if any do: `radius` or `tacacs`.
+    pub servers: Option<&'static str>,
+}
+
 /// Local users, and the client of RADIUS where servers are configured.
 pub(super) struct LogIns {
     users: LocalUsers,
@@ -34,6 +47,7 @@ pub(super) struct LogIns {
     client: Option<Client>,
     tacacs: Option<TacacsLogIns>,
     accounting: Option<Accounting>,
+    bookkeeper: Option<Bookkeeper>,
     /// Names in `users.file` are decided about here.
     local_first: bool,
     asked: HashMap<Ticket, (CallRef, FlowKey)>,
@@ -48,6 +62,7 @@ impl LogIns {
             client: None,
             tacacs: None,
             accounting: None,
+            bookkeeper: None,
             local_first: false,
             asked: HashMap::new(),
             stopped: false,
@@ -107,14 +122,23 @@ impl LogIns {
         self.tacacs.as_mut().map(|tacacs| &mut tacacs.client)
     }
 
-    /// Keeps the bill, too.
-    pub(super) fn keep_accounts(&mut self, accounting: Accounting) {
+    /// Keeps the bill, too, on disk if there is a bookkeeper.
+    pub(super) fn keep_accounts(&mut self, accounting: Accounting, bookkeeper: Option<Bookkeeper>) {
         self.accounting = Some(accounting);
+        self.bookkeeper = bookkeeper;
     }
 
     /// The bill, for those who look at it.
-    pub(super) const fn accounting(&self) -> Option<&Accounting> {
-        self.accounting.as_ref()
+    pub(super) fn bill(&self) -> Bill<'_> {
+        Bill {
+            accounting: self.accounting.as_ref(),
+            books: self.bookkeeper.as_ref().map(Bookkeeper::status),
+            servers: match (&self.tacacs, &self.client) {
+                (Some(tacacs), _) if tacacs.bills => Some("tacacs"),
+                (_, Some(client)) if client.bills() => Some("radius"),
+                (None | Some(_), None | Some(_)) => None,
+            },
+        }
     }
 
     /// The client, for those who look at it.
@@ -125,7 +149,8 @@ impl LogIns {
     pub(super) fn poll_timeout(&self) -> Option<Timestamp> {
         let radius = self.client.as_ref().and_then(Client::poll_timeout);
         let tacacs = self.tacacs().and_then(servers::Client::poll_timeout);
-        let accounting = self.accounting().and_then(Accounting::poll_timeout);
+        let accounting = self.accounting.as_ref();
+        let accounting = accounting.and_then(Accounting::poll_timeout);
         [radius, tacacs, accounting].into_iter().flatten().min()
     }
 
@@ -201,7 +226,7 @@ impl LogIns {
     /// What a decision says for the bill.
     fn note_billing(&mut self, flow: FlowKey, decision: &mut Decision) {
         if let (Some(accounting), Decision::Accept(grant)) = (&mut self.accounting, decision) {
-            accounting.granted(flow, std::mem::take(&mut grant.billing));
+            accounting.granted(flow, std::mem::take(&mut *grant.billing));
         }
     }
 
@@ -305,14 +330,15 @@ impl LogIns {
         let mut decided = false;
         loop {
             self.send_bill(now);
+            self.keep_books(now);
             if let Some(word) = self.tacacs.as_mut().and_then(|it| it.next(outside)) {
                 match word {
                     Word::Decided(call, flow, mut decision) => {
                         self.note_billing(flow, &mut decision);
-                        sessions.decide(call, decision, now);
+                        sessions.decide(call, *decision, now);
                         decided = true;
                     }
-                    Word::Billed(number, billed) => self.billed(number, billed),
+                    Word::Billed(number, billed) => self.billed(number, billed, now),
                 }
                 continue;
             }
@@ -329,7 +355,7 @@ impl LogIns {
                         decided = true;
                     }
                 }
-                Output::Billed(number, billed) => self.billed(number, billed),
+                Output::Billed(number, billed) => self.billed(number, billed, now),
                 Output::Event(event) => self.log(event),
             }
         }
@@ -340,25 +366,47 @@ impl LogIns {
         let Some(accounting) = &mut self.accounting else {
             return;
         };
-        let tacacs = self.tacacs.as_mut().filter(|tacacs| tacacs.bills);
-        if let Some(tacacs) = tacacs {
-            while let Some((number, record)) = accounting.poll_record() {
-                tacacs.client.bill(number, &record, now);
-            }
-        } else if let Some(client) = &mut self.client {
-            while let Some((number, record)) = accounting.poll_record() {
-                client.bill(number, &record, accounting.age(&record, now), now);
+        let mut tacacs = self.tacacs.as_mut().filter(|tacacs| tacacs.bills);
+        let mut client = self.client.as_mut().filter(|client| client.bills());
+        while let Some((number, record)) = accounting.poll_record(now) {
+            match (&mut tacacs, &mut client, &self.bookkeeper) {
+                (Some(tacacs), _, _) => tacacs.client.bill(number, &record, now),
+                (None, Some(client), _) => {
+                    client.bill(number, &record, accounting.age(&record, now), now);
+                }
+                (None, None, Some(bookkeeper)) => {
+                    let order = Order::WriteLine { number, record };
+                    if bookkeeper.order(order).is_err() {
+                        accounting.unanswered(number, now);
+                    }
+                }
+                (None, None, None) => accounting.unwritable(number),
             }
         }
     }
 
-    fn billed(&mut self, number: u64, billed: Billed) {
+    /// Hears what the bookkeeper has to say, and gives it its orders.
+    fn keep_books(&mut self, now: Timestamp) {
+        let (Some(accounting), Some(bookkeeper)) = (&mut self.accounting, &self.bookkeeper) else {
+            return;
+        };
+        while let Some(answer) = bookkeeper.poll_answer() {
+            accounting.hear(answer, now);
+        }
+        while let Some(order) = accounting.poll_order() {
+            if let Err(order) = bookkeeper.order(order) {
+                return accounting.put_back(order);
+            }
+        }
+    }
+
+    fn billed(&mut self, number: u64, billed: Billed, now: Timestamp) {
         let Some(accounting) = &mut self.accounting else {
             return;
         };
         match billed {
             Billed::Written => accounting.written(number),
-            Billed::Unanswered => accounting.unanswered(number),
+            Billed::Unanswered => accounting.unanswered(number, now),
             Billed::TooLong => accounting.unwritable(number),
         }
     }
@@ -395,10 +443,16 @@ impl LogIns {
         }
     }
 
-    /// Whether every record is written down.
+    /// Whether every record is written down, or on disk while nobody answers.
     pub(super) fn is_quiet(&self) -> bool {
-        let accounting = self.accounting.as_ref();
-        accounting.is_none_or(|accounting| accounting.outstanding() == 0)
+        let Some(accounting) = &self.accounting else {
+            return true;
+        };
+        let status = self.bookkeeper.as_ref().map(Bookkeeper::status);
+        let spool = status.and_then(|status| status.spool);
+        let on_disk = spool.is_some_and(|spool| spool.trouble.is_none());
+        let rests = on_disk && accounting.is_silent();
+        !accounting.has_orders() && (accounting.is_settled() || rests)
     }
 }
 

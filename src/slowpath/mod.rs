@@ -9,6 +9,7 @@
 //!   asks local users, RADIUS or TACACS+.
 //! - `settings` makes of the configuration what each machine is told, `errands` does so again while the
 //!   server runs, beside the loop.
+//! - `bookkeeper` is a thread that has the bill on disk, in `spool_files` and `bill_file`.
 //! - `view` is what `pns show` sees, `events` what the log says, `supervisor` watches the workers.
 
 pub mod control_plane;
@@ -29,15 +30,21 @@ pub mod view;
 pub mod watchdog;
 pub mod worker_link;
 
+mod accounting_view;
+pub mod bill_file;
+pub mod bookkeeper;
 mod call_view;
 mod events;
 mod log_ins;
 mod radius_view;
+pub mod spool_files;
 mod tacacs_view;
 
 #[cfg(feature = "dpdk")]
 pub mod start;
 
+#[cfg(feature = "dpdk")]
+mod accounting_settings;
 #[cfg(feature = "dpdk")]
 mod admin_socket;
 #[cfg(feature = "dpdk")]

@@ -1,9 +1,8 @@
-//! From the configuration to the client of RADIUS, and to the bill.
+//! From the configuration to the client of RADIUS.
 
 use std::time::{Duration, SystemTime};
 
 use super::entropy::Entropy;
-use crate::aaa::accounting::{self, Accounting};
 use crate::aaa::radius::dynamic::{self, Dynamic, DynamicClient};
 use crate::aaa::radius::{Client, Nas, ServerConfig, Service, Settings, Timing};
 use crate::clock::Timestamp;
@@ -40,18 +39,6 @@ pub(super) fn client(config: &Config, now: Timestamp) -> Option<Client> {
     Some(Client::new(settings, Box::new(Entropy::new().into_fill())))
 }
 
-/// The bill: `on` if somebody writes it down.
-pub(super) fn accounting(config: &Config, on: bool, now: Timestamp) -> Accounting {
-    let interim = config.radius.interim_interval;
-    let at_zero = unix_at_zero(now);
-    let settings = accounting::Settings {
-        on,
-        interim: (!interim.is_zero()).then_some(interim),
-        unix_at_zero_ms: u64::try_from(at_zero.as_millis()).unwrap_or(u64::MAX),
-    };
-    Accounting::new(&settings, Box::new(Entropy::new().into_fill()), now)
-}
-
 /// Who is heard about live calls, if anybody is.
 pub(super) fn dynamic(config: &Config, now: Timestamp) -> Option<Dynamic> {
     let dynamic = &config.radius.dynamic;
@@ -83,7 +70,7 @@ fn nas_identifier(config: &Config) -> &str {
 }
 
 /// From 1970 to [`Timestamp::ZERO`].
-fn unix_at_zero(now: Timestamp) -> Duration {
+pub(super) fn unix_at_zero(now: Timestamp) -> Duration {
     let unix = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
     let unix = unix.unwrap_or_default();
     unix.saturating_sub(now.since(Timestamp::ZERO))

@@ -1,34 +1,21 @@
 //! The RADIUS servers as an operator sees them.
 
 use super::requests::Requests;
-use crate::aaa::accounting::{Accounting, RecordFate};
 use crate::aaa::radius::dynamic::{Discarded, ErrorCause};
 use crate::aaa::radius::{Client, Counters, RTT_BOUNDS_MS, ReplyRefusal, ServerView};
 use crate::clock::Timestamp;
 use crate::operate::rows::{Counter, RadiusRow, RadiusStatus, RoundTrips};
 
-/// Every service of every server, and what became of records.
+/// Every service of every server, and what became of requests.
 pub(super) fn status(
     client: Option<&Client>,
-    accounting: Option<&Accounting>,
     requests: Option<&Requests>,
     now: Timestamp,
 ) -> RadiusStatus {
-    let requests = requests.map(requested).unwrap_or_default();
-    let (Some(client), Some(accounting)) = (client, accounting) else {
-        return RadiusStatus {
-            servers: Vec::new(),
-            records_outstanding: 0,
-            records: Vec::new(),
-            requests,
-        };
-    };
-    let names = RecordFate::ALL.iter().map(|fate| fate.name());
+    let servers = client.into_iter().flat_map(|client| client.servers(now));
     RadiusStatus {
-        servers: client.servers(now).map(|server| row(&server)).collect(),
-        records_outstanding: accounting.outstanding(),
-        records: counters(names, accounting.fates()),
-        requests,
+        servers: servers.map(|server| row(&server)).collect(),
+        requests: requests.map(requested).unwrap_or_default(),
     }
 }
 

@@ -30,7 +30,10 @@ use super::supervisor::Supervisor;
 use super::tacacs::TacacsSockets;
 use super::view::{PortFigures, PortInfo, ServerFacts};
 use super::workers::{self, Shared};
-use super::{notify, radius_settings, settings, tacacs_settings, token, worker_threads};
+use super::{
+    accounting_settings, notify, radius_settings, settings, tacacs_settings, token, worker_threads,
+};
+use crate::aaa::LocalUsers;
 use crate::aaa::radius::Client;
 use crate::clock::{MonotonicClock, Timestamp};
 use crate::config::{Config, Device};
@@ -87,18 +90,10 @@ fn start(owned: Config) -> Result<EventLoop, StartError> {
         .map_err(during("cannot open admin.socket"))?;
     let users = settings::local_users(config);
     let buckets = Arc::new(buckets);
-    let mut sessions = Sessions::new(
-        settings::session_config(config),
-        Arc::clone(&buckets),
-        settings::pools(config, &users),
-        settings::capacity(config),
-        Box::new(Entropy::new().into_fill()),
-    );
-    sessions.set_history_max(config.explain.history_max);
-    sessions.place_by(steering::nearest_worker(config, &ports.ports));
+    let sessions = sessions(config, &users, &buckets, &ports);
     let mut plane = ControlPlane::new(sessions, users, links, writer);
     let requests = hear_requests(&mut plane, config, registry, clock.now())?;
-    add_servers(&mut plane, config, clock.now());
+    add_servers(&mut plane, config, &doorbell, clock)?;
     let facts = facts(config, ports.huge_pages);
     let (ports, call_rules) = port_infos(config, ports, &macs, &buckets);
     Ok(EventLoop {
@@ -127,20 +122,49 @@ fn start(owned: Config) -> Result<EventLoop, StartError> {
     })
 }
 
+/// Control connections and calls, none yet.
+fn sessions(
+    config: &Config,
+    users: &LocalUsers,
+    buckets: &Arc<BucketTable>,
+    ports: &OpenPorts,
+) -> Sessions {
+    let mut sessions = Sessions::new(
+        settings::session_config(config),
+        Arc::clone(buckets),
+        settings::pools(config, users),
+        settings::capacity(config),
+        Box::new(Entropy::new().into_fill()),
+    );
+    sessions.set_history_max(config.explain.history_max);
+    sessions.place_by(steering::nearest_worker(config, &ports.ports));
+    sessions
+}
+
 /// Servers elsewhere that decide about log-ins, and who writes the bill.
-fn add_servers(plane: &mut ControlPlane, config: &Config, now: Timestamp) {
+fn add_servers(
+    plane: &mut ControlPlane,
+    config: &Config,
+    doorbell: &Arc<Doorbell>,
+    clock: MonotonicClock,
+) -> Result<(), StartError> {
     plane.set_realms(settings::realms(config));
-    let client = radius_settings::client(config, now);
+    let client = radius_settings::client(config, clock.now());
     let tacacs = tacacs_settings::log_ins(config);
     let bills = client.as_ref().is_some_and(Client::bills)
         || tacacs.as_ref().is_some_and(|tacacs| tacacs.bills);
-    plane.keep_accounts(radius_settings::accounting(config, bills, now));
+    let bell = Arc::clone(doorbell);
+    let (accounting, bookkeeper) =
+        accounting_settings::open(config, bills, move || bell.ring(), clock.now())
+            .map_err(during("cannot start the thread that keeps the bill"))?;
+    plane.keep_accounts(accounting, bookkeeper);
     if let Some(client) = client {
         plane.ask_servers(client, config.radius.local_users_first);
     }
     if let Some(log_ins) = tacacs {
         plane.ask_tacacs(log_ins);
     }
+    Ok(())
 }
 
 /// Where billing systems ask about live calls, if any may.

@@ -9,15 +9,17 @@ use std::time::{Duration, SystemTime};
 use super::control_plane::ControlPlane;
 use super::errands::Errands;
 use super::worker_link::WorkerLink;
-use super::{call_view, log_in_test, mppe_kernel, radius_view, settings, tacacs_view};
+use super::{
+    accounting_view, call_view, log_in_test, mppe_kernel, radius_view, settings, tacacs_view,
+};
 use crate::clock::Timestamp;
 use crate::dataplane::{DropReason, FrameCount};
 use crate::operate::account;
 use crate::operate::admin::{Action, AdminError, ErrorCode, Selector, View};
 use crate::operate::explain::{AccountRow, FailureRow, Subject};
 use crate::operate::rows::{
-    Counter, DropCount, DropRow, NegotiatedOption, PeerRow, PoolRow, PortRow, RadiusStatus,
-    SessionDetail, SessionRow, Status, SteeringRefusal, TacacsRow, WorkerRow,
+    AccountingStatus, Counter, DropCount, DropRow, NegotiatedOption, PeerRow, PoolRow, PortRow,
+    RadiusStatus, SessionDetail, SessionRow, Status, SteeringRefusal, TacacsRow, WorkerRow,
 };
 use crate::session::{Account, CallView};
 use crate::wire::call_id::CallId;
@@ -425,12 +427,11 @@ impl View for ServerView<'_> {
 
     fn radius(&self) -> RadiusStatus {
         let requests = self.plane.requests.as_ref();
-        radius_view::status(
-            self.plane.radius(),
-            self.plane.accounting(),
-            requests,
-            self.now,
-        )
+        radius_view::status(self.plane.radius(), requests, self.now)
+    }
+
+    fn accounting(&self) -> AccountingStatus {
+        accounting_view::status(&self.plane.log_ins.bill(), self.now)
     }
 
     fn tacacs(&self) -> Vec<TacacsRow> {

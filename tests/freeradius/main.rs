@@ -13,6 +13,7 @@ mod accounting;
 mod dynamic;
 mod eap;
 mod log_in;
+mod outage;
 mod server;
 
 /// Starts a FreeRADIUS, or says why not and ends the test.

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::fs;
 use std::net::{Ipv4Addr, UdpSocket};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use pns::aaa::accounting::{self, Accounting};
 use pns::aaa::radius::{
     Billed, Caller, Client, Demand, Event, Nas, Output, ServerConfig, Service, Settings, SocketId,
-    Timing,
+    Ticket, Timing,
 };
 use pns::aaa::{Access, Decision};
 use pns::auth::Secret;
@@ -36,8 +36,21 @@ pub(crate) struct FreeRadius {
 }
 
 impl FreeRadius {
-    /// `None`: it is not installed.
+    /// As it is shipped; `None`: it is not installed.
     pub(crate) fn start() -> Option<Self> {
+        Self::start_with(|text| text)
+    }
+
+    /// One that signs what it grants, as later releases do by themselves.
+    pub(crate) fn start_signing() -> Option<Self> {
+        Self::start_with(|text| {
+            let signs = "    post-auth {\n        update reply {\n            \
+                         Message-Authenticator := 0x00\n        }\n    }\n    accounting {\n";
+            text.replace("    accounting {\n", signs)
+        })
+    }
+
+    fn start_with(change: impl FnOnce(String) -> String) -> Option<Self> {
         if !fs::exists(BINARY).unwrap() {
             return None;
         }
@@ -56,25 +69,35 @@ impl FreeRadius {
             .replace("@PORT@", &port.to_string())
             .replace("@ACCOUNTING_PORT@", &(port + 1).to_string())
             .replace("@SECRET@", SECRET);
-        fs::write(folder.join("radiusd.conf"), text).unwrap();
+        fs::write(folder.join("radiusd.conf"), change(text)).unwrap();
         fs::write(folder.join("users"), include_str!("users")).unwrap();
         fs::write(folder.join("dictionary"), "").unwrap();
-        let log = fs::File::create(folder.join("output")).unwrap();
-        let process = Command::new(BINARY)
-            .args(["-f", "-X", "-d"])
-            .arg(&folder)
-            .stdin(Stdio::null())
-            .stdout(log.try_clone().unwrap())
-            .stderr(log)
-            .spawn()
-            .unwrap();
         let mut server = Self {
-            process,
+            process: run(&folder),
             folder,
             port,
         };
         server.wait_until_ready();
         Some(server)
+    }
+
+    /// Ends it.
+    pub(crate) fn stop(&mut self) {
+        self.process.kill().unwrap();
+        self.process.wait().unwrap();
+    }
+
+    /// Runs it again, where it was and with what it has written down.
+    pub(crate) fn run_again(&mut self) {
+        self.process = run(&self.folder);
+        self.wait_until_ready();
+    }
+
+    /// It stands still: nothing listens, and nothing says so.
+    pub(crate) fn freeze(&self) {
+        let pid = self.process.id().to_string();
+        let sent = Command::new("kill").args(["-STOP", &pid]).status();
+        assert!(sent.unwrap().success());
     }
 
     fn wait_until_ready(&mut self) {
@@ -115,11 +138,48 @@ impl FreeRadius {
             weight: 1,
             demand,
         };
-        Dialler::new(vec![
-            service(Service::Authentication, self.port),
-            service(Service::Accounting, self.port + 1),
-        ])
+        Dialler::new(
+            vec![
+                service(Service::Authentication, self.port),
+                service(Service::Accounting, self.port + 1),
+            ],
+            Duration::from_secs(4),
+        )
     }
+
+    /// A client that asks this server first, and `other` if it does not answer.
+    pub(crate) fn client_with_second(&self, other: &Self) -> Dialler {
+        let service = |service, port: u16, priority| ServerConfig {
+            name: "freeradius".into(),
+            service,
+            address: (Ipv4Addr::LOCALHOST, port).into(),
+            secret: Secret::from(SECRET.to_owned()),
+            priority,
+            weight: 1,
+            demand: Demand::Auto,
+        };
+        Dialler::new(
+            vec![
+                service(Service::Authentication, self.port, 1),
+                service(Service::Accounting, self.port + 1, 1),
+                service(Service::Authentication, other.port, 2),
+                service(Service::Accounting, other.port + 1, 2),
+            ],
+            Timing::default().give_up,
+        )
+    }
+}
+
+fn run(folder: &Path) -> Child {
+    let log = fs::File::create(folder.join("output")).unwrap();
+    Command::new(BINARY)
+        .args(["-f", "-X", "-d"])
+        .arg(folder)
+        .stdin(Stdio::null())
+        .stdout(log.try_clone().unwrap())
+        .stderr(log)
+        .spawn()
+        .unwrap()
 }
 
 impl Drop for FreeRadius {
@@ -152,12 +212,12 @@ pub(crate) fn caller() -> Caller {
 }
 
 impl Dialler {
-    fn new(servers: Vec<ServerConfig>) -> Self {
+    fn new(servers: Vec<ServerConfig>, give_up: Duration) -> Self {
         let clock = MonotonicClock::new();
         let settings = Settings {
             servers,
             timing: Timing {
-                give_up: Duration::from_secs(4),
+                give_up,
                 ..Timing::default()
             },
             nas: Nas {
@@ -173,6 +233,7 @@ impl Dialler {
             on: true,
             interim: None,
             unix_at_zero_ms: 1_700_000_000_000,
+            recovered: None,
         };
         let entropy = || Box::new(|buffer: &mut [u8]| getrandom::fill(buffer).unwrap());
         Self {
@@ -197,20 +258,13 @@ impl Dialler {
             .ask(&caller(), &id, credentials, &Arc::new(access), None, now);
         let ticket = asked.expect("a question");
         let mut decided = None;
-        self.run(
-            |output| {
-                if let Output::Decided(of, decision) = output
-                    && of == ticket
-                {
-                    decided = Some(decision);
-                }
-                false
-            },
-            |_| false,
-        );
-        let mut decision = decided.expect("a decision in time");
+        self.run_until(|_, decisions| {
+            decided = decisions.into_iter().find(|(of, _)| *of == ticket);
+            decided.is_some()
+        });
+        let (_, mut decision) = decided.expect("a decision in time");
         if let Decision::Accept(grant) = &mut decision {
-            let billing = std::mem::take(&mut grant.billing);
+            let billing = std::mem::take(&mut *grant.billing);
             self.accounting.granted(caller().flow, billing);
         }
         decision
@@ -218,60 +272,73 @@ impl Dialler {
 
     /// Waits until every record is written down.
     pub(crate) fn settle_records(&mut self) {
-        self.run(|_| false, |accounting| accounting.outstanding() == 0);
+        self.run_until(|accounting, _| accounting.outstanding() == 0);
     }
 
     fn send_bill(&mut self) {
-        while let Some((number, record)) = self.accounting.poll_record() {
-            let now = self.clock.now();
+        let now = self.clock.now();
+        while let Some((number, record)) = self.accounting.poll_record(now) {
             let age = self.accounting.age(&record, now);
             self.client.bill(number, &record, age, now);
         }
     }
 
-    fn run(&mut self, mut hear: impl FnMut(Output) -> bool, done: impl Fn(&Accounting) -> bool) {
+    fn run_until(&mut self, mut done: impl FnMut(&Accounting, Vec<(Ticket, Decision)>) -> bool) {
         let began = Instant::now();
-        let mut buffer = [0; 4096];
         while began.elapsed() < PATIENCE {
-            self.client.handle_timeout(self.clock.now());
-            self.send_bill();
-            while let Some(output) = self.client.poll_output() {
-                match output {
-                    Output::Open { socket, to } => {
-                        let opened = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)).unwrap();
-                        opened.connect(to).unwrap();
-                        opened
-                            .set_read_timeout(Some(Duration::from_millis(5)))
-                            .unwrap();
-                        self.sockets.insert(socket, opened);
-                    }
-                    Output::Transmit { socket, bytes } => {
-                        let _lost = self.sockets[&socket].send(&bytes);
-                    }
-                    Output::Billed(number, Billed::Written) => {
-                        self.accounting.written(number);
-                        self.send_bill();
-                    }
-                    Output::Billed(number, _) => self.accounting.unanswered(number),
-                    Output::Event(event) => self.events.push(event),
-                    decided @ Output::Decided(..) => {
-                        hear(decided);
-                        return;
-                    }
-                }
-            }
-            if done(&self.accounting) {
+            let decided = self.turn();
+            if done(&self.accounting, decided) {
                 return;
             }
-            for (id, socket) in &self.sockets {
-                let Ok(length) = socket.recv(&mut buffer) else {
-                    continue;
-                };
+        }
+        panic!("nothing came of it in time");
+    }
+
+    /// Does what is due, and a millisecond of nothing if nothing was.
+    pub(crate) fn turn(&mut self) -> Vec<(Ticket, Decision)> {
+        self.client.handle_timeout(self.clock.now());
+        let mut decided = Vec::new();
+        loop {
+            self.send_bill();
+            let Some(output) = self.client.poll_output() else {
+                break;
+            };
+            match output {
+                Output::Open { socket, to } => {
+                    let opened = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)).unwrap();
+                    opened.connect(to).unwrap();
+                    opened.set_nonblocking(true).unwrap();
+                    self.sockets.insert(socket, opened);
+                }
+                Output::Transmit { socket, bytes } => {
+                    let _lost = self.sockets[&socket].send(&bytes);
+                }
+                Output::Billed(number, Billed::Written) => self.accounting.written(number),
+                Output::Billed(number, _) => {
+                    self.accounting.unanswered(number, self.clock.now());
+                }
+                Output::Event(event) => self.events.push(event),
+                Output::Decided(ticket, decision) => decided.push((ticket, decision)),
+            }
+        }
+        if !self.receive() && decided.is_empty() {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        decided
+    }
+
+    /// `true`: something came.
+    fn receive(&mut self) -> bool {
+        let mut buffer = [0; 4096];
+        let mut any = false;
+        for (id, socket) in &self.sockets {
+            while let Ok(length) = socket.recv(&mut buffer) {
+                any = true;
                 let from = socket.peer_addr().unwrap();
                 let now = self.clock.now();
                 self.client.receive(*id, from, &buffer[..length], now);
             }
         }
-        panic!("nothing came of it in time");
+        any
     }
 }

@@ -15,19 +15,19 @@ use crate::measure::Meter;
 pub(crate) struct Engine(Way);
 
 enum Way {
-    Decrypt(Decrypt),
-    Encrypt(Encrypt),
+    Decrypt(Box<Decrypt>),
+    Encrypt(Box<Encrypt>),
 }
 
 impl Engine {
     /// For frames from `flows` clients.
     pub(crate) fn decrypting(flows: u32, kernel: KernelKind) -> Self {
-        Self(Way::Decrypt(Decrypt::new(setup(flows, kernel))))
+        Self(Way::Decrypt(Box::new(Decrypt::new(setup(flows, kernel)))))
     }
 
     /// For packets to `flows` clients.
     pub(crate) fn encrypting(flows: u32, kernel: KernelKind) -> Self {
-        Self(Way::Encrypt(Encrypt::new(setup(flows, kernel))))
+        Self(Way::Encrypt(Box::new(Encrypt::new(setup(flows, kernel)))))
     }
 
     /// What it takes for the packets of a sample, in cycles; each is of this call, and is its packet

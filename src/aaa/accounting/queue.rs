@@ -1,15 +1,26 @@
 //! The records that are not written down, in their order. Those of one call go out one after another,
 //! those of different calls together, and those of the server alone: an On is between all that was
 //! before it and all that came after. While nobody answers, one at a time.
+//!
+//! With a spool, memory holds the oldest of them only: the others are on disk and come back in order.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::record::{Kind, Record};
+use super::spool::{Order, Recovered};
+use crate::clock::Timestamp;
 use crate::counted_enum;
 
 /// Records that memory alone may hold, about half a KiB each.
 pub const RECORDS_MAX: usize = 65_536;
+/// Records in memory where others wait on disk.
+const HELD_MAX: usize = 4096;
+/// Orders that wait for a disk that takes its time.
+const ORDERS_MAX: usize = 65_536;
+/// After nobody has answered.
+const RETRY_TIME: Duration = Duration::from_secs(1);
 /// Records that are out at once while somebody writes them down.
 const WINDOW: usize = 64;
 /// Waiting records that are looked through for one of another call.
@@ -31,6 +42,14 @@ counted_enum! {
     }
 }
 
+/// What a spool is told, and how far memory has what it holds.
+struct SpoolSide {
+    orders: VecDeque<Order>,
+    /// Every record with a lower number is or was in memory.
+    loaded_to: u64,
+    loading: bool,
+}
+
 /// What is not written down.
 #[derive(Default)]
 pub(super) struct Queue {
@@ -45,22 +64,107 @@ pub(super) struct Queue {
     server_out: bool,
     /// Nobody has written the last record down.
     silence: bool,
+    /// Until then nobody is asked.
+    retry_at: Option<Timestamp>,
+    spool: Option<SpoolSide>,
     fates: [u64; RecordFate::COUNT],
 }
 
 impl Queue {
-    pub(super) fn new() -> Self {
-        Self::default()
+    /// Empty, but for what a spool has recovered.
+    pub(super) fn new(recovered: Option<&Recovered>) -> Self {
+        let side = |recovered: &Recovered| SpoolSide {
+            orders: VecDeque::new(),
+            loaded_to: recovered.first_unsettled.unwrap_or(recovered.next_number),
+            loading: false,
+        };
+        let mut queue = Self {
+            next_number: recovered.map_or(0, |recovered| recovered.next_number),
+            spool: recovered.map(side),
+            ..Self::default()
+        };
+        queue.load_more();
+        queue
     }
 
     /// Takes a record.
     pub(super) fn push(&mut self, record: Arc<Record>) {
         self.count(RecordFate::Made);
-        if self.waiting.len() >= RECORDS_MAX {
-            self.make_room();
-        }
-        self.wait(self.next_number, record);
+        let number = self.next_number;
         self.next_number += 1;
+        let Some(spool) = &mut self.spool else {
+            if self.waiting.len() >= RECORDS_MAX {
+                self.make_room();
+            }
+            return self.wait(number, record);
+        };
+        let held = spool.loaded_to == number && self.waiting.len() < HELD_MAX;
+        let fits = spool.orders.len() < ORDERS_MAX;
+        if fits {
+            spool.orders.push_back(Order::Append {
+                number,
+                record: Arc::clone(&record),
+                held,
+            });
+        }
+        if held {
+            spool.loaded_to = number + 1;
+            self.wait(number, record);
+        } else if !fits {
+            self.count(RecordFate::Lost);
+        }
+    }
+
+    /// What the spool is to do next.
+    pub(super) fn poll_order(&mut self) -> Option<Order> {
+        self.spool.as_mut()?.orders.pop_front()
+    }
+
+    pub(super) fn has_orders(&self) -> bool {
+        let spool = self.spool.as_ref();
+        spool.is_some_and(|spool| !spool.orders.is_empty())
+    }
+
+    /// An order that could not be given yet.
+    pub(super) fn put_back(&mut self, order: Order) {
+        if let Some(spool) = &mut self.spool {
+            spool.orders.push_front(order);
+        }
+    }
+
+    /// Records come back from disk: all below `end`.
+    pub(super) fn loaded(&mut self, records: Vec<(u64, Record)>, end: u64) {
+        if let Some(spool) = &mut self.spool {
+            spool.loading = false;
+            spool.loaded_to = spool.loaded_to.max(end);
+        }
+        for (number, record) in records {
+            self.wait(number, Arc::new(record));
+        }
+        self.load_more();
+    }
+
+    /// Asks for what is on disk only, if memory has room.
+    fn load_more(&mut self) {
+        let (until, room) = (self.next_number, HELD_MAX / 2);
+        let Some(spool) = &mut self.spool else { return };
+        if self.waiting.len() <= room && spool.loaded_to < until && !spool.loading {
+            spool.loading = true;
+            spool.orders.push_back(Order::Load {
+                from: spool.loaded_to,
+                until,
+                most: room,
+            });
+        }
+    }
+
+    fn settle(&mut self, number: u64) {
+        if let Some(spool) = &mut self.spool
+            && spool.orders.len() < ORDERS_MAX
+        {
+            spool.orders.push_back(Order::Settle(number));
+        }
+        self.load_more();
     }
 
     fn wait(&mut self, number: u64, record: Arc<Record>) {
@@ -86,7 +190,11 @@ impl Queue {
     }
 
     /// The next record that can go out, which then is out.
-    pub(super) fn next(&mut self) -> Option<(u64, Arc<Record>)> {
+    pub(super) fn next(&mut self, now: Timestamp) -> Option<(u64, Arc<Record>)> {
+        if self.retry_at.is_some_and(|at| now < at) {
+            return None;
+        }
+        self.retry_at = None;
         let window = if self.silence { 1 } else { WINDOW };
         if self.server_out || self.out.len() >= window {
             return None;
@@ -120,13 +228,16 @@ impl Queue {
     pub(super) fn written(&mut self, number: u64) {
         if self.take(number).is_some() {
             self.silence = false;
+            self.retry_at = None;
             self.count(RecordFate::Written);
+            self.settle(number);
         }
     }
 
-    pub(super) fn unanswered(&mut self, number: u64) {
+    pub(super) fn unanswered(&mut self, number: u64, now: Timestamp) {
         if let Some(record) = self.take(number) {
             self.silence = true;
+            self.retry_at = Some(now + RETRY_TIME);
             self.count(RecordFate::Unanswered);
             self.wait(number, record);
         }
@@ -136,7 +247,13 @@ impl Queue {
     pub(super) fn unwritable(&mut self, number: u64) {
         if self.take(number).is_some() {
             self.count(RecordFate::Lost);
+            self.settle(number);
         }
+    }
+
+    /// When [`Self::next`] may have something to say that it has not now.
+    pub(super) const fn poll_timeout(&self) -> Option<Timestamp> {
+        self.retry_at
     }
 
     fn take(&mut self, number: u64) -> Option<Arc<Record>> {
@@ -156,9 +273,20 @@ impl Queue {
         }
     }
 
-    /// Records that nobody has written down.
+    /// Records in memory that nobody has written down.
     pub(super) fn outstanding(&self) -> u64 {
         (self.waiting.len() + self.out.len()) as u64
+    }
+
+    /// Whether nobody has written the last record down.
+    pub(super) const fn is_silent(&self) -> bool {
+        self.silence
+    }
+
+    /// Whether all that there is is in memory.
+    pub(super) fn has_all(&self) -> bool {
+        let spool = self.spool.as_ref();
+        spool.is_none_or(|spool| spool.loaded_to >= self.next_number)
     }
 
     pub(super) const fn fates(&self) -> &[u64; RecordFate::COUNT] {
@@ -171,9 +299,11 @@ mod tests {
     use super::super::record::tests::record;
     use super::*;
 
+    const LATER: Timestamp = Timestamp::from_nanos(10_000_000_000);
+
     #[test]
     fn room_is_made_by_giving_interim_records_up_first() {
-        let mut queue = Queue::new();
+        let mut queue = Queue::new(None);
         let push = |queue: &mut Queue, kind| queue.push(Arc::new(record(kind, 7)));
         for number in 0..RECORDS_MAX {
             let kinds = [Kind::Start, Kind::Interim];
@@ -190,7 +320,7 @@ mod tests {
 
     #[test]
     fn records_of_the_server_part_those_before_from_those_after() {
-        let mut queue = Queue::new();
+        let mut queue = Queue::new(None);
         for (kind, number) in [
             (Kind::Stop, 1),
             (Kind::Stop, 2),
@@ -199,11 +329,11 @@ mod tests {
         ] {
             queue.push(Arc::new(record(kind, number)));
         }
-        let next = |queue: &mut Queue| queue.next().map(|(number, _)| number);
+        let next = |queue: &mut Queue| queue.next(LATER).map(|(number, _)| number);
         assert_eq!([0; 3].map(|_| next(&mut queue)), [Some(0), Some(1), None]);
         queue.written(1);
         assert_eq!(next(&mut queue), None);
-        queue.unanswered(0);
+        queue.unanswered(0, Timestamp::ZERO);
         assert_eq!([0; 2].map(|_| next(&mut queue)), [Some(0), None]);
         queue.written(0);
         assert_eq!([0; 2].map(|_| next(&mut queue)), [Some(2), None]);
@@ -213,14 +343,30 @@ mod tests {
 
     #[test]
     fn what_became_of_a_record_is_not_told_twice() {
-        let mut queue = Queue::new();
+        let mut queue = Queue::new(None);
         queue.push(Arc::new(record(Kind::On, 0)));
         queue.written(7);
-        queue.next();
+        queue.next(LATER);
         queue.written(0);
         queue.written(0);
-        queue.unanswered(0);
+        queue.unanswered(0, Timestamp::ZERO);
         assert_eq!(queue.fates()[RecordFate::Written.index()], 1);
         assert_eq!(queue.outstanding(), 0);
+    }
+
+    #[test]
+    fn nobody_is_asked_again_at_once_after_nobody_has_answered() {
+        let mut queue = Queue::new(None);
+        queue.push(Arc::new(record(Kind::Start, 1)));
+        queue.push(Arc::new(record(Kind::Start, 2)));
+        assert!(queue.next(LATER).is_some());
+        queue.unanswered(0, LATER);
+        assert!(queue.next(LATER).is_none());
+        let again = queue.poll_timeout().unwrap();
+        assert_eq!(again, LATER + RETRY_TIME);
+        assert!(queue.next(again).is_some());
+        assert!(queue.next(again).is_none(), "one at a time");
+        queue.written(0);
+        assert_eq!(queue.poll_timeout(), None);
     }
 }

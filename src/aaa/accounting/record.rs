@@ -66,6 +66,18 @@ impl Record {
         self.call.is_none()
     }
 
+    /// The Stop of a call of which this is the last that is known: the server has crashed, and what
+    /// the call carried after it nobody knows.
+    #[must_use]
+    pub(super) fn ended_by_crash(self) -> Self {
+        Self {
+            kind: Kind::Stop,
+            usage: Some(self.usage.unwrap_or_default()),
+            terminate_cause: Some(TerminateCause::NasReboot),
+            ..self
+        }
+    }
+
     /// As one line of JSON, without the end of the line.
     #[must_use]
     pub fn to_json(&self) -> Vec<u8> {

@@ -65,6 +65,6 @@ mod tests {
     fn numbers_are_those_of_rfc_2866() {
         let numbers = TerminateCause::ALL.iter().map(|cause| cause.number());
         let numbers: Vec<u32> = numbers.collect();
-        assert_eq!(numbers, [1, 2, 4, 5, 6, 7, 9, 10, 11, 15, 17]);
+        assert_eq!(numbers, [1, 2, 4, 5, 6, 7, 9, 10, 11, 13, 15, 17]);
     }
 }

@@ -180,12 +180,12 @@ fn accept(asked: &Asked, answer: &Answer<'_>, wishes: Wishes) -> Result<Grant, S
         network: network_terms(&wishes, answer),
         pool: wishes.pool.unwrap_or_else(|| asked.pool.clone()),
         remark: remark.map(Into::into),
-        billing: Billing {
+        billing: Box::new(Billing {
             decided_by: DecidedBy::Radius,
             user: answer.packet.octets(&USER_NAME).map(Into::into),
             class: wishes.class,
             interim: wishes.interim,
-        },
+        }),
     })
 }
 

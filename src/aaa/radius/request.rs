@@ -418,7 +418,8 @@ mod tests {
         };
         let mut sent = BTreeSet::from([VENDOR_SPECIFIC.name]);
         for credentials in every_way() {
-            let (question, login) = access_request(&credentials, None, &caller, &nas, "0001").unwrap();
+            let (question, login) =
+                access_request(&credentials, None, &caller, &nas, "0001").unwrap();
             let request = Request {
                 code: question.code,
                 identifier: 1,

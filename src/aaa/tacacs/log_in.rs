@@ -197,10 +197,10 @@ impl LogIn {
             address: granted.address,
             networks: granted.networks.into(),
             network: granted.network,
-            billing: Billing {
+            billing: Box::new(Billing {
                 decided_by: DecidedBy::Remote,
                 ..Billing::default()
-            },
+            }),
             remark: Some(format!("{}, which never does,", whose(server)).into()),
         }
     }

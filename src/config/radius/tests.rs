@@ -87,7 +87,7 @@ fn each_mistake_is_told_with_its_place_and_its_cure() {
             "auto, always, never",
         ),
         (
-            format!("[radius]\ninterim_interval_s = 30\n{}", server("")),
+            format!("[accounting]\ninterim_interval_s = 30\n{}", server("")),
             long,
             "write 60 or more",
         ),

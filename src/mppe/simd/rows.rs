@@ -339,9 +339,9 @@ macro_rules! run_lanes {
             return;
         };
         let made = made.as_mut_ptr_range();
-        // SAFETY: rdi points to two halves of `ROWS` rows of 8 bytes, which are indexed by bytes zero-extended:
-        // r10 is below 256. r9 goes from the first byte that is made to r8, the end of the last. The CPU
-        // has AVX.
+        // SAFETY: rdi points to two halves of `ROWS` rows of 8 bytes, which are indexed by bytes
+        // zero-extended: r10 is below 256. r9 goes from the first byte that is made to r8, the end of
+        // the last. The CPU has AVX.
         unsafe {
             asm!(
                 run_all!($lanes),

@@ -94,9 +94,22 @@ impl View for OneOfEach {
     fn radius(&self) -> RadiusStatus {
         RadiusStatus {
             servers: Vec::new(),
-            records_outstanding: 0,
             requests: Vec::new(),
-            records: Vec::new(),
+        }
+    }
+
+    fn accounting(&self) -> AccountingStatus {
+        AccountingStatus {
+            written_by: "radius".into(),
+            silent: true,
+            waiting: 7,
+            spool: Some(SpoolRow {
+                octets: 4096,
+                oldest_s: Some(61),
+                trouble: Some("no space left on device".into()),
+                ..SpoolRow::default()
+            }),
+            ..AccountingStatus::default()
         }
     }
 
@@ -258,6 +271,8 @@ pub(crate) fn every_request() -> Vec<Request> {
         Request::Ports {},
         Request::Drops {},
         Request::Pools {},
+        Request::Radius {},
+        Request::Accounting {},
         Request::Failures {},
         Request::Explain {
             which: Subject::User("alice".into()),
@@ -412,7 +427,7 @@ fn a_request_has_a_longest_length() {
 
 #[test]
 fn tables_show_every_value_and_nothing_that_steers_a_terminal() {
-    let wanted: [&[&str]; 11] = [
+    let wanted: [&[&str]; 13] = [
         &["0.1.0", "1 of 100"],
         &[
             "alice",
@@ -435,6 +450,8 @@ fn tables_show_every_value_and_nothing_that_steers_a_terminal() {
         &["net_af_xdp0", "up 10000 Mbit/s", "pns-wan"],
         &["slow path", "gre"],
         &["default", "98"],
+        &["SERVER"],
+        &["no server answers", "4.0 KiB", "00:01:01", "no space left"],
         &["ccp", "keys_missing", "742", "12"],
         &["why: It hung up.\n\nattempt"],
         &["why: It hung up."],

@@ -15,7 +15,7 @@ use crate::slowpath::control_plane::Outside;
 /// What others wait for.
 pub(super) enum Word {
     /// What became of a log-in.
-    Decided(CallRef, FlowKey, Decision),
+    Decided(CallRef, FlowKey, Box<Decision>),
     /// What became of a record.
     Billed(u64, Billed),
 }
@@ -86,7 +86,7 @@ impl TacacsLogIns {
                 Output::Close(connection) => outside.close_stream(connection),
                 Output::Decided(ticket, decision) => {
                     if let Some((call, flow)) = self.asked.remove(&ticket) {
-                        return Some(Word::Decided(call, flow, decision));
+                        return Some(Word::Decided(call, flow, Box::new(decision)));
                     }
                 }
                 Output::Billed(number, billed) => return Some(Word::Billed(number, billed)),
