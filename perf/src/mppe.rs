@@ -261,7 +261,8 @@ fn measure<D: Direction>(
         pairs.add(packets, ours, peer);
     }
     // What was made before the first sample must not be what the samples lived on.
-    if setup.kind != Kind::Stocked && direction.ahead() * 4 < before * 3 {
+    let many = setup.flows >= FLOWS[0] && setup.kind != Kind::Stocked;
+    if many && direction.ahead() * 4 < before * 3 {
         return Err("mppe: the samples used up keystream that was made before".into());
     }
     Ok(())

@@ -86,6 +86,11 @@ impl Tasks {
         self.0.get(task).is_some_and(|task| task.known)
     }
 
+    /// The chain of a frame, and after [`Self::make_keys`] its session key.
+    pub(super) fn key(&self, task: usize) -> Option<&Rekey> {
+        Some(&self.0.get(task)?.key)
+    }
+
     /// The session key of a frame, after [`Self::make_keys`].
     pub(super) fn session_key(&self, task: usize) -> [u8; 16] {
         self.0

@@ -9,7 +9,8 @@ use crate::mppe::kernel::{Kernel, xor, xor_chunk};
 use crate::mppe::keys::{DownstreamKey, Mode, Strength, UpstreamKey};
 use crate::mppe::queues::{ACTIVE_MAX, Demand, Demands, Queues};
 use crate::mppe::rc4::Rc4;
-use crate::mppe::stock::{Stock, Tails};
+use crate::mppe::stock::Stock;
+use crate::mppe::tails::Tails;
 use crate::wire::mppe::Header;
 
 /// What encryption keeps for one direction of a call. Plain data of fixed size, wiped when dropped.
@@ -306,6 +307,14 @@ fn encrypt_burst(
     jobs: &mut [EncryptJob<'_>],
     worker: &mut EncryptWorker,
 ) {
+    if let [job] = &mut *jobs
+        && let Some(state) = states.encrypt_state(job.flow)
+        && worker.stock.has_none(state.place, &state.chain)
+    {
+        job.header = state.encrypt(job.frame, worker);
+        worker.stock.open_alone(state.place, &state.chain);
+        return;
+    }
     let (mut tasks, mut flows) = (Tasks::new(), Flows::new());
     let mut demands = Demands::new();
     let mut waiting = Waiting::new();

@@ -166,7 +166,9 @@ impl Plan {
     /// Puts the keys in stock, once they are there.
     pub(super) fn keep(&self, tasks: &Tasks, stock: &mut Stock) {
         for step in &self.0 {
-            stock.put(step.shelf, step.position, &tasks.session_key(step.task));
+            if let Some(key) = tasks.key(step.task) {
+                stock.put(step.shelf, step.position, key);
+            }
         }
     }
 }

@@ -17,6 +17,8 @@
 //! - [`kernel`]: RC4 and the change of keys in lanes, and which way of it is quickest on a machine;
 //!   `simd`: those that need machine instructions, and the only unsafe code of this crate.
 //! - `batch`: the frames of a burst that have keys of their own: keys first, then keystreams.
+//! - `stock`, `factory`: keys and keystream made ahead for stateless flows, and when; `tails`: frames that
+//!   are longer than what was made for them. `pool`: who has a shelf in stock, or a queue.
 
 mod batch;
 pub mod catch_up;
@@ -35,4 +37,5 @@ mod simd;
 pub mod skipped;
 mod stock;
 mod streams;
+mod tails;
 mod trail;

@@ -14,8 +14,8 @@ use zeroize::{Zeroize, optimization_barrier};
 
 use crate::mppe::batch::BATCH;
 use crate::mppe::chain::{Chain, Link, rc4_key};
-use crate::mppe::kernel::{Kernel, LANES_MAX, StagingChunk, write_chunk, xor};
-use crate::mppe::keys::Strength;
+use crate::mppe::kernel::{Kernel, Rekey, StagingChunk, write_chunk, xor};
+use crate::mppe::keys::{Mode, Strength};
 use crate::mppe::pool::Pool;
 use crate::mppe::rc4::StoredRc4;
 
@@ -232,9 +232,23 @@ impl Stock {
         }
     }
 
+    /// Whether a stateless flow has nothing in stock for its next frame.
+    #[inline]
+    pub(super) fn has_none(&self, place: u32, chain: &Chain) -> bool {
+        let next = chain.committed.position + 1;
+        chain.mode() == Mode::Stateless && self.find(place, chain, next).is_none()
+    }
+
+    /// Gives the flow of a burst of one frame a shelf.
+    pub(super) fn open_alone(&mut self, place: u32, chain: &Chain) {
+        self.pool.begin_burst(1);
+        let _full = self.open(place, chain);
+    }
+
     /// Gives a flow a shelf, if there is one.
     pub(super) fn open(&mut self, place: u32, chain: &Chain) -> Option<usize> {
         if let Some(number) = self.pool.find(place) {
+            self.pool.touch(number);
             let shelf = self.shelves.get(number)?;
             return chain.starts_with(&shelf.start_key).then_some(number);
         }
@@ -304,22 +318,25 @@ impl Stock {
         Some((shelf.start_key, shelf.produced_key, shelf.strength))
     }
 
-    /// Puts the session key of a frame to come on a shelf.
-    pub(super) fn put(&mut self, number: usize, position: u64, session_key: &[u8; 16]) {
+    /// Puts the session key of a frame to come on a shelf, if it is of the chain of that shelf.
+    pub(super) fn put(&mut self, number: usize, position: u64, key: &Rekey) {
         let Some(shelf) = self.shelves.get_mut(number) else {
             return;
         };
+        if shelf.start_key != key.start_key {
+            return;
+        }
         let ahead = position.saturating_sub(shelf.committed);
         if position <= shelf.produced || ahead > SLOTS as u64 {
             return;
         }
-        (shelf.produced, shelf.produced_key) = (position, *session_key);
+        (shelf.produced, shelf.produced_key) = (position, key.session_key);
         let slot = slot_of(position);
         if let Some(place) = shelf.positions.get_mut(slot) {
             *place = position;
         }
-        if let Some(key) = self.keys.get_mut(number * SLOTS + slot) {
-            *key = *session_key;
+        if let Some(place) = self.keys.get_mut(number * SLOTS + slot) {
+            *place = key.session_key;
         }
     }
 
@@ -502,84 +519,8 @@ impl Drop for Stock {
     }
 }
 
-/// Frames that are longer than the keystream in their slots: where RC4 is to go on.
-pub(super) struct Tails {
-    states: Box<[StoredRc4; BATCH]>,
-    tails: ArrayVec<Tail, BATCH>,
-    lanes: Box<[StoredRc4; LANES_MAX]>,
-}
-
-#[derive(Clone, Copy)]
-struct Tail {
-    frame: usize,
-    done: usize,
-    left: usize,
-    state: usize,
-}
-
-impl Tails {
-    pub(super) fn new() -> Self {
-        let empty = [0; size_of::<StoredRc4>()];
-        Self {
-            states: Box::new([empty; BATCH]),
-            tails: ArrayVec::new(),
-            lanes: Box::new([empty; LANES_MAX]),
-        }
-    }
-
-    /// Of frame number `frame` of the burst, `length` bytes long, what its slot has is done.
-    pub(super) fn add(&mut self, frame: usize, length: usize, slot: Slot, stock: &Stock) {
-        let state = self.tails.len();
-        if let (Some(place), Some(stored)) = (self.states.get_mut(state), stock.state(slot)) {
-            *place = *stored;
-        }
-        let done = slot.made();
-        let left = length.saturating_sub(done);
-        // As many places as frames in a burst.
-        let _full = self.tails.try_push(Tail {
-            frame,
-            done,
-            left,
-            state,
-        });
-    }
-
-    /// Makes all that is left, and hands it to `sink`: the frame, how many of its bytes come before, and a
-    /// chunk.
-    pub(super) fn run(
-        &mut self,
-        kernel: &mut Kernel,
-        mut sink: impl FnMut(usize, usize, &StagingChunk),
-    ) {
-        if self.tails.is_empty() {
-            return;
-        }
-        self.tails
-            .sort_unstable_by_key(|tail| std::cmp::Reverse(tail.left));
-        for tails in self.tails.chunks(LANES_MAX) {
-            let mut lengths = [0; LANES_MAX];
-            for ((tail, lane), length) in tails.iter().zip(self.lanes.iter_mut()).zip(&mut lengths)
-            {
-                if let Some(state) = self.states.get(tail.state) {
-                    *lane = *state;
-                }
-                *length = tail.left;
-            }
-            let (lanes, _) = self.lanes.split_at_mut(tails.len());
-            kernel.go_on(lanes, &lengths, |lane, done, chunk| {
-                if let Some(tail) = tails.get(lane) {
-                    sink(tail.frame, tail.done + done, chunk);
-                }
-            });
-            wipe_lanes(lanes);
-        }
-        let (used, _) = self.states.split_at_mut(self.tails.len());
-        wipe_lanes(used);
-        self.tails.clear();
-    }
-}
-
-fn wipe_lanes(lanes: &mut [StoredRc4]) {
+/// Overwrites streams.
+pub(super) fn wipe_lanes(lanes: &mut [StoredRc4]) {
     lanes.as_flattened_mut().fill(0);
     optimization_barrier(lanes);
 }

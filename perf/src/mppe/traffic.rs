@@ -3,7 +3,7 @@
 use pns::mppe::keys::Mode;
 
 use super::{Kind, Sample, Setup, plain_payload};
-use crate::load::Load;
+use crate::load::{Load, PACKETS};
 
 /// The packets of a case.
 pub(super) struct Traffic {
@@ -26,17 +26,21 @@ impl Traffic {
         }
     }
 
-    /// A packet of another length for each call that is stateful, so that they do not all come to the
-    /// end of their keystream in the same burst.
+    /// What comes before the first sample of calls that are stateful: packets of different lengths, so that
+    /// they do not all run dry in the same burst, and then as many of the case's own as use up twice
+    /// what is made ahead for a call at once.
     pub(super) fn beginning(&mut self) -> Vec<Sample> {
+        const AHEAD: usize = 2048;
         if self.setup.mode == Mode::Stateless {
             return Vec::new();
         }
-        // The first packet keys RC4, and the second is the first that keystream is made ahead for.
         let lengths = |round: usize| move |flow: u32| 28 + (flow as usize * 389 * round) % 1000;
         let packets = |round| (0..self.setup.flows).map(move |flow| (flow, lengths(round)(flow)));
         let rounds: Vec<Vec<_>> = (1..4).map(|round| packets(round).collect()).collect();
-        rounds.into_iter().map(|round| self.sample(round)).collect()
+        let mut samples: Vec<_> = rounds.into_iter().map(|round| self.sample(round)).collect();
+        let own = self.setup.flows as usize * AHEAD / self.load.length(0);
+        samples.extend((0..own.div_ceil(PACKETS as usize)).map(|_| self.next()));
+        samples
     }
 
     /// The next sample.

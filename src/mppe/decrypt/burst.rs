@@ -51,6 +51,14 @@ pub(super) fn decrypt_burst(
     worker: &mut DecryptWorker,
     now: Timestamp,
 ) {
+    if let [job] = &mut *jobs
+        && let Some(state) = states.decrypt_state(job.flow)
+        && worker.stock.has_none(state.place, &state.chain)
+    {
+        job.outcome = decrypt_alone(state, job, worker, now);
+        worker.stock.open_alone(state.place, &state.chain);
+        return;
+    }
     let mut plan = Plan::of(states, jobs, &worker.stock);
     let DecryptWorker { kernel, stock, .. } = &mut *worker;
     let ahead = plan
@@ -74,6 +82,20 @@ pub(super) fn decrypt_burst(
         }
     });
     ahead.keep(&plan.tasks, stock);
+}
+
+fn decrypt_alone(
+    state: &mut DecryptState,
+    job: &mut DecryptJob<'_>,
+    worker: &mut DecryptWorker,
+    now: Timestamp,
+) -> Result<(), DecryptRefusal> {
+    let from = Origin {
+        source: job.source,
+        history: job.history,
+    };
+    let decrypted = state.decrypt_from(from, job.payload, job.sequence, worker, now);
+    decrypted.map(|_frame| ())
 }
 
 /// What is encrypted of a payload.
@@ -228,13 +250,7 @@ impl Plan {
                     self.undo(due, job);
                 }
             }
-            let from = Origin {
-                source: job.source,
-                history: job.history,
-            };
-            job.outcome = state
-                .decrypt_from(from, job.payload, job.sequence, worker, now)
-                .map(|_frame| ());
+            job.outcome = decrypt_alone(state, job, worker, now);
         }
     }
 

@@ -236,6 +236,18 @@ proptest! {
     }
 }
 
+#[test]
+fn a_shelf_that_changes_hands_in_a_burst_gets_no_key_of_its_last_owner() {
+    let worker = EncryptWorker::new(0).with_stock(60, 4, 0);
+    let mut world = World::new(60, worker.with_kernel(Kernel::portable()));
+    for round in 0..200u32 {
+        // Some of ten stateless flows, of which two have two frames: lanes are left for the others.
+        let flow = |place: u32| 6 * ((round * (place + 1) + place * 7) % 10);
+        let frames: Vec<_> = (0..7).map(|place| (flow(place % 5), 60)).collect();
+        world.burst(&frames).unwrap();
+    }
+}
+
 /// Sends frames of these lengths in turn, each after an idle moment, and answers how many of the last
 /// hundred were in stock with all that they needed.
 fn served(lengths: &[usize]) -> usize {
