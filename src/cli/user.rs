@@ -108,7 +108,7 @@ pub struct Add {
     /// Always this address
     #[arg(long)]
     pub address: Option<Ipv4Addr>,
-    /// The [[pool]] to take the address from
+    /// The pool to take the address from
     #[arg(long)]
     pub pool: Option<String>,
     /// The [group.NAME] whose policy holds

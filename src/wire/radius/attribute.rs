@@ -1,5 +1,5 @@
 //! The attributes that PNS knows: number, name as in the RFCs, type, where they go, and what they do.
-//! The one table of them is [`dictionary`]; `docs/radius-attributes.md` is printed from it.
+//! The one table of them is `dictionary`; `docs/radius-attributes.md` is printed from it.
 
 mod dictionary;
 
