@@ -21,13 +21,14 @@ use crate::mppe::streams::Streams;
 
 /// Bytes that all lanes of a refill make.
 const REFILL: usize = 1024;
-/// A frame of 1536 bytes fits whatever is left before a refill or two.
-const CAPACITY: usize = 2560;
+/// A frame of 1536 bytes fits whatever is left before a refill or two; with more room than that, what is
+/// left need not be moved for each.
+const CAPACITY: usize = 4096;
 /// Refills of one frame at most: nothing left, and the longest frame that fits.
 const ROUNDS: usize = 3;
 /// Frames of a burst that are looked at when one of them finds no keystream.
 const LOOK_AHEAD: usize = LANES_MAX;
-/// Queues taken from idle flows in one burst, at most: each costs up to 2,560 steps of RC4.
+/// Queues taken from idle flows in one burst, at most: each costs up to 4,096 steps of RC4.
 const EVICTIONS: u8 = 2;
 /// Flows of a worker that have a queue at the same time, in one direction.
 pub(super) const ACTIVE_MAX: usize = 4096;
@@ -137,6 +138,9 @@ impl Queues {
             optimization_barrier(used);
         }
         head.start += u16::try_from(length).unwrap_or(0);
+        if head.start == head.end {
+            *head = Head::default();
+        }
         self.pool.touch(number);
     }
 
@@ -365,7 +369,7 @@ impl Queues {
         for ((number, lane), end) in numbers.iter().zip(lanes.iter_mut()).zip(&mut ends) {
             let queue = queues.get_mut(*number as usize);
             if let (Some(head), Some(queue)) = (heads.get_mut(*number as usize), queue) {
-                *end = compact(head, queue);
+                *end = make_room(head, queue, REFILL);
                 head.end += u16::try_from(REFILL).unwrap_or(0);
                 let place = pool.owner(*number as usize);
                 if let Some(stream) = place.and_then(|place| streams.at(place)) {
@@ -401,7 +405,7 @@ impl Queues {
         }
         let (queues, _) = self.bytes.as_chunks_mut::<CAPACITY>();
         let queue = queues.get_mut(number)?;
-        let end = compact(head, queue);
+        let end = make_room(head, queue, lacking);
         let stream = self.streams.at(self.pool.owner(number)?)?;
         self.rc4.resume(stream);
         self.rc4.apply(queue.get_mut(end..end + lacking)?);
@@ -411,8 +415,12 @@ impl Queues {
     }
 }
 
-/// Moves what is left to the front, and answers how much that is. Behind it are zeros.
-fn compact(head: &mut Head, queue: &mut [u8; CAPACITY]) -> usize {
+/// Answers where `length` more bytes go, behind what is left, which is moved to the front if it has to be.
+/// There are zeros.
+fn make_room(head: &mut Head, queue: &mut [u8; CAPACITY], length: usize) -> usize {
+    if usize::from(head.end) + length <= CAPACITY {
+        return usize::from(head.end);
+    }
     let (start, end, left) = (usize::from(head.start), usize::from(head.end), head.left());
     if start > 0 {
         queue.copy_within(start..end, 0);
