@@ -77,7 +77,8 @@ impl LogIns {
 
     /// Other users from here on.
     pub(super) fn set_users(&mut self, users: LocalUsers) {
-        self.users = users;
+        // Clocks stay, whoever the users are.
+        self.users = users.with_clock(self.users.unix_at_zero());
     }
 
     /// Other realms from here on.
@@ -193,7 +194,7 @@ impl LogIns {
                 }
             }
             Some(_) | None => {
-                let mut decision = users.decide(credentials, access);
+                let mut decision = users.decide(credentials, access, now);
                 let pool = realm.and_then(|realm| realm.pool.as_ref());
                 if let (Decision::Accept(grant), Some(pool)) = (&mut decision, pool)
                     && !users.has_own_pool(&grant.user)

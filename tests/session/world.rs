@@ -242,7 +242,7 @@ impl World {
                 access,
                 ..
             } => {
-                let mut decision = self.users.decide(&credentials, &access);
+                let mut decision = self.users.decide(&credentials, &access, self.now);
                 if let Some(elsewhere) = self.elsewhere {
                     decision = elsewhere(decision);
                 }
