@@ -190,6 +190,18 @@ impl Rejection {
         }
     }
 
+    /// Whether a RADIUS server has said so itself, in an Access-Reject.
+    #[must_use]
+    pub const fn is_of_the_server(self) -> bool {
+        matches!(
+            self,
+            Self::RadiusRefused
+                | Self::PasswordExpired
+                | Self::UserDisabled
+                | Self::NewPasswordRefused
+        )
+    }
+
     /// Whether who guesses passwords hears it, and is slowed down for it.
     #[must_use]
     pub const fn is_of_a_guess(self) -> bool {
