@@ -9,6 +9,7 @@
 )]
 
 mod call_ids;
+mod changes;
 #[path = "../support/control_client.rs"]
 mod control_client;
 mod endings;
