@@ -62,6 +62,8 @@ pub trait Outside {
     fn open_datagrams(&mut self, _socket: SocketId, _to: SocketAddr) {}
     /// Sends a datagram to a RADIUS server.
     fn send_datagram(&mut self, _socket: SocketId, _bytes: &[u8]) {}
+    /// Closes a socket to a RADIUS server.
+    fn close_datagrams(&mut self, _socket: SocketId) {}
     /// Answers a request about live calls.
     fn answer_request(&mut self, _to: SocketAddr, _bytes: &[u8]) {}
     /// Begins to open a TCP connection to a TACACS+ server; who asks none has none.

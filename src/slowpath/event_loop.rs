@@ -297,6 +297,10 @@ impl Outside for KernelSide<'_> {
         self.radius.open(socket, to, self.registry);
     }
 
+    fn close_datagrams(&mut self, socket: SocketId) {
+        self.radius.close(socket);
+    }
+
     fn send_datagram(&mut self, socket: SocketId, bytes: &[u8]) {
         self.radius.send(socket, bytes);
     }

@@ -347,6 +347,7 @@ impl LogIns {
             };
             match output {
                 Output::Open { socket, to } => outside.open_datagrams(socket, to),
+                Output::Close(socket) => outside.close_datagrams(socket),
                 Output::Transmit { socket, bytes } => outside.send_datagram(socket, &bytes),
                 Output::Decided(ticket, mut decision) => {
                     if let Some((call, flow)) = self.asked.remove(&ticket) {

@@ -310,6 +310,7 @@ impl Dialler {
                     opened.set_nonblocking(true).unwrap();
                     self.sockets.insert(socket, opened);
                 }
+                Output::Close(socket) => drop(self.sockets.remove(&socket)),
                 Output::Transmit { socket, bytes } => {
                     let _lost = self.sockets[&socket].send(&bytes);
                 }

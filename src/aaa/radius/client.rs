@@ -51,6 +51,8 @@ pub enum Output {
         /// What.
         bytes: Vec<u8>,
     },
+    /// Close a socket; its name may be given again.
+    Close(SocketId),
     /// What became of a log-in.
     Decided(Ticket, Decision),
     /// What became of the record of this number.
@@ -232,6 +234,7 @@ impl Client {
     fn settle(&mut self) {
         while let Some(output) = self.exchange.poll_output() {
             match output {
+                exchange::Output::Close(socket) => self.outputs.push_back(Output::Close(socket)),
                 exchange::Output::Open { socket, to } => {
                     self.outputs.push_back(Output::Open { socket, to });
                 }
