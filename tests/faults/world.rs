@@ -1,14 +1,16 @@
 //! The control plane with a configuration that has something of everything, and who may be asked.
 
+use std::collections::VecDeque;
+use std::net::SocketAddr;
 use std::time::{Duration, SystemTime};
 
-use pns::aaa::radius::Demand;
+use pns::aaa::radius::{Demand, SocketId};
 use pns::clock::Timestamp;
 use pns::operate::{account, explain};
 use pns::session::Account;
 use pns::session::verdict::Key;
 
-use super::plane::{CLIENT, Rig, Scripted};
+use super::plane::{CLIENT, Rig, Servers};
 use super::ppp_client::PppClient;
 use super::radius::{self, Script};
 
@@ -94,5 +96,32 @@ impl World {
             .into_iter()
             .collect();
         (explain::text(&rows), accounts.iter().map(name).collect())
+    }
+}
+
+/// Answers at once, by a function.
+struct Scripted<F> {
+    script: F,
+    answers: VecDeque<(SocketId, SocketAddr, Vec<u8>)>,
+}
+
+impl<F> Scripted<F> {
+    const fn new(script: F) -> Self {
+        Self {
+            script,
+            answers: VecDeque::new(),
+        }
+    }
+}
+
+impl<F: FnMut(&[u8]) -> Option<Vec<u8>>> Servers for Scripted<F> {
+    fn hear(&mut self, socket: SocketId, to: SocketAddr, bytes: &[u8]) {
+        let answer = (self.script)(bytes);
+        self.answers
+            .extend(answer.map(|answer| (socket, to, answer)));
+    }
+
+    fn next_answer(&mut self) -> Option<(SocketId, SocketAddr, Vec<u8>)> {
+        self.answers.pop_front()
     }
 }

@@ -10,10 +10,16 @@
 )]
 
 mod accounting;
+#[path = "../support/control_client.rs"]
+mod control_client;
 mod dynamic;
 mod eap;
 mod log_in;
 mod outage;
+#[path = "../support/plane.rs"]
+mod plane;
+#[path = "../support/ppp_client.rs"]
+mod ppp_client;
 mod server;
 
 /// Starts a FreeRADIUS, or says why not and ends the test.

@@ -1,7 +1,7 @@
 //! The control plane as the server has it, on memory: a worker that only answers, clients that do
 //! what PPP asks of them, and servers that decide and write bills. Time is what the test says it is.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
 use std::path::Path;
 use std::sync::Arc;
@@ -32,6 +32,8 @@ pub(crate) const CLIENT: Ipv4Addr = Ipv4Addr::new(198, 51, 100, 2);
 pub(crate) trait Servers {
     /// A datagram is on its way to a server.
     fn hear(&mut self, socket: SocketId, to: SocketAddr, bytes: &[u8]);
+    /// Nobody needs the socket any more.
+    fn close(&mut self, _socket: SocketId) {}
     /// A datagram that came from one.
     fn next_answer(&mut self) -> Option<(SocketId, SocketAddr, Vec<u8>)>;
 }
@@ -41,8 +43,8 @@ pub(crate) trait Servers {
 struct Memory {
     datagrams: Vec<(SocketId, Vec<u8>)>,
     servers: HashMap<SocketId, SocketAddr>,
-    /// Connections that the server has closed.
-    closed: usize,
+    /// Sockets that are closed from now on.
+    closed: Vec<SocketId>,
 }
 
 impl Outside for Memory {
@@ -64,7 +66,6 @@ impl Outside for Memory {
     fn close(&mut self, id: ConnectionId, sessions: &mut Sessions, now: Timestamp) {
         self.write(id, sessions, now);
         sessions.forget(id);
-        self.closed += 1;
     }
 
     fn ethernet(&mut self, _: u8, _: &[u8]) {}
@@ -79,6 +80,7 @@ impl Outside for Memory {
 
     fn close_datagrams(&mut self, socket: SocketId) {
         self.servers.remove(&socket);
+        self.closed.push(socket);
     }
 
     fn send_datagram(&mut self, socket: SocketId, bytes: &[u8]) {
@@ -195,6 +197,9 @@ impl<S: Servers> Rig<S> {
                 self.servers
                     .hear(socket, self.outside.servers[&socket], &bytes);
             }
+            for socket in self.outside.closed.drain(..) {
+                self.servers.close(socket);
+            }
             while let Some((socket, from, bytes)) = self.servers.next_answer() {
                 self.plane.datagram(socket, from, &bytes, self.now);
                 moved = true;
@@ -273,31 +278,4 @@ impl<S: Servers> Rig<S> {
 /// The Call ID that a client chooses.
 fn call_id(place: usize) -> u16 {
     place as u16
-}
-
-/// Answers at once, by a function.
-pub(crate) struct Scripted<F> {
-    script: F,
-    answers: VecDeque<(SocketId, SocketAddr, Vec<u8>)>,
-}
-
-impl<F> Scripted<F> {
-    pub(crate) const fn new(script: F) -> Self {
-        Self {
-            script,
-            answers: VecDeque::new(),
-        }
-    }
-}
-
-impl<F: FnMut(&[u8]) -> Option<Vec<u8>>> Servers for Scripted<F> {
-    fn hear(&mut self, socket: SocketId, to: SocketAddr, bytes: &[u8]) {
-        let answer = (self.script)(bytes);
-        self.answers
-            .extend(answer.map(|answer| (socket, to, answer)));
-    }
-
-    fn next_answer(&mut self) -> Option<(SocketId, SocketAddr, Vec<u8>)> {
-        self.answers.pop_front()
-    }
 }
