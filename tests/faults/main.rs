@@ -12,10 +12,12 @@
 
 mod bill;
 #[path = "../support/control_client.rs"]
+#[expect(dead_code, reason = "shared with tests that need more of it")]
 mod control_client;
 #[path = "../support/plane.rs"]
 mod plane;
 #[path = "../support/ppp_client.rs"]
+#[expect(dead_code, reason = "shared with tests that need more of it")]
 mod ppp_client;
 mod radius;
 mod table;

@@ -100,7 +100,7 @@ impl World {
 }
 
 /// Answers at once, by a function.
-struct Scripted<F> {
+pub(crate) struct Scripted<F> {
     script: F,
     answers: VecDeque<(SocketId, SocketAddr, Vec<u8>)>,
 }
