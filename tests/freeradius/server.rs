@@ -46,11 +46,8 @@ impl FreeRadius {
 
     /// One that signs what it grants, as later releases do by themselves.
     pub(crate) fn start_signing() -> Option<Self> {
-        Self::start_with(|text| {
-            let signs = "    post-auth {\n        update reply {\n            \
-                         Message-Authenticator := 0x00\n        }\n    }\n    accounting {\n";
-            text.replace("    accounting {\n", signs)
-        })
+        let signs = concat!(include_str!("signs.conf"), "    accounting {\n");
+        Self::start_with(|text| text.replace("    accounting {\n", signs))
     }
 
     fn start_with(change: impl FnOnce(String) -> String) -> Option<Self> {

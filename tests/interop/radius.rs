@@ -69,6 +69,15 @@ pub(crate) fn free_radius_with(
     server
 }
 
+/// A configuration of FreeRADIUS that signs what it grants.
+pub(crate) fn signing(text: &str) -> String {
+    let signs = concat!(
+        include_str!("../freeradius/signs.conf"),
+        "    accounting {\n"
+    );
+    text.replace("    accounting {\n", signs)
+}
+
 /// Waits until the file of the server's folder says `text`, and answers the file.
 pub(crate) fn wait_for(lab: &Lab, file: &str, text: &str) -> String {
     lab.wait_for_text(&format!("radius/{file}"), text)

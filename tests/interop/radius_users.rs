@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use crate::authentication::METHODS;
 use crate::config::Config;
 use crate::lab::{Client, INSIDE_HOST, Lab, PASSWORD, REQUIRE_MPPE};
-use crate::radius::{config_with, free_radius_with, latest};
+use crate::radius::{config_with, free_radius_with, latest, signing};
 use crate::{lab_or_skip, pns_only};
 
 const USERS: &str = "pat Cleartext-Password := \"wonderland-7\"
@@ -46,12 +46,6 @@ fn config(demand: &str) -> Config {
 
 /// FreeRADIUS asks for encryption where there are keys, which are those of MS-CHAP-MPPE-Keys here.
 const MSCHAPV1_MPPE: &str = "require-mppe-128 refuse-pap refuse-chap refuse-mschap-v2 refuse-eap";
-
-/// FreeRADIUS 3.2.5 and later sign by themselves.
-fn signing(text: String) -> String {
-    let signs = "    post-auth {\n        update reply {\n            Message-Authenticator := 0x00\n        }\n    }\n    accounting {\n";
-    text.replace("    accounting {\n", signs)
-}
 
 /// What keeps pppd from every method but this.
 fn options(word: &str) -> &'static str {
@@ -169,6 +163,6 @@ fn each_method_and_grant_of_free_radius_as_shipped_and_of_one_that_signs() {
         assert!(why.contains(word), "no {word} in\n{why}");
     }
     drop(shipped);
-    let _signs = free_radius_with(&lab, USERS, signing);
+    let _signs = free_radius_with(&lab, USERS, |text| signing(&text));
     assert_users(&lab, &client);
 }
