@@ -221,7 +221,7 @@ impl EventLoop {
             now,
         };
         self.admin.turn(self.poll.registry(), &mut view);
-        self.errands.turn(&mut self.plane);
+        self.errands.turn(&mut self.plane, now);
     }
 
     /// A worker that has ended takes its calls with it: the process ends, and its supervisor starts

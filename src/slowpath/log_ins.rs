@@ -141,6 +141,11 @@ impl LogIns {
         }
     }
 
+    /// The client, for who changes it.
+    pub(super) const fn client_mut(&mut self) -> Option<&mut Client> {
+        self.client.as_mut()
+    }
+
     /// The client, for those who look at it.
     pub(super) const fn client(&self) -> Option<&Client> {
         self.client.as_ref()

@@ -92,17 +92,21 @@ impl Lab {
 
     /// What `pns` prints when it asks the server in namespace `place`.
     pub(crate) fn ask(&self, place: &str, words: &[&str]) -> String {
+        stdout_of(words, &self.command_of(place, words).output().unwrap())
+    }
+
+    /// `pns` with these words, for the server in namespace `place`.
+    pub(crate) fn command_of(&self, place: &str, words: &[&str]) -> Command {
         let state = match place {
             "pns" => self.state.clone(),
             other => self.state.join(other),
         };
-        let output = Command::new(env!("CARGO_BIN_EXE_pns"))
+        let mut command = Command::new(env!("CARGO_BIN_EXE_pns"));
+        command
             .args(words)
             .arg("--socket")
-            .arg(state.join("run/pns/admin.sock"))
-            .output()
-            .unwrap();
-        stdout_of(words, &output)
+            .arg(state.join("run/pns/admin.sock"));
+        command
     }
 
     /// Pings from a host of the lab; how many replies, and what ping printed.

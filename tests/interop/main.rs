@@ -18,6 +18,7 @@ mod eap;
 mod encryption;
 mod forwarding;
 mod lab;
+mod operator;
 mod peers;
 mod radius;
 mod radius_users;

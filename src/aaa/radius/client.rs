@@ -15,6 +15,7 @@ use super::request::{Caller, Nas, access_request, is_state_of_radius};
 use super::server::{Counters, Health, ReplyRefusal};
 use crate::aaa::accounting::Record;
 use crate::aaa::{Access, Decision, Denial, Realm, Rejection};
+use crate::auth::Secret;
 use crate::clock::Timestamp;
 use crate::ppp::link::Credentials;
 use crate::wire::radius::Packet;
@@ -162,6 +163,12 @@ impl Client {
         self.exchange.handle(input, now);
         self.settle();
         Ok(ticket)
+    }
+
+    /// The server of this name shares another secret with us from now on.
+    pub fn set_secret(&mut self, name: &str, secret: &Secret, now: Timestamp) {
+        self.exchange.set_secret(name, secret, now);
+        self.settle();
     }
 
     /// A datagram came.

@@ -12,6 +12,7 @@
 //! from a server that was given up is taken if it is the first: a slow server is no forger.
 
 mod attempts;
+mod secrets;
 mod sending;
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
