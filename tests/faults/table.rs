@@ -45,6 +45,10 @@ group = "office"
 name = "judy"
 password = "wonderland-7"
 sessions_max = 1
+[[user]]
+name = "kate"
+password = "wonderland-7"
+expires = 1970-01-01
 "#;
 
 struct Fault {
@@ -118,6 +122,13 @@ const FAULTS: &[Fault] = &[
         act: |world| dial(world, "carol"),
         finding: "account_disabled",
         words: &["\"carol\" is disabled", "Take disabled out"],
+    },
+    Fault {
+        name: "account expired",
+        config: "",
+        act: |world| dial(world, "kate"),
+        finding: "account_expired",
+        words: &["time of \"kate\" is over", "expires"],
     },
     Fault {
         name: "password expired",
@@ -355,6 +366,6 @@ fn the_same_server_lets_in_who_does_everything_right() {
     let mut world = World::new(USERS, "");
     world.dial(client("alice"));
     world.dial(client("alice@example.com"));
-    assert!(world.clients.iter().all(PppClient::network_up));
-    assert_eq!(world.plane.sessions.user_count(), 1);
+    assert!(world.0.clients.iter().all(PppClient::network_up));
+    assert_eq!(world.0.plane.sessions.user_count(), 1);
 }
