@@ -53,6 +53,7 @@ pub(crate) fn client(demand: Demand, questions_max: usize) -> Client {
             ..Timing::default()
         },
         nas: Nas {
+            host_name: "pns".into(),
             identifier: "pns".into(),
             address: Some(Ipv4Addr::new(192, 0, 2, 9)),
             eap_mtu: 1400,

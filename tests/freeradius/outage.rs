@@ -38,6 +38,7 @@ fn access() -> Access {
 
 fn call(number: u16) -> Caller {
     Caller {
+        client: pns::aaa::radius::ClientSaid::default(),
         flow: FlowKey::new(0, CallId::new(number)),
         ..caller()
     }

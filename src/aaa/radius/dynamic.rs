@@ -421,4 +421,6 @@ impl Dynamic {
 }
 
 #[cfg(test)]
+mod rows;
+#[cfg(test)]
 mod tests;
