@@ -3,6 +3,7 @@
 
 mod access;
 pub mod accounting;
+pub mod calendar;
 mod eap;
 mod limits;
 pub mod local;
@@ -53,6 +54,8 @@ counted_enum! {
         PasswordExpired => "password_expired",
         /// The password is right, and the user is disabled.
         UserDisabled => "user_disabled",
+        /// The password is right, and the user's time is over.
+        AccountExpired => "account_expired",
         /// The password is right, and the user has as many sessions as it may have.
         TooManySessions => "too_many_sessions",
         /// The password is right, and the user's group has as many sessions as it may have.
@@ -120,7 +123,7 @@ impl Rejection {
             | Self::RealmUnknown
             | Self::ServerNotBelieved => FailureCode::AuthenticationFailure,
             Self::PasswordExpired => FailureCode::PasswordExpired,
-            Self::UserDisabled => FailureCode::AccountDisabled,
+            Self::UserDisabled | Self::AccountExpired => FailureCode::AccountDisabled,
             Self::MethodNotPermitted
             | Self::TooManySessions
             | Self::GroupFull
@@ -138,6 +141,9 @@ impl Rejection {
         }
         if matches!(self, Self::TooManySessions | Self::GroupFull) {
             return "Too many sessions";
+        }
+        if matches!(self, Self::AccountExpired) {
+            return "Account expired";
         }
         match self.failure_code() {
             FailureCode::AuthenticationFailure => "Access denied",
@@ -163,6 +169,7 @@ impl Rejection {
             | Self::MethodNotPermitted
             | Self::PasswordExpired
             | Self::UserDisabled
+            | Self::AccountExpired
             | Self::NewPasswordRefused
             | Self::TooManySessions
             | Self::GroupFull
@@ -183,6 +190,18 @@ impl Rejection {
         }
     }
 
+    /// Whether a RADIUS server has said so itself, in an Access-Reject.
+    #[must_use]
+    pub const fn is_of_the_server(self) -> bool {
+        matches!(
+            self,
+            Self::RadiusRefused
+                | Self::PasswordExpired
+                | Self::UserDisabled
+                | Self::NewPasswordRefused
+        )
+    }
+
     /// Whether who guesses passwords hears it, and is slowed down for it.
     #[must_use]
     pub const fn is_of_a_guess(self) -> bool {
@@ -198,6 +217,7 @@ impl Rejection {
             | Self::MethodNotPermitted
             | Self::PasswordExpired
             | Self::UserDisabled
+            | Self::AccountExpired
             | Self::TooManySessions
             | Self::GroupFull
             | Self::UserBackOff

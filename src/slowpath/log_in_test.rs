@@ -3,8 +3,9 @@
 
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::sync::Arc;
+use std::time::Duration;
 
-use crate::aaa::{Access, Decision, Denial, Grant, LocalUsers};
+use crate::aaa::{Access, CallPolicy, Decision, Denial, Grant, LocalUsers};
 use crate::clock::Timestamp;
 use crate::ppp::link::{EndReason as LinkEnd, MppeRequirement};
 use crate::session::EndReason;
@@ -19,8 +20,9 @@ pub fn test(
     users: &LocalUsers,
     access: &Arc<Access>,
     (name, password): (&str, &str),
+    now: Timestamp,
 ) -> Result<String, String> {
-    match users.test(name, password, access) {
+    match users.test((name, password), access, now) {
         Decision::Accept(grant) => Ok(granted(&grant)),
         Decision::Reject(rejection) => Err(refused(name, Denial::from(rejection))),
         Decision::Deny(denial) => Err(refused(name, *denial)),
@@ -68,7 +70,28 @@ fn granted(grant: &Grant) -> String {
     if let Some(max) = max.or(grant.terms.session_limits().per_user_max) {
         say(format!("sessions at once: {max}"));
     }
+    limits(&grant.network.policy).into_iter().for_each(say);
     text
+}
+
+/// How long, how much and how fast, as far as somebody says.
+fn limits(policy: &CallPolicy) -> Vec<String> {
+    let seconds = |what: &str, limit: Option<Duration>| {
+        limit.map(|limit| format!("{what}: {} s", limit.as_secs()))
+    };
+    let count =
+        |what: &str, limit: u64, unit: &str| (limit > 0).then(|| format!("{what}: {limit} {unit}"));
+    let (rates, quota) = (&policy.rates, &policy.quota);
+    let all = [
+        count("rate from it", rates.upstream.sustained_bps, "bit/s"),
+        count("rate to it", rates.downstream.sustained_bps, "bit/s"),
+        count("quota from it", quota.upstream_bytes, "bytes"),
+        count("quota to it", quota.downstream_bytes, "bytes"),
+        count("quota", quota.total_bytes, "bytes"),
+        seconds("longest session", policy.session_limit),
+        seconds("longest silence", policy.idle_limit),
+    ];
+    all.into_iter().flatten().collect()
 }
 
 /// The words that `pns explain` has for it.

@@ -51,6 +51,8 @@ pub(super) struct LogIns {
     /// Names in `users.file` are decided about here.
     local_first: bool,
     asked: HashMap<Ticket, (CallRef, FlowKey)>,
+    /// What live calls may is asked anew.
+    authorized: HashMap<Ticket, (CallRef, FlowKey)>,
     stopped: bool,
 }
 
@@ -65,6 +67,7 @@ impl LogIns {
             bookkeeper: None,
             local_first: false,
             asked: HashMap::new(),
+            authorized: HashMap::new(),
             stopped: false,
         }
     }
@@ -77,7 +80,8 @@ impl LogIns {
 
     /// Other users from here on.
     pub(super) fn set_users(&mut self, users: LocalUsers) {
-        self.users = users;
+        // Clocks stay, whoever the users are.
+        self.users = users.with_clock(self.users.unix_at_zero());
     }
 
     /// Other realms from here on.
@@ -198,7 +202,7 @@ impl LogIns {
                 }
             }
             Some(_) | None => {
-                let mut decision = users.decide(credentials, access);
+                let mut decision = users.decide(credentials, access, now);
                 let pool = realm.and_then(|realm| realm.pool.as_ref());
                 if let (Decision::Accept(grant), Some(pool)) = (&mut decision, pool)
                     && !users.has_own_pool(&grant.user)
@@ -249,6 +253,56 @@ impl LogIns {
     /// The call with this Acct-Session-Id.
     pub(super) fn flow_of_session(&self, session_id: &[u8]) -> Option<FlowKey> {
         self.accounting.as_ref()?.flow_of(session_id)
+    }
+
+    /// Asks a server what holds for a live call from here on, with this State (RFC 5176 §3.2); `false`:
+    /// no server decides about it.
+    pub(super) fn authorize(
+        &mut self,
+        sessions: &Sessions,
+        flow: FlowKey,
+        state: &[u8],
+        now: Timestamp,
+    ) -> bool {
+        let Some((call, mut caller, user, access)) = sessions.subject(flow) else {
+            return false;
+        };
+        if !self.is_for_servers(user) {
+            return false;
+        }
+        let (Some(client), Ok(realm)) = (&mut self.client, self.realms.of(user.as_bytes())) else {
+            return false;
+        };
+        caller.state = Some(state.into());
+        let names = self.accounting.as_ref().and_then(|it| it.names_of(flow));
+        let session_id = names.map_or("", |(session_id, _)| session_id);
+        let ticket = client.authorize(&caller, session_id, user, &access, realm, now);
+        self.authorized.insert(ticket, (call, flow));
+        true
+    }
+
+    /// A server has decided what holds for a live call from here on.
+    fn reauthorized(
+        &mut self,
+        (call, flow): (CallRef, FlowKey),
+        decision: Decision,
+        sessions: &mut Sessions,
+        now: Timestamp,
+    ) {
+        if let (Some(accounting), Decision::Accept(grant)) = (&mut self.accounting, &decision) {
+            accounting.change(flow, &grant.billing.class, grant.billing.interim, now);
+        }
+        let call_id = flow.call_id.get();
+        let accepted = matches!(decision, Decision::Accept(_));
+        match sessions.reauthorized(call, decision, now) {
+            true if accepted => tracing::info!(target: "pns::audit", call_id, "authorized anew"),
+            true => tracing::info!(target: "pns::audit", call_id, "not authorized any more"),
+            false => tracing::warn!(
+                target: "pns::audit",
+                call_id,
+                "nobody said what it may from here on: nothing is changed"
+            ),
+        }
     }
 
     /// What a CoA-Request changes of the bill.
@@ -358,6 +412,9 @@ impl LogIns {
                     if let Some((call, flow)) = self.asked.remove(&ticket) {
                         self.note_billing(flow, &mut decision);
                         sessions.decide(call, decision, now);
+                        decided = true;
+                    } else if let Some(subject) = self.authorized.remove(&ticket) {
+                        self.reauthorized(subject, decision, sessions, now);
                         decided = true;
                     }
                 }

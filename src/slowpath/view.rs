@@ -213,7 +213,13 @@ impl ServerView<'_> {
             return Err(not_here());
         };
         let access = settings::first_access(errands.config());
-        log_in_test::test(self.plane.log_ins.users(), &access, (user, password)).map_err(refused)
+        log_in_test::test(
+            self.plane.log_ins.users(),
+            &access,
+            (user, password),
+            self.now,
+        )
+        .map_err(refused)
     }
 
     fn account_rows(&self, accounts: &[Account]) -> Vec<AccountRow> {

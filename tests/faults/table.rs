@@ -45,6 +45,10 @@ group = "office"
 name = "judy"
 password = "wonderland-7"
 sessions_max = 1
+[[user]]
+name = "kate"
+password = "wonderland-7"
+expires = 1970-01-01
 "#;
 
 struct Fault {
@@ -118,6 +122,13 @@ const FAULTS: &[Fault] = &[
         act: |world| dial(world, "carol"),
         finding: "account_disabled",
         words: &["\"carol\" is disabled", "Take disabled out"],
+    },
+    Fault {
+        name: "account expired",
+        config: "",
+        act: |world| dial(world, "kate"),
+        finding: "account_expired",
+        words: &["time of \"kate\" is over", "expires"],
     },
     Fault {
         name: "password expired",

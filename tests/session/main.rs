@@ -9,6 +9,7 @@
 )]
 
 mod call_ids;
+mod changes;
 #[path = "../support/control_client.rs"]
 #[expect(dead_code, reason = "shared with tests that need more of it")]
 mod control_client;

@@ -8,10 +8,10 @@ use std::time::Duration;
 
 use super::accounting::accounting_request;
 use super::config::{ServerConfig, Service, Timing};
-use super::exchange::{self, Entropy, Event, Exchange, Outcome, Reply, SocketId, Ticket};
+use super::exchange::{self, Entropy, Event, Exchange, Outcome, Question, Reply, SocketId, Ticket};
 use super::meaning::Mapped;
 use super::reply::{Answer, Asked, decide, whose};
-use super::request::{Caller, Nas, access_request, is_state_of_radius};
+use super::request::{Caller, Login, Nas, access_request, authorize_request, is_state_of_radius};
 use super::server::{Counters, Health, ReplyRefusal};
 use crate::aaa::accounting::Record;
 use crate::aaa::{Access, Decision, Denial, Realm, Rejection};
@@ -142,12 +142,37 @@ impl Client {
         realm: Option<&Realm>,
         now: Timestamp,
     ) -> Result<Ticket, Rejection> {
-        let (mut question, login) =
-            access_request(credentials, realm, caller, &self.nas, session_id)?;
+        let (question, login) = access_request(credentials, realm, caller, &self.nas, session_id)?;
+        let name = String::from_utf8_lossy(credentials.name());
+        Ok(self.put(question, (&name, login), access, realm, now))
+    }
+
+    /// Asks what holds for a live call of `user` from here on (RFC 5176 §3.2); the State of `caller` is
+    /// that of who wants it to be asked. The answer is an output, which bears the ticket.
+    pub fn authorize(
+        &mut self,
+        caller: &Caller,
+        session_id: &str,
+        user: &str,
+        access: &Arc<Access>,
+        realm: Option<&Realm>,
+        now: Timestamp,
+    ) -> Ticket {
+        let question = authorize_request(user, caller, &self.nas, session_id);
+        self.put(question, (user, Login::Password), access, realm, now)
+    }
+
+    fn put(
+        &mut self,
+        mut question: Question,
+        (name, login): (&str, Login),
+        access: &Arc<Access>,
+        realm: Option<&Realm>,
+        now: Timestamp,
+    ) -> Ticket {
         question.among = realm
             .map(|realm| Arc::clone(&realm.servers))
             .filter(|servers| !servers.is_empty());
-        let name = String::from_utf8_lossy(credentials.name());
         let asked = Asked {
             user: name.into(),
             login,
@@ -162,7 +187,7 @@ impl Client {
         let input = exchange::Input::Ask(ticket, question);
         self.exchange.handle(input, now);
         self.settle();
-        Ok(ticket)
+        ticket
     }
 
     /// The server of this name shares another secret with us from now on.
