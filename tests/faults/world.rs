@@ -56,13 +56,14 @@ pub(crate) struct World(pub(crate) Rig<Answers>);
 impl World {
     /// A server with these users, and with `more` in its configuration.
     pub(crate) fn new(users: &str, more: &str) -> Self {
-        let nobody =
-            Scripted::new(
-                Box::new(|_: &[u8]| -> Option<Vec<u8>> { panic!("nobody else is asked") })
-                    as Box<dyn FnMut(&[u8]) -> _>,
-            );
+        let nobody: Box<dyn FnMut(&[u8]) -> _> = Box::new(nobody);
         let now = Timestamp::ZERO + Duration::from_secs(100);
-        Self(Rig::new(&format!("{CONFIG}{more}"), users, nobody, now))
+        Self(Rig::new(
+            &format!("{CONFIG}{more}"),
+            users,
+            Scripted::new(nobody),
+            now,
+        ))
     }
 
     /// Asks a RADIUS server about whoever is no local user.
@@ -99,6 +100,11 @@ impl World {
     }
 }
 
+/// No server is asked.
+pub(crate) fn nobody(_: &[u8]) -> Option<Vec<u8>> {
+    panic!("nobody else is asked")
+}
+
 /// Answers at once, by a function.
 pub(crate) struct Scripted<F> {
     script: F,
@@ -106,7 +112,7 @@ pub(crate) struct Scripted<F> {
 }
 
 impl<F> Scripted<F> {
-    const fn new(script: F) -> Self {
+    pub(crate) const fn new(script: F) -> Self {
         Self {
             script,
             answers: VecDeque::new(),

@@ -107,7 +107,12 @@ impl<S: Servers> Rig<S> {
         let read = |_: &Path| Ok(Zeroizing::new(users.to_owned()));
         let config = Config::parse(config, "pns.toml", read);
         let config = config.unwrap_or_else(|errors| panic!("{errors}"));
-        let users = settings::local_users(&config);
+        Self::of(&config, servers, now)
+    }
+
+    /// A server with a configuration that was read already.
+    pub(crate) fn of(config: &Config, servers: S, now: Timestamp) -> Self {
+        let users = settings::local_users(config);
         let ranges: Vec<_> = config
             .pools
             .iter()
@@ -123,17 +128,17 @@ impl<S: Servers> Rig<S> {
             }
         };
         let sessions = Sessions::new(
-            settings::session_config(&config),
+            settings::session_config(config),
             Arc::new(BucketTable::new(1)),
-            settings::pools(&config, &users),
-            settings::capacity(&config),
+            settings::pools(config, &users),
+            settings::capacity(config),
             Box::new(entropy),
         );
         let (slow_path, worker) = rings(RingCapacities::default());
         let stats = Arc::new(WorkerStats::default());
         let link = WorkerLink::new(0, slow_path, counter_arena(0), stats, None);
         let mut plane = ControlPlane::new(sessions, users, vec![link], writer);
-        plane.set_realms(settings::realms(&config));
+        plane.set_realms(settings::realms(config));
         Self {
             plane,
             servers,
