@@ -14,7 +14,7 @@ use pns::config::Config;
 use pns::slowpath::errands::Errands;
 use pns::wire::chap::ChangePasswordV3;
 
-use super::plane::{Rig, Servers};
+use super::plane::{Rig, SMALLEST, Servers};
 use super::ppp_client::{CHAP, PppClient, frame};
 use super::world::{Scripted, nobody};
 
@@ -30,7 +30,7 @@ impl Folder {
         let folder = format!("pns-new-password-{}", std::process::id());
         let folder = Self(std::env::temp_dir().join(folder));
         fs::create_dir_all(&folder.0).unwrap();
-        let config = concat!(include_str!("../support/smallest.toml"), "\n").to_owned() + more;
+        let config = format!("{SMALLEST}{more}");
         fs::write(folder.0.join("pns.toml"), config).unwrap();
         fs::write(folder.users_file(), user).unwrap();
         let mode = fs::Permissions::from_mode(0o600);

@@ -10,22 +10,11 @@ use pns::operate::{account, explain};
 use pns::session::Account;
 use pns::session::verdict::Key;
 
-use super::plane::{CLIENT, Rig, Servers};
+use super::plane::{CLIENT, Rig, SMALLEST, Servers};
 use super::ppp_client::PppClient;
 use super::radius::{self, Script};
 
-const CONFIG: &str = r#"
-[server]
-listen = ["198.51.100.1"]
-[[port]]
-name = "both"
-device = "net_af_xdp0,iface=wan_s"
-side = "both"
-addresses = ["198.51.100.1/24"]
-[[pool]]
-name = "default"
-ranges = ["10.77.0.100-10.77.0.199"]
-gateway = "10.77.0.1"
+const CONFIG: &str = r#"unknown_realm = "refuse"
 [[pool]]
 name = "tiny"
 ranges = ["10.78.0.2"]
@@ -44,9 +33,6 @@ sessions_max = 1
 authentication = ["eap"]
 [ppp.authentication]
 methods = ["mschapv2", "eap", "chap-md5", "pap"]
-[users]
-file = "users.toml"
-unknown_realm = "refuse"
 "#;
 
 type Answers = Scripted<Box<dyn FnMut(&[u8]) -> Option<Vec<u8>>>>;
@@ -59,7 +45,7 @@ impl World {
         let nobody: Box<dyn FnMut(&[u8]) -> _> = Box::new(nobody);
         let now = Timestamp::ZERO + Duration::from_secs(100);
         Self(Rig::new(
-            &format!("{CONFIG}{more}"),
+            &format!("{SMALLEST}{CONFIG}{more}"),
             users,
             Scripted::new(nobody),
             now,

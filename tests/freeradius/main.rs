@@ -24,6 +24,8 @@ mod plane;
 #[expect(dead_code, reason = "shared with tests that need more of it")]
 mod ppp_client;
 mod server;
+#[path = "../support/server_process.rs"]
+mod server_process;
 
 /// Starts a FreeRADIUS, or says why not and ends the test.
 macro_rules! server_or_skip {

@@ -25,6 +25,8 @@ use super::control_client as control;
 use super::ppp_client::PppClient;
 
 const SERVER: Ipv4Addr = Ipv4Addr::new(198, 51, 100, 1);
+/// The smallest configuration with users of its own; what is appended goes on in `[users]`.
+pub(crate) const SMALLEST: &str = include_str!("smallest.toml");
 /// Where every client dials from.
 pub(crate) const CLIENT: Ipv4Addr = Ipv4Addr::new(198, 51, 100, 2);
 
@@ -278,6 +280,18 @@ impl<S: Servers> Rig<S> {
     pub(crate) fn sockets(&self) -> usize {
         self.outside.servers.len()
     }
+}
+
+/// [`SMALLEST`] for thousands of calls from one address.
+pub(crate) fn roomy() -> String {
+    let limits = "[server]
+calls_max = 4000
+control_connections_max = 4000
+control_connections_per_source_max = 4000
+";
+    SMALLEST
+        .replace("[server]\n", limits)
+        .replace("10.77.0.100-10.77.0.199", "10.80.0.1-10.80.15.254")
 }
 
 /// The Call ID that a client chooses.
