@@ -56,6 +56,8 @@ impl Setup {
     const fn packets(self) -> u32 {
         match self.kind {
             Kind::Stocked => self.flows,
+            // So many that each sample has its share of refills.
+            _ if matches!(self.mode, Mode::Stateful) => 4 * PACKETS,
             Kind::Full | Kind::Portable | Kind::Scalar | Kind::Alone | Kind::Zipf => PACKETS,
         }
     }
@@ -179,11 +181,12 @@ pub(crate) fn run(
         .map(|(encrypt, decrypt)| encrypt.and(decrypt))
         .collect();
     let report = Report::new(which.name, PEER, effort, meter, headline, cases);
+    let per_sample = kinds.first().map_or(PACKETS, |(setup, _)| setup.packets());
     let verified = kinds
         .iter()
         .zip(&both)
         .map(|((setup, _), pairs)| 2 * pairs.ours().len() as u64 * u64::from(setup.packets()));
-    let report = report.of_mppe(verified.sum(), figures(&kinds, &both));
+    let report = report.of_mppe(per_sample, verified.sum(), figures(&kinds, &both));
     Ok(report.with_kernel(kernel.name()))
 }
 

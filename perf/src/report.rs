@@ -320,7 +320,12 @@ impl Report {
     }
 
     /// The same of a scenario of MPPE.
-    pub(crate) fn of_mppe(self, packets_verified: u64, figures: Mppe) -> Self {
+    pub(crate) fn of_mppe(
+        self,
+        packets_per_sample: u32,
+        packets_verified: u64,
+        figures: Mppe,
+    ) -> Self {
         let tidy = |figure: Option<f64>| figure.map(|figure| rounded(figure, 3));
         let mppe = Mppe {
             ratio_portable_64: tidy(figures.ratio_portable_64),
@@ -334,6 +339,7 @@ impl Report {
             zipf_efficiency: tidy(figures.zipf_efficiency),
         };
         Self {
+            packets_per_sample,
             packets_verified,
             mppe: Some(mppe),
             ..self

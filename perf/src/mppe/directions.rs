@@ -169,11 +169,11 @@ impl Direction for Decrypt {
     }
 
     fn stock_up(&mut self) {
-        while self.worker.stock_up() > 0 {}
+        while self.worker.engine.stock_up() > 0 {}
     }
 
     fn ahead(&self) -> usize {
-        self.worker.octets_ahead()
+        self.worker.engine.octets_ahead()
     }
 
     fn is_right(plain: &[u8], done: &[u8]) -> bool {
