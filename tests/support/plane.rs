@@ -25,6 +25,8 @@ use super::control_client as control;
 use super::ppp_client::PppClient;
 
 const SERVER: Ipv4Addr = Ipv4Addr::new(198, 51, 100, 1);
+/// The smallest configuration with users of its own; what is appended goes on in `[users]`.
+pub(crate) const SMALLEST: &str = include_str!("smallest.toml");
 /// Where every client dials from.
 pub(crate) const CLIENT: Ipv4Addr = Ipv4Addr::new(198, 51, 100, 2);
 
@@ -107,7 +109,12 @@ impl<S: Servers> Rig<S> {
         let read = |_: &Path| Ok(Zeroizing::new(users.to_owned()));
         let config = Config::parse(config, "pns.toml", read);
         let config = config.unwrap_or_else(|errors| panic!("{errors}"));
-        let users = settings::local_users(&config);
+        Self::of(&config, servers, now)
+    }
+
+    /// A server with a configuration that was read already.
+    pub(crate) fn of(config: &Config, servers: S, now: Timestamp) -> Self {
+        let users = settings::local_users(config);
         let ranges: Vec<_> = config
             .pools
             .iter()
@@ -123,17 +130,17 @@ impl<S: Servers> Rig<S> {
             }
         };
         let sessions = Sessions::new(
-            settings::session_config(&config),
+            settings::session_config(config),
             Arc::new(BucketTable::new(1)),
-            settings::pools(&config, &users),
-            settings::capacity(&config),
+            settings::pools(config, &users),
+            settings::capacity(config),
             Box::new(entropy),
         );
         let (slow_path, worker) = rings(RingCapacities::default());
         let stats = Arc::new(WorkerStats::default());
         let link = WorkerLink::new(0, slow_path, counter_arena(0), stats, None);
         let mut plane = ControlPlane::new(sessions, users, vec![link], writer);
-        plane.set_realms(settings::realms(&config));
+        plane.set_realms(settings::realms(config));
         Self {
             plane,
             servers,
@@ -273,6 +280,18 @@ impl<S: Servers> Rig<S> {
     pub(crate) fn sockets(&self) -> usize {
         self.outside.servers.len()
     }
+}
+
+/// [`SMALLEST`] for thousands of calls from one address.
+pub(crate) fn roomy() -> String {
+    let limits = "[server]
+calls_max = 4000
+control_connections_max = 4000
+control_connections_per_source_max = 4000
+";
+    SMALLEST
+        .replace("[server]\n", limits)
+        .replace("10.77.0.100-10.77.0.199", "10.80.0.1-10.80.15.254")
 }
 
 /// The Call ID that a client chooses.
