@@ -21,6 +21,7 @@ mod load;
 mod log;
 mod machine;
 mod memory;
+mod outage;
 mod peer;
 mod peer_login;
 mod pool;
@@ -61,6 +62,7 @@ pub use load::UsersFileMode;
 pub use log::{Log, LogFormat, LogLevel};
 pub use machine::{Finding, Severity, descriptors_wanted, machine_check, machine_found};
 pub use memory::{MemoryNeed, memory_needed};
+pub use outage::{Outage, OutagePolicy};
 pub use peer::{Bearer, Direction, Peer};
 pub use peer_login::PeerLogin;
 pub use pool::{Pool, Reservation};
@@ -114,6 +116,8 @@ pub struct Config {
     pub accounting: Accounting,
     /// `[tacacs]`.
     pub tacacs: Tacacs,
+    /// `[outage]`.
+    pub outage: Outage,
     /// `[forwarding]`.
     pub forwarding: Forwarding,
     /// `[gre]`.
@@ -238,6 +242,7 @@ struct Draft {
     radius: Radius,
     accounting: Accounting,
     tacacs: Tacacs,
+    outage: Outage,
     forwarding: Forwarding,
     gre: Gre,
     admin: Admin,
@@ -258,8 +263,9 @@ impl Draft {
         let listeners = indexed(table.sections("listener", listener::read));
         let ppp = table.section("ppp", ppp::read);
         let sessions = table.section("sessions", sessions::read);
+        let outage = table.section("outage", outage::read);
         let groups = table.named("group", |name, group| {
-            group::read(name, group, &ppp, &sessions.limits)
+            group::read(name, group, &ppp, (&sessions.limits, outage.policy))
         });
         server
             .listen
@@ -285,6 +291,7 @@ impl Draft {
             radius,
             accounting: table.section("accounting", |it| accounting::read(it, Path::new(file))),
             tacacs,
+            outage,
             forwarding: table.section("forwarding", forwarding::read),
             gre: table.section("gre", gre::read),
             admin: table.section("admin", admin::read),
@@ -394,6 +401,7 @@ impl Draft {
             radius: self.radius,
             accounting: self.accounting,
             tacacs: self.tacacs,
+            outage: self.outage,
             forwarding: self.forwarding,
             gre: self.gre,
             admin: self.admin,

@@ -4,6 +4,7 @@ use super::tenants::Room;
 use super::verdict::Step;
 use super::ways::Way;
 use super::{CallRef, CallState, EndReason, Event, FlowCommand, Sessions};
+use crate::aaa::accounting::DecidedBy;
 use crate::aaa::{Decision, Denial, Grant, NameServers, RatePolicy, Rejection};
 use crate::clock::Timestamp;
 use crate::ppp::link::{self as ppp, NetworkGrant};
@@ -77,6 +78,9 @@ impl Sessions {
         };
         let after = now.since(call.created);
         call.attempt.steps.note(Step::Accepted, after);
+        if grant.billing.decided_by == DecidedBy::Cached {
+            call.attempt.steps.note(Step::AdmittedInOutage, after);
+        }
         if let Some(name) = &call.attempt.name {
             self.guard.succeeded(name, call.peer_address, now);
         }

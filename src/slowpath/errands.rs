@@ -140,6 +140,9 @@ impl Errands {
         let pools = settings::pool_configs(&new);
         plane.reconfigure(users, settings::session_config(&new), &pools);
         plane.set_realms(settings::realms(&new));
+        if !changes.keeps_outages {
+            plane.forget_kept(new.outage.users_max as usize);
+        }
         plane.sessions.set_history_max(new.explain.history_max);
         let mut text = changes.describe();
         for warning in &new.warnings {

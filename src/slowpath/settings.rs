@@ -176,6 +176,7 @@ impl Accesses {
                 MssClamp::Off => 0,
             },
             limits: config.sessions.limits,
+            outage: config.outage.policy.at_outage(),
         };
         let of_group = |group: &config::Group| Access {
             group: Some(group.name.as_str().into()),
@@ -183,6 +184,7 @@ impl Accesses {
             eap_methods: group.eap_methods.clone(),
             mppe: group.mppe,
             limits: group.limits,
+            outage: group.outage.at_outage(),
             ..without_group.clone()
         };
         let groups = config.groups.iter().map(of_group).map(Arc::new).collect();

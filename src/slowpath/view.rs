@@ -427,7 +427,8 @@ impl View for ServerView<'_> {
 
     fn radius(&self) -> RadiusStatus {
         let requests = self.plane.requests.as_ref();
-        radius_view::status(self.plane.radius(), requests, self.now)
+        let outage = self.plane.outage();
+        radius_view::status(self.plane.radius(), requests, outage, self.now)
     }
 
     fn accounting(&self) -> AccountingStatus {

@@ -85,6 +85,16 @@ fn guess(world: &mut World, times: usize) {
     }
 }
 
+/// A server has let somebody in by PAP, and is dead since.
+fn outage(world: &mut World, then: impl Fn(&mut World)) {
+    world.ask_radius(Script::AcceptsWithoutProof, Demand::Auto, 100);
+    dial_by(world, "remote", Login::Pap);
+    assert!(world.clients[0].network_up());
+    world.radius_does(Script::Silent);
+    then(world);
+}
+
+const CACHED: &str = "[outage]\npolicy = \"cached\"\n[ppp.mppe]\npolicy = \"optional\"\n";
 const LOCK: &str = "[sessions.user_back_off]\nfailures_max = 2\nfirst_s = 600\nlongest_s = 600\n";
 const SHUN: &str = "[sessions.source_back_off]\nfailures_max = 2\nfirst_s = 600\nlongest_s = 600\n";
 
@@ -241,6 +251,37 @@ const FAULTS: &[Fault] = &[
         words: &["\"main\" (192.0.2.1:1812)", "pns show radius"],
     },
     Fault {
+        name: "RADIUS server down, and the user was never seen",
+        config: CACHED,
+        act: |world| outage(world, |world| dial_by(world, "another", Login::Pap)),
+        finding: "outage_user_unknown",
+        words: &[
+            "nothing is kept of \"another\"",
+            "\"main\"",
+            "outage.cache_h",
+        ],
+    },
+    Fault {
+        name: "RADIUS server down, and another password than before",
+        config: CACHED,
+        act: |world| {
+            outage(world, |world| {
+                let mut client = PppClient::new("remote", "guessed");
+                client.login = Login::Pap;
+                world.dial(client);
+            });
+        },
+        finding: "outage_password_wrong",
+        words: &["not the one that a server let in", "Correct the password"],
+    },
+    Fault {
+        name: "RADIUS server down, and a proof that only it can check",
+        config: CACHED,
+        act: |world| outage(world, |world| dial(world, "remote")),
+        finding: "outage_not_provable",
+        words: &["cannot be checked without one", "outage.keep"],
+    },
+    Fault {
         name: "wrong RADIUS secret",
         config: "",
         act: |world| by_radius(world, Script::AnotherSecret),
@@ -357,4 +398,21 @@ fn the_same_server_lets_in_who_does_everything_right() {
     world.dial(client("alice@example.com"));
     assert!(world.clients.iter().all(PppClient::network_up));
     assert_eq!(world.plane.sessions.user_count(), 1);
+}
+
+#[test]
+fn in_an_outage_who_was_let_in_before_comes_in_and_explain_says_how() {
+    let mut world = World::new(USERS, CACHED);
+    outage(&mut world, |world| dial_by(world, "remote", Login::Pap));
+    world.pass(10);
+    assert!(world.clients[1].network_up());
+    assert!(world.explain("live").0.contains("no server answered"));
+    // The server is dead by now: nobody waits for it.
+    dial_by(&mut world, "remote", Login::Pap);
+    assert!(world.clients[2].network_up());
+    let mut world = World::new(USERS, &CACHED.replace("cached", "refuse"));
+    outage(&mut world, |world| dial_by(world, "remote", Login::Pap));
+    world.pass(45);
+    assert!(!world.clients[1].network_up());
+    assert_eq!(world.explain("radius_no_answer").1[1], "radius_no_answer");
 }

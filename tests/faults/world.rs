@@ -6,6 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use pns::aaa::outage::{Cost, Outage};
 use pns::aaa::radius::{Demand, SocketId};
 use pns::clock::Timestamp;
 use pns::config::Config;
@@ -150,6 +151,14 @@ impl World {
         let link = WorkerLink::new(0, slow_path, counter_arena(0), stats, None);
         let mut plane = ControlPlane::new(sessions, users, vec![link], writer);
         plane.set_realms(settings::realms(&config));
+        plane.keep_for_outages(Outage::new(
+            100,
+            Cost {
+                memory_kib: 8,
+                passes: 1,
+            },
+            Box::new(|bytes| bytes.fill(0x5a)),
+        ));
         Self {
             plane,
             worker,
@@ -166,6 +175,11 @@ impl World {
         self.radius = Some(script);
         let client = radius::client(demand, questions_max);
         self.plane.ask_servers(client, true);
+    }
+
+    /// From here on the RADIUS server does this.
+    pub(crate) fn radius_does(&mut self, script: Script) {
+        self.radius = Some(script);
     }
 
     /// A client dials in; `false` if it is not even given a call.
@@ -263,7 +277,7 @@ impl World {
         self.now = end;
     }
 
-    /// What `pns explain peer` prints of the latest attempt that ended with this finding, and the names
+    /// What `pns explain peer` prints of the attempts that ended with this finding, and the names
     /// of all findings.
     pub(crate) fn explain(&self, finding: &str) -> (String, Vec<&'static str>) {
         let accounts = self.plane.sessions.explain(&Key::Peer(CLIENT), 100);
@@ -271,10 +285,9 @@ impl World {
             Account::Ended(verdict) => verdict.finding.name(),
             Account::Live { .. } => "live",
         };
-        let found = accounts.iter().find(|account| name(account) == finding);
+        let found = accounts.iter().filter(|account| name(account) == finding);
         let rows: Vec<_> = found
             .map(|account| account::row(account, self.now, SystemTime::now()))
-            .into_iter()
             .collect();
         (explain::text(&rows), accounts.iter().map(name).collect())
     }

@@ -36,6 +36,8 @@ pub enum DecidedBy {
     Local,
     /// A server of another protocol.
     Remote,
+    /// We, in an outage, since a server had let it in before.
+    Cached,
 }
 
 /// One record.

@@ -119,6 +119,14 @@ impl Client {
         self.exchange.serves(Service::Authentication)
     }
 
+    /// Whether every server that decides is held dead.
+    #[must_use]
+    pub fn is_out(&self, now: Timestamp) -> bool {
+        let views = self.exchange.view(now);
+        let mut deciding = views.filter(|(it, ..)| it.service == Service::Authentication);
+        deciding.all(|(_, health, ..)| health == Health::Dead)
+    }
+
     /// Whether a conversation in EAP with this state is one of ours.
     #[must_use]
     pub fn is_state(state: &[u8]) -> bool {

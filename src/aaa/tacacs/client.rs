@@ -117,6 +117,12 @@ impl Client {
         Ok(ticket)
     }
 
+    /// Whether every server is held dead.
+    #[must_use]
+    pub fn is_out(&self, now: Timestamp) -> bool {
+        self.exchange.view(now).all(|(_, is_dead, _)| is_dead)
+    }
+
     /// Lets a server write down a record; what becomes of it is an output, which bears its number.
     pub fn bill(&mut self, number: u64, record: &Record, now: Timestamp) {
         let Some(question) = bill::record(record) else {
