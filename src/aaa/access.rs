@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{AtOutage, EapMethod, SessionLimits};
+use super::{AtOutage, EapMethod, Servers, SessionLimits};
 use crate::flow::{Encryption, FlowPolicy};
 use crate::ppp::link::{Method, MppeChange, MppePolicy, MppeRequirement};
 
@@ -25,6 +25,8 @@ pub struct Access {
     pub limits: SessionLimits,
     /// What happens while no server answers.
     pub outage: AtOutage,
+    /// The servers that are asked.
+    pub servers: Servers,
 }
 
 /// The secure default, and nothing between clients.
@@ -39,6 +41,7 @@ impl Default for Access {
             mss_max: 0,
             limits: SessionLimits::default(),
             outage: AtOutage::Refuse,
+            servers: Servers::Any,
         }
     }
 }

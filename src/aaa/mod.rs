@@ -14,6 +14,7 @@ pub mod pool;
 pub mod radius;
 mod realm;
 mod rejection;
+mod servers;
 pub mod tacacs;
 
 use std::net::Ipv4Addr;
@@ -32,6 +33,7 @@ pub use policy::{
 pub use pool::{Lease, LeaseRefusal, PoolConfig, PoolUsage, Pools};
 pub use realm::{Realm, RealmForm, Realms};
 pub use rejection::Rejection;
+pub use servers::{Names, Servers};
 
 use crate::flow::Authenticated;
 use crate::wire::chap::FailureCode;

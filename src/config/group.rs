@@ -23,6 +23,8 @@ pub struct Group {
     pub mppe: MppePolicy,
     /// How many sessions it and its users may have.
     pub limits: SessionLimits,
+    /// The servers that are asked, or groups of them, of one kind; empty: those without a group.
+    pub servers: Vec<String>,
     /// What happens while no authentication server answers.
     pub outage: OutagePolicy,
 }
@@ -39,6 +41,7 @@ pub(super) fn read(
     let mppe = table.section("mppe", ppp::read_mppe);
     let limits = sessions::read_group(table, limits);
     let outage = table.section("outage", |it| outage::read_policy(it, outage));
+    let servers = table.list("servers", name(32));
     match name(32)(group) {
         Ok(name) => Some(Group {
             name,
@@ -47,6 +50,7 @@ pub(super) fn read(
             mppe: ppp.mppe.changed(mppe),
             limits,
             outage,
+            servers: servers.unwrap_or_default(),
         }),
         Err(Fault { problem, cure }) => {
             table.refuse_whole(Fault::new(problem, cure));

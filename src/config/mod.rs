@@ -313,6 +313,7 @@ impl Draft {
             groups: &self.groups,
             realms: &self.realms,
             radius: &self.radius,
+            tacacs: &self.tacacs,
         }
     }
 

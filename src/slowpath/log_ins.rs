@@ -19,7 +19,7 @@ use crate::aaa::radius::{
     Billed, Caller, Client, Event as ServerEvent, Identity, Output, SocketId, Ticket,
 };
 use crate::aaa::tacacs as servers;
-use crate::aaa::{Access, Decision, LocalUsers, PasswordChange, Realms};
+use crate::aaa::{Access, Decision, LocalUsers, PasswordChange, Realms, Servers};
 use crate::clock::Timestamp;
 use crate::flow::{FlowKey, FlowTotals};
 use crate::ppp::link::Credentials;
@@ -188,16 +188,17 @@ impl LogIns {
             .and_then(|realm| realm.access.as_ref())
             .unwrap_or(access);
         let asked = Asked::new(Asker::Call(call, caller.flow), credentials, access);
-        let whom = self.whom(credentials);
+        let servers = Servers::of(realm, access);
+        let whom = self.whom(credentials, servers);
         let mut decision = match whom {
             Whom::Tacacs | Whom::Radius
-                if self.is_out(&whom, now) && self.outages.knows(credentials, access) =>
+                if self.is_out(&whom, servers, now) && self.outages.knows(credentials, access) =>
             {
                 self.outages.decide(&asked, Some(ALL_DEAD.into()), now)
             }
             Whom::Tacacs => {
                 let tacacs = self.tacacs.as_mut()?;
-                tacacs.ask(asked, caller, credentials, access, now)
+                tacacs.ask(asked, caller, credentials, (access, servers), now)
             }
             Whom::Radius => {
                 let client = self.client.as_mut()?;
@@ -229,14 +230,25 @@ impl LogIns {
     }
 
     /// Who decides about this log-in.
-    fn whom(&self, credentials: &Credentials) -> Whom {
+    fn whom(&self, credentials: &Credentials, servers: &Servers) -> Whom {
         let known = || self.users.knows(credentials.name());
-        let of_tacacs =
-            |tacacs: &TacacsLogIns| tacacs.decides(credentials) && !(tacacs.local_first && known());
+        let of_tacacs = |tacacs: &TacacsLogIns| {
+            let decides = match servers {
+                Servers::Any => tacacs.client.decides() && tacacs.decides(credentials),
+                Servers::Tacacs(_) => true,
+                Servers::Radius(_) => false,
+            };
+            decides && !(tacacs.local_first && known())
+        };
         if self.tacacs.as_ref().is_some_and(of_tacacs) {
             return Whom::Tacacs;
         }
-        let radius = self.client.as_ref().is_some_and(Client::decides);
+        let of_radius = |client: &Client| match servers {
+            Servers::Any => client.decides(),
+            Servers::Radius(_) => true,
+            Servers::Tacacs(_) => false,
+        };
+        let radius = self.client.as_ref().is_some_and(of_radius);
         match radius && !self.is_local(credentials) {
             true => Whom::Radius,
             false => Whom::LocalUsers,
@@ -244,11 +256,12 @@ impl LogIns {
     }
 
     /// Whether nobody is there to be asked.
-    fn is_out(&self, whom: &Whom, now: Timestamp) -> bool {
+    fn is_out(&self, whom: &Whom, servers: &Servers, now: Timestamp) -> bool {
+        let names = servers.names();
         match whom {
             Whom::LocalUsers => false,
-            Whom::Radius => self.client.as_ref().is_some_and(|it| it.is_out(now)),
-            Whom::Tacacs => self.tacacs().is_some_and(|it| it.is_out(now)),
+            Whom::Radius => self.client.as_ref().is_some_and(|it| it.is_out(names, now)),
+            Whom::Tacacs => self.tacacs().is_some_and(|it| it.is_out(names, now)),
         }
     }
 

@@ -25,6 +25,7 @@ pub mod netlink;
 pub mod notify;
 pub mod settings;
 pub mod sysctl;
+pub mod tacacs_settings;
 pub mod tap;
 pub mod tun;
 pub mod view;
@@ -81,8 +82,6 @@ mod steering;
 mod supervisor;
 #[cfg(feature = "dpdk")]
 mod tacacs;
-#[cfg(feature = "dpdk")]
-mod tacacs_settings;
 #[cfg(feature = "dpdk")]
 mod token;
 #[cfg(feature = "dpdk")]

@@ -43,6 +43,8 @@ pub(crate) fn client(demand: Demand, questions_max: usize) -> Client {
         secret: Secret::new(SECRET.to_vec()),
         priority: 1,
         weight: 1,
+        group: None,
+        dead_time: None,
         demand,
     };
     let settings = Settings {

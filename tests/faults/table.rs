@@ -95,6 +95,10 @@ fn outage(world: &mut World, then: impl Fn(&mut World)) {
 }
 
 const CACHED: &str = "[outage]\npolicy = \"cached\"\n[ppp.mppe]\npolicy = \"optional\"\n";
+/// A realm about which TACACS+ decides, and nobody else.
+const TACACS: &str = "[[tacacs.server]]\nname = \"tac\"\naddress = \"192.0.2.2\"\ngroup = \"t\"\n\
+                      secret_file = \"secret\"\n[[realm]]\nname = \"t.example\"\nservers = [\"t\"]\n\
+                      [ppp.mppe]\npolicy = \"optional\"\n";
 const LOCK: &str = "[sessions.user_back_off]\nfailures_max = 2\nfirst_s = 600\nlongest_s = 600\n";
 const SHUN: &str = "[sessions.source_back_off]\nfailures_max = 2\nfirst_s = 600\nlongest_s = 600\n";
 
@@ -280,6 +284,30 @@ const FAULTS: &[Fault] = &[
         act: |world| outage(world, |world| dial(world, "remote")),
         finding: "outage_not_provable",
         words: &["cannot be checked without one", "outage.keep"],
+    },
+    Fault {
+        name: "TACACS+ server of a realm down",
+        config: TACACS,
+        act: |world| {
+            world.ask_radius(Script::Silent, Demand::Auto, 100);
+            world.ask_tacacs();
+            dial_by(world, "alice@t.example", Login::Pap);
+        },
+        finding: "tacacs_no_answer",
+        words: &[
+            "\"tac\" (192.0.2.2:49) cannot be reached",
+            "pns show tacacs",
+        ],
+    },
+    Fault {
+        name: "a way to log in that the TACACS+ servers of a realm do not have",
+        config: TACACS,
+        act: |world| {
+            world.ask_tacacs();
+            dial_by(world, "alice@t.example", Login::EapMsChapV2);
+        },
+        finding: "tacacs_method_unknown",
+        words: &["neither EAP", "MS-CHAPv1"],
     },
     Fault {
         name: "wrong RADIUS secret",

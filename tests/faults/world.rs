@@ -8,6 +8,7 @@ use std::time::{Duration, SystemTime};
 
 use pns::aaa::outage::{Cost, Outage};
 use pns::aaa::radius::{Demand, SocketId};
+use pns::aaa::tacacs::ConnectionId as StreamId;
 use pns::clock::Timestamp;
 use pns::config::Config;
 use pns::dataplane::WorkerStats;
@@ -19,8 +20,8 @@ use pns::routing::directory::directory;
 use pns::session::verdict::Key;
 use pns::session::{Account, ConnectionId, Sessions};
 use pns::slowpath::control_plane::{ControlPlane, Outside, RouteChange};
-use pns::slowpath::settings;
 use pns::slowpath::worker_link::WorkerLink;
+use pns::slowpath::{settings, tacacs_settings};
 use zeroize::Zeroizing;
 
 use super::control_client as control;
@@ -70,6 +71,7 @@ unknown_realm = "refuse"
 struct Memory {
     datagrams: Vec<(SocketId, Vec<u8>)>,
     servers: HashMap<SocketId, SocketAddr>,
+    streams: Vec<StreamId>,
 }
 
 impl Outside for Memory {
@@ -103,6 +105,10 @@ impl Outside for Memory {
         self.servers.insert(socket, to);
     }
 
+    fn open_stream(&mut self, connection: StreamId, _: SocketAddr) {
+        self.streams.push(connection);
+    }
+
     fn send_datagram(&mut self, socket: SocketId, bytes: &[u8]) {
         self.datagrams.push((socket, bytes.to_vec()));
     }
@@ -116,12 +122,18 @@ pub(crate) struct World {
     pub(crate) clients: Vec<PppClient>,
     of_flow: HashMap<FlowKey, usize>,
     radius: Option<Script>,
+    config: Config,
 }
 
 impl World {
     /// A server with these users, and with `more` in its configuration.
     pub(crate) fn new(users: &str, more: &str) -> Self {
-        let read = |_: &Path| Ok(Zeroizing::new(users.to_owned()));
+        let read = |path: &Path| {
+            Ok(Zeroizing::new(match path.ends_with("secret") {
+                true => String::from_utf8_lossy(radius::SECRET).into_owned(),
+                false => users.to_owned(),
+            }))
+        };
         let config = Config::parse(&format!("{CONFIG}{more}"), "pns.toml", read);
         let config = config.unwrap_or_else(|errors| panic!("{errors}"));
         let users = settings::local_users(&config);
@@ -167,6 +179,7 @@ impl World {
             clients: Vec::new(),
             of_flow: HashMap::new(),
             radius: None,
+            config,
         }
     }
 
@@ -175,6 +188,12 @@ impl World {
         self.radius = Some(script);
         let client = radius::client(demand, questions_max);
         self.plane.ask_servers(client, true);
+    }
+
+    /// Asks TACACS+ servers as the configuration says: no connection to one can be had.
+    pub(crate) fn ask_tacacs(&mut self) {
+        let log_ins = tacacs_settings::log_ins(&self.config).unwrap();
+        self.plane.ask_tacacs(log_ins);
     }
 
     /// From here on the RADIUS server does this.
@@ -225,6 +244,10 @@ impl World {
                     self.plane.datagram(socket, from, &reply, self.now);
                     moved = true;
                 }
+            }
+            for connection in std::mem::take(&mut self.outside.streams) {
+                self.plane.stream_closed(connection, self.now);
+                moved = true;
             }
             while let Ok(command) = self.worker.commands.pop() {
                 moved = true;

@@ -136,6 +136,8 @@ impl FreeRadius {
             secret: Secret::from(secret.to_owned()),
             priority: 1,
             weight: 1,
+            group: None,
+            dead_time: None,
             demand,
         };
         Dialler::new(
@@ -156,6 +158,8 @@ impl FreeRadius {
             secret: Secret::from(SECRET.to_owned()),
             priority,
             weight: 1,
+            group: None,
+            dead_time: None,
             demand: Demand::Auto,
         };
         Dialler::new(

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
+use pns::aaa::Servers;
 use pns::aaa::accounting::Record;
 use pns::aaa::radius::{Billed, Caller, Ticket};
 use pns::aaa::tacacs::{Client, ConnectionId, Layer, Output, ServerConfig, Settings, Timing};
@@ -142,6 +143,7 @@ impl Dialler {
             name: "scapy".into(),
             address,
             secret: Secret::from(secret.to_owned()),
+            group: None,
             timeout: Duration::from_secs(4),
         };
         let settings = Settings {
@@ -168,9 +170,13 @@ impl Dialler {
             ..Access::default()
         };
         let now = self.clock.now();
-        let asked = self
-            .client
-            .ask(&caller(), credentials, &Arc::new(access), now);
+        let asked = self.client.ask(
+            &caller(),
+            credentials,
+            &Arc::new(access),
+            &Servers::Any,
+            now,
+        );
         let Ok(ticket) = asked else {
             panic!("not asked")
         };

@@ -24,6 +24,8 @@ pub struct Billing {
     pub class: Vec<Box<[u8]>>,
     /// Time between interim records, if not as everybody's.
     pub interim: Option<Duration>,
+    /// The group of the servers that let it in, if they have one.
+    pub servers: Option<Box<str>>,
 }
 
 /// A call that is billed.
@@ -272,6 +274,7 @@ impl Ledger {
                 decided_by: session.billing.decided_by,
                 caller: session.caller.clone(),
                 class: class.collect(),
+                servers: session.billing.servers.clone(),
             }),
             usage: totals.map(usage),
             terminate_cause: None,

@@ -109,6 +109,9 @@ pub struct BilledCall {
     /// What the server that let it in wants to see in its bill (RFC 2865 §5.25).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub class: Vec<Octets>,
+    /// The group of the servers that let it in, and write its bill.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub servers: Option<Box<str>>,
 }
 
 /// What a call has carried; upstream is from the client.
@@ -225,6 +228,7 @@ pub(in crate::aaa) mod tests {
             decided_by: DecidedBy::Radius,
             caller,
             class: vec![octets(b"gold"), octets(&[0, 0xff, 7])],
+            servers: None,
         };
         Record {
             kind,

@@ -36,6 +36,7 @@ pub(super) fn record(record: &Record) -> Option<Question> {
         minor: Minor::Default,
         body: request.encode()?,
         prefer: None,
+        among: None,
     })
 }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::outage::Asked;
 use crate::aaa::radius::{Billed, Caller, Ticket};
 use crate::aaa::tacacs::{Client, Event, Output};
-use crate::aaa::{Access, Decision};
+use crate::aaa::{Access, Decision, Servers};
 use crate::clock::Timestamp;
 use crate::ppp::link::{Credentials, Method};
 use crate::slowpath::control_plane::Outside;
@@ -64,10 +64,10 @@ impl TacacsLogIns {
         asked: Asked,
         caller: &Caller,
         credentials: &Credentials,
-        access: &Arc<Access>,
+        (access, servers): (&Arc<Access>, &Servers),
         now: Timestamp,
     ) -> Option<Decision> {
-        match self.client.ask(caller, credentials, access, now) {
+        match self.client.ask(caller, credentials, access, servers, now) {
             Ok(ticket) => {
                 self.asked.insert(ticket, asked);
                 None
