@@ -3,6 +3,7 @@
 
 mod outage;
 mod tacacs;
+mod trial;
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -28,6 +29,7 @@ use crate::session::{CallRef, Event, Sessions};
 use outage::{Asked, Asker, Decided, Outages};
 pub use tacacs::TacacsLogIns;
 use tacacs::Word;
+use trial::Trials;
 
 /// Calls whose counters are looked at in one turn.
 const LOOK_BUDGET: usize = 256;
@@ -65,6 +67,7 @@ pub(super) struct LogIns {
     local_first: bool,
     asked: HashMap<Ticket, Asked>,
     outages: Outages,
+    trials: Trials,
     stopped: bool,
 }
 
@@ -80,6 +83,7 @@ impl LogIns {
             local_first: false,
             asked: HashMap::new(),
             outages: Outages::default(),
+            trials: Trials::default(),
             stopped: false,
         }
     }
@@ -100,23 +104,9 @@ impl LogIns {
         self.realms = realms;
     }
 
-    /// The local users.
-    pub(super) const fn users(&self) -> &LocalUsers {
-        &self.users
-    }
-
     /// Passwords that clients have replaced, for whoever keeps them.
     pub(super) fn take_password_changes(&mut self) -> Vec<PasswordChange> {
         self.users.take_password_changes()
-    }
-
-    /// Whether servers decide about who has this name.
-    pub(super) fn is_for_servers(&self, name: &str) -> bool {
-        let knows = || self.users.knows(name.as_bytes());
-        let radius = self.client.as_ref().is_some_and(Client::decides);
-        let tacacs = self.tacacs.as_ref();
-        (radius && !(self.local_first && knows()))
-            || tacacs.is_some_and(|tacacs| !(tacacs.local_first && knows()))
     }
 
     /// Asks TACACS+ servers, too.
@@ -196,23 +186,8 @@ impl LogIns {
             {
                 self.outages.decide(&asked, Some(ALL_DEAD.into()), now)
             }
-            Whom::Tacacs => {
-                let tacacs = self.tacacs.as_mut()?;
-                tacacs.ask(asked, caller, credentials, (access, servers), now)
-            }
-            Whom::Radius => {
-                let client = self.client.as_mut()?;
-                let session_id = match &mut self.accounting {
-                    Some(accounting) => accounting.session_id(caller),
-                    None => Box::default(),
-                };
-                match client.ask(caller, &session_id, credentials, access, realm, now) {
-                    Ok(ticket) => {
-                        self.asked.insert(ticket, asked);
-                        None
-                    }
-                    Err(rejection) => Some(Decision::Reject(rejection)),
-                }
+            Whom::Tacacs | Whom::Radius => {
+                self.ask_servers_about(&whom, asked, caller, credentials, now)
             }
             Whom::LocalUsers => {
                 let mut decision = self.users.decide(credentials, access);
@@ -227,6 +202,35 @@ impl LogIns {
         }?;
         self.note_billing(caller.flow, &mut decision);
         Some(decision)
+    }
+
+    /// `None`: the decision comes later.
+    fn ask_servers_about(
+        &mut self,
+        whom: &Whom,
+        asked: Asked,
+        caller: &Caller,
+        credentials: &Credentials,
+        now: Timestamp,
+    ) -> Option<Decision> {
+        let realm = self.realms.of(credentials.name()).ok().flatten();
+        let access = Arc::clone(asked.access());
+        if let (Whom::Tacacs, Some(tacacs)) = (whom, &mut self.tacacs) {
+            let servers = Servers::of(realm, &access);
+            return tacacs.ask(asked, caller, credentials, (&access, servers), now);
+        }
+        let client = self.client.as_mut()?;
+        let session_id = match (&mut self.accounting, asked.asker) {
+            (Some(accounting), Asker::Call(..)) => accounting.session_id(caller),
+            (None, _) | (_, Asker::Operator) => "test".into(),
+        };
+        match client.ask(caller, &session_id, credentials, &access, realm, now) {
+            Ok(ticket) => {
+                self.asked.insert(ticket, asked);
+                None
+            }
+            Err(rejection) => Some(Decision::Reject(rejection)),
+        }
     }
 
     /// Who decides about this log-in.
@@ -315,6 +319,10 @@ impl LogIns {
                 self.note_billing(flow, &mut decision);
                 sessions.decide(call, decision, now);
                 true
+            }
+            Asker::Operator => {
+                self.trials.decided(decision);
+                false
             }
         }
     }

@@ -15,4 +15,5 @@ mod control_client;
 mod ppp_client;
 mod radius;
 mod table;
+mod trial;
 mod world;

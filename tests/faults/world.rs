@@ -118,11 +118,11 @@ pub(crate) struct World {
     pub(crate) plane: ControlPlane,
     worker: WorkerEnds,
     outside: Memory,
-    now: Timestamp,
+    pub(crate) now: Timestamp,
     pub(crate) clients: Vec<PppClient>,
     of_flow: HashMap<FlowKey, usize>,
     radius: Option<Script>,
-    config: Config,
+    config: Option<Config>,
 }
 
 impl World {
@@ -179,7 +179,7 @@ impl World {
             clients: Vec::new(),
             of_flow: HashMap::new(),
             radius: None,
-            config,
+            config: Some(config),
         }
     }
 
@@ -192,8 +192,13 @@ impl World {
 
     /// Asks TACACS+ servers as the configuration says: no connection to one can be had.
     pub(crate) fn ask_tacacs(&mut self) {
-        let log_ins = tacacs_settings::log_ins(&self.config).unwrap();
+        let log_ins = tacacs_settings::log_ins(self.config.as_ref().unwrap()).unwrap();
         self.plane.ask_tacacs(log_ins);
+    }
+
+    /// What it was made from, once.
+    pub(crate) fn take_config(&mut self) -> Config {
+        self.config.take().unwrap()
     }
 
     /// From here on the RADIUS server does this.
@@ -232,7 +237,7 @@ impl World {
     }
 
     /// Does what everybody has to do, until nobody has.
-    fn run(&mut self) {
+    pub(crate) fn run(&mut self) {
         loop {
             self.plane.hear_workers(&mut self.outside, self.now);
             self.plane.carry_out(&mut self.outside, self.now);

@@ -15,6 +15,8 @@ use crate::session::CallRef;
 pub(super) enum Asker {
     /// A call.
     Call(CallRef, FlowKey),
+    /// An operator, who wants to know what would become of a log-in.
+    Operator,
 }
 
 /// A question that servers have not answered.
@@ -27,12 +29,17 @@ pub(super) struct Asked {
 
 impl Asked {
     pub(super) fn new(asker: Asker, credentials: &Credentials, access: &Arc<Access>) -> Self {
-        let is_kept = access.outage != AtOutage::Refuse;
+        let is_kept = access.outage != AtOutage::Refuse && matches!(asker, Asker::Call(..));
         Self {
             asker,
             access: Arc::clone(access),
             credentials: is_kept.then(|| Box::new(credentials.clone())),
         }
+    }
+
+    /// What holds where the client came in.
+    pub(super) const fn access(&self) -> &Arc<Access> {
+        &self.access
     }
 }
 
