@@ -315,7 +315,7 @@ fn a_real_login_by_pap_is_read_and_let_in() {
         name: name.to_vec(),
         password: password.to_vec(),
     };
-    match LocalUsers::new([alice]).decide(&credentials, &access.into()) {
+    match LocalUsers::new([alice]).decide(&credentials, &access.into(), Timestamp::ZERO) {
         Decision::Accept(grant) => {
             assert_eq!(&*grant.user, "alice");
             assert!(!grant.authenticated.has_keys(), "PAP gives none");

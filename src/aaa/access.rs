@@ -84,6 +84,12 @@ impl Terms {
         Self { access, own }
     }
 
+    /// What they come from.
+    #[must_use]
+    pub fn access(&self) -> Arc<Access> {
+        Arc::clone(&self.access)
+    }
+
     /// The group that they are of.
     #[must_use]
     pub fn group(&self) -> Option<&str> {

@@ -8,7 +8,7 @@ mod state;
 
 use std::sync::Arc;
 
-use super::local::{Entry, LocalUsers};
+use super::local::{Entry, LocalUsers, Moment};
 use super::{Access, Decision, Grant, LoginMethod, Rejection};
 use crate::ppp::link::Credentials;
 pub use crate::ppp::link::EapMethod;
@@ -48,6 +48,7 @@ struct Turn<'a> {
     nonce: [u8; 16],
     /// What the address permits that the client came in by.
     access: &'a Arc<Access>,
+    at: Moment,
 }
 
 impl Turn<'_> {
@@ -55,6 +56,7 @@ impl Turn<'_> {
         Entry {
             access: self.access,
             method: LoginMethod::Eap(method),
+            at: self.at,
         }
     }
 
@@ -77,6 +79,7 @@ pub(super) fn step(
     users: &mut LocalUsers,
     credentials: &Credentials,
     access: &Arc<Access>,
+    at: Moment,
 ) -> Result<Decision, Rejection> {
     let Credentials::Eap {
         identity,
@@ -102,6 +105,7 @@ pub(super) fn step(
         identity,
         nonce: *nonce,
         access,
+        at,
     };
     let state = State::from_bytes(state).ok_or(Rejection::EapOutOfStep)?;
     match (state, turn.kind) {

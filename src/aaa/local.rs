@@ -1,79 +1,27 @@
 //! Users in a file of ours. A decision takes no waiting: it is a few hashes and DES blocks.
 
+mod change;
+mod grant;
+mod user;
+
 use std::collections::HashMap;
 use std::net::Ipv4Addr;
 use std::sync::Arc;
+use std::time::Duration;
 
-use super::{
-    Access, Decision, Denial, Grant, LoginMethod, NameRules, NetworkTerms, Rejection, Terms, eap,
-};
+pub use change::PasswordChange;
+pub use user::{LocalUser, Standing};
+
+use super::{Access, Decision, Denial, Grant, LoginMethod, NameRules, Rejection, eap};
 use crate::auth::mschapv2::{self, Exchange};
-use crate::auth::{NtHash, Secret, change_password, chap_md5, mschapv1};
-use crate::flow::{Authenticated, Encryption};
-use crate::mppe::keys::StartKeys;
-use crate::ppp::link::{Credentials, Method, MppeChange};
-use crate::wire::chap::{ChangePasswordV2, ChangePasswordV3};
-use crate::wire::prefix::Prefix;
+use crate::auth::{NtHash, Secret, chap_md5, mschapv1};
+use crate::clock::Timestamp;
+use crate::ppp::link::{Credentials, Method};
+use grant::Proof;
+pub(super) use grant::{Entry, Moment};
 
 /// The longest name that can be anybody's, in bytes: what the file accepts.
 pub const NAME_BYTES_MAX: usize = 253;
-
-/// Whether a user who knows the password may come in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Standing {
-    /// Yes.
-    Good,
-    /// After sending a new password.
-    PasswordExpired,
-    /// No.
-    Disabled,
-}
-
-/// One user.
-pub struct LocalUser {
-    /// What the user types.
-    pub name: Box<str>,
-    /// As good as the password: never shown.
-    pub nt_hash: NtHash,
-    /// The password in clear, which CHAP with MD5 needs, if it is known.
-    pub password: Option<Secret>,
-    /// Whether the user may come in.
-    pub standing: Standing,
-    /// The user's own address, if there is one.
-    pub address: Option<Ipv4Addr>,
-    /// The pool to lease from.
-    pub pool: Box<str>,
-    /// Whether that was said of this user.
-    pub has_own_pool: bool,
-    /// The user's group; `None`: what the address permits that the user comes in by.
-    pub group: Option<Arc<Access>>,
-    /// What the user's encryption has of its own.
-    pub mppe: MppeChange,
-    /// The networks behind the user.
-    pub networks: Arc<[Prefix]>,
-    /// How many sessions the user may have, if that is not what its group says.
-    pub sessions_max: Option<u32>,
-}
-
-impl LocalUser {
-    /// A user in good standing whose password is known as a hash only.
-    #[must_use]
-    pub fn new(name: &str, nt_hash: NtHash, pool: &str) -> Self {
-        Self {
-            name: name.into(),
-            nt_hash,
-            password: None,
-            standing: Standing::Good,
-            address: None,
-            pool: pool.into(),
-            has_own_pool: false,
-            group: None,
-            mppe: MppeChange::NONE,
-            networks: Arc::default(),
-            sessions_max: None,
-        }
-    }
-}
 
 /// All local users by name.
 pub struct LocalUsers {
@@ -87,57 +35,8 @@ pub struct LocalUsers {
     eap: eap::Settings,
     /// At most one for each user: who has changed a password has none that is expired.
     changes: Vec<PasswordChange>,
-}
-
-/// A password that a client has replaced: in force at once, and lost with this process unless
-/// somebody keeps it.
-pub struct PasswordChange {
-    /// Whose it is.
-    pub user: Box<str>,
-    /// The new one.
-    pub nt_hash: NtHash,
-    /// In clear, if the old one was known so.
-    pub password: Option<Secret>,
-}
-
-impl PasswordChange {
-    /// A second copy.
-    #[must_use]
-    pub fn duplicate(&self) -> Self {
-        Self {
-            user: self.user.clone(),
-            nt_hash: self.nt_hash.duplicate(),
-            password: self.password.as_ref().map(Secret::duplicate),
-        }
-    }
-}
-
-/// Where a client logs in, and how.
-#[derive(Clone, Copy)]
-pub(super) struct Entry<'a> {
-    /// What the address permits that it came in by.
-    pub(super) access: &'a Arc<Access>,
-    pub(super) method: LoginMethod,
-}
-
-impl<'a> Entry<'a> {
-    /// What a user is permitted who comes in here.
-    fn of(&self, user: &'a LocalUser) -> &'a Arc<Access> {
-        user.group.as_ref().unwrap_or(self.access)
-    }
-}
-
-/// What a log-in proved, for the keys and the answer.
-enum Proof<'a> {
-    /// The password, by a way that gives no keys.
-    Password,
-    /// MS-CHAPv1.
-    MsChapV1 { challenge: &'a [u8; 8] },
-    /// MS-CHAPv2, alone or in EAP.
-    MsChapV2 {
-        exchange: Exchange<'a>,
-        nt_response: &'a [u8; 24],
-    },
+    /// From 1970 to [`Timestamp::ZERO`].
+    unix_at_zero: Duration,
 }
 
 impl LocalUsers {
@@ -155,6 +54,7 @@ impl LocalUsers {
             nobodys_password: Secret::new(vec![0; 12]),
             eap: eap::Settings::default(),
             changes: Vec::new(),
+            unix_at_zero: Duration::ZERO,
         }
     }
 
@@ -175,6 +75,28 @@ impl LocalUsers {
         self
     }
 
+    /// When our clock began, for users who expire.
+    #[must_use]
+    pub fn with_clock(self, unix_at_zero: Duration) -> Self {
+        Self {
+            unix_at_zero,
+            ..self
+        }
+    }
+
+    /// What [`Self::with_clock`] was told.
+    #[must_use]
+    pub const fn unix_at_zero(&self) -> Duration {
+        self.unix_at_zero
+    }
+
+    pub(super) const fn moment(&self, now: Timestamp) -> Moment {
+        Moment {
+            now,
+            unix_s: self.unix_at_zero.as_secs() + now.since(Timestamp::ZERO).as_secs(),
+        }
+    }
+
     /// Addresses that belong to users, for [`super::Pools`] to keep out of the pools.
     pub fn reserved(&self) -> impl Iterator<Item = Ipv4Addr> {
         self.users.values().filter_map(|user| user.address)
@@ -185,8 +107,13 @@ impl LocalUsers {
     /// that a client sends in place of an expired one is taken over here, in memory; see
     /// [`Self::take_password_changes`].
     #[must_use]
-    pub fn decide(&mut self, credentials: &Credentials, access: &Arc<Access>) -> Decision {
-        self.answer(credentials, access)
+    pub fn decide(
+        &mut self,
+        credentials: &Credentials,
+        access: &Arc<Access>,
+        now: Timestamp,
+    ) -> Decision {
+        self.answer(credentials, access, self.moment(now))
             .unwrap_or_else(|rejection| self.refuse(rejection, credentials.name(), access))
     }
 
@@ -221,30 +148,15 @@ impl LocalUsers {
         usable(name).is_ok_and(|name| self.find(name).is_some())
     }
 
-    /// The passwords that clients have replaced since the last call, for whoever keeps the users' file.
-    #[must_use]
-    pub fn take_password_changes(&mut self) -> Vec<PasswordChange> {
-        std::mem::take(&mut self.changes)
-    }
-
-    /// Takes over a password that was replaced before these users were read.
-    pub fn set_password(&mut self, change: &PasswordChange) {
-        let key = self.names.key(&change.user);
-        if let Some(user) = self.users.get_mut(&*key) {
-            user.nt_hash = change.nt_hash.duplicate();
-            user.password = user
-                .password
-                .as_ref()
-                .and(change.password.as_ref())
-                .map(Secret::duplicate);
-            user.standing = Standing::Good;
-        }
-    }
-
     /// What [`Self::decide`] would say to a client that knows this password and logs in where `access`
     /// holds, by the best way that is offered there and permitted to it.
     #[must_use]
-    pub fn test(&self, name: &str, password: &str, access: &Arc<Access>) -> Decision {
+    pub fn test(
+        &self,
+        (name, password): (&str, &str),
+        access: &Arc<Access>,
+        now: Timestamp,
+    ) -> Decision {
         let user = usable(name.as_bytes()).map(|name| self.find(name));
         let permits = |method: &&Method| match user {
             Ok(Some(user)) => user
@@ -276,7 +188,9 @@ impl LocalUsers {
                 let known = user.is_some_and(|user| user.password.is_some());
                 known.then_some(()).ok_or(Rejection::PasswordNotInClear)?;
             }
-            Self::admit(Entry { access, method }, user, proven, &Proof::Password)
+            let at = self.moment(now);
+            let entry = Entry { access, method, at };
+            entry.admit(user, proven, &Proof::Password)
         });
         match decision {
             Ok(grant) => Decision::Accept(Box::new(grant)),
@@ -288,13 +202,15 @@ impl LocalUsers {
         &mut self,
         credentials: &Credentials,
         access: &Arc<Access>,
+        at: Moment,
     ) -> Result<Decision, Rejection> {
         if let Credentials::Eap { .. } = credentials {
-            return eap::step(self, credentials, access);
+            return eap::step(self, credentials, access, at);
         }
         let by = |method| Entry {
             access,
             method: LoginMethod::Ppp(method),
+            at,
         };
         let grant = match credentials {
             Credentials::Pap { name, password } => self.pap(by(Method::Pap), name, password),
@@ -356,7 +272,7 @@ impl LocalUsers {
         let hash = NtHash::from_password(text.unwrap_or_default());
         let known = user.map_or(&self.nobody, |user| &user.nt_hash);
         let proven = known.matches(&hash) && text.is_ok();
-        Self::admit(entry, user, proven, &Proof::Password)
+        entry.admit(user, proven, &Proof::Password)
     }
 
     pub(super) fn chap_md5(
@@ -381,7 +297,7 @@ impl LocalUsers {
         if user.is_some() && password.is_none() {
             return Err(Rejection::PasswordNotInClear);
         }
-        Self::admit(entry, user, proven, &Proof::Password)
+        entry.admit(user, proven, &Proof::Password)
     }
 
     fn mschapv1(
@@ -397,7 +313,7 @@ impl LocalUsers {
         }
         let user = self.find(usable(name)?);
         let proven = mschapv1::verify_response(challenge, self.hash_of(user), nt_response);
-        Self::admit(entry, user, proven, &Proof::MsChapV1 { challenge })
+        entry.admit(user, proven, &Proof::MsChapV1 { challenge })
     }
 
     pub(super) fn mschapv2(
@@ -419,97 +335,7 @@ impl LocalUsers {
             exchange,
             nt_response,
         };
-        Self::admit(entry, user, proven, &proof)
-    }
-
-    /// RFC 2433 §10.
-    fn change_by_mschapv1(
-        &mut self,
-        entry: Entry<'_>,
-        name: &[u8],
-        challenge: &[u8; 8],
-        change: &ChangePasswordV2,
-    ) -> Result<Grant, Rejection> {
-        self.take_password(
-            entry,
-            name,
-            &change.encrypted_password,
-            &change.encrypted_hash,
-            |new| mschapv1::verify_response(challenge, new, &change.nt_response),
-        )?;
-        let user = self.find(usable(name)?);
-        Self::admit(entry, user, true, &Proof::MsChapV1 { challenge })
-    }
-
-    /// RFC 2759 §7.
-    pub(super) fn change_by_mschapv2(
-        &mut self,
-        entry: Entry<'_>,
-        name: &[u8],
-        authenticator_challenge: &[u8; 16],
-        change: &ChangePasswordV3,
-    ) -> Result<Grant, Rejection> {
-        let exchange = Exchange {
-            authenticator_challenge,
-            peer_challenge: &change.peer_challenge,
-            user_name: name,
-        };
-        self.take_password(
-            entry,
-            name,
-            &change.encrypted_password,
-            &change.encrypted_hash,
-            |new| mschapv2::verify_response(&exchange, new, &change.nt_response),
-        )?;
-        let user = self.find(usable(name)?);
-        let proof = Proof::MsChapV2 {
-            exchange,
-            nt_response: &change.nt_response,
-        };
-        Self::admit(entry, user, true, &proof)
-    }
-
-    /// Takes over a new password if it was encrypted under the old one, is bound to it, is proven by
-    /// its own response, and replaces one that has expired.
-    fn take_password(
-        &mut self,
-        entry: Entry<'_>,
-        name: &[u8],
-        block: &[u8; change_password::BLOCK],
-        bound: &[u8; 16],
-        proves: impl FnOnce(&NtHash) -> bool,
-    ) -> Result<(), Rejection> {
-        let refused = Rejection::NewPasswordRefused;
-        let name = self
-            .find(usable(name)?)
-            .map(|user| user.name.clone())
-            .ok_or(refused)?;
-        let key = self.names.key(&name);
-        let user = self.users.get_mut(&*key).ok_or(refused)?;
-        let permitted = entry.of(user).permits(entry.method);
-        if user.standing != Standing::PasswordExpired || !permitted {
-            return Err(refused);
-        }
-        let password = change_password::decrypt_password(block, &user.nt_hash).ok_or(refused)?;
-        let new_hash = NtHash::from_password(&password);
-        let fits = change_password::verify_hash(bound, &user.nt_hash, &new_hash);
-        if !fits || !proves(&new_hash) || new_hash.matches(&user.nt_hash) {
-            return Err(refused);
-        }
-        // In clear only where it was known in clear before.
-        user.password = user
-            .password
-            .as_ref()
-            .map(|_| Secret::new(password.as_bytes().to_vec()));
-        let change = PasswordChange {
-            user: name,
-            nt_hash: new_hash.duplicate(),
-            password: user.password.as_ref().map(Secret::duplicate),
-        };
-        user.nt_hash = new_hash;
-        user.standing = Standing::Good;
-        self.changes.push(change);
-        Ok(())
+        entry.admit(user, proven, &proof)
     }
 
     /// Who sends this name.
@@ -523,65 +349,6 @@ impl LocalUsers {
 
     fn hash_of<'a>(&'a self, user: Option<&'a LocalUser>) -> &'a NtHash {
         user.map_or(&self.nobody, |user| &user.nt_hash)
-    }
-
-    /// Only who has proven the password learns how the user stands.
-    fn admit(
-        entry: Entry<'_>,
-        user: Option<&LocalUser>,
-        proven: bool,
-        proof: &Proof<'_>,
-    ) -> Result<Grant, Rejection> {
-        let user = user.ok_or(Rejection::UserUnknown)?;
-        if !proven {
-            return Err(Rejection::PasswordWrong);
-        }
-        let access = entry.of(user);
-        if !access.permits(entry.method) {
-            return Err(Rejection::MethodNotPermitted);
-        }
-        match user.standing {
-            Standing::Good => Ok(grant(user, access, proof)),
-            Standing::PasswordExpired => Err(Rejection::PasswordExpired),
-            Standing::Disabled => Err(Rejection::UserDisabled),
-        }
-    }
-}
-
-fn grant(user: &LocalUser, access: &Arc<Access>, proof: &Proof<'_>) -> Grant {
-    let hash_hash = user.nt_hash.hash();
-    let (success_message, keys) = match proof {
-        Proof::Password => (String::new(), None),
-        Proof::MsChapV1 { challenge } => {
-            let keys = StartKeys::from_mschapv1(hash_hash.expose(), challenge);
-            (String::new(), Some(keys))
-        }
-        Proof::MsChapV2 {
-            exchange,
-            nt_response,
-        } => {
-            let message = mschapv2::authenticator_response(exchange, &hash_hash, nt_response);
-            let keys = StartKeys::from_mschapv2(hash_hash.expose(), nt_response);
-            (message, Some(keys))
-        }
-    };
-    let terms = Terms::new(Arc::clone(access), user.mppe);
-    let policy = terms.flow_policy();
-    let keys = keys.filter(|_| policy.encryption != Encryption::Off);
-    Grant {
-        user: user.name.clone(),
-        success_message,
-        terms,
-        authenticated: Authenticated::new(policy, keys),
-        pool: user.pool.clone(),
-        address: user.address,
-        networks: Arc::clone(&user.networks),
-        network: NetworkTerms {
-            sessions_max: user.sessions_max,
-            ..NetworkTerms::default()
-        },
-        remark: None,
-        billing: Box::default(),
     }
 }
 

@@ -3,6 +3,7 @@
 
 mod access;
 pub mod accounting;
+pub mod calendar;
 mod eap;
 mod limits;
 pub mod local;

@@ -115,14 +115,20 @@ impl Permit {
     }
 
     /// What is decided about a user whose password has this hash.
-    fn decide(&self, nt_hash: NtHash, credentials: &Credentials, access: &Arc<Access>) -> Decision {
+    fn decide(
+        &self,
+        nt_hash: NtHash,
+        credentials: &Credentials,
+        access: &Arc<Access>,
+        now: Timestamp,
+    ) -> Decision {
         let user = LocalUser {
             mppe: self.own,
             address: self.address,
             networks: Arc::clone(&self.networks),
             ..LocalUser::new(&self.user, nt_hash, &self.pool)
         };
-        let mut decision = LocalUsers::new([user]).decide(credentials, access);
+        let mut decision = LocalUsers::new([user]).decide(credentials, access, now);
         if let Decision::Accept(grant) = &mut decision {
             grant.network = self.network.clone();
             *grant.billing = self.billing.clone();
@@ -224,7 +230,7 @@ impl Outage {
             Credentials::MsChapV1 { .. } | Credentials::MsChapV2 { .. } => {
                 if let Proof::NtHash(hash) = &self.kept.get(name)?.proof {
                     let hash = hash.duplicate();
-                    match permit.decide(hash.duplicate(), credentials, access) {
+                    match permit.decide(hash.duplicate(), credentials, access, now) {
                         Decision::Accept(_) => {
                             self.keep(name.into(), Proof::NtHash(hash), permit, keep, now);
                         }
@@ -278,7 +284,9 @@ impl Outage {
             && let Proof::NtHash(hash) = &kept.proof
             && is_provable(credentials)
         {
-            let decision = kept.permit.decide(hash.duplicate(), credentials, access);
+            let decision = kept
+                .permit
+                .decide(hash.duplicate(), credentials, access, now);
             return Answer::Decided(self.decided(decision, why));
         }
         let Credentials::Pap { password, .. } = credentials else {
@@ -409,7 +417,7 @@ impl Outage {
             Credentials::Pap { password, .. } if same => {
                 let text = std::str::from_utf8(password).unwrap_or_default();
                 let hash = NtHash::from_password(text);
-                kept.permit.decide(hash, credentials, access)
+                kept.permit.decide(hash, credentials, access, now)
             }
             Credentials::Pap { .. }
             | Credentials::ChapMd5 { .. }

@@ -29,7 +29,7 @@ mod wishes;
 
 pub use client::{Billed, Client, Output, ServerView, Settings};
 pub use config::{Demand, ServerConfig, Service, Timing};
-pub use dialect::Route;
+pub use dialect::{Route, rates_of};
 pub use dynamic::{Dynamic, Identity};
 pub use exchange::{Entropy, Event, Exchange, SocketId, Ticket};
 pub use meaning::{Counted, Half, Mapped, Meaning, WORDS};

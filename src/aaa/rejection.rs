@@ -22,6 +22,8 @@ counted_enum! {
         PasswordExpired => "password_expired",
         /// The password is right, and the user is disabled.
         UserDisabled => "user_disabled",
+        /// The password is right, and the user's time is over.
+        AccountExpired => "account_expired",
         /// The password is right, and the user has as many sessions as it may have.
         TooManySessions => "too_many_sessions",
         /// The password is right, and the user's group has as many sessions as it may have.
@@ -111,7 +113,7 @@ impl Rejection {
             | Self::RealmUnknown
             | Self::ServerNotBelieved => (FailureCode::AuthenticationFailure, Guess::No),
             Self::PasswordExpired => (FailureCode::PasswordExpired, Guess::No),
-            Self::UserDisabled => (FailureCode::AccountDisabled, Guess::No),
+            Self::UserDisabled | Self::AccountExpired => (FailureCode::AccountDisabled, Guess::No),
             Self::MethodNotPermitted
             | Self::TooManySessions
             | Self::GroupFull
@@ -134,6 +136,9 @@ impl Rejection {
         }
         if matches!(self, Self::TooManySessions | Self::GroupFull) {
             return "Too many sessions";
+        }
+        if matches!(self, Self::AccountExpired) {
+            return "Account expired";
         }
         match self.failure_code() {
             FailureCode::AuthenticationFailure => "Access denied",
@@ -163,9 +168,9 @@ impl Rejection {
         matches!(self, Self::RadiusNoAnswer | Self::TacacsNoAnswer)
     }
 
-    /// Whether a server has said that the user may not come in.
+    /// Whether a server has said so itself: an Access-Reject, for instance.
     #[must_use]
-    pub const fn is_of_a_server(self) -> bool {
+    pub const fn is_of_the_server(self) -> bool {
         matches!(
             self,
             Self::RadiusRefused
@@ -173,6 +178,7 @@ impl Rejection {
                 | Self::TacacsNotAuthorized
                 | Self::PasswordExpired
                 | Self::UserDisabled
+                | Self::NewPasswordRefused
         )
     }
 }

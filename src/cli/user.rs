@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
 
 use clap::{Args, Subcommand};
 use serde_json::json;
@@ -10,6 +11,7 @@ use zeroize::Zeroizing;
 
 use super::Outcome;
 use crate::auth::{NtHash, Secret};
+use crate::clock::Timestamp;
 use crate::config::{Config, DEFAULT_SOCKET, check_users_text, read_chap_secrets};
 use crate::operate::admin::{Action, Hidden, Request, Response};
 use crate::operate::client::{self, ClientError};
@@ -24,6 +26,7 @@ const EXAMPLES: &str = "\
 Examples:
   pns user add alice                          asks for the password, which is not shown
   pns user add site7 --address 10.77.1.7 --route 10.3.0.0/24 < password-file
+  pns user add guest --rate 2M/10M --expires 2031-12-31 --idle-limit-s 900
   pns user passwd alice
   pns user list --json
   pns user import /etc/ppp/chap-secrets       users of pppd and accel-ppp
@@ -126,6 +129,24 @@ pub struct Add {
     /// Most sessions at once
     #[arg(long, value_name = "NUMBER")]
     pub sessions_max: Option<u32>,
+    /// Rates from and to the client, with bursts and priority as RouterOS writes them: "2M/10M"
+    #[arg(long, value_name = "RATES")]
+    pub rate: Option<String>,
+    /// From when on the user does not come in: 2031-12-31, or 2031-12-31T18:00:00Z
+    #[arg(long, value_name = "DATE")]
+    pub expires: Option<String>,
+    /// Most bytes that a session may carry
+    #[arg(long, value_name = "BYTES")]
+    pub quota_bytes: Option<u64>,
+    /// Longest time of a session, in seconds
+    #[arg(long, value_name = "SECONDS")]
+    pub session_limit_s: Option<u64>,
+    /// Longest time without a packet, in seconds
+    #[arg(long, value_name = "SECONDS")]
+    pub idle_limit_s: Option<u64>,
+    /// Let nobody log in under the name yet
+    #[arg(long)]
+    pub disabled: bool,
     /// Keep the password in clear, for CHAP with MD5
     #[arg(long)]
     pub clear: bool,
@@ -227,9 +248,15 @@ impl User {
             group: add.group.clone(),
             routes: add.routes.clone(),
             sessions_max: add.sessions_max,
+            rate: add.rate.clone(),
+            expires: add.expires.clone(),
+            limits: [add.quota_bytes, add.session_limit_s, add.idle_limit_s],
         };
         self.change(|file| {
             file.add(&add.name, &kept(add.clear, &secret, &hash), &extras)?;
+            if add.disabled {
+                file.disable(&add.name)?;
+            }
             Ok(format!("{:?} is added", add.name))
         })
     }
@@ -288,6 +315,8 @@ impl User {
             "group",
             "routes",
             ">sessions_max",
+            "rate",
+            "expires",
         ];
         let mut table = Table::new(&columns);
         for entry in &entries {
@@ -307,6 +336,8 @@ impl User {
                 or_dash(&extras.group),
                 extras.routes.join(" "),
                 or_dash(&extras.sessions_max.map(|max| max.to_string())),
+                or_dash(&extras.rate),
+                or_dash(&extras.expires),
             ]);
         }
         Ok(table.render())
@@ -325,10 +356,11 @@ impl User {
         }
         let config = Config::load(&self.config).map_err(|errors| errors.to_string())?;
         let (users, access) = (
-            settings::local_users(&config),
+            settings::local_users(&config).with_clock(unix_now()),
             settings::first_access(&config),
         );
-        let said = log_in_test::by_local_users(&users, &access, (name, &password)).say(json);
+        let tested = (name, password.as_str());
+        let said = log_in_test::by_local_users(&users, &access, tested, Timestamp::ZERO).say(json);
         if json {
             return said;
         }
@@ -356,9 +388,14 @@ fn done(answer: Result<Response, ClientError>) -> Result<String, String> {
 fn first_line(file: &Path) -> Result<Zeroizing<String>, String> {
     let text = std::fs::read_to_string(file).map(Zeroizing::new);
     let text = text.map_err(|error| format!("{}: cannot be read: {error}", file.display()))?;
-    Ok(Zeroizing::new(
-        text.lines().next().unwrap_or_default().to_owned(),
-    ))
+    let line = text.lines().next().unwrap_or_default();
+    Ok(Zeroizing::new(line.to_owned()))
+}
+
+/// Since 1970.
+fn unix_now() -> Duration {
+    let unix = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    unix.unwrap_or_default()
 }
 
 fn kept<'a>(clear: bool, secret: &'a Secret, hash: &'a NtHash) -> Kept<'a> {
@@ -371,6 +408,7 @@ fn kept<'a>(clear: bool, secret: &'a Secret, hash: &'a NtHash) -> Kept<'a> {
 
 fn row(entry: &Entry) -> serde_json::Value {
     let extras = &entry.extras;
+    let [quota_bytes, session_limit_s, idle_limit_s] = extras.limits;
     json!({
         "name": entry.name,
         "password": entry.secret,
@@ -380,6 +418,11 @@ fn row(entry: &Entry) -> serde_json::Value {
         "group": extras.group,
         "routes": extras.routes,
         "sessions_max": extras.sessions_max,
+        "rate": extras.rate,
+        "expires": extras.expires,
+        "quota_bytes": quota_bytes,
+        "session_limit_s": session_limit_s,
+        "idle_limit_s": idle_limit_s,
     })
 }
 

@@ -9,7 +9,7 @@ use zeroize::Zeroizing;
 use super::address::host_address;
 use super::error::{Fault, Report};
 use super::users::{PASSWORD_LENGTH_MAX, User, nt_hash, user_name};
-use crate::aaa::Standing;
+use crate::aaa::{CallPolicy, Standing};
 use crate::auth::{NtHash, Secret};
 use crate::ppp::link::MppeChange;
 
@@ -88,6 +88,8 @@ fn user(entry: &Entry, report: &mut Report<'_>) -> Result<User, (usize, Fault)> 
         mppe: MppeChange::NONE,
         routes: Vec::new(),
         sessions_max: None,
+        expires_s: None,
+        policy: CallPolicy::default(),
     })
 }
 

@@ -34,6 +34,7 @@ mod sessions;
 mod shared_secret;
 mod table;
 mod tacacs;
+mod user_policy;
 mod users;
 mod words;
 mod workers;

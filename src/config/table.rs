@@ -10,6 +10,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::error::{Fault, Report};
 use super::words::nearest;
+use crate::aaa::calendar::iso_time;
 
 /// One table being read.
 pub(super) struct Table<'r, 't> {
@@ -179,6 +180,27 @@ impl<'r, 't> Table<'r, 't> {
         range: RangeInclusive<u64>,
     ) -> Duration {
         Duration::from_secs(self.number(key, default_s, range))
+    }
+
+    /// A date, or a date and a time, if the file has it: seconds since 1970. Without a zone it is UTC.
+    pub(super) fn time(&mut self, key: &'static str) -> Option<u64> {
+        let value = self.take(key)?;
+        let path = self.path_of(key);
+        let wanted = "a date without quotes, as in 2031-12-31 or 2031-12-31T18:00:00Z";
+        let Some(time) = value.get_ref().as_datetime() else {
+            self.refuse_type(&path, value, wanted);
+            return None;
+        };
+        let text = match time.time {
+            Some(_) => time.to_string(),
+            None => format!("{time}T00:00:00"),
+        };
+        let time_s = iso_time(&text);
+        if time_s.is_none() {
+            let fault = Fault::new(format!("{time} is no such time"), format!("write {wanted}"));
+            self.report.error_at(value.span().start, &path, fault);
+        }
+        time_s
     }
 
     /// `true` or `false`, or `default`.

@@ -14,8 +14,9 @@ use super::chap_secrets;
 use super::error::{ConfigErrors, Fault, Report};
 use super::ppp;
 use super::table::{Table, read_document};
+use super::user_policy;
 use super::words::{beside, name, one_of, path};
-use crate::aaa::{NameRules, Standing};
+use crate::aaa::{CallPolicy, NameRules, Standing};
 use crate::auth::secret::{NtHash, Secret};
 use crate::ppp::link::MppeChange;
 use crate::wire::prefix::Prefix;
@@ -63,6 +64,10 @@ pub struct User {
     pub routes: Vec<Prefix>,
     /// How many sessions it may have, if that is not what its group says.
     pub sessions_max: Option<u32>,
+    /// Seconds since 1970 from which on it does not come in, and at which its calls end.
+    pub expires_s: Option<u64>,
+    /// How long, how much and how fast its calls may be.
+    pub policy: CallPolicy,
 }
 
 impl User {
@@ -82,7 +87,7 @@ impl User {
                 group,
                 user.mppe,
                 routes,
-                user.sessions_max,
+                (user.sessions_max, user.expires_s, user.policy.clone()),
             )
         };
         same_password && self.nt_hash.matches(&other.nt_hash) && rest(self) == rest(other)
@@ -286,6 +291,8 @@ fn read_user(table: &mut Table<'_, '_>) -> Option<User> {
     let mppe = table.section("mppe", ppp::read_mppe);
     let routes = table.list("routes", network_behind).unwrap_or_default();
     let sessions_max = table.number_if_given("sessions_max", 1..=16_000_000);
+    let expires_s = table.time("expires");
+    let policy = user_policy::read(table);
     let (nt_hash, password) = secret?;
     Some(User {
         name: user_name?,
@@ -298,6 +305,8 @@ fn read_user(table: &mut Table<'_, '_>) -> Option<User> {
         mppe,
         routes,
         sessions_max,
+        expires_s,
+        policy,
     })
 }
 

@@ -5,7 +5,7 @@ pub mod store;
 
 use std::fmt;
 
-use toml_edit::{Array, ArrayOfTables, DocumentMut, Item, Table, value};
+use toml_edit::{Array, ArrayOfTables, Datetime, DocumentMut, Item, Table, value};
 use zeroize::Zeroizing;
 
 use crate::auth::{NtHash, Secret};
@@ -19,6 +19,8 @@ pub enum EditError {
     UserExists(String),
     /// There is none.
     UserUnknown(String),
+    /// This is no date and no time.
+    NoTime(String),
 }
 
 impl fmt::Display for EditError {
@@ -35,6 +37,12 @@ impl fmt::Display for EditError {
                 write!(
                     formatter,
                     "there is no user {name:?} in the file; see: pns user list"
+                )
+            }
+            Self::NoTime(text) => {
+                write!(
+                    formatter,
+                    "{text:?} is no time: write a date such as 2031-12-31"
                 )
             }
         }
@@ -64,7 +72,16 @@ pub struct Extras {
     pub routes: Vec<String>,
     /// `sessions_max`.
     pub sessions_max: Option<u32>,
+    /// `rate_mikrotik`.
+    pub rate: Option<String>,
+    /// `expires`, a date or a time of TOML.
+    pub expires: Option<String>,
+    /// `quota_total_bytes`, `session_limit_s` and `idle_limit_s`, each if it is there.
+    pub limits: [Option<u64>; 3],
 }
+
+/// The keys of [`Extras::limits`].
+const LIMITS: [&str; 3] = ["quota_total_bytes", "session_limit_s", "idle_limit_s"];
 
 /// One user, as a list shows it: nothing secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -116,7 +133,7 @@ impl UsersFile {
     /// Adds a user behind the others.
     ///
     /// # Errors
-    /// [`EditError::UserExists`].
+    /// [`EditError::UserExists`], [`EditError::NoTime`].
     pub fn add(&mut self, name: &str, kept: &Kept<'_>, extras: &Extras) -> Result<(), EditError> {
         if self.list().iter().any(|entry| entry.name == name) {
             return Err(EditError::UserExists(name.to_owned()));
@@ -128,6 +145,7 @@ impl UsersFile {
             ("address", &extras.address),
             ("pool", &extras.pool),
             ("group", &extras.group),
+            ("rate_mikrotik", &extras.rate),
         ];
         for (key, text) in texts {
             if let Some(text) = text {
@@ -139,6 +157,16 @@ impl UsersFile {
         }
         if let Some(max) = extras.sessions_max {
             user.insert("sessions_max", value(i64::from(max)));
+        }
+        if let Some(expires) = &extras.expires {
+            let time = expires.parse::<Datetime>();
+            let time = time.map_err(|_| EditError::NoTime(expires.clone()))?;
+            user.insert("expires", value(time));
+        }
+        for (key, limit) in LIMITS.into_iter().zip(extras.limits) {
+            if let Some(limit) = limit.and_then(|limit| i64::try_from(limit).ok()) {
+                user.insert(key, value(limit));
+            }
         }
         let nobody = || Item::ArrayOfTables(ArrayOfTables::new());
         let users = self.0.entry("user").or_insert_with(nobody);
@@ -230,6 +258,13 @@ fn hexadecimal(hash: &NtHash) -> Zeroizing<String> {
     text
 }
 
+/// Rates that are written in numbers, in one text.
+fn rates(user: &Table) -> Option<String> {
+    let bps = |key: &str| user.get(key).and_then(Item::as_integer);
+    let both = (bps("rate_upstream_bps"), bps("rate_downstream_bps"));
+    (both != (None, None)).then(|| format!("{}/{}", both.0.unwrap_or(0), both.1.unwrap_or(0)))
+}
+
 fn entry(user: &Table) -> Option<Entry> {
     let text = |key: &str| user.get(key).and_then(Item::as_str).map(str::to_owned);
     let is = |key: &str| user.get(key).and_then(Item::as_bool) == Some(true);
@@ -257,6 +292,15 @@ fn entry(user: &Table) -> Option<Entry> {
                 .filter_map(|it| it.as_str().map(str::to_owned))
                 .collect(),
             sessions_max: max.and_then(|max| u32::try_from(max).ok()),
+            rate: text("rate_mikrotik").or_else(|| rates(user)),
+            expires: user
+                .get("expires")
+                .and_then(Item::as_datetime)
+                .map(ToString::to_string),
+            limits: LIMITS.map(|key| {
+                let limit = user.get(key).and_then(Item::as_integer);
+                limit.and_then(|limit| u64::try_from(limit).ok())
+            }),
         },
     })
 }

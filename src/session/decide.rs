@@ -4,10 +4,17 @@ use super::tenants::Room;
 use super::verdict::Step;
 use super::ways::Way;
 use super::{CallRef, CallState, EndReason, Event, FlowCommand, Sessions};
+use std::sync::Arc;
+
 use crate::aaa::accounting::DecidedBy;
-use crate::aaa::{Decision, Denial, Grant, NameServers, RatePolicy, Rejection};
+use crate::aaa::radius::Caller;
+use crate::aaa::{
+    Access, Decision, Denial, Grant, NameServers, NetworkTerms, RatePolicy, Rejection,
+};
 use crate::clock::Timestamp;
+use crate::flow::FlowKey;
 use crate::ppp::link::{self as ppp, NetworkGrant};
+use crate::wire::prefix::Prefix;
 
 impl Sessions {
     /// `aaa` has decided about the credentials of a call.
@@ -158,12 +165,60 @@ impl Sessions {
             },
             now,
         );
-        call.network.state = grant.network.state;
-        self.apply(id, grant.network.policy, now);
+        self.grant_anew(id, grant.network, grant.networks, now);
         if let Some(call) = self.calls.get_mut(id) {
             call.begin_time(now);
         }
         self.touched_calls.push_back(id);
+    }
+
+    /// This is what a live call is granted from here on, in place of what it was granted before; lease,
+    /// name servers and encryption stay.
+    fn grant_anew(
+        &mut self,
+        id: CallRef,
+        network: NetworkTerms,
+        networks: Arc<[Prefix]>,
+        now: Timestamp,
+    ) {
+        if let Some(call) = self.calls.get_mut(id) {
+            call.network.state = network.state;
+        }
+        self.apply(id, network.policy, now);
+        self.lead_elsewhere(id, networks, now);
+        self.set_mtu(id, network.mtu_max, now);
+    }
+
+    /// Who may be asked what a live call is granted from here on: its caller, the name of its user, and
+    /// what holds for it.
+    #[must_use]
+    pub fn subject(&self, flow: FlowKey) -> Option<(CallRef, Caller, &str, Arc<Access>)> {
+        let id = self.live_client(flow)?;
+        let call = self.calls.get(id)?;
+        let user = call.user.as_deref()?;
+        Some((id, call.caller(), user, call.terms.access()))
+    }
+
+    /// A server was asked what a live call is granted from here on (RFC 5176 §3.2), and has decided:
+    /// packets go on, or the call ends. `false`: there was no decision, and nothing has changed.
+    pub fn reauthorized(&mut self, id: CallRef, decision: Decision, now: Timestamp) -> bool {
+        let live = self.calls.get(id).map(|call| call.state) == Some(CallState::Network);
+        let decided = match decision {
+            Decision::Accept(grant) if live => {
+                self.grant_anew(id, grant.network, grant.networks, now);
+                true
+            }
+            Decision::Deny(denial) if denial.rejection.is_of_the_server() => {
+                self.begin_end(id, EndReason::DisconnectRequested, now);
+                true
+            }
+            Decision::Accept(_)
+            | Decision::Deny(_)
+            | Decision::Reject(_)
+            | Decision::Challenge { .. } => false,
+        };
+        self.settle(now);
+        decided
     }
 
     /// Why nobody looks at a log-in under this name now.

@@ -85,8 +85,7 @@ impl Sessions {
                 }
                 ppp::Output::EndIpv6 => self.order(id, FlowCommand::EndIpv6 { flow }, now),
                 ppp::Output::ForwardDownstream { peer_mru } => {
-                    let granted = call.network.mtu_max.unwrap_or(u16::MAX);
-                    let mtu = peer_mru.min(self.config.mtu_max).min(granted);
+                    let mtu = self.config.mtu_max.min(call.mtu(peer_mru));
                     self.forward_downstream(id, mtu, now);
                 }
                 ppp::Output::Suspend => self.order(id, FlowCommand::Suspend { flow }, now),

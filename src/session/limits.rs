@@ -1,6 +1,7 @@
 //! What a call was granted of time and traffic: when it is looked at, when it ends, and how that is
 //! changed while it lives.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::call::Call;
@@ -8,7 +9,9 @@ use super::{CallRef, CallState, Counters, EndReason, FlowCommand, Sessions};
 use crate::aaa::{AtSessionLimit, CallPolicy, PolicyChange};
 use crate::clock::Timestamp;
 use crate::flow::{FlowKey, FlowTotals};
+use crate::ppp::fsm::State;
 use crate::ppp::link as ppp;
+use crate::wire::prefix::Prefix;
 
 /// How often traffic is looked at where a call may not be idle for ever, in the time that it may be.
 const IDLE_LOOKS: u32 = 4;
@@ -41,6 +44,11 @@ impl Usage {
 }
 
 impl Call {
+    /// The longest packet to a client that receives this much, in bytes.
+    pub(super) fn mtu(&self, peer_mru: u16) -> u16 {
+        peer_mru.min(self.network.mtu_max.unwrap_or(u16::MAX))
+    }
+
     /// Its time begins, with a log-in.
     pub(super) fn begin_time(&mut self, now: Timestamp) {
         self.usage.since = now;
@@ -95,20 +103,61 @@ impl Sessions {
     /// Changes what `change` speaks of while the call lives; its packets go on. `false`: there is no
     /// such call with a client that is let in.
     pub fn change(&mut self, flow: FlowKey, change: &PolicyChange, now: Timestamp) -> bool {
-        let Some(id) = self.call_of(flow) else {
+        let Some(id) = self.live_client(flow) else {
             return false;
         };
-        let Some(call) = self.calls.get_mut(id) else {
-            return false;
-        };
-        if call.state != CallState::Network || call.client().is_some() {
-            return false;
+        if let Some(call) = self.calls.get(id) {
+            let mut policy = call.network.policy.clone();
+            policy.change(change);
+            self.apply(id, policy, now);
         }
-        let mut policy = call.network.policy.clone();
-        policy.change(change);
-        self.apply(id, policy, now);
         self.settle(now);
         true
+    }
+
+    /// Changes where a live call leads, and the longest packet to its client, each if it is said;
+    /// packets go on. `false` as with [`Self::change`].
+    pub fn change_network(
+        &mut self,
+        flow: FlowKey,
+        networks: Option<Arc<[Prefix]>>,
+        mtu_max: Option<u16>,
+        now: Timestamp,
+    ) -> bool {
+        let Some(id) = self.live_client(flow) else {
+            return false;
+        };
+        if let Some(networks) = networks {
+            self.lead_elsewhere(id, networks, now);
+        }
+        if mtu_max.is_some() {
+            self.set_mtu(id, mtu_max, now);
+        }
+        self.settle(now);
+        true
+    }
+
+    /// The longest packet to a client is another one from here on.
+    pub(super) fn set_mtu(&mut self, id: CallRef, mtu_max: Option<u16>, now: Timestamp) {
+        let Some(call) = self.calls.get_mut(id) else {
+            return;
+        };
+        if call.network.mtu_max == mtu_max {
+            return;
+        }
+        call.network.mtu_max = mtu_max;
+        let (flow, negotiated) = (call.flow, call.link.negotiated());
+        let mtu = self.config.mtu_max.min(call.mtu(negotiated.peer_mru));
+        if negotiated.ipcp == State::Opened {
+            self.order(id, FlowCommand::ForwardDownstream { flow, mtu }, now);
+        }
+    }
+
+    /// The call of this key, if it is in the network phase and somebody was let in.
+    pub(super) fn live_client(&self, flow: FlowKey) -> Option<CallRef> {
+        let id = self.call_of(flow)?;
+        let call = self.calls.get(id)?;
+        (call.state == CallState::Network && call.client().is_none()).then_some(id)
     }
 
     /// This holds for a call from here on.

@@ -149,6 +149,50 @@ impl Sessions {
         }
     }
 
+    /// `networks` lie behind the client of a live call from now on, and nothing else does. What stays
+    /// is not touched, so no packet of it is lost.
+    pub(super) fn lead_elsewhere(&mut self, id: CallRef, networks: Arc<[Prefix]>, now: Timestamp) {
+        let Some(call) = self.calls.get_mut(id) else {
+            return;
+        };
+        if call.way.networks == networks {
+            return;
+        }
+        let stays = |network: &Prefix| networks.contains(network);
+        let before = std::mem::take(&mut call.way.entered);
+        let (kept, gone): (Vec<_>, Vec<_>) = before.into_iter().partition(stays);
+        call.way.entered.clone_from(&kept);
+        let known_to_kernel = std::mem::replace(&mut call.way.in_kernel, true);
+        call.way.networks = networks;
+        let flow = call.flow;
+        self.lead(id, []);
+        let local = Ipv4Addr::UNSPECIFIED;
+        self.order(id, FlowCommand::LeadTo { flow, local }, now);
+        for network in gone {
+            self.lead_away(id, network, known_to_kernel);
+        }
+        let entered = self.calls.get(id).map(|call| call.way.entered.as_slice());
+        let new = entered.into_iter().flatten().copied();
+        let new = new.filter(|network| !known_to_kernel || !kept.contains(network));
+        let routes = new.map(|network| Output::RouteSet {
+            network,
+            source: None,
+        });
+        self.outputs.extend(routes);
+    }
+
+    /// The call leads to `network` no more, unless another one does already.
+    fn lead_away(&mut self, id: CallRef, network: Prefix, in_kernel: bool) {
+        if self.ways.calls.get(&network) != Some(&id) {
+            return;
+        }
+        self.ways.calls.remove(&network);
+        self.outputs.push_back(Output::NetworkCleared { network });
+        if in_kernel {
+            self.outputs.push_back(Output::RouteCleared { network });
+        }
+    }
+
     fn tell_kernel(&mut self, id: CallRef) {
         let Some(call) = self.calls.get_mut(id) else {
             return;
@@ -173,14 +217,7 @@ impl Sessions {
     /// The call is gone, and whatever it still led to is nowhere.
     pub(super) fn lead_nowhere(&mut self, id: CallRef, way: &Way) {
         for network in way.entered.iter().copied() {
-            if self.ways.calls.get(&network) != Some(&id) {
-                continue;
-            }
-            self.ways.calls.remove(&network);
-            self.outputs.push_back(Output::NetworkCleared { network });
-            if way.in_kernel {
-                self.outputs.push_back(Output::RouteCleared { network });
-            }
+            self.lead_away(id, network, way.in_kernel);
         }
         if !way.in_kernel {
             return;

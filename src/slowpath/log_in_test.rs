@@ -3,10 +3,11 @@
 
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde_json::json;
 
-use crate::aaa::{Access, Decision, Denial, Grant, LocalUsers};
+use crate::aaa::{Access, CallPolicy, Decision, Denial, Grant, LocalUsers};
 use crate::auth::{NtHash, Secret, chap_md5, mschapv1, mschapv2};
 use crate::clock::Timestamp;
 use crate::ppp::link::{Credentials, EndReason as LinkEnd, Method, MppeRequirement};
@@ -30,12 +31,13 @@ pub fn by_local_users<'a>(
     users: &LocalUsers,
     access: &Arc<Access>,
     (user, password): (&'a str, &str),
+    now: Timestamp,
 ) -> Tested<'a> {
     Tested {
         user,
         decided_by: "users.file",
         method: None,
-        decision: users.test(user, password, access),
+        decision: users.test((user, password), access, now),
     }
 }
 
@@ -186,7 +188,28 @@ fn grants(grant: &Grant) -> Vec<String> {
     if let Some(max) = max.or(grant.terms.session_limits().per_user_max) {
         say(format!("sessions at once: {max}"));
     }
+    limits(&grant.network.policy).into_iter().for_each(say);
     grants
+}
+
+/// How long, how much and how fast, as far as somebody says.
+fn limits(policy: &CallPolicy) -> Vec<String> {
+    let seconds = |what: &str, limit: Option<Duration>| {
+        limit.map(|limit| format!("{what}: {} s", limit.as_secs()))
+    };
+    let count =
+        |what: &str, limit: u64, unit: &str| (limit > 0).then(|| format!("{what}: {limit} {unit}"));
+    let (rates, quota) = (&policy.rates, &policy.quota);
+    let all = [
+        count("rate from it", rates.upstream.sustained_bps, "bit/s"),
+        count("rate to it", rates.downstream.sustained_bps, "bit/s"),
+        count("quota from it", quota.upstream_bytes, "bytes"),
+        count("quota to it", quota.downstream_bytes, "bytes"),
+        count("quota", quota.total_bytes, "bytes"),
+        seconds("longest session", policy.session_limit),
+        seconds("longest silence", policy.idle_limit),
+    ];
+    all.into_iter().flatten().collect()
 }
 
 fn verdict(name: &str, denial: Denial) -> Verdict {

@@ -68,6 +68,8 @@ pub(super) struct LogIns {
     asked: HashMap<Ticket, Asked>,
     outages: Outages,
     trials: Trials,
+    /// What live calls may is asked anew.
+    authorized: HashMap<Ticket, (CallRef, FlowKey)>,
     stopped: bool,
 }
 
@@ -84,6 +86,7 @@ impl LogIns {
             asked: HashMap::new(),
             outages: Outages::default(),
             trials: Trials::default(),
+            authorized: HashMap::new(),
             stopped: false,
         }
     }
@@ -96,7 +99,8 @@ impl LogIns {
 
     /// Other users from here on.
     pub(super) fn set_users(&mut self, users: LocalUsers) {
-        self.users = users;
+        // Clocks stay, whoever the users are.
+        self.users = users.with_clock(self.users.unix_at_zero());
     }
 
     /// Other realms from here on.
@@ -146,6 +150,11 @@ impl LogIns {
         }
     }
 
+    /// The client, for who changes it.
+    pub(super) const fn client_mut(&mut self) -> Option<&mut Client> {
+        self.client.as_mut()
+    }
+
     /// The client, for those who look at it.
     pub(super) const fn client(&self) -> Option<&Client> {
         self.client.as_ref()
@@ -190,7 +199,7 @@ impl LogIns {
                 self.ask_servers_about(&whom, asked, caller, credentials, now)
             }
             Whom::LocalUsers => {
-                let mut decision = self.users.decide(credentials, access);
+                let mut decision = self.users.decide(credentials, access, now);
                 let pool = realm.and_then(|realm| realm.pool.as_ref());
                 if let (Decision::Accept(grant), Some(pool)) = (&mut decision, pool)
                     && !self.users.has_own_pool(&grant.user)
@@ -247,16 +256,19 @@ impl LogIns {
         if self.tacacs.as_ref().is_some_and(of_tacacs) {
             return Whom::Tacacs;
         }
-        let of_radius = |client: &Client| match servers {
-            Servers::Any => client.decides(),
-            Servers::Radius(_) => true,
-            Servers::Tacacs(_) => false,
-        };
-        let radius = self.client.as_ref().is_some_and(of_radius);
-        match radius && !self.is_local(credentials) {
+        match self.radius_decides(servers) && !self.is_local(credentials) {
             true => Whom::Radius,
             false => Whom::LocalUsers,
         }
+    }
+
+    fn radius_decides(&self, servers: &Servers) -> bool {
+        let client = self.client.as_ref();
+        client.is_some_and(|client| match servers {
+            Servers::Any => client.decides(),
+            Servers::Radius(_) => true,
+            Servers::Tacacs(_) => false,
+        })
     }
 
     /// Whether nobody is there to be asked.
@@ -383,6 +395,60 @@ impl LogIns {
         self.accounting.as_ref()?.flow_of(session_id)
     }
 
+    /// Asks a server what holds for a live call from here on, with this State (RFC 5176 §3.2); `false`:
+    /// no server decides about it.
+    pub(super) fn authorize(
+        &mut self,
+        sessions: &Sessions,
+        flow: FlowKey,
+        state: &[u8],
+        now: Timestamp,
+    ) -> bool {
+        let Some((call, mut caller, user, access)) = sessions.subject(flow) else {
+            return false;
+        };
+        let Ok(realm) = self.realms.of(user.as_bytes()) else {
+            return false;
+        };
+        let local = self.local_first && self.users.knows(user.as_bytes());
+        if local || !self.radius_decides(Servers::of(realm, &access)) {
+            return false;
+        }
+        let Some(client) = &mut self.client else {
+            return false;
+        };
+        caller.state = Some(state.into());
+        let names = self.accounting.as_ref().and_then(|it| it.names_of(flow));
+        let session_id = names.map_or("", |(session_id, _)| session_id);
+        let ticket = client.authorize(&caller, session_id, user, &access, realm, now);
+        self.authorized.insert(ticket, (call, flow));
+        true
+    }
+
+    /// A server has decided what holds for a live call from here on.
+    fn reauthorized(
+        &mut self,
+        (call, flow): (CallRef, FlowKey),
+        decision: Decision,
+        sessions: &mut Sessions,
+        now: Timestamp,
+    ) {
+        if let (Some(accounting), Decision::Accept(grant)) = (&mut self.accounting, &decision) {
+            accounting.change(flow, &grant.billing.class, grant.billing.interim, now);
+        }
+        let call_id = flow.call_id.get();
+        let accepted = matches!(decision, Decision::Accept(_));
+        match sessions.reauthorized(call, decision, now) {
+            true if accepted => tracing::info!(target: "pns::audit", call_id, "authorized anew"),
+            true => tracing::info!(target: "pns::audit", call_id, "not authorized any more"),
+            false => tracing::warn!(
+                target: "pns::audit",
+                call_id,
+                "nobody said what it may from here on: nothing is changed"
+            ),
+        }
+    }
+
     /// What a CoA-Request changes of the bill.
     pub(super) fn change_bill(&mut self, flow: FlowKey, change: &Change, now: Timestamp) {
         if let Some(accounting) = &mut self.accounting {
@@ -486,10 +552,14 @@ impl LogIns {
             };
             match output {
                 Output::Open { socket, to } => outside.open_datagrams(socket, to),
+                Output::Close(socket) => outside.close_datagrams(socket),
                 Output::Transmit { socket, bytes } => outside.send_datagram(socket, &bytes),
                 Output::Decided(ticket, decision) => {
                     if let Some(asked) = self.asked.remove(&ticket) {
                         decided |= self.settle(&asked, decision, sessions, now);
+                    } else if let Some(subject) = self.authorized.remove(&ticket) {
+                        self.reauthorized(subject, decision, sessions, now);
+                        decided = true;
                     }
                 }
                 Output::Billed(number, billed) => self.billed(number, billed, now),

@@ -49,6 +49,11 @@ impl Requests {
         &self.machine
     }
 
+    /// The same, for who changes it.
+    pub(super) const fn machine_mut(&mut self) -> &mut Dynamic {
+        &mut self.machine
+    }
+
     /// A datagram came.
     pub(super) fn receive(&mut self, from: SocketAddr, bytes: &[u8], now: Timestamp) {
         self.machine.handle(Input::Datagram { from, bytes }, now);
@@ -115,6 +120,9 @@ fn audit(from: SocketAddr, wanted: &str, calls: &str, outcome: Outcome) {
         Outcome::Done { calls: count, .. } => {
             tracing::info!(target: "pns::audit", %from, wanted, calls, count, "carried out");
         }
+        Outcome::Refused(ErrorCause::RequestInitiated) => {
+            tracing::info!(target: "pns::audit", %from, wanted, calls, "a server is asked");
+        }
         Outcome::Refused(cause) => {
             let error_cause = cause.number();
             tracing::warn!(target: "pns::audit", %from, wanted, calls, error_cause, %cause, "refused");
@@ -168,10 +176,23 @@ impl Search {
                 let mut changed = 0;
                 for (flow, _) in live {
                     changed += usize::from(sessions.change(*flow, &change.policy, now));
+                    let networks = change.networks.clone();
+                    sessions.change_network(*flow, networks, change.mtu_max, now);
                     log_ins.change_bill(*flow, change, now);
                 }
                 changed
             }
+            Wanted::Authorize(state) => match live.collect::<Vec<_>>().as_slice() {
+                [] => 0,
+                [(flow, _)] if log_ins.authorize(sessions, *flow, state, now) => {
+                    return Outcome::Refused(ErrorCause::RequestInitiated);
+                }
+                [_] => return Outcome::Refused(ErrorCause::UnsupportedService),
+                [_, ..] => {
+                    let cause = ErrorCause::MultipleSessionSelectionUnsupported;
+                    return Outcome::Refused(cause);
+                }
+            },
         };
         let ends = self.request.wanted == Wanted::End;
         match done {

@@ -310,6 +310,8 @@ pub fn local_users(config: &Config) -> LocalUsers {
             mppe: user.mppe,
             networks: user.routes.as_slice().into(),
             sessions_max: user.sessions_max,
+            expires_s: user.expires_s,
+            policy: user.policy.clone(),
             ..LocalUser::new(&user.name, user.nt_hash.duplicate(), pool)
         }
     };
@@ -486,7 +488,7 @@ mppe = { policy = "off", stateful = true }
                 name: name.to_vec(),
                 password: password.to_vec(),
             };
-            users.decide(&credentials, &second.access)
+            users.decide(&credentials, &second.access, crate::clock::Timestamp::ZERO)
         };
         for (name, password, mppe, encryption) in [
             (

@@ -22,6 +22,7 @@ use super::password_jobs::PasswordJobs;
 use super::ports::{self, OpenPorts};
 use super::radius::RadiusSockets;
 use super::radius_requests::RequestSocket;
+use super::radius_settings;
 use super::signals::StopRequests;
 use super::sockets::Sockets;
 pub use super::start_error::StartError;
@@ -90,7 +91,8 @@ fn start(owned: Config) -> Result<EventLoop, StartError> {
         .map_err(|(address, error)| StartError::Listen(address, error))?;
     let admin = AdminSocket::open(&config.admin.socket, admin_group(config)?, registry)
         .map_err(during("cannot open admin.socket"))?;
-    let users = settings::local_users(config);
+    let users =
+        settings::local_users(config).with_clock(radius_settings::unix_at_zero(clock.now()));
     let buckets = Arc::new(buckets);
     let sessions = sessions(config, &users, &buckets, &ports);
     let mut plane = ControlPlane::new(sessions, users, links, writer);

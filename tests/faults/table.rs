@@ -45,6 +45,10 @@ group = "office"
 name = "judy"
 password = "wonderland-7"
 sessions_max = 1
+[[user]]
+name = "kate"
+password = "wonderland-7"
+expires = 1970-01-01
 "#;
 
 struct Fault {
@@ -89,7 +93,7 @@ fn guess(world: &mut World, times: usize) {
 fn outage(world: &mut World, then: impl Fn(&mut World)) {
     world.ask_radius(Script::AcceptsWithoutProof, Demand::Auto, 100);
     dial_by(world, "remote", Login::Pap);
-    assert!(world.clients[0].network_up());
+    assert!(world.0.clients[0].network_up());
     world.radius_does(Script::Silent);
     then(world);
 }
@@ -132,6 +136,13 @@ const FAULTS: &[Fault] = &[
         act: |world| dial(world, "carol"),
         finding: "account_disabled",
         words: &["\"carol\" is disabled", "Take disabled out"],
+    },
+    Fault {
+        name: "account expired",
+        config: "",
+        act: |world| dial(world, "kate"),
+        finding: "account_expired",
+        words: &["time of \"kate\" is over", "expires"],
     },
     Fault {
         name: "password expired",
@@ -424,8 +435,8 @@ fn the_same_server_lets_in_who_does_everything_right() {
     let mut world = World::new(USERS, "");
     world.dial(client("alice"));
     world.dial(client("alice@example.com"));
-    assert!(world.clients.iter().all(PppClient::network_up));
-    assert_eq!(world.plane.sessions.user_count(), 1);
+    assert!(world.0.clients.iter().all(PppClient::network_up));
+    assert_eq!(world.0.plane.sessions.user_count(), 1);
 }
 
 #[test]
@@ -433,14 +444,14 @@ fn in_an_outage_who_was_let_in_before_comes_in_and_explain_says_how() {
     let mut world = World::new(USERS, CACHED);
     outage(&mut world, |world| dial_by(world, "remote", Login::Pap));
     world.pass(10);
-    assert!(world.clients[1].network_up());
+    assert!(world.0.clients[1].network_up());
     assert!(world.explain("live").0.contains("no server answered"));
     // The server is dead by now: nobody waits for it.
     dial_by(&mut world, "remote", Login::Pap);
-    assert!(world.clients[2].network_up());
+    assert!(world.0.clients[2].network_up());
     let mut world = World::new(USERS, &CACHED.replace("cached", "refuse"));
     outage(&mut world, |world| dial_by(world, "remote", Login::Pap));
     world.pass(45);
-    assert!(!world.clients[1].network_up());
+    assert!(!world.0.clients[1].network_up());
     assert_eq!(world.explain("radius_no_answer").1[1], "radius_no_answer");
 }

@@ -23,7 +23,7 @@ impl KernelFigures for NoKernel {
 
 /// What `pns user test` says.
 fn try_out(world: &mut World, user: &str, json: bool) -> Result<String, String> {
-    let mut errands = Errands::new(world.take_config(), || ()).unwrap();
+    let mut errands = Errands::new(world.0.config.take().unwrap(), || ()).unwrap();
     let facts = ServerFacts {
         host_name: "pns".into(),
         memory: "huge",
@@ -38,17 +38,17 @@ fn try_out(world: &mut World, user: &str, json: bool) -> Result<String, String> 
     for _ in 0..20 {
         let mut view = ServerView {
             facts: &facts,
-            plane: &mut world.plane,
+            plane: &mut world.0.plane,
             ports: &[],
             kernel: &NoKernel,
             errands: Some(&mut errands),
             slow_turns: 0,
-            now: world.now,
+            now: world.0.now,
         };
         if let Some(said) = view.act(&action) {
             return said.map_err(|error| error.message);
         }
-        world.run();
+        world.0.run();
         world.pass(1);
     }
     panic!("nobody says anything about {user}");

@@ -18,6 +18,7 @@ use pns::session::admission::AdmissionLimits;
 use pns::session::{
     Capacity, ConnectionId, Event, Listener, Output, SessionConfig, SessionPolicy, Sessions,
 };
+use pns::wire::prefix::Prefix;
 
 use super::control_client as control;
 use super::ppp_client::PppClient;
@@ -62,6 +63,10 @@ pub(crate) struct World {
     /// Everything the worker got: (word, PPP frame if it is one).
     pub(crate) commands: Vec<(&'static str, Vec<u8>)>,
     pub(crate) leases: Vec<Ipv4Addr>,
+    /// What became of networks: in the directory, and in the kernel.
+    pub(crate) ways: Vec<(&'static str, Prefix)>,
+    /// The longest packet to the client that the worker was told of.
+    pub(crate) mtu: Option<u16>,
     /// What the worker was told to enforce, by each login.
     pub(crate) policies: Vec<FlowPolicy>,
     /// How fast the worker was told that a call may be.
@@ -174,6 +179,8 @@ impl World {
             events: Vec::new(),
             commands: Vec::new(),
             leases: Vec::new(),
+            ways: Vec::new(),
+            mtu: None,
             policies: Vec::new(),
             rates: Vec::new(),
             flow: None,
@@ -242,7 +249,7 @@ impl World {
                 access,
                 ..
             } => {
-                let mut decision = self.users.decide(&credentials, &access);
+                let mut decision = self.users.decide(&credentials, &access, self.now);
                 if let Some(elsewhere) = self.elsewhere {
                     decision = elsewhere(decision);
                 }
@@ -250,12 +257,11 @@ impl World {
             }
             Output::LeaseSet { lease, .. } => self.leases.push(lease),
             Output::LeaseCleared { lease } => self.leases.retain(|other| *other != lease),
-            Output::NetworkSet { .. }
-            | Output::NetworkCleared { .. }
-            | Output::RouteSet { .. }
-            | Output::RouteCleared { .. }
-            | Output::OwnAddressSet { .. }
-            | Output::OwnAddressCleared { .. } => {}
+            Output::NetworkSet { network, .. } => self.ways.push(("set", network)),
+            Output::NetworkCleared { network } => self.ways.push(("cleared", network)),
+            Output::RouteSet { network, .. } => self.ways.push(("route", network)),
+            Output::RouteCleared { network } => self.ways.push(("route_cleared", network)),
+            Output::OwnAddressSet { .. } | Output::OwnAddressCleared { .. } => {}
             Output::Event(event) => self.events.push(event),
         }
     }
@@ -271,6 +277,9 @@ impl World {
         }
         if let FlowCommand::Shape { rates, .. } = &command {
             self.rates.push(*rates);
+        }
+        if let FlowCommand::ForwardDownstream { mtu, .. } = &command {
+            self.mtu = Some(*mtu);
         }
         let flow = command.flow();
         let report = match command {

@@ -240,7 +240,7 @@ impl Server {
                     access,
                     ..
                 } => {
-                    let decision = self.users.decide(&credentials, &access);
+                    let decision = self.users.decide(&credentials, &access, now);
                     self.sessions.decide(call, decision, now);
                 }
                 Output::LeaseSet { lease, flow } => self.directory.set(lease, flow),

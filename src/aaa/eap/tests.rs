@@ -9,6 +9,7 @@ use crate::aaa::Standing;
 use crate::aaa::local::tests::{in_group, users};
 use crate::auth::mschapv2::{Exchange, check_authenticator_response, generate_nt_response};
 use crate::auth::{NtHash, Secret, change_password, chap_md5};
+use crate::clock::Timestamp;
 use crate::mppe::keys::StartKeys;
 use crate::ppp::link::Method;
 
@@ -63,7 +64,10 @@ impl Conversation {
             state: self.state.clone(),
             nonce: [self.turns; 16],
         };
-        match self.users.decide(&credentials, &self.access) {
+        match self
+            .users
+            .decide(&credentials, &self.access, Timestamp::ZERO)
+        {
             Decision::Accept(grant) => {
                 let (_, keys) = grant.authenticated.into_parts();
                 let keys = keys.map(|it| [*it.upstream.expose(), *it.downstream.expose()]);

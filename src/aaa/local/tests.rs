@@ -5,8 +5,12 @@
 )]
 
 use super::*;
-use crate::ppp::link::MppePolicy;
+use crate::aaa::{CallPolicy, Rate, RatePolicy};
+use crate::auth::change_password;
+use crate::flow::Encryption;
+use crate::ppp::link::{MppeChange, MppePolicy};
 use crate::wire::ccp::Strengths;
+use crate::wire::chap::{ChangePasswordV2, ChangePasswordV3};
 
 const CHALLENGE: [u8; 16] = [0x5b; 16];
 const SHORT_CHALLENGE: [u8; 8] = [0x5b; 8];
@@ -119,7 +123,7 @@ fn p8_the_right_password_is_let_in_whatever_stands_around_the_name() {
                 sent,
                 Credentials::MsChapV1 { .. } | Credentials::MsChapV2 { .. }
             );
-            let grant = accepted(users().decide(&sent, &everything()));
+            let grant = accepted(users().decide(&sent, &everything(), Timestamp::ZERO));
             assert_eq!(&*grant.user, user);
             assert_eq!(grant.authenticated.has_keys(), mschap, "{sent:?}");
             let proves = matches!(sent, Credentials::MsChapV2 { .. });
@@ -145,7 +149,7 @@ fn everybody_else_is_refused_with_the_reason() {
         (b"old", "wrong", Rejection::PasswordWrong),
     ] {
         for sent in credentials(name, password) {
-            let found = rejection(users().decide(&sent, &everything()));
+            let found = rejection(users().decide(&sent, &everything(), Timestamp::ZERO));
             assert_eq!(found, expected, "{sent:?}");
         }
     }
@@ -154,7 +158,7 @@ fn everybody_else_is_refused_with_the_reason() {
 #[test]
 fn a_stored_hash_serves_every_method_but_chap_md5() {
     for sent in credentials(b"hashed", "wonderland-7") {
-        let decision = users().decide(&sent, &everything());
+        let decision = users().decide(&sent, &everything(), Timestamp::ZERO);
         match sent {
             Credentials::ChapMd5 { .. } => {
                 assert_eq!(rejection(decision), Rejection::PasswordNotInClear);
@@ -171,7 +175,7 @@ fn rfc_1994_section_2_3_an_empty_secret_lets_nobody_in_by_chap_md5() {
         ..LocalUser::new("alice", NtHash::from_password(""), "default")
     };
     let [_, chap_md5, ..] = credentials(b"alice", "");
-    let decision = LocalUsers::new([empty]).decide(&chap_md5, &everything());
+    let decision = LocalUsers::new([empty]).decide(&chap_md5, &everything(), Timestamp::ZERO);
     assert_eq!(rejection(decision), Rejection::PasswordNotInClear);
 }
 
@@ -182,12 +186,12 @@ fn a_password_that_is_no_text_is_nobodys() {
         password: b"\xff".to_vec(),
     };
     assert_eq!(
-        rejection(users().decide(&pap, &everything())),
+        rejection(users().decide(&pap, &everything(), Timestamp::ZERO)),
         Rejection::PasswordWrong
     );
     // Not even that of one whose password is empty.
     let empty = LocalUser::new("alice", NtHash::from_password(""), "default");
-    let decision = LocalUsers::new([empty]).decide(&pap, &everything());
+    let decision = LocalUsers::new([empty]).decide(&pap, &everything(), Timestamp::ZERO);
     assert_eq!(rejection(decision), Rejection::PasswordWrong);
 }
 
@@ -202,7 +206,7 @@ fn rfc_2433_section_6_the_response_of_lan_manager_is_not_looked_at() {
                 uses_nt_response: false,
                 identifier: 1,
             };
-            let found = rejection(users().decide(&lan_manager, &everything()));
+            let found = rejection(users().decide(&lan_manager, &everything(), Timestamp::ZERO));
             assert_eq!(found, Rejection::LanManagerOnly);
         }
     }
@@ -252,7 +256,7 @@ fn change(old: &str, new: &str, proof: &str) -> [Credentials; 2] {
 fn rfc_2759_section_7_and_rfc_2433_section_10_a_new_password_is_in_force_at_once() {
     for sent in change("wonderland-6", "brave new 8", "brave new 8") {
         let mut users = users();
-        let grant = accepted(users.decide(&sent, &everything()));
+        let grant = accepted(users.decide(&sent, &everything(), Timestamp::ZERO));
         assert_eq!(&*grant.user, "old");
         assert!(grant.authenticated.has_keys());
         let changes = users.take_password_changes();
@@ -265,12 +269,15 @@ fn rfc_2759_section_7_and_rfc_2433_section_10_a_new_password_is_in_force_at_once
         assert!(users.take_password_changes().is_empty(), "told once");
         for (password, good) in [("brave new 8", true), ("wonderland-6", false)] {
             for sent in credentials(b"old", password) {
-                let accepted = matches!(users.decide(&sent, &everything()), Decision::Accept(_));
+                let accepted = matches!(
+                    users.decide(&sent, &everything(), Timestamp::ZERO),
+                    Decision::Accept(_)
+                );
                 assert_eq!(accepted, good, "{password} by {sent:?}");
             }
         }
         // It has not expired, so it cannot be replaced.
-        let found = rejection(users.decide(&sent, &everything()));
+        let found = rejection(users.decide(&sent, &everything(), Timestamp::ZERO));
         assert_eq!(found, Rejection::NewPasswordRefused);
     }
 }
@@ -298,11 +305,11 @@ fn a_new_password_that_does_not_fit_changes_nothing() {
     ];
     for sent in cases.into_iter().flatten().chain([broken(unbound)]) {
         let mut users = users();
-        let found = rejection(users.decide(&sent, &everything()));
+        let found = rejection(users.decide(&sent, &everything(), Timestamp::ZERO));
         assert_eq!(found, Rejection::NewPasswordRefused);
         assert!(users.take_password_changes().is_empty());
         let [.., mschapv2] = credentials(b"old", "wonderland-6");
-        let found = rejection(users.decide(&mschapv2, &everything()));
+        let found = rejection(users.decide(&mschapv2, &everything(), Timestamp::ZERO));
         assert_eq!(found, Rejection::PasswordExpired);
     }
 }
@@ -334,7 +341,7 @@ fn the_users_group_decides_by_which_method_it_may_log_in() {
         let sent = credentials(b"alice", "wonderland-6");
         for (method, sent) in methods.into_iter().zip(&sent) {
             let mut users = in_group(&[permitted], "alice", Standing::Good);
-            match users.decide(sent, &everything()) {
+            match users.decide(sent, &everything(), Timestamp::ZERO) {
                 Decision::Accept(grant) => {
                     assert_eq!(method, permitted);
                     assert_eq!(grant.terms.group(), Some("office"));
@@ -350,7 +357,7 @@ fn the_users_group_decides_by_which_method_it_may_log_in() {
         }
         for wrong in credentials(b"alice", "wrong") {
             let mut users = in_group(&[permitted], "alice", Standing::Good);
-            let found = rejection(users.decide(&wrong, &everything()));
+            let found = rejection(users.decide(&wrong, &everything(), Timestamp::ZERO));
             assert_eq!(
                 found,
                 Rejection::PasswordWrong,
@@ -366,7 +373,7 @@ fn a_method_that_the_group_forbids_changes_no_password() {
     for (sent, method) in sent.iter().zip([Method::MsChapV2, Method::MsChapV1]) {
         for permitted in [Method::MsChapV2, Method::MsChapV1, Method::Eap] {
             let mut users = in_group(&[permitted], "old", Standing::PasswordExpired);
-            let decision = users.decide(sent, &everything());
+            let decision = users.decide(sent, &everything(), Timestamp::ZERO);
             let replaced = method == permitted;
             assert_eq!(matches!(decision, Decision::Accept(_)), replaced);
             assert_eq!(users.take_password_changes().len(), usize::from(replaced));
@@ -409,7 +416,7 @@ fn what_the_user_has_of_its_own_goes_before_the_group_and_that_before_the_addres
             ..LocalUser::new("alice", NtHash::from_password("wonderland-6"), "default")
         };
         let mut users = LocalUsers::new([alice]);
-        let grant = accepted(users.decide(&mschapv2, &Arc::new(off.clone())));
+        let grant = accepted(users.decide(&mschapv2, &Arc::new(off.clone()), Timestamp::ZERO));
         assert_eq!(grant.terms.mppe(), expected);
         assert_eq!(grant.authenticated.policy().encryption, encryption);
         let keys = encryption != Encryption::Off;
@@ -425,6 +432,7 @@ fn only_who_knows_the_password_learns_more_than_691() {
             rejection,
             Rejection::PasswordExpired
                 | Rejection::UserDisabled
+                | Rejection::AccountExpired
                 | Rejection::NewPasswordRefused
                 | Rejection::MethodNotPermitted
                 | Rejection::TooManySessions
@@ -437,5 +445,66 @@ fn only_who_knows_the_password_learns_more_than_691() {
         let tells = knows || rejection == Rejection::UserBackOff;
         assert_eq!(rejection.text() != "Access denied", tells, "{rejection}");
         assert!(!rejection.permits_retry() || code == 691, "{rejection}");
+    }
+}
+
+/// Issue 5, local users: what the file says of rates, times and quotas comes with the grant, as it
+/// does from a RADIUS server.
+#[test]
+fn a_user_gets_the_policy_that_the_file_has_for_it() {
+    let policy = CallPolicy {
+        idle_limit: Some(Duration::from_secs(900)),
+        rates: RatePolicy {
+            downstream: Rate::of_bps(10_000_000),
+            ..RatePolicy::default()
+        },
+        ..CallPolicy::default()
+    };
+    let slow = LocalUser {
+        policy: policy.clone(),
+        ..LocalUser::new("slow", NtHash::from_password("wonderland-7"), "default")
+    };
+    let mut users = LocalUsers::new([slow]);
+    for sent in credentials(b"slow", "wonderland-7") {
+        if !matches!(sent, Credentials::ChapMd5 { .. }) {
+            let decision = users.decide(&sent, &everything(), Timestamp::ZERO);
+            assert_eq!(accepted(decision).network.policy, policy);
+        }
+    }
+}
+
+/// The last second is one that is granted; who does not know the password hears nothing of it.
+#[test]
+fn an_account_that_expires_takes_its_calls_with_it_and_lets_no_other_in() {
+    const EXPIRES_S: u64 = 1_900_000_000;
+    let user = |standing| LocalUser {
+        standing,
+        expires_s: Some(EXPIRES_S),
+        ..LocalUser::new("guest", NtHash::from_password("wonderland-7"), "default")
+    };
+    let clock = Duration::from_secs(EXPIRES_S - 100);
+    let [pap, _, _, mschapv2] = credentials(b"guest", "wonderland-7");
+    let [wrong, ..] = credentials(b"guest", "wonderland-8");
+    let at = |s| Timestamp::ZERO + Duration::from_secs(s);
+    let mut users = LocalUsers::new([user(Standing::Good)]).with_clock(clock);
+    for sent in [&pap, &mschapv2] {
+        let grant = accepted(users.decide(sent, &everything(), at(99)));
+        assert_eq!(grant.network.policy.ends_at, Some(at(100)));
+        let found = rejection(users.decide(sent, &everything(), at(100)));
+        assert_eq!(found, Rejection::AccountExpired);
+        assert_eq!(
+            (found.failure_code().number(), found.text()),
+            (647, "Account expired")
+        );
+        assert!(!found.permits_retry() && !found.is_of_a_guess());
+    }
+    let found = rejection(users.decide(&wrong, &everything(), at(100)));
+    assert_eq!(found, Rejection::PasswordWrong);
+    for (standing, found) in [
+        (Standing::PasswordExpired, Rejection::AccountExpired),
+        (Standing::Disabled, Rejection::UserDisabled),
+    ] {
+        let mut users = LocalUsers::new([user(standing)]).with_clock(clock);
+        assert_eq!(rejection(users.decide(&pap, &everything(), at(100))), found);
     }
 }

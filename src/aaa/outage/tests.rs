@@ -64,7 +64,8 @@ fn grant(name: &str, access: &Arc<Access>) -> Grant {
         ..LocalUser::new(name, hash, "gold")
     };
     let pap = pap(name, "of no use");
-    let Decision::Accept(mut grant) = LocalUsers::new([user]).decide(&pap, access) else {
+    let Decision::Accept(mut grant) = LocalUsers::new([user]).decide(&pap, access, Timestamp::ZERO)
+    else {
         panic!("it is granted");
     };
     grant.network.mtu_max = Some(1300);

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::exchange::{Age, Question};
-use super::request::{Nas, describe};
+use super::request::{Nas, SERVICE_FRAMED, describe};
 use crate::aaa::accounting::record::{BilledCall, Usage};
 use crate::aaa::accounting::{DecidedBy, Kind, Record};
 use crate::clock::Timestamp;
@@ -78,7 +78,8 @@ fn add_call(attributes: &mut Attributes, call: &BilledCall, record: &Record, nas
     if let Some(cause) = record.terminate_cause {
         attributes.integer(&ACCT_TERMINATE_CAUSE, cause.number());
     }
-    attributes.append(&describe(&call.caller, nas, &record.session_id));
+    let named = describe(&call.caller, nas, &record.session_id, SERVICE_FRAMED);
+    attributes.append(&named);
 }
 
 /// RFC 2866 §5.3 to §5.9 and RFC 2869 §5.1, §5.2: input is from the client.

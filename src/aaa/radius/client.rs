@@ -11,11 +11,12 @@ use super::config::{ServerConfig, Service, Timing};
 use super::exchange::{self, Entropy, Event, Exchange, Outcome, Question, Reply, SocketId, Ticket};
 use super::meaning::Mapped;
 use super::reply::{Answer, Asked, decide, whose};
-use super::request::{Caller, Nas, access_request, is_state_of_radius};
+use super::request::{Caller, Login, Nas, access_request, authorize_request, is_state_of_radius};
 use super::server::{Counters, Health, ReplyRefusal};
 use crate::aaa::accounting::Record;
 use crate::aaa::servers::{may_ask, writers};
 use crate::aaa::{Access, Decision, Denial, Names, Realm, Rejection, Servers};
+use crate::auth::Secret;
 use crate::clock::Timestamp;
 use crate::ppp::link::Credentials;
 use crate::wire::radius::Packet;
@@ -52,6 +53,8 @@ pub enum Output {
         /// What.
         bytes: Vec<u8>,
     },
+    /// Close a socket; its name may be given again.
+    Close(SocketId),
     /// What became of a log-in.
     Decided(Ticket, Decision),
     /// What became of the record of this number.
@@ -160,10 +163,35 @@ impl Client {
         realm: Option<&Realm>,
         now: Timestamp,
     ) -> Result<Ticket, Rejection> {
-        let (mut question, login) =
-            access_request(credentials, realm, caller, &self.nas, session_id)?;
-        question.among = Servers::of(realm, access).names().cloned();
+        let (question, login) = access_request(credentials, realm, caller, &self.nas, session_id)?;
         let name = String::from_utf8_lossy(credentials.name());
+        Ok(self.put(question, (&name, login), access, realm, now))
+    }
+
+    /// Asks what holds for a live call of `user` from here on (RFC 5176 §3.2); the State of `caller` is
+    /// that of who wants it to be asked. The answer is an output, which bears the ticket.
+    pub fn authorize(
+        &mut self,
+        caller: &Caller,
+        session_id: &str,
+        user: &str,
+        access: &Arc<Access>,
+        realm: Option<&Realm>,
+        now: Timestamp,
+    ) -> Ticket {
+        let question = authorize_request(user, caller, &self.nas, session_id);
+        self.put(question, (user, Login::Password), access, realm, now)
+    }
+
+    fn put(
+        &mut self,
+        mut question: Question,
+        (name, login): (&str, Login),
+        access: &Arc<Access>,
+        realm: Option<&Realm>,
+        now: Timestamp,
+    ) -> Ticket {
+        question.among = Servers::of(realm, access).names().cloned();
         let asked = Asked {
             among: question.among.clone(),
             user: name.into(),
@@ -179,7 +207,13 @@ impl Client {
         let input = exchange::Input::Ask(ticket, question);
         self.exchange.handle(input, now);
         self.settle();
-        Ok(ticket)
+        ticket
+    }
+
+    /// The server of this name shares another secret with us from now on.
+    pub fn set_secret(&mut self, name: &str, secret: &Secret, now: Timestamp) {
+        self.exchange.set_secret(name, secret, now);
+        self.settle();
     }
 
     /// A datagram came.
@@ -265,6 +299,7 @@ impl Client {
     fn settle(&mut self) {
         while let Some(output) = self.exchange.poll_output() {
             match output {
+                exchange::Output::Close(socket) => self.outputs.push_back(Output::Close(socket)),
                 exchange::Output::Open { socket, to } => {
                     self.outputs.push_back(Output::Open { socket, to });
                 }

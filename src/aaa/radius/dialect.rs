@@ -3,7 +3,7 @@
 
 use std::net::Ipv4Addr;
 
-use crate::aaa::{Burst, Rate};
+use crate::aaa::{Burst, Rate, RatePolicy};
 use crate::wire::prefix::Prefix;
 
 /// Which way.
@@ -97,6 +97,17 @@ pub(super) fn mikrotik_rates(text: &str) -> Option<Rates> {
         upstream: one(|it| it.0),
         downstream: one(|it| it.1),
         priority,
+    })
+}
+
+/// The rates of a call as `RouterOS` writes them, what comes from the client first; `None`: that is not
+/// what this says.
+#[must_use]
+pub fn rates_of(text: &str) -> Option<RatePolicy> {
+    mikrotik_rates(text).map(|rates| RatePolicy {
+        upstream: rates.upstream,
+        downstream: rates.downstream,
+        priority: rates.priority.unwrap_or_default(),
     })
 }
 
@@ -234,53 +245,6 @@ pub(super) fn mask_length(mask: Ipv4Addr) -> Option<u8> {
     (bits.count_ones() == length)
         .then(|| u8::try_from(length).ok())
         .flatten()
-}
-
-/// `YYYY-MM-DDThh:mm:ss` and a zone, `Z` or `+hh:mm`: seconds since 1970 (WISPr 1.0 §A.9). Without a
-/// zone it is UTC.
-pub(super) fn iso_time(text: &str) -> Option<u64> {
-    let number = |from: usize, to: usize| {
-        let digits = text.get(from..to)?;
-        let whole = digits.bytes().all(|byte| byte.is_ascii_digit());
-        digits.parse::<i64>().ok().filter(|_| whole)
-    };
-    let marks = [(4, "-"), (7, "-"), (10, "T"), (13, ":"), (16, ":")];
-    let marked = |(at, mark): (usize, &str)| text.get(at..=at) == Some(mark);
-    if !marks.into_iter().all(marked) {
-        return None;
-    }
-    let (year, month, day) = (number(0, 4)?, number(5, 7)?, number(8, 10)?);
-    let (hour, minute, second) = (number(11, 13)?, number(14, 16)?, number(17, 19)?);
-    let ranges = (1..=12).contains(&month)
-        && (1..=31).contains(&day)
-        && hour < 24
-        && minute < 60
-        && second < 61;
-    let offset_s = match text.get(19..)? {
-        "" | "Z" => 0,
-        zone => {
-            let sign = match zone.get(..1)? {
-                "+" => 1,
-                "-" => -1,
-                _ => return None,
-            };
-            let minutes = if zone.get(3..4) == Some(":") { 23 } else { 22 };
-            let end = text.len() == minutes + 2;
-            let offset_s = number(20, 22)? * 3600 + number(minutes, minutes + 2)? * 60;
-            end.then_some(sign * offset_s)?
-        }
-    };
-    let local_s = days_since_1970(year, month, day) * 86_400 + hour * 3600 + minute * 60 + second;
-    u64::try_from(local_s - offset_s).ok().filter(|_| ranges)
-}
-
-/// Days of the Gregorian calendar, in which a year begins in March and so ends with the leap day.
-const fn days_since_1970(year: i64, month: i64, day: i64) -> i64 {
-    let year = if month <= 2 { year - 1 } else { year };
-    let (era, year_of_era) = (year.div_euclid(400), year.rem_euclid(400));
-    let day_of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
-    let day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
-    era * 146_097 + day_of_era - 719_468
 }
 
 #[cfg(test)]

@@ -13,6 +13,7 @@ mod read;
 
 use std::collections::{HashMap, VecDeque};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::Arc;
 use std::time::Duration;
 
 pub use answer::{ErrorCause, Outcome};
@@ -24,6 +25,7 @@ use crate::aaa::PolicyChange;
 use crate::auth::Secret;
 use crate::clock::Timestamp;
 use crate::counted_enum;
+use crate::wire::prefix::Prefix;
 use crate::wire::radius::attribute::EVENT_TIMESTAMP;
 use crate::wire::radius::proof::{Signature, is_digest_of_itself, request_signature};
 use crate::wire::radius::{Code, Packet};
@@ -90,6 +92,8 @@ pub enum Wanted {
     End,
     /// Change them.
     Change(Box<Change>),
+    /// Ask a server what holds for the call from here on, with this State (RFC 5176 §3.2).
+    Authorize(Box<[u8]>),
 }
 
 impl Wanted {
@@ -99,6 +103,7 @@ impl Wanted {
         match self {
             Self::End => "disconnect",
             Self::Change(_) => "change",
+            Self::Authorize(_) => "authorize",
         }
     }
 }
@@ -112,6 +117,10 @@ pub struct Change {
     pub class: Vec<Box<[u8]>>,
     /// Between interim records.
     pub interim: Option<Duration>,
+    /// What lies behind the calls, in place of all that did.
+    pub networks: Option<Arc<[Prefix]>>,
+    /// The longest packet to the clients, in bytes.
+    pub mtu_max: Option<u16>,
 }
 
 /// A request that is believed.
@@ -212,6 +221,14 @@ impl Dynamic {
         }
     }
 
+    /// The client at this address shares another secret with us from now on.
+    pub fn set_secret(&mut self, address: IpAddr, secret: &Secret) {
+        let mut clients = self.settings.clients.iter_mut();
+        if let Some(client) = clients.find(|client| client.address == address) {
+            client.secret = secret.duplicate();
+        }
+    }
+
     /// Takes an input; what follows from it waits in [`Self::poll_output`].
     pub fn handle(&mut self, input: Input<'_>, now: Timestamp) {
         match input {
@@ -306,6 +323,7 @@ impl Dynamic {
         };
         match asked {
             Ok((selector, wanted)) => {
+                pending.wanted = wanted.name();
                 pending.calls = selector.to_string();
                 self.pending.insert(number, pending);
                 self.outputs.push_back(Output::Carry(Request {

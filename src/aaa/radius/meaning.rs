@@ -267,8 +267,6 @@ impl Meaning {
             Self::Address
                 | Self::Netmask
                 | Self::Pool
-                | Self::Route
-                | Self::Mtu
                 | Self::Dns(_)
                 | Self::Nbns(_)
                 | Self::SessionsMax

@@ -22,7 +22,9 @@ use crate::wire::radius::proof::PASSWORD_BYTES_MAX;
 use crate::wire::radius::{Attributes, Code};
 
 /// Framed, in Service-Type (RFC 2865 §5.6).
-const SERVICE_FRAMED: u32 = 2;
+pub(super) const SERVICE_FRAMED: u32 = 2;
+/// Authorize-Only, in Service-Type (RFC 5176 §3.2).
+pub(super) const SERVICE_AUTHORIZE_ONLY: u32 = 17;
 /// PPP, in Framed-Protocol (RFC 2865 §5.7).
 const PROTOCOL_PPP: u32 = 1;
 /// Virtual, in NAS-Port-Type (RFC 2865 §5.41).
@@ -91,7 +93,7 @@ pub fn nas_port_id(flow: FlowKey) -> String {
 }
 
 /// Attributes that name a call, in requests of either kind.
-pub(super) fn describe(caller: &Caller, nas: &Nas, session_id: &str) -> Attributes {
+pub(super) fn describe(caller: &Caller, nas: &Nas, session_id: &str, service: u32) -> Attributes {
     let peer = caller.peer_address.to_string();
     let local = caller.local_address.to_string();
     let mut attributes = Attributes::new();
@@ -101,7 +103,7 @@ pub(super) fn describe(caller: &Caller, nas: &Nas, session_id: &str) -> Attribut
         .integer(&NAS_PORT, caller.flow.pack())
         .text(&NAS_PORT_ID, &nas_port_id(caller.flow))
         .integer(&NAS_PORT_TYPE, PORT_VIRTUAL)
-        .integer(&SERVICE_TYPE, SERVICE_FRAMED)
+        .integer(&SERVICE_TYPE, service)
         .integer(&FRAMED_PROTOCOL, PROTOCOL_PPP)
         .text(
             &CALLED_STATION_ID,
@@ -149,9 +151,32 @@ pub(super) fn access_request(
     if let (Some(state), None) = (&caller.state, question.only) {
         question.attributes.octets(&STATE, state);
     }
-    let call = describe(caller, nas, session_id);
+    let call = describe(caller, nas, session_id, SERVICE_FRAMED);
     question.attributes.append(&call);
     Ok((question, login))
+}
+
+/// The question what holds for a live call from here on; the State of `caller` is that of who wants it
+/// to be asked (RFC 5176 §3.2).
+pub(super) fn authorize_request(
+    user: &str,
+    caller: &Caller,
+    nas: &Nas,
+    session_id: &str,
+) -> Question {
+    let mut attributes = describe(caller, nas, session_id, SERVICE_AUTHORIZE_ONLY);
+    attributes.text(&USER_NAME, user);
+    if let Some(state) = &caller.state {
+        attributes.octets(&STATE, state);
+    }
+    Question {
+        code: Code::ACCESS_REQUEST,
+        attributes,
+        password: None,
+        age: None,
+        only: None,
+        among: None,
+    }
 }
 
 /// Whether the server can check the proof under a shorter name: MS-CHAPv2 is computed over the name but

@@ -4,10 +4,11 @@ use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use super::dialect::{
-    Direction, Limit, Rates, Route, cisco_rate, cisco_route, framed_route, iso_time, mask_length,
+    Direction, Limit, Rates, Route, cisco_rate, cisco_route, framed_route, mask_length,
     mikrotik_rates, mpd_limit, plain_rates,
 };
 use super::meaning::{Counted, Half, Mapped, Meaning, Value};
+use crate::aaa::calendar::iso_time;
 use crate::aaa::{AtSessionLimit, NameServers, PolicyChange, Rate};
 use crate::clock::Timestamp;
 use crate::wire::radius::{Attribute, Field, Packet};

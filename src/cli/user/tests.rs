@@ -6,23 +6,10 @@ use clap::Parser;
 use super::*;
 use crate::cli::{Cli, Command};
 
-const CONFIG: &str = r#"
-[server]
-listen = ["198.51.100.1"]
-[[port]]
-name = "both"
-device = "net_af_xdp0,iface=wan_s"
-side = "both"
-addresses = ["198.51.100.1/24"]
-[[pool]]
-name = "default"
-ranges = ["10.77.0.100-10.77.0.199"]
-gateway = "10.77.0.1"
-[group.office]
-authentication = ["eap"]
-[users]
-file = "users.toml"
-"#;
+const CONFIG: &str = concat!(
+    include_str!("../../../tests/support/smallest.toml"),
+    "[group.office]\nauthentication = [\"eap\"]\n"
+);
 
 /// A directory of its own, gone with it.
 struct Folder(PathBuf);
@@ -217,5 +204,51 @@ fn a_method_that_the_group_forbids_is_named_with_the_group() {
     assert!(
         said.contains("method_not_permitted") && said.contains("group office permits eap"),
         "{said}"
+    );
+}
+
+/// Issue 5, local users: rates, times and quotas by the command line, and seen by the log-in.
+#[test]
+fn a_user_is_added_with_what_it_may() {
+    let folder = Folder::new("policy");
+    let add = [
+        "add",
+        "guest",
+        "--rate",
+        "2M/10M",
+        "--quota-bytes",
+        "5000",
+        "--idle-limit-s",
+        "60",
+    ];
+    folder.run(&add, "wonderland-7").unwrap();
+    let tried = folder.run(&["test", "guest"], "wonderland-7").unwrap();
+    for words in [
+        "rate to it: 10000000 bit/s",
+        "quota: 5000 bytes",
+        "longest silence: 60 s",
+    ] {
+        assert!(tried.contains(words), "{tried}");
+    }
+    let past = ["add", "past", "--expires", "2001-01-01"];
+    folder.run(&past, "wonderland-7").unwrap();
+    let refused = folder.run(&["test", "past"], "wonderland-7").unwrap_err();
+    assert!(refused.contains("account_expired"), "{refused}");
+    folder
+        .run(&["add", "off", "--disabled"], "wonderland-7")
+        .unwrap();
+    let refused = folder.run(&["test", "off"], "wonderland-7").unwrap_err();
+    assert!(refused.contains("account_disabled"), "{refused}");
+    let listed = folder.run(&["list"], "").unwrap();
+    assert!(
+        listed.contains("2001-01-01") && listed.contains("2M/10M"),
+        "{listed}"
+    );
+    let wrong = folder
+        .run(&["add", "fast", "--rate", "very"], "wonderland-7")
+        .unwrap_err();
+    assert!(
+        wrong.contains("is no rate as RouterOS writes it"),
+        "{wrong}"
     );
 }

@@ -26,6 +26,9 @@ fn a_user_more_leaves_everything_else_as_it_was() {
         address: Some("10.77.0.9".into()),
         routes: vec!["10.4.0.0/24".into()],
         sessions_max: Some(2),
+        rate: Some("2M/10M".into()),
+        expires: Some("2031-12-31".into()),
+        limits: [Some(1 << 40), None, Some(900)],
         ..Extras::default()
     };
     let hash = NtHash::from_password("x");
@@ -38,12 +41,19 @@ fn a_user_more_leaves_everything_else_as_it_was() {
         added,
         format!(
             "\n[[user]]\nname = \"bob\"\nnt_hash = \"{}\"\naddress = \"10.77.0.9\"\n\
-             routes = [\"10.4.0.0/24\"]\nsessions_max = 2\n",
+             rate_mikrotik = \"2M/10M\"\nroutes = [\"10.4.0.0/24\"]\nsessions_max = 2\n\
+             expires = 2031-12-31\nquota_total_bytes = 1099511627776\nidle_limit_s = 900\n",
             &*hexadecimal
         )
     );
     let again = file.add("bob", &Kept::Hash(&hash), &extras);
     assert_eq!(again, Err(EditError::UserExists("bob".into())));
+    let never = Extras {
+        expires: Some("tomorrow".into()),
+        ..Extras::default()
+    };
+    let refused = file.add("carol", &Kept::Hash(&hash), &never);
+    assert_eq!(refused, Err(EditError::NoTime("tomorrow".into())));
     let names: Vec<_> = file.list().into_iter().map(|entry| entry.name).collect();
     assert_eq!(names, ["alice", "BRANCH\\router-7", "bob"]);
     assert_eq!(file.list()[2].extras, extras);

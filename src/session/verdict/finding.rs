@@ -149,7 +149,7 @@ fn of_link(reason: ppp::EndReason, facts: &Facts) -> Finding {
         }
         ppp::EndReason::ReauthenticationFailed => Finding::ReauthenticationFailed,
         ppp::EndReason::LogonHoursRestricted => Finding::LogonHoursRestricted,
-        ppp::EndReason::AccountDisabled => Finding::AccountDisabled,
+        ppp::EndReason::AccountDisabled => rejected(facts).unwrap_or(Finding::AccountDisabled),
         ppp::EndReason::PasswordExpired => Finding::PasswordExpired,
         ppp::EndReason::DialInNotPermitted => {
             rejected(facts).unwrap_or(Finding::DialInNotPermitted)
@@ -217,6 +217,7 @@ fn rejected(facts: &Facts) -> Option<Finding> {
         Rejection::MethodNotPermitted => Finding::MethodNotPermitted,
         Rejection::PasswordExpired => Finding::PasswordExpired,
         Rejection::UserDisabled => Finding::AccountDisabled,
+        Rejection::AccountExpired => Finding::AccountExpired,
         Rejection::TooManySessions => Finding::TooManySessions,
         Rejection::GroupFull => Finding::GroupFull,
         Rejection::UserBackOff => Finding::UserBackOff,

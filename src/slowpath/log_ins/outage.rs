@@ -88,7 +88,7 @@ impl Outages {
                 self.decide(asked, denial.detail, now)
             }
             Decision::Deny(denial) => {
-                if denial.rejection.is_of_a_server() {
+                if denial.rejection.is_of_the_server() {
                     cache.refused(credentials.name());
                 }
                 Some(Decision::Deny(denial))

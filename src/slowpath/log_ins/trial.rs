@@ -94,7 +94,7 @@ impl LogIns {
         let whom = self.whom(&proof, &servers);
         let decided_by = match whom {
             Whom::LocalUsers => {
-                return Some(by_local_users(&self.users, &access, (user, password)));
+                return Some(by_local_users(&self.users, &access, (user, password), now));
             }
             Whom::Radius => "radius",
             Whom::Tacacs => "tacacs",

@@ -157,7 +157,8 @@ impl Pair {
                     self.network.send(false, &frame, now);
                 }
                 Heard::Told(Output::Authenticate(credentials)) => {
-                    let decision = self.users.decide(&credentials, &self.access);
+                    let now = self.now();
+                    let decision = self.users.decide(&credentials, &self.access, now);
                     self.decide(decision);
                 }
                 Heard::Told(_) => {}

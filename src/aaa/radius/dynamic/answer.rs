@@ -1,7 +1,10 @@
 //! What became of a request, and how it is told.
 
+use crate::aaa::radius::request::SERVICE_AUTHORIZE_ONLY;
 use crate::counted_enum;
-use crate::wire::radius::attribute::{ACCT_TERMINATE_CAUSE, ERROR_CAUSE, PROXY_STATE};
+use crate::wire::radius::attribute::{
+    ACCT_TERMINATE_CAUSE, ERROR_CAUSE, PROXY_STATE, SERVICE_TYPE,
+};
 use crate::wire::radius::{Attributes, Code, Packet, Reply};
 
 /// Admin Reset, in Acct-Terminate-Cause (RFC 2866 §5.10).
@@ -40,7 +43,7 @@ counted_enum! {
         OtherProxyProcessingError => "other_proxy_processing_error",
         /// More requests at once than can be remembered.
         ResourcesUnavailable => "resources_unavailable",
-        /// The answer comes with an Access-Request: PNS does not.
+        /// What becomes of the call is asked of a server, by an Access-Request.
         RequestInitiated => "request_initiated",
         /// More calls at once than one request may be about.
         MultipleSessionSelectionUnsupported => "multiple_session_selection_unsupported",
@@ -100,6 +103,10 @@ pub(super) fn answer(request: &Packet<'_>, outcome: Outcome, secret: &[u8]) -> O
     match outcome {
         Outcome::Refused(cause) => {
             attributes.integer(&ERROR_CAUSE, cause.number());
+            // RFC 5176 §3.2: the request was understood, and the answer is a question.
+            if cause == ErrorCause::RequestInitiated {
+                attributes.integer(&SERVICE_TYPE, SERVICE_AUTHORIZE_ONLY);
+            }
         }
         Outcome::Done { residual: true, .. } => {
             let cause = ErrorCause::ResidualSessionContextRemoved;

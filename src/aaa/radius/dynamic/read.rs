@@ -1,18 +1,16 @@
 //! From a request to what it asks for, or the Error-Cause that says why it cannot be asked.
 
 use super::{Change, ErrorCause, Selector, Settings, Wanted};
+use crate::aaa::radius::request::{SERVICE_AUTHORIZE_ONLY, SERVICE_FRAMED};
 use crate::aaa::radius::wishes::wishes;
 use crate::aaa::{NameServers, PolicyChange};
 use crate::wire::ipv6::InterfaceIdentifier;
 use crate::wire::radius::attribute::{
     ACCT_MULTI_SESSION_ID, ACCT_SESSION_ID, CALLED_STATION_ID, CALLING_STATION_ID,
     FRAMED_INTERFACE_ID, FRAMED_IP_ADDRESS, NAS_IDENTIFIER, NAS_IP_ADDRESS, NAS_IPV6_ADDRESS,
-    NAS_PORT, NAS_PORT_ID, Places, SERVICE_TYPE, USER_NAME, VENDOR_SPECIFIC,
+    NAS_PORT, NAS_PORT_ID, Places, SERVICE_TYPE, STATE, USER_NAME, VENDOR_SPECIFIC,
 };
 use crate::wire::radius::{Attribute, Code, Field, Packet};
-
-/// Framed, in Service-Type (RFC 2865 §5.6).
-const SERVICE_FRAMED: u32 = 2;
 
 /// A request that is not carried out.
 pub(super) struct Refusal {
@@ -50,13 +48,9 @@ pub(super) fn read(
         return Err(Refusal::for_attribute(cause, fault.name));
     }
     is_for_us(packet, settings)?;
-    let service = packet.integer(&SERVICE_TYPE);
-    if service.is_some_and(|service| service != SERVICE_FRAMED) {
-        return Err(Refusal::of(ErrorCause::UnsupportedService));
-    }
-    let changes = packet.code == Code::COA_REQUEST;
+    let kind = Kind::of(packet).ok_or_else(|| Refusal::of(ErrorCause::UnsupportedService))?;
     let mut fields = packet.fields();
-    if let Some(field) = fields.find(|field| !is_supported(field, changes, settings)) {
+    if let Some(field) = fields.find(|field| !is_supported(field, kind, settings)) {
         let name = Attribute::find(field.vendor, field.number).map_or_else(
             || format!("attribute {} of vendor {}", field.number, field.vendor),
             |known| known.name.to_owned(),
@@ -72,14 +66,43 @@ pub(super) fn read(
     if selector.is_empty() {
         return Err(Refusal::of(ErrorCause::MissingAttribute));
     }
-    if !changes {
-        return Ok((selector, Wanted::End));
+    let wanted = match kind {
+        Kind::End => Wanted::End,
+        Kind::Authorize => {
+            let state = packet.octets(&STATE);
+            let missing = || Refusal::of(ErrorCause::MissingAttribute);
+            Wanted::Authorize(state.ok_or_else(missing)?.into())
+        }
+        Kind::Change => {
+            let change = change(packet, settings)?;
+            if change == Change::default() {
+                return Err(Refusal::of(ErrorCause::InvalidRequest));
+            }
+            Wanted::Change(Box::new(change))
+        }
+    };
+    Ok((selector, wanted))
+}
+
+/// What a request is for, before its attributes are looked at.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    End,
+    Change,
+    Authorize,
+}
+
+impl Kind {
+    /// `None`: for another service than ours.
+    fn of(packet: &Packet<'_>) -> Option<Self> {
+        let changes = packet.code == Code::COA_REQUEST;
+        match packet.integer(&SERVICE_TYPE) {
+            None | Some(SERVICE_FRAMED) if changes => Some(Self::Change),
+            None | Some(SERVICE_FRAMED) => Some(Self::End),
+            Some(SERVICE_AUTHORIZE_ONLY) if changes => Some(Self::Authorize),
+            Some(_) => None,
+        }
     }
-    let change = change(packet, settings)?;
-    if change == Change::default() {
-        return Err(Refusal::of(ErrorCause::InvalidRequest));
-    }
-    Ok((selector, Wanted::Change(Box::new(change))))
 }
 
 /// RFC 5176 §3: what names the server has to name this one.
@@ -96,12 +119,17 @@ fn is_for_us(packet: &Packet<'_>, settings: &Settings) -> Result<(), Refusal> {
 }
 
 /// Whether an attribute has a place in such a request: what changes a call has none in one that ends
-/// it (RFC 5176 §2.1).
-fn is_supported(field: &Field<'_>, changes: bool, settings: &Settings) -> bool {
+/// it (RFC 5176 §2.1), nor in one that leaves it to a server what changes; State has one there alone
+/// (RFC 5176 §3.2).
+fn is_supported(field: &Field<'_>, kind: Kind, settings: &Settings) -> bool {
+    let changes = kind == Kind::Change;
     let places = match changes {
         true => Places::IDENTIFY.and(Places::CHANGE),
         false => Places::IDENTIFY,
     };
+    if field.is(&STATE) {
+        return kind == Kind::Authorize;
+    }
     let mut map = settings.map.iter();
     let mapped = map.find(|mapped| mapped.is_of(field));
     match mapped {
@@ -134,12 +162,12 @@ fn change(packet: &Packet<'_>, settings: &Settings) -> Result<Change, Refusal> {
         Refusal::for_attribute(cause, &unreadable.name)
     })?;
     // A pair of Cisco's can say what only a log-in can settle.
-    let settled = wishes.pool.is_some()
-        || !wishes.routes.is_empty()
-        || wishes.name_servers != NameServers::default();
+    let settled = wishes.pool.is_some() || wishes.name_servers != NameServers::default();
     if settled {
         return Err(Refusal::of(ErrorCause::UnsupportedAttribute));
     }
+    let networks: Option<Vec<_>> = (!wishes.routes.is_empty())
+        .then(|| wishes.routes.iter().map(|it| it.destination).collect());
     let ends_at = wishes.ends_at(settings.unix_at_zero_s);
     let policy = PolicyChange {
         ends_at,
@@ -149,5 +177,7 @@ fn change(packet: &Packet<'_>, settings: &Settings) -> Result<Change, Refusal> {
         policy,
         class: wishes.class,
         interim: wishes.interim,
+        networks: networks.map(Into::into),
+        mtu_max: wishes.mtu_max,
     })
 }

@@ -7,10 +7,10 @@ use crate::aaa::radius::meaning::Meaning;
 use crate::aaa::{QuotaChange, Rate};
 use crate::wire::radius::attribute::{
     ACCT_SESSION_ID, ACCT_TERMINATE_CAUSE, CALLED_STATION_ID, CALLING_STATION_ID, CISCO_AVPAIR,
-    CLASS, ERROR_CAUSE, FRAMED_INTERFACE_ID, FRAMED_IP_ADDRESS, FRAMED_POOL, FRAMED_ROUTE,
-    IDLE_TIMEOUT, MIKROTIK_RATE_LIMIT, MIKROTIK_TOTAL_LIMIT, NAS_IDENTIFIER, NAS_IP_ADDRESS,
-    NAS_IPV6_ADDRESS, NAS_PORT, NAS_PORT_ID, PROXY_STATE, Places, REPLY_MESSAGE, SERVICE_TYPE,
-    SESSION_TIMEOUT, STATE, Type, USER_NAME, VENDOR_SPECIFIC,
+    CLASS, ERROR_CAUSE, FRAMED_INTERFACE_ID, FRAMED_IP_ADDRESS, FRAMED_MTU, FRAMED_POOL,
+    FRAMED_ROUTE, IDLE_TIMEOUT, MIKROTIK_RATE_LIMIT, MIKROTIK_TOTAL_LIMIT, NAS_IDENTIFIER,
+    NAS_IP_ADDRESS, NAS_IPV6_ADDRESS, NAS_PORT, NAS_PORT_ID, PROXY_STATE, Places, REPLY_MESSAGE,
+    SERVICE_TYPE, SESSION_TIMEOUT, STATE, Type, USER_NAME, VENDOR_SPECIFIC,
 };
 use crate::wire::radius::proof::{is_reply_to, reply_signature};
 use crate::wire::radius::{Attribute, Attributes};
@@ -232,6 +232,8 @@ fn a_change_says_what_changes_and_of_nothing_else() {
                 .integer(&SESSION_TIMEOUT, 60)
                 .integer(&MIKROTIK_TOTAL_LIMIT, 5)
                 .integer(&HUAWEI_RATE, 64_000)
+                .text(&FRAMED_ROUTE, "10.3.0.0/16 0.0.0.0 1")
+                .integer(&FRAMED_MTU, 1300)
                 .octets(&CLASS, b"gold");
         }),
     );
@@ -258,7 +260,9 @@ fn a_change_says_what_changes_and_of_nothing_else() {
     let change = Change {
         policy,
         class: vec![b"gold".as_slice().into()],
-        interim: None,
+        networks: Some([Prefix::new(Ipv4Addr::new(10, 3, 0, 0), 16).unwrap()].into()),
+        mtu_max: Some(1300),
+        ..Change::default()
     };
     assert_eq!(request.wanted, Wanted::Change(Box::new(change)));
     let refused = Outcome::Refused(ErrorCause::SessionContextNotFound);
@@ -372,6 +376,27 @@ fn without_a_demand_for_times_a_request_without_one_is_carried_out() {
     );
 }
 
+/// RFC 5176 §3.2: the answer says that a question goes to a server, with the State of the request.
+#[test]
+fn a_request_to_authorize_only_is_answered_by_a_question() {
+    let mut desk = Desk::new();
+    let bytes = packet(
+        CHANGE,
+        &attributes(|it| {
+            let it = it.text(&USER_NAME, "alice").integer(&SERVICE_TYPE, 17);
+            it.octets(&STATE, b"why we ask");
+        }),
+    );
+    let request = desk.carry(&bytes);
+    let state: Box<[u8]> = b"why we ask".as_slice().into();
+    assert_eq!(request.wanted, Wanted::Authorize(state));
+    let asked = Outcome::Refused(ErrorCause::RequestInitiated);
+    let answer = desk.finish(&request, asked);
+    assert_eq!(cause(&bytes, &answer, Code::COA_NAK), Some(507));
+    let answer = Packet::parse(&answer).unwrap();
+    assert_eq!(answer.integer(&SERVICE_TYPE), Some(17));
+}
+
 /// RFC 5176 §3.5.
 #[test]
 fn each_refusal_has_its_error_cause() {
@@ -384,8 +409,8 @@ fn each_refusal_has_its_error_cause() {
     check(CHANGE, 401, &|it| {
         done(it.text(&USER_NAME, "a").text(&FRAMED_POOL, "p"))
     });
-    check(CHANGE, 401, &|it| {
-        done(it.text(&USER_NAME, "a").text(&FRAMED_ROUTE, "10.0.0.0/8"))
+    check(CHANGE, 407, &|it| {
+        done(it.text(&USER_NAME, "a").text(&FRAMED_ROUTE, "home"))
     });
     check(CHANGE, 401, &|it| {
         done(
@@ -427,9 +452,20 @@ fn each_refusal_has_its_error_cause() {
         done(it.text(&USER_NAME, "c").octets(&NAS_IPV6_ADDRESS, &[1; 16]))
     });
     check(CHANGE, 404, &|it| done(it.text(&USER_NAME, "a")));
-    // Authorize-Only.
+    // Outbound; and Authorize-Only, which needs a State, changes nothing itself and ends nothing.
     check(CHANGE, 405, &|it| {
+        done(it.text(&USER_NAME, "a").integer(&SERVICE_TYPE, 5))
+    });
+    check(CHANGE, 402, &|it| {
         done(it.text(&USER_NAME, "a").integer(&SERVICE_TYPE, 17))
+    });
+    check(CHANGE, 401, &|it| {
+        let it = it.text(&USER_NAME, "a").integer(&SERVICE_TYPE, 17);
+        done(it.octets(&STATE, b"s").integer(&SESSION_TIMEOUT, 9))
+    });
+    check(DISCONNECT, 405, &|it| {
+        let it = it.text(&USER_NAME, "a").integer(&SERVICE_TYPE, 17);
+        done(it.octets(&STATE, b"s"))
     });
     check(CHANGE, 407, &|it| {
         done(it.text(&USER_NAME, "a").octets(&IDLE_TIMEOUT, &[0; 3]))
@@ -438,7 +474,7 @@ fn each_refusal_has_its_error_cause() {
         done(it.text(&USER_NAME, "a").text(&MIKROTIK_RATE_LIMIT, "fast"))
     });
     let refused: u64 = desk.machine.refused().iter().sum();
-    assert_eq!(refused, 17);
+    assert_eq!(refused, 20);
     assert_eq!(
         desk.machine.refused()[ErrorCause::UnsupportedAttribute.index()],
         8

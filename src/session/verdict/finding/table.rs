@@ -295,6 +295,9 @@ findings! {
     AccountDisabled => "account_disabled", [AccountDisabled, AccessDenied],
         "{user} is disabled.",
         [Server: "Take disabled out of the user in users.file."];
+    AccountExpired => "account_expired", [AccountDisabled, AccessDenied],
+        "The time of {user} is over: its account has expired.",
+        [Server: "Put the user's expires off in users.file, or take it out."];
     PasswordExpired => "password_expired", [PasswordExpired, AccessDenied],
         "The password of {user} has expired, and the client sent no new one.",
         [Client: "Change the password when the client asks for it; that needs MS-CHAP.",

@@ -102,8 +102,9 @@ attributes! {
             "`radius.nas_address`, or the address that was dialled; has to be one of ours";
         5 NAS_PORT "NAS-Port" Integer, [R C] [I]
             "the call: number of the listening address, and our Call ID";
-        6 SERVICE_TYPE "Service-Type" Integer, [R C] [I]
-            "Framed; in a CoA-Request, Authorize-Only is refused (Error-Cause 405)";
+        6 SERVICE_TYPE "Service-Type" Integer, [R C K] [I]
+            "Framed; Authorize-Only in a CoA-Request: what the call may is asked anew, with the State \
+             of the request (Error-Cause 507)";
         7 FRAMED_PROTOCOL "Framed-Protocol" Integer, [R C] [] "PPP";
         8 FRAMED_IP_ADDRESS "Framed-IP-Address" Address, [C] [A I]
             "the client's address; 255.255.255.254: from the pool; 255.255.255.255: the client \
@@ -114,14 +115,16 @@ attributes! {
         11 FILTER_ID "Filter-Id" Text, [] [A X]
             "`DOWN/UP` or `RATE` in kbit/s: rates; `NAME.in`, `NAME.out`, `NAME`: the filter of \
              what comes from the client, goes to it, or both";
-        12 FRAMED_MTU "Framed-MTU" Integer, [R] [A]
+        12 FRAMED_MTU "Framed-MTU" Integer, [R] [A X]
             "longest packet to the client; sent with EAP: longest EAP packet";
         18 REPLY_MESSAGE "Reply-Message" ANY, [] [A J I]
             "shown to the user; beside a request to us, left alone";
-        22 FRAMED_ROUTE "Framed-Route" Text, [] [A]
-            "`NETWORK [GATEWAY [METRIC]]`: the network lies behind the call";
-        24 STATE "State" ANY, [R] [A H]
-            "goes back with the answer of EAP, and with a re-authentication";
+        22 FRAMED_ROUTE "Framed-Route" Text, [] [A X]
+            "`NETWORK [GATEWAY [METRIC]]`: the network lies behind the call; in a CoA-Request, these \
+             do and no others";
+        24 STATE "State" ANY, [R] [A H I]
+            "goes back with the answer of EAP, with a re-authentication, and with the question that a \
+             CoA-Request wants to be asked";
         25 CLASS "Class" ANY, [C] [A X] "goes into the bill, all values in their order";
         26 VENDOR_SPECIFIC "Vendor-Specific" Octets(5, 253), [R] [A J X]
             "holds the attributes of vendors";
