@@ -145,6 +145,8 @@ fn log_in(credentials: &Credentials) -> Decision {
             secret: Secret::new(SECRET.to_vec()),
             priority: 1,
             weight: 1,
+            group: None,
+            dead_time: None,
             demand: Demand::Always,
         }],
         timing: Timing::default(),

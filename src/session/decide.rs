@@ -6,6 +6,7 @@ use super::ways::Way;
 use super::{CallRef, CallState, EndReason, Event, FlowCommand, Sessions};
 use std::sync::Arc;
 
+use crate::aaa::accounting::DecidedBy;
 use crate::aaa::radius::Caller;
 use crate::aaa::{
     Access, Decision, Denial, Grant, NameServers, NetworkTerms, RatePolicy, Rejection,
@@ -84,6 +85,9 @@ impl Sessions {
         };
         let after = now.since(call.created);
         call.attempt.steps.note(Step::Accepted, after);
+        if grant.billing.decided_by == DecidedBy::Cached {
+            call.attempt.steps.note(Step::AdmittedInOutage, after);
+        }
         if let Some(name) = &call.attempt.name {
             self.guard.succeeded(name, call.peer_address, now);
         }

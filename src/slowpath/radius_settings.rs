@@ -90,6 +90,8 @@ fn services(server: &RadiusServer) -> impl Iterator<Item = ServerConfig> {
             secret: server.secret.duplicate(),
             priority: server.priority,
             weight: server.weight,
+            group: server.group.as_deref().map(Into::into),
+            dead_time: server.dead_time,
             demand: server.require_message_authenticator,
         })
     })

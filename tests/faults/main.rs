@@ -22,4 +22,5 @@ mod plane;
 mod ppp_client;
 mod radius;
 mod table;
+mod trial;
 mod world;

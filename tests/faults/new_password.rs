@@ -48,7 +48,7 @@ impl Folder {
 
     fn server(&self) -> Rig<impl Servers + use<>> {
         let now = Timestamp::ZERO + Duration::from_secs(100);
-        Rig::of(&self.config(), Scripted::new(nobody), now)
+        Rig::of(self.config(), Scripted::new(nobody), now)
     }
 }
 

@@ -53,6 +53,8 @@ pub(crate) fn client_of(
         secret: Secret::new(SECRET.to_vec()),
         priority: 1,
         weight: 1,
+        group: None,
+        dead_time: None,
         demand,
     };
     let settings = Settings {

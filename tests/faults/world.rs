@@ -9,6 +9,7 @@ use pns::clock::Timestamp;
 use pns::operate::{account, explain};
 use pns::session::Account;
 use pns::session::verdict::Key;
+use pns::slowpath::tacacs_settings;
 
 use super::plane::{CLIENT, Rig, SMALLEST, Servers};
 use super::ppp_client::PppClient;
@@ -54,10 +55,21 @@ impl World {
 
     /// Asks a RADIUS server about whoever is no local user.
     pub(crate) fn ask_radius(&mut self, script: Script, demand: Demand, questions_max: usize) {
-        let answer = move |datagram: &[u8]| radius::answer(script, datagram);
-        self.0.servers = Scripted::new(Box::new(answer));
+        self.radius_does(script);
         let client = radius::client(demand, questions_max);
         self.0.plane.ask_servers(client, true);
+    }
+
+    /// From here on the RADIUS server does this.
+    pub(crate) fn radius_does(&mut self, script: Script) {
+        let answer = move |datagram: &[u8]| radius::answer(script, datagram);
+        self.0.servers = Scripted::new(Box::new(answer));
+    }
+
+    /// Asks TACACS+ servers as the configuration says: no connection to one can be had.
+    pub(crate) fn ask_tacacs(&mut self) {
+        let log_ins = tacacs_settings::log_ins(self.0.config.as_ref().unwrap()).unwrap();
+        self.0.plane.ask_tacacs(log_ins);
     }
 
     /// A client dials in; `false` if it is not even given a call.
@@ -69,7 +81,7 @@ impl World {
         self.0.pass(Duration::from_secs(seconds));
     }
 
-    /// What `pns explain peer` prints of the latest attempt that ended with this finding, and the names
+    /// What `pns explain peer` prints of the attempts that ended with this finding, and the names
     /// of all findings.
     pub(crate) fn explain(&self, finding: &str) -> (String, Vec<&'static str>) {
         let accounts = self.0.plane.sessions.explain(&Key::Peer(CLIENT), 100);
@@ -77,10 +89,9 @@ impl World {
             Account::Ended(verdict) => verdict.finding.name(),
             Account::Live { .. } => "live",
         };
-        let found = accounts.iter().find(|account| name(account) == finding);
+        let found = accounts.iter().filter(|account| name(account) == finding);
         let rows: Vec<_> = found
             .map(|account| account::row(account, self.0.now, SystemTime::now()))
-            .into_iter()
             .collect();
         (explain::text(&rows), accounts.iter().map(name).collect())
     }

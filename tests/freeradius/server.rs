@@ -125,6 +125,8 @@ impl FreeRadius {
             secret: Secret::from(secret.to_owned()),
             priority,
             weight: 1,
+            group: None,
+            dead_time: None,
             demand,
         };
         [

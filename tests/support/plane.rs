@@ -7,7 +7,9 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use pns::aaa::outage::{Cost, Outage};
 use pns::aaa::radius::SocketId;
+use pns::aaa::tacacs::ConnectionId as StreamId;
 use pns::clock::Timestamp;
 use pns::config::Config;
 use pns::dataplane::WorkerStats;
@@ -47,6 +49,8 @@ struct Memory {
     servers: HashMap<SocketId, SocketAddr>,
     /// Sockets that are closed from now on.
     closed: Vec<SocketId>,
+    /// Connections to TACACS+ servers, of which none can be had.
+    streams: Vec<StreamId>,
 }
 
 impl Outside for Memory {
@@ -76,6 +80,10 @@ impl Outside for Memory {
 
     fn route(&mut self, _: RouteChange) {}
 
+    fn open_stream(&mut self, connection: StreamId, _: SocketAddr) {
+        self.streams.push(connection);
+    }
+
     fn open_datagrams(&mut self, socket: SocketId, to: SocketAddr) {
         self.servers.insert(socket, to);
     }
@@ -93,6 +101,8 @@ impl Outside for Memory {
 /// A server and everybody around it.
 pub(crate) struct Rig<S> {
     pub(crate) plane: ControlPlane,
+    /// What it was made from.
+    pub(crate) config: Option<Config>,
     pub(crate) servers: S,
     pub(crate) now: Timestamp,
     /// By the order in which they dialled.
@@ -106,15 +116,23 @@ pub(crate) struct Rig<S> {
 impl<S: Servers> Rig<S> {
     /// A server with this configuration and these users, at time `now`.
     pub(crate) fn new(config: &str, users: &str, servers: S, now: Timestamp) -> Self {
-        let read = |_: &Path| Ok(Zeroizing::new(users.to_owned()));
+        let read = |path: &Path| {
+            let secret = path.ends_with("secret");
+            let text = if secret {
+                "a shared secret of thirty"
+            } else {
+                users
+            };
+            Ok(Zeroizing::new(text.to_owned()))
+        };
         let config = Config::parse(config, "pns.toml", read);
         let config = config.unwrap_or_else(|errors| panic!("{errors}"));
-        Self::of(&config, servers, now)
+        Self::of(config, servers, now)
     }
 
     /// A server with a configuration that was read already.
-    pub(crate) fn of(config: &Config, servers: S, now: Timestamp) -> Self {
-        let users = settings::local_users(config);
+    pub(crate) fn of(config: Config, servers: S, now: Timestamp) -> Self {
+        let users = settings::local_users(&config);
         let ranges: Vec<_> = config
             .pools
             .iter()
@@ -130,19 +148,26 @@ impl<S: Servers> Rig<S> {
             }
         };
         let sessions = Sessions::new(
-            settings::session_config(config),
+            settings::session_config(&config),
             Arc::new(BucketTable::new(1)),
-            settings::pools(config, &users),
-            settings::capacity(config),
+            settings::pools(&config, &users),
+            settings::capacity(&config),
             Box::new(entropy),
         );
         let (slow_path, worker) = rings(RingCapacities::default());
         let stats = Arc::new(WorkerStats::default());
         let link = WorkerLink::new(0, slow_path, counter_arena(0), stats, None);
         let mut plane = ControlPlane::new(sessions, users, vec![link], writer);
-        plane.set_realms(settings::realms(config));
+        plane.set_realms(settings::realms(&config));
+        let cost = Cost {
+            memory_kib: 8,
+            passes: 1,
+        };
+        let salt = Box::new(|salt: &mut [u8]| salt.fill(0x5a));
+        plane.keep_for_outages(Outage::new(100, cost, salt));
         Self {
             plane,
+            config: Some(config),
             servers,
             now,
             clients: Vec::new(),
@@ -209,6 +234,10 @@ impl<S: Servers> Rig<S> {
             }
             while let Some((socket, from, bytes)) = self.servers.next_answer() {
                 self.plane.datagram(socket, from, &bytes, self.now);
+                moved = true;
+            }
+            for connection in std::mem::take(&mut self.outside.streams) {
+                self.plane.stream_closed(connection, self.now);
                 moved = true;
             }
             while let Ok(command) = self.worker.commands.pop() {

@@ -19,6 +19,7 @@ fn record(kind: Kind, usage: Option<Usage>) -> Record {
             lease: Some(Ipv4Addr::new(10, 9, 8, 7)),
             decided_by: DecidedBy::Remote,
             caller: caller(),
+            servers: None,
             class: Vec::new(),
         }),
         usage,

@@ -7,6 +7,7 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use pns::aaa::Servers;
 use pns::aaa::accounting::Record;
 use pns::aaa::radius::{Billed, Ticket};
 use pns::aaa::tacacs::{Client, ConnectionId, Layer, Output, ServerConfig, Settings, Timing};
@@ -90,6 +91,7 @@ impl Dialler {
             name: "scapy".into(),
             address,
             secret: Secret::from(secret.to_owned()),
+            group: None,
             timeout: Duration::from_secs(4),
         };
         let settings = Settings {
@@ -116,9 +118,13 @@ impl Dialler {
             ..Access::default()
         };
         let now = self.clock.now();
-        let asked = self
-            .client
-            .ask(&caller(), credentials, &Arc::new(access), now);
+        let asked = self.client.ask(
+            &caller(),
+            credentials,
+            &Arc::new(access),
+            &Servers::Any,
+            now,
+        );
         let Ok(ticket) = asked else {
             panic!("not asked")
         };

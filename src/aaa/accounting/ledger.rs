@@ -26,6 +26,8 @@ pub struct Billing {
     pub domain: Option<Box<[u8]>>,
     /// Time between interim records, if not as everybody's.
     pub interim: Option<Duration>,
+    /// The group of the servers that let it in, if they have one.
+    pub servers: Option<Box<str>>,
 }
 
 /// A call that is billed.
@@ -275,6 +277,7 @@ impl Ledger {
                 caller: session.caller.clone(),
                 domain: session.billing.domain.clone().map(Octets),
                 class: class.collect(),
+                servers: session.billing.servers.clone(),
             }),
             usage: totals.map(usage),
             terminate_cause: None,

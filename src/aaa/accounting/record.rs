@@ -36,6 +36,8 @@ pub enum DecidedBy {
     Local,
     /// A server of another protocol.
     Remote,
+    /// We, in an outage, since a server had let it in before.
+    Cached,
 }
 
 /// One record.
@@ -110,6 +112,9 @@ pub struct BilledCall {
     /// What the server that let it in wants to see in its bill (RFC 2865 §5.25).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub class: Vec<Octets>,
+    /// The group of the servers that let it in, and write its bill.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub servers: Option<Box<str>>,
 }
 
 /// What a call has carried; upstream is from the client.
@@ -233,6 +238,7 @@ pub(in crate::aaa) mod tests {
             caller,
             domain: Some(octets(b"\0OFFICE")),
             class: vec![octets(b"gold"), octets(&[0, 0xff, 7])],
+            servers: None,
         };
         Record {
             kind,

@@ -60,6 +60,8 @@ fn radius() -> Client {
         secret: Secret::new(SECRET.to_vec()),
         priority: 1,
         weight: 1,
+        group: None,
+        dead_time: None,
         demand: Demand::Auto,
     };
     let settings = Radius {

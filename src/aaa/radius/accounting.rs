@@ -68,7 +68,7 @@ fn add_call(attributes: &mut Attributes, call: &BilledCall, record: &Record, nas
     }
     let authentic = match call.decided_by {
         DecidedBy::Radius => 1,
-        DecidedBy::Local => 2,
+        DecidedBy::Local | DecidedBy::Cached => 2,
         DecidedBy::Remote => 3,
     };
     attributes

@@ -15,7 +15,8 @@ use super::reply::{Answer, Asked, decide, whose};
 use super::request::{Login, access_request, authorize_request, is_state_of_radius};
 use super::server::{Counters, Health, ReplyRefusal};
 use crate::aaa::accounting::Record;
-use crate::aaa::{Access, Decision, Denial, Realm, Rejection};
+use crate::aaa::servers::{may_ask, writers};
+use crate::aaa::{Access, Decision, Denial, Names, Realm, Rejection, Servers};
 use crate::auth::Secret;
 use crate::clock::Timestamp;
 use crate::ppp::link::Credentials;
@@ -120,10 +121,30 @@ impl Client {
         }
     }
 
-    /// Whether any server decides about log-ins.
+    /// Whether any server decides about log-ins for which none is named.
     #[must_use]
     pub fn decides(&self) -> bool {
-        self.exchange.serves(Service::Authentication)
+        self.deciding(None, Timestamp::ZERO).next().is_some()
+    }
+
+    /// Whether every server is held dead that decides among these.
+    #[must_use]
+    pub fn is_out(&self, among: Option<&Names>, now: Timestamp) -> bool {
+        let mut deciding = self.deciding(among, now);
+        deciding.all(|server| server.health == Health::Dead)
+    }
+
+    fn deciding<'a>(
+        &'a self,
+        among: Option<&'a Names>,
+        now: Timestamp,
+    ) -> impl Iterator<Item = ServerView<'a>> {
+        let names = among.map(|names| &**names);
+        self.servers(now).filter(move |server| {
+            let config = server.config;
+            config.service == Service::Authentication
+                && may_ask(names, &config.name, config.group.as_deref())
+        })
     }
 
     /// Whether a conversation in EAP with this state is one of ours.
@@ -174,10 +195,9 @@ impl Client {
         realm: Option<&Realm>,
         now: Timestamp,
     ) -> Ticket {
-        question.among = realm
-            .map(|realm| Arc::clone(&realm.servers))
-            .filter(|servers| !servers.is_empty());
+        question.among = Servers::of(realm, access).names().cloned();
         let asked = Asked {
+            among: question.among.clone(),
             user: name.into(),
             login,
             access: Arc::clone(access),
@@ -226,10 +246,23 @@ impl Client {
 
     /// Has a record of this age written down. What became of it is an output, which bears the number.
     pub fn bill(&mut self, number: u64, record: &Record, age: Duration, now: Timestamp) {
-        let question = accounting_request(record, &self.nas, age, now);
+        let group = record
+            .call
+            .as_ref()
+            .and_then(|call| call.servers.as_deref());
+        let question = Question {
+            among: Some(self.writers(group)),
+            ..accounting_request(record, &self.nas, age, now)
+        };
         let input = exchange::Input::Ask(Ticket(RECORD | number), question);
         self.exchange.handle(input, now);
         self.settle();
+    }
+
+    fn writers(&self, group: Option<&str>) -> Names {
+        let all = self.servers(Timestamp::ZERO).map(|server| server.config);
+        let all = all.filter(|it| it.service == Service::Accounting);
+        writers(all.map(|it| (&*it.name, it.group.as_deref())), group)
     }
 
     /// Does what is due.
@@ -301,7 +334,7 @@ impl Client {
         };
         let decision = match outcome {
             Outcome::Reply(reply) => self.believed(&asked, reply),
-            Outcome::NoAnswer => refuse(Rejection::RadiusNoAnswer, self.who_was_silent()),
+            Outcome::NoAnswer => refuse(Rejection::RadiusNoAnswer, self.who_was_silent(&asked)),
             Outcome::Overloaded | Outcome::TooLong => {
                 let what = "more questions wait than may".to_owned();
                 refuse(Rejection::RadiusOverloaded, what)
@@ -323,14 +356,16 @@ impl Client {
             map: &self.map,
             unix_at_zero_s: self.unix_at_zero_s,
         };
-        decide(asked, &answer)
+        let mut decision = decide(asked, &answer);
+        if let Decision::Accept(grant) = &mut decision {
+            grant.billing.servers.clone_from(&server.group);
+        }
+        decision
     }
 
-    fn who_was_silent(&self) -> String {
-        let views = self.exchange.view(Timestamp::ZERO);
-        let deciding = views.filter(|(config, ..)| config.service == Service::Authentication);
-        let names = deciding
-            .map(|(config, _, _, counters)| format!("{}{}", whose(config), not_believed(counters)));
+    fn who_was_silent(&self, asked: &Asked) -> String {
+        let deciding = self.deciding(asked.among.as_ref(), Timestamp::ZERO);
+        let names = deciding.map(|it| format!("{}{}", whose(it.config), not_believed(it.counters)));
         let names: Vec<_> = names.collect();
         names.join(", ")
     }

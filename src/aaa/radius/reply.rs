@@ -10,7 +10,8 @@ use super::request::{Login, pack_state};
 use super::wishes::{Unreadable, Wishes, wishes};
 use crate::aaa::accounting::{Billing, DecidedBy};
 use crate::aaa::{
-    Access, AtSessionLimit, CallPolicy, Decision, Denial, Grant, NetworkTerms, Rejection, Terms,
+    Access, AtSessionLimit, CallPolicy, Decision, Denial, Grant, Names, NetworkTerms, Rejection,
+    Terms,
 };
 use crate::flow::{Authenticated, Encryption};
 use crate::mppe::keys::{DownstreamKey, StartKeys, UpstreamKey};
@@ -43,6 +44,8 @@ pub(super) struct Asked {
     pub(super) access: Arc<Access>,
     /// The pool to lease from where the server names none.
     pub(super) pool: Box<str>,
+    /// The servers that are asked; `None`: those without a group.
+    pub(super) among: Option<Names>,
 }
 
 /// A believed answer.
@@ -190,6 +193,7 @@ fn accept(asked: &Asked, answer: &Answer<'_>, wishes: Wishes) -> Result<Grant, S
             domain: answer.packet.octets(&MS_CHAP_DOMAIN).map(Into::into),
             class: wishes.class,
             interim: wishes.interim,
+            servers: None,
         }),
     })
 }

@@ -22,6 +22,7 @@ const PROOF: &str = "S=407A5589115FD0D6209F510FE9C04566932CDA56";
 
 pub(super) fn asked(login: Login, mppe: MppePolicy) -> Asked {
     Asked {
+        among: None,
         user: "alice".into(),
         login,
         access: Arc::new(Access {
@@ -40,6 +41,8 @@ pub(super) fn answer(asked: &Asked, code: Code, attributes: &Attributes) -> Deci
         secret: Secret::new(SECRET.to_vec()),
         priority: 1,
         weight: 1,
+        group: None,
+        dead_time: None,
         demand: Demand::Auto,
     };
     let reply = Reply {

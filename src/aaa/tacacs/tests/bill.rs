@@ -25,6 +25,7 @@ fn record(kind: Told) -> Record {
             lease: Some(Ipv4Addr::new(10, 0, 0, 7)),
             decided_by: DecidedBy::Remote,
             caller: caller(),
+            servers: None,
             class: Vec::new(),
         }),
         usage: matches!(kind, Told::Interim | Told::Stop).then_some(usage),

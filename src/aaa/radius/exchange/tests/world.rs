@@ -69,6 +69,8 @@ impl World {
                 secret: Secret::new(SECRET.to_vec()),
                 priority: server.0,
                 weight: server.1,
+                group: None,
+                dead_time: None,
                 demand: Demand::Auto,
             });
         let fakes = (0..servers.len()).map(|index| Fake {
