@@ -128,6 +128,7 @@ mod tests {
                 caller: talkative(),
                 domain: Some(octets(b"\x07OFFICE")),
                 class: vec![octets(b"gold")],
+                servers: None,
             }),
             usage: Some(Usage::default()),
             terminate_cause: Some(TerminateCause::UserRequest),

@@ -8,7 +8,7 @@ use zeroize::Zeroizing;
 
 use super::outage::{Asked, Asker};
 use super::{LogIns, Whom};
-use crate::aaa::radius::Caller;
+use crate::aaa::radius::{Caller, ClientSaid};
 use crate::aaa::{Access, Decision, Rejection, Servers};
 use crate::clock::Timestamp;
 use crate::flow::FlowKey;
@@ -100,6 +100,7 @@ impl LogIns {
             Whom::Tacacs => "tacacs",
         };
         let caller = Caller {
+            client: ClientSaid::default(),
             flow: FlowKey::new(0, CallId::new(0)),
             peer_address: Ipv4Addr::UNSPECIFIED,
             local_address,

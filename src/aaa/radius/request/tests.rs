@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::*;
+use crate::aaa::Servers;
 use crate::aaa::radius::caller::tests::{nas, talkative};
 use crate::wire::radius::attribute::{self as known, ALL, Places, VENDOR_SPECIFIC};
 use crate::wire::radius::{Packet, Request};
@@ -79,7 +80,7 @@ fn requests_hold_the_attributes_that_the_table_says() {
         access: None,
         pool: None,
         strip: false,
-        servers: Arc::default(),
+        servers: Servers::default(),
     };
     let mut sent = BTreeSet::from([VENDOR_SPECIFIC.name]);
     for credentials in every_way() {
