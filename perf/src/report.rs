@@ -73,9 +73,12 @@ pub(crate) struct Workers {
 /// What only scenarios of MPPE have: of a packet each way, or of one of both.
 #[derive(Serialize)]
 pub(crate) struct Mppe {
-    /// With the kernel that runs on any machine.
+    /// With the kernel that is left without AVX-512.
     pub(crate) ratio_portable_64: Option<f64>,
     pub(crate) ratio_portable_1400: Option<f64>,
+    /// With the kernel that needs no machine instructions.
+    pub(crate) ratio_scalar_64: Option<f64>,
+    pub(crate) ratio_scalar_1400: Option<f64>,
     /// One packet at a time, nothing made ahead.
     pub(crate) ratio_alone_64: Option<f64>,
     pub(crate) ratio_alone_1400: Option<f64>,
@@ -327,6 +330,8 @@ impl Report {
         let mppe = Mppe {
             ratio_portable_64: tidy(figures.ratio_portable_64),
             ratio_portable_1400: tidy(figures.ratio_portable_1400),
+            ratio_scalar_64: tidy(figures.ratio_scalar_64),
+            ratio_scalar_1400: tidy(figures.ratio_scalar_1400),
             ratio_alone_64: tidy(figures.ratio_alone_64),
             ratio_alone_1400: tidy(figures.ratio_alone_1400),
             stocked_cycles_64: tidy(figures.stocked_cycles_64),

@@ -166,6 +166,7 @@ fn client(servers: Vec<ServerConfig>, give_up: Duration) -> Client {
             ..Timing::default()
         },
         nas: Nas {
+            host_name: "pns".into(),
             identifier: "vpn1".into(),
             address: None,
             eap_mtu: 1400,
@@ -253,6 +254,7 @@ pub(crate) struct Dialler {
 /// The call that logs in.
 pub(crate) fn caller() -> Caller {
     Caller {
+        client: pns::aaa::radius::ClientSaid::default(),
         flow: FlowKey::new(0, CallId::new(4711)),
         peer_address: Ipv4Addr::new(198, 51, 100, 7),
         local_address: Ipv4Addr::new(198, 51, 100, 1),
@@ -339,6 +341,7 @@ impl Dialler {
                 Output::Transmit { socket, bytes } => {
                     self.sockets.hear(socket, self.addresses[&socket], &bytes);
                 }
+                Output::Unwanted(number) => panic!("{number} is to end"),
                 Output::Billed(number, Billed::Written) => self.accounting.written(number),
                 Output::Billed(number, _) => {
                     self.accounting.unanswered(number, self.clock.now());

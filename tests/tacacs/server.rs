@@ -127,6 +127,7 @@ pub(crate) struct Dialler {
 /// The call that logs in.
 pub(crate) fn caller() -> Caller {
     Caller {
+        client: pns::aaa::radius::ClientSaid::default(),
         flow: FlowKey::new(0, CallId::new(4711)),
         peer_address: Ipv4Addr::new(198, 51, 100, 7),
         local_address: Ipv4Addr::new(198, 51, 100, 1),

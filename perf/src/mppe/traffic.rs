@@ -50,7 +50,7 @@ impl Traffic {
             self.next = self.next.wrapping_add(1);
             match self.setup.kind {
                 Kind::Zipf => (self.draw.flow(), self.load.length(self.draw.below(12))),
-                Kind::Full | Kind::Portable | Kind::Alone | Kind::Stocked => {
+                Kind::Full | Kind::Portable | Kind::Scalar | Kind::Alone | Kind::Stocked => {
                     (in_turn, self.load.length(place))
                 }
             }
