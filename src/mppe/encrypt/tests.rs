@@ -181,7 +181,7 @@ fn length() -> impl Strategy<Value = usize> {
         2 => Just(1402),
         1 => Just(128),
         1 => Just(1408),
-        1 => 0usize..3000,
+        1 => 0usize..6000,
     ]
 }
 
