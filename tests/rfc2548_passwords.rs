@@ -190,7 +190,11 @@ fn log_in(credentials: &Credentials) -> Decision {
                 client.receive(socket, address, &reply.to_packet().unwrap(), now);
             }
             Output::Decided(_, decision) => return decision,
-            Output::Open { .. } | Output::Billed(..) | Output::Event(_) => {}
+            Output::Open { .. }
+            | Output::Close(_)
+            | Output::Billed(..)
+            | Output::Unwanted(_)
+            | Output::Event(_) => {}
         }
     }
     panic!("no decision")

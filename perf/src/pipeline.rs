@@ -26,6 +26,7 @@ use crate::measure::{Effort, Meter, Pairs, percentile};
 use crate::report::{Case, Report, Scale};
 use bench::Bench;
 use medium::{Medium, Memory};
+pub(crate) use rig::Footprint;
 #[cfg(feature = "dpdk")]
 use rings::Rings;
 
@@ -98,7 +99,7 @@ pub(crate) fn sample(
     kind: Kind,
     rounds: usize,
     meter: &mut Meter,
-) -> Outcome<(Pairs, f64)> {
+) -> Outcome<(Pairs, Footprint)> {
     match ports {
         Ports::Memory(memory) => sample_on(memory, kind, rounds, meter),
         #[cfg(feature = "dpdk")]
@@ -111,11 +112,11 @@ fn sample_on<M: Medium>(
     kind: Kind,
     rounds: usize,
     meter: &mut Meter,
-) -> Outcome<(Pairs, f64)> {
+) -> Outcome<(Pairs, Footprint)> {
     let mut pairs = Pairs::default();
     let mut bench = Bench::new(medium, kind)?;
     bench.measure(rounds, meter, &mut pairs)?;
-    Ok((pairs, bench.octets_per_call))
+    Ok((pairs, bench.footprint))
 }
 
 fn kinds(way: Way) -> Vec<Kind> {
@@ -145,7 +146,7 @@ fn run_on<M: Medium>(
     kinds.retain(|kind| kind.full_name().starts_with(case) && kind.flows <= effort.flows_max());
     let mut found: Vec<_> = kinds.iter().map(|_| Pairs::default()).collect();
     let mut engines = vec![Vec::new(); kinds.len()];
-    let mut octets = BTreeMap::new();
+    let mut footprints = BTreeMap::new();
     for pass in 0..effort.rigs() {
         for ((kind, pairs), engine) in kinds.iter().zip(&mut found).zip(&mut engines) {
             // A million calls take seconds to set up, and are not in one place of the caches anyway.
@@ -153,7 +154,7 @@ fn run_on<M: Medium>(
                 continue;
             }
             let mut bench = Bench::new(medium, *kind)?;
-            octets.insert(kind.flows, bench.octets_per_call);
+            footprints.insert(kind.flows, bench.footprint);
             let rounds = if kind.flows > FLOWS { effort.rigs() } else { 1 };
             for _ in 0..rounds {
                 bench.measure(effort.rig_rounds(), meter, pairs)?;
@@ -187,6 +188,6 @@ fn run_on<M: Medium>(
     Ok(report.of_pipeline(
         medium.name(),
         verified.sum(),
-        Scale::new(&by_flows, &octets),
+        Scale::new(&by_flows, &footprints),
     ))
 }

@@ -13,6 +13,7 @@ use crate::baseline::{self, Baseline, Verdict};
 use crate::load::{Load, PACKETS};
 use crate::machine::Machine;
 use crate::measure::{Effort, Meter, Pairs, percentile};
+use crate::pipeline::Footprint;
 
 /// The clock at which rates are derived from cycles, so that they compare between machines.
 const DERIVED_AT_GHZ: f64 = 3.0;
@@ -92,21 +93,23 @@ pub(crate) struct Scale {
     cycles_per_packet_p50_by_flows: BTreeMap<u32, f64>,
     cost_of_most_flows_over_1k: f64,
     octets_per_call: f64,
+    resident_octets_per_call: f64,
 }
 
 impl Scale {
     /// From cycles per packet, and from memory per call, by the number of calls.
-    pub(crate) fn new(cycles: &BTreeMap<u32, f64>, octets: &BTreeMap<u32, f64>) -> Self {
+    pub(crate) fn new(cycles: &BTreeMap<u32, f64>, footprints: &BTreeMap<u32, Footprint>) -> Self {
         let most = cycles.last_key_value().map_or(f64::NAN, |(_, most)| *most);
         let few = cycles.get(&1000).copied().unwrap_or(f64::NAN);
-        let octets = octets.last_key_value().map_or(f64::NAN, |(_, most)| *most);
+        let footprint = footprints.last_key_value().map(|(_, most)| *most);
         let cycles = cycles.iter();
         Self {
             cycles_per_packet_p50_by_flows: cycles
                 .map(|(flows, cycles)| (*flows, rounded(*cycles, 1)))
                 .collect(),
             cost_of_most_flows_over_1k: rounded(most / few, 3),
-            octets_per_call: rounded(octets, 0),
+            octets_per_call: rounded(footprint.map_or(f64::NAN, |it| it.requested), 0),
+            resident_octets_per_call: rounded(footprint.map_or(f64::NAN, |it| it.resident), 0),
         }
     }
 }

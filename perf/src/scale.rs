@@ -30,6 +30,8 @@ pub(crate) struct Scale {
     slow_path_bytes_per_call: f64,
     data_path_base_bytes: f64,
     data_path_bytes_per_call: f64,
+    data_path_resident_base_bytes: f64,
+    data_path_resident_bytes_per_call: f64,
     cost_of_most_calls_over_1k: f64,
     /// Sizes that this machine has no memory for.
     calls_not_measured: Vec<usize>,
@@ -50,6 +52,7 @@ struct SlowPath {
 struct DataPath {
     calls: u32,
     bytes_per_call: f64,
+    resident_bytes_per_call: f64,
     cycles_per_packet_p50: f64,
     cycles_per_packet_p1: f64,
 }
@@ -79,9 +82,14 @@ pub(crate) fn run(ports: &mut Ports, effort: Effort) -> Outcome<Scale> {
     };
     let slow = line([least, most].map(|it| (it.calls as f64, it.bytes as f64)));
     let octets = |it: &DataPath| (f64::from(it.calls), it.bytes_per_call * f64::from(it.calls));
+    let touched = |it: &DataPath| {
+        let calls = f64::from(it.calls);
+        (calls, it.resident_bytes_per_call * calls)
+    };
     // A worker's stock of keystream grows with its calls up to a bound, and is not a call's: where it
     // grows no more, what a call takes is left.
     let data = line([less, many].map(octets));
+    let resident = line([less, many].map(touched));
     Ok(Scale {
         scenario: "scale",
         direction: "upstream, as far as packets are concerned",
@@ -93,6 +101,8 @@ pub(crate) fn run(ports: &mut Ports, effort: Effort) -> Outcome<Scale> {
         slow_path_bytes_per_call: rounded(slow.per_call, 0),
         data_path_base_bytes: rounded(data.base, 0),
         data_path_bytes_per_call: rounded(data.per_call, 0),
+        data_path_resident_base_bytes: rounded(resident.base, 0),
+        data_path_resident_bytes_per_call: rounded(resident.per_call, 0),
         cost_of_most_calls_over_1k: rounded(
             many.cycles_per_packet_p50 / few.cycles_per_packet_p50,
             3,
@@ -156,16 +166,19 @@ impl DataPath {
             load: Load::Short,
         };
         let rounds = effort.passes() * effort.rig_rounds();
-        let (pairs, octets) = pipeline::sample(ports, kind, rounds, meter)?;
+        let (pairs, footprint) = pipeline::sample(ports, kind, rounds, meter)?;
         let data_path = Self {
             calls,
-            bytes_per_call: rounded(octets, 1),
+            bytes_per_call: rounded(footprint.requested, 1),
+            resident_bytes_per_call: rounded(footprint.resident, 1),
             cycles_per_packet_p50: rounded(pairs.ours_median(), 1),
             cycles_per_packet_p1: rounded(percentile(pairs.ours(), 1), 1),
         };
         println!(
-            "{calls:>8} calls: {:>6} bytes a call in the data path, {:.0} cycles a packet p50, {:.0} p1",
+            "{calls:>8} calls: {:>6} bytes a call in the data path, {:>6} of them touched; \
+             {:.0} cycles a packet p50, {:.0} p1",
             data_path.bytes_per_call,
+            data_path.resident_bytes_per_call,
             data_path.cycles_per_packet_p50,
             data_path.cycles_per_packet_p1
         );

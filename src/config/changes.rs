@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::{Config, Pool, User};
+use crate::auth::Secret;
 
 /// The difference of two configurations, for people.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -43,6 +44,7 @@ impl Changes {
             of(was) == of(is)
         };
         changes.applied.extend(pools.describe("pools", same));
+        changes.applied.extend(secrets(old, new));
         changes.restart = restart(old, new);
         changes
     }
@@ -69,13 +71,31 @@ impl Changes {
     }
 }
 
+/// Those whom we share another secret with than before.
+fn secrets(old: &Config, new: &Config) -> Option<String> {
+    let of = |config: &Config| -> Vec<(String, Secret)> {
+        let servers = config.radius.servers.iter();
+        let servers = servers.map(|it| (it.name.clone(), it.secret.duplicate()));
+        let clients = config.radius.dynamic.clients.iter();
+        let clients = clients.map(|it| (it.address.to_string(), it.secret.duplicate()));
+        servers.chain(clients).collect()
+    };
+    let (old, new) = (of(old), of(new));
+    let names = by_name(&old, &new, |(name, _)| name);
+    names
+        .in_both(|(_, was), (_, is)| was.matches(is.expose()))
+        .map(|changed| format!("secrets of RADIUS: {changed}"))
+}
+
 /// What workers and sockets were started with.
 fn restart(old: &Config, new: &Config) -> Vec<String> {
     let ranges = |config: &Config| -> Vec<_> {
         let pool = |it: &super::Pool| (it.name.clone(), it.ranges.clone(), it.gateway);
         config.pools.iter().map(pool).collect()
     };
-    let secretless = |config: &Config| format!("{:?} {:?}", config.radius, config.peers);
+    // Without their secrets, which nobody prints.
+    let radius = |config: &Config| format!("{:?} {:?}", config.radius, config.peers);
+    let tacacs = |config: &Config| format!("{:?}", config.tacacs);
     let (was, is) = (&old.server, &new.server);
     let limits = (is.calls_max, is.control_connections_max);
     let of_workers = |config: &Config| {
@@ -104,7 +124,9 @@ fn restart(old: &Config, new: &Config) -> Vec<String> {
             "names, ranges and gateways of [[pool]]",
             ranges(old) == ranges(new),
         ),
-        ("[[peer]] and [radius]", secretless(old) == secretless(new)),
+        ("[[peer]] and [radius]", radius(old) == radius(new)),
+        ("[tacacs]", tacacs(old) == tacacs(new)),
+        ("[accounting]", old.accounting == new.accounting),
         ("[dpdk]", old.dpdk == new.dpdk),
         ("[[port]]", old.ports == new.ports),
         ("[workers]", old.workers == new.workers),
@@ -140,16 +162,21 @@ impl<T> ByName<'_, T> {
         let (old, new) = (&self.old, &self.new);
         let added = new.keys().filter(|name| !old.contains_key(*name));
         let gone = old.keys().filter(|name| !new.contains_key(*name));
-        let changed = new
-            .iter()
-            .filter(|(name, is)| old.get(*name).is_some_and(|was| !same(was, is)));
-        let parts = [
-            list("new", added),
-            list("changed", changed.map(|(name, _)| name)),
-            list("gone", gone),
-        ];
+        let parts = [list("new", added), self.in_both(same), list("gone", gone)];
         let parts: Vec<_> = parts.into_iter().flatten().collect();
         (!parts.is_empty()).then(|| format!("{what}: {}", parts.join(", ")))
+    }
+}
+
+impl<T> ByName<'_, T> {
+    /// `1 changed (alice)`, of those that were and are.
+    fn in_both(&self, same: impl Fn(&T, &T) -> bool) -> Option<String> {
+        let changed = self.new.iter();
+        let changed = changed.filter(|(name, is)| {
+            let was = self.old.get(*name);
+            was.is_some_and(|was| !same(was, is))
+        });
+        list("changed", changed.map(|(name, _)| name))
     }
 }
 
@@ -166,21 +193,7 @@ mod tests {
 
     use super::*;
 
-    const CONFIG: &str = r#"
-[server]
-listen = ["198.51.100.1"]
-[[port]]
-name = "both"
-device = "net_af_xdp0,iface=wan_s"
-side = "both"
-addresses = ["198.51.100.1/24"]
-[[pool]]
-name = "default"
-ranges = ["10.77.0.100-10.77.0.199"]
-gateway = "10.77.0.1"
-[users]
-file = "users.toml"
-"#;
+    const CONFIG: &str = include_str!("../../tests/support/smallest.toml");
 
     fn config(text: &str, users: &str) -> Config {
         let users = |_: &std::path::Path| Ok(Zeroizing::new(users.to_owned()));
@@ -226,5 +239,29 @@ file = "users.toml"
             "{text}"
         );
         assert!(!text.contains("wonderland"));
+    }
+
+    #[test]
+    fn another_secret_is_named_and_the_secret_is_not() {
+        let text = format!(
+            "{CONFIG}[[radius.server]]\nname = \"main\"\naddress = \"192.0.2.1\"\nsecret_file = \"s\"\n"
+        );
+        let with = |secret: &str| {
+            let read = |path: &std::path::Path| {
+                let users = user("alice", "password = \"wonderland-7\"");
+                let is_secret = path.ends_with("s");
+                Ok(Zeroizing::new(if is_secret {
+                    secret.to_owned()
+                } else {
+                    users
+                }))
+            };
+            Config::parse(&text, "pns.toml", read).unwrap_or_else(|it| panic!("{it}"))
+        };
+        let changes = Changes::between(&with("a secret of both"), &with("another secret"));
+        assert_eq!(changes.applied, ["secrets of RADIUS: 1 changed (main)"]);
+        assert!(changes.restart.is_empty(), "{:?}", changes.restart);
+        let same = Changes::between(&with("a secret of both"), &with("a secret of both"));
+        assert_eq!(same, Changes::default());
     }
 }

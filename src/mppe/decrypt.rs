@@ -229,9 +229,7 @@ impl DecryptState {
         }
         let looks = self.looks(header, from.history)?;
         let count = header.coherency_count;
-        let (_, frame) = payload
-            .split_at_mut_checked(HEADER_LENGTH)
-            .unwrap_or_default();
+        let frame = frame_of(payload);
         match self.chain.mode() {
             Mode::Stateless => {
                 self.decrypt_stateless(frame, looks, (count, sequence), worker, now)?;
@@ -484,22 +482,20 @@ pub fn decrypt_batch(
     }
 }
 
+/// What is encrypted of a payload.
+fn frame_of(payload: &mut [u8]) -> &mut [u8] {
+    let (_, frame) = payload
+        .split_at_mut_checked(HEADER_LENGTH)
+        .unwrap_or_default();
+    frame
+}
+
 /// How far after `link` the next place with this count is: 1 to 4096.
 const fn distance(link: &Link, count: CoherencyCount) -> u64 {
     match count.since(link.coherency_count()) {
         0 => CoherencyCount::MODULUS as u64,
         ahead => ahead as u64,
     }
-}
-
-/// Whether `frame` comes out right with this keystream, which may be only that of its start.
-fn opens(frame: &[u8], keystream: &[u8], looks_right: impl FnOnce(&[u8], usize) -> bool) -> bool {
-    let mut scratch = [0u8; PREFIX_LENGTH];
-    let (prefix, _) = scratch.split_at_mut(frame.len().min(PREFIX_LENGTH));
-    for ((out, byte), mask) in prefix.iter_mut().zip(frame).zip(keystream) {
-        *out = byte ^ mask;
-    }
-    looks_right(prefix, frame.len())
 }
 
 /// Decrypts `frame` in place with the keystream of `rc4` if what comes out `looks_right`, which sees

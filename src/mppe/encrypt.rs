@@ -5,7 +5,7 @@ use arrayvec::ArrayVec;
 use crate::mppe::batch::{BATCH, Tasks};
 use crate::mppe::chain::{Chain, FLAG_EVERY, Link};
 use crate::mppe::factory::{Flows, stock_up};
-use crate::mppe::kernel::{Kernel, xor, xor_chunk};
+use crate::mppe::kernel::{Kernel, xor_chunk};
 use crate::mppe::keys::{DownstreamKey, Mode, Strength, UpstreamKey};
 use crate::mppe::queues::{ACTIVE_MAX, Demand, Demands, Queues};
 use crate::mppe::rc4::Rc4;
@@ -148,15 +148,12 @@ impl EncryptState {
         if fresh {
             self.chain.change_key(&mut link, rc4);
         }
-        let (place, length) = (self.place, frame.len());
+        let place = self.place;
         if fresh || !self.running {
             self.chain.key(rc4, &link.session_key);
             rc4.apply(frame);
             queues.restart(place, rc4);
-        } else if let Some(keystream) = queues.next(place, length) {
-            xor(frame, keystream);
-            queues.use_up(place, length);
-        } else {
+        } else if queues.apply_if(place, frame, |_, _| true).is_none() {
             queues.resume_alone(place, rc4);
             rc4.apply(frame);
             queues.restart(place, rc4);
@@ -169,16 +166,17 @@ impl EncryptState {
 
     /// What a stateful frame needs if RC4 runs on for it, and nothing if it does not.
     fn demand(&self, job: usize, frame: &[u8]) -> Option<Demand> {
-        let length = if self.running && !self.flush {
-            frame.len()
-        } else {
-            0
-        };
+        let length = if self.runs_on() { frame.len() } else { 0 };
         self.armed.then_some(Demand {
             job,
             place: self.place,
             length,
         })
+    }
+
+    /// Whether RC4 runs on for the next frame of a stateful flow.
+    const fn runs_on(&self) -> bool {
+        self.running && !self.starts_afresh()
     }
 
     /// Overwrites the keys, here and in the worker; from now on nothing is encrypted.
@@ -315,6 +313,11 @@ fn encrypt_burst(
         worker.stock.open_alone(state.place, &state.chain);
         return;
     }
+    let served = encrypt_from_stock(states, jobs, worker);
+    let (_, jobs) = jobs.split_at_mut(served);
+    if jobs.is_empty() {
+        return;
+    }
     let (mut tasks, mut flows) = (Tasks::new(), Flows::new());
     let mut demands = Demands::new();
     let mut waiting = Waiting::new();
@@ -370,7 +373,69 @@ fn encrypt_burst(
     plan.keep(&tasks, stock);
 }
 
+/// Where nothing has to be made for a burst, its frames are encrypted at once, up to the first that lacks
+/// something after all. Answers how many that are.
+fn encrypt_from_stock(
+    states: &mut impl EncryptStates,
+    jobs: &mut [EncryptJob<'_>],
+    worker: &mut EncryptWorker,
+) -> usize {
+    let mut is_there = |job: &EncryptJob<'_>| {
+        let state = states.encrypt_state(job.flow);
+        state.is_some_and(|state| state.has_in_stock(job.frame.len(), worker))
+    };
+    if !jobs.iter().all(&mut is_there) {
+        return 0;
+    }
+    let mut encrypt = |job: &mut EncryptJob<'_>| {
+        let state = states.encrypt_state(job.flow)?;
+        job.header = Some(state.encrypt_from_stock(job.frame, worker)?);
+        Some(())
+    };
+    jobs.iter_mut().map_while(&mut encrypt).count()
+}
+
 impl EncryptState {
+    /// Whether there is keystream for the whole of the next frame.
+    #[inline]
+    fn has_in_stock(&self, length: usize, worker: &EncryptWorker) -> bool {
+        match self.chain.mode() {
+            Mode::Stateless => worker.stock.has_whole_soon(self.place, &self.chain, length),
+            Mode::Stateful => worker.queues.has_soon(self.place, length),
+        }
+    }
+
+    /// Encrypts the next frame, if there is keystream for all of it.
+    #[inline]
+    fn encrypt_from_stock(
+        &mut self,
+        frame: &mut [u8],
+        worker: &mut EncryptWorker,
+    ) -> Option<Header> {
+        let EncryptWorker { stock, queues, .. } = worker;
+        match self.chain.mode() {
+            _ if !self.armed => None,
+            Mode::Stateless => {
+                let slot = stock.find_whole(self.place, &self.chain, frame.len())?;
+                stock.apply(slot, frame);
+                let link = stock.link(slot, self.chain.committed.position + 1);
+                stock.commit_slot(slot, &link, frame.len());
+                let header = Header::stateless(link.coherency_count());
+                self.chain.committed = link;
+                Some(header)
+            }
+            Mode::Stateful => {
+                if !self.runs_on() || !queues.has(self.place, frame.len()) {
+                    return None;
+                }
+                queues.apply_if(self.place, frame, |_, _| true)?;
+                self.chain.committed.position += 1;
+                let count = self.chain.committed.coherency_count();
+                Some(Header::stateful(count, false))
+            }
+        }
+    }
+
     /// A stateless frame whose keystream is in stock is encrypted with that; another waits as a task.
     fn encrypt_or_wait(
         &mut self,
@@ -437,7 +502,8 @@ fn encrypt_stateful(
         if let Some(job) = jobs.get_mut(place)
             && let Some(state) = states.encrypt_state(job.flow)
         {
-            job.header = state.encrypt(job.frame, worker);
+            let queued = state.encrypt_from_stock(job.frame, worker);
+            job.header = queued.or_else(|| state.encrypt(job.frame, worker));
         }
     }
 }

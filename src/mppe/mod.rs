@@ -9,7 +9,7 @@
 //! - [`skipped`]: keys of frames that were overtaken, kept until they arrive.
 //! - [`plausible`]: whether a decrypted frame looks right, which decides if anything moves.
 //! - [`rc4`]: the cipher. `streams`: where its state rests between the frames of a stateful flow;
-//!   `queues`: the keystream that was made for such flows before there were frames for it.
+//!   `queues`: the keystream that was made for such flows before there were frames for it; `ring`: one.
 //!
 //! Bursts go in whole ([`decrypt::decrypt_batch`], [`encrypt::encrypt_batch`]), so that frames of
 //! different flows are worked on side by side:
@@ -32,6 +32,7 @@ pub mod plausible;
 mod pool;
 mod queues;
 pub mod rc4;
+mod ring;
 #[cfg(target_arch = "x86_64")]
 mod simd;
 pub mod skipped;
@@ -39,3 +40,10 @@ mod stock;
 mod streams;
 mod tails;
 mod trail;
+
+#[cfg(target_arch = "x86_64")]
+use simd::prefetch;
+
+/// Asks for the cache lines of `bytes`, where it is known how.
+#[cfg(not(target_arch = "x86_64"))]
+const fn prefetch(_bytes: &[u8]) {}

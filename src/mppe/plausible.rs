@@ -72,6 +72,26 @@ impl Looks<'_> {
     }
 }
 
+/// Whether what comes out of `frame` `looks_right`, which sees the start of it and its length; `decrypt` is
+/// given a copy of that start.
+#[inline]
+pub(crate) fn opens(
+    frame: &[u8],
+    decrypt: impl FnOnce(&mut [u8]),
+    looks_right: impl FnOnce(&[u8], usize) -> bool,
+) -> bool {
+    let mut scratch = [0; PREFIX_LENGTH];
+    if let Some(start) = frame.first_chunk() {
+        scratch = *start;
+        decrypt(&mut scratch);
+        return looks_right(&scratch, frame.len());
+    }
+    let (prefix, _) = scratch.split_at_mut(frame.len());
+    prefix.copy_from_slice(frame);
+    decrypt(prefix);
+    looks_right(prefix, frame.len())
+}
+
 /// Whether a decrypted PPP frame of `length` bytes that starts with `prefix` is a packet.
 ///
 /// `prefix` is the whole frame or at least [`PREFIX_LENGTH`] bytes of it. The protocol field may be

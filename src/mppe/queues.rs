@@ -14,23 +14,26 @@ use arrayvec::ArrayVec;
 use zeroize::optimization_barrier;
 
 use crate::mppe::batch::{BATCH, Latest};
-use crate::mppe::kernel::{Kernel, LANES_MAX, write_chunk};
+use crate::mppe::kernel::{Kernel, LANES_MAX};
+use crate::mppe::plausible::opens;
 use crate::mppe::pool::Pool;
+use crate::mppe::prefetch;
 use crate::mppe::rc4::{Rc4, StoredRc4, stored_i};
+use crate::mppe::ring::{self, RING, Span, TURN};
 use crate::mppe::streams::Streams;
 
-/// Bytes that all lanes of a refill make.
-const REFILL: usize = 1024;
-/// A frame of 1536 bytes fits whatever is left before a refill or two.
-const CAPACITY: usize = 2560;
+/// Bytes that all lanes of a refill make. The longest frame of an Ethernet needs one refill.
+const REFILL: usize = 1536;
 /// Refills of one frame at most: nothing left, and the longest frame that fits.
 const ROUNDS: usize = 3;
 /// Frames of a burst that are looked at when one of them finds no keystream.
 const LOOK_AHEAD: usize = LANES_MAX;
-/// Queues taken from idle flows in one burst, at most: each costs up to 2,560 steps of RC4.
+/// Queues taken from idle flows in one burst, at most: each costs up to 4,096 steps of RC4.
 const EVICTIONS: u8 = 2;
 /// Flows of a worker that have a queue at the same time, in one direction.
 pub(super) const ACTIVE_MAX: usize = 4096;
+
+const _: () = assert!(REFILL.is_multiple_of(TURN) && 2 * REFILL <= RING);
 
 /// A frame that will need keystream.
 #[derive(Clone, Copy)]
@@ -46,30 +49,14 @@ pub(super) struct Demand {
 /// The frames of a burst that will need keystream, in their order.
 pub(super) type Demands = ArrayVec<Demand, BATCH>;
 
-/// What is left in a queue.
-#[derive(Clone, Copy, Default)]
-struct Head {
-    start: u16,
-    end: u16,
-}
-
-impl Head {
-    const fn left(self) -> usize {
-        (self.end - self.start) as usize
-    }
-
-    const fn room(self) -> usize {
-        CAPACITY - self.left()
-    }
-}
-
 /// The streams of one direction of a worker's flows, by place, and the queues of those that are active.
 /// Wiped when dropped.
 pub(super) struct Queues {
     streams: Streams,
     pool: Pool,
-    heads: Box<[Head]>,
-    bytes: Box<[u8]>,
+    /// By queue: what of its ring is keystream.
+    spans: Box<[Span]>,
+    rings: Box<[[u8; RING]]>,
     alone: u64,
     rc4: Rc4,
     /// Streams of a refill.
@@ -82,8 +69,8 @@ impl Queues {
         let pool = Pool::new(places, queues);
         Self {
             streams: Streams::new(places),
-            heads: vec![Head::default(); pool.things()].into_boxed_slice(),
-            bytes: vec![0; pool.things() * CAPACITY].into_boxed_slice(),
+            spans: vec![Span::default(); pool.things()].into_boxed_slice(),
+            rings: vec![[0; RING]; pool.things()].into_boxed_slice(),
             pool,
             alone: 0,
             rc4: Rc4::unkeyed(),
@@ -109,35 +96,52 @@ impl Queues {
         }
     }
 
-    /// The next `length` bytes of keystream of a flow, to be given back to [`Self::use_up`] once they are
-    /// used. `None`: there is no queue for it, or the frame is too long for one.
+    /// Whether so much keystream is there for a flow.
     #[inline]
-    pub(super) fn next(&mut self, place: u32, length: usize) -> Option<&[u8]> {
-        let number = self.queue(place)?;
-        if self.heads.get(number)?.left() < length {
-            self.refill_alone(number, length)?;
-        }
-        let start = usize::from(self.heads.get(number)?.start);
-        let bytes = self.bytes.get(number * CAPACITY..(number + 1) * CAPACITY)?;
-        bytes.get(start..start + length)
+    pub(super) fn has(&self, place: u32, length: usize) -> bool {
+        let number = self.pool.find(place);
+        let span = number.and_then(|number| self.spans.get(number));
+        span.is_some_and(|span| span.left() >= length)
     }
 
-    /// Wipes what [`Self::next`] answered.
+    /// The same; if so, it will be needed soon.
     #[inline]
-    pub(super) fn use_up(&mut self, place: u32, length: usize) {
-        let Some(number) = self.pool.find(place) else {
-            return;
-        };
-        let Some(head) = self.heads.get_mut(number) else {
-            return;
-        };
-        let start = number * CAPACITY + usize::from(head.start);
-        if let Some(used) = self.bytes.get_mut(start..start + length) {
-            used.fill(0);
-            optimization_barrier(used);
+    pub(super) fn has_soon(&self, place: u32, length: usize) -> bool {
+        let number = self.pool.find(place);
+        let found =
+            number.and_then(|number| Some((self.spans.get(number)?, self.rings.get(number)?)));
+        found.is_some_and(|(span, ring)| {
+            ring::prefetch_first(ring, *span, length);
+            span.left() >= length
+        })
+    }
+
+    /// Encrypts or decrypts a frame with the next keystream of its flow, and wipes that, if what comes out
+    /// `looks_right`, which sees the start of it and its length; otherwise nothing changes. `None`: there
+    /// is no queue for it, or the frame is too long for one.
+    #[inline]
+    pub(super) fn apply_if(
+        &mut self,
+        place: u32,
+        frame: &mut [u8],
+        looks_right: impl FnOnce(&[u8], usize) -> bool,
+    ) -> Option<bool> {
+        let number = self.queue(place)?;
+        if self.spans.get(number)?.left() < frame.len() {
+            self.refill_alone(number, frame.len())?;
         }
-        head.start += u16::try_from(length).unwrap_or(0);
-        self.pool.touch(number);
+        let (span, ring) = (self.spans.get_mut(number)?, self.rings.get_mut(number)?);
+        let right = opens(
+            frame,
+            |prefix| ring::apply(ring, *span, prefix),
+            looks_right,
+        );
+        if right {
+            ring::apply(ring, *span, frame);
+            ring::use_up(ring, span, frame.len());
+            self.pool.touch(number);
+        }
+        Some(right)
     }
 
     /// The stream of a flow that has no queue, or whose frame is too long for it: to be worked with
@@ -154,12 +158,7 @@ impl Queues {
     /// Whether the next frame of a flow would have to wait for keystream of its own.
     #[inline]
     fn is_dry(&self, demand: Demand) -> bool {
-        if demand.length == 0 {
-            return false;
-        }
-        let number = self.pool.find(demand.place);
-        let head = number.and_then(|number| self.heads.get(number));
-        head.is_none_or(|head| head.left() < demand.length)
+        demand.length > 0 && !self.has(demand.place, demand.length)
     }
 
     /// Before frame `job` is worked on: makes keystream for it if there is not enough, and with it for the
@@ -205,11 +204,11 @@ impl Queues {
     /// Refills up to a group of lanes of queues that have room, in turn. Answers how many.
     pub(super) fn top_up(&mut self, kernel: &mut Kernel) -> usize {
         let mut low: ArrayVec<u32, LANES_MAX> = ArrayVec::new();
-        for _ in 0..self.heads.len().min(BATCH) {
+        for _ in 0..self.spans.len().min(BATCH) {
             let Some((number, Some(_owner))) = self.pool.next_in_turn() else {
                 continue;
             };
-            let room = self.heads.get(number).map_or(0, |head| head.room());
+            let room = self.spans.get(number).map_or(0, |span| span.room());
             if low.len() < kernel.lanes() && room >= REFILL {
                 low.extend(u32::try_from(number));
             }
@@ -225,21 +224,21 @@ impl Queues {
     }
 
     fn left(&self, number: u32) -> usize {
-        let head = self.heads.get(number as usize);
-        head.map_or(0, |head| head.left())
+        let span = self.spans.get(number as usize);
+        span.map_or(0, |span| span.left())
     }
 
     /// Keystream that waits, in bytes.
     pub(super) fn octets(&self) -> usize {
-        self.heads.iter().map(|head| head.left()).sum()
+        self.spans.iter().map(|span| span.left()).sum()
     }
 
     /// Whether no keystream and no stream is left.
     #[cfg(test)]
     pub(super) fn is_wiped(&self) -> bool {
-        let places = u32::try_from(self.heads.len()).unwrap();
+        let places = u32::try_from(self.spans.len()).unwrap();
         self.pool.is_all_free()
-            && self.bytes.iter().all(|byte| *byte == 0)
+            && self.rings.as_flattened().iter().all(|byte| *byte == 0)
             && self.lanes.as_flattened().iter().all(|byte| *byte == 0)
             && (0..places).all(|place| self.streams.is_wiped(place))
     }
@@ -264,16 +263,12 @@ impl Queues {
                 self.pool.lend(place)?
             }
         };
-        let (head, stream) = (self.heads.get_mut(queue)?, self.streams.at(place)?);
-        let missing = usize::from(stored_i(stream).wrapping_neg());
-        *head = Head {
-            start: 0,
-            end: u16::from(stored_i(stream).wrapping_neg()),
-        };
-        if missing > 0 {
-            let bytes = self.bytes.get_mut(queue * CAPACITY..)?;
+        let (span, stream) = (self.spans.get_mut(queue)?, self.streams.at(place)?);
+        *span = Span::before(stored_i(stream));
+        if span.missing() > 0 {
             self.rc4.resume(stream);
-            self.rc4.apply(bytes.get_mut(..missing)?);
+            let ring = self.rings.get_mut(queue)?;
+            ring::make(ring, span, span.missing(), &mut self.rc4);
             self.rc4.store(stream);
         }
         Some(queue)
@@ -284,7 +279,7 @@ impl Queues {
         let Some(number) = self.pool.find(place) else {
             return;
         };
-        let left = self.heads.get(number).map_or(0, |head| head.left());
+        let left = self.spans.get(number).map_or(0, |span| span.left());
         if let Some(stream) = self.streams.at(place) {
             self.rc4.resume(stream);
             self.rc4.rewind(left);
@@ -298,14 +293,9 @@ impl Queues {
         let Some(number) = self.pool.end(place) else {
             return;
         };
-        if let Some(head) = self.heads.get_mut(number) {
-            let (start, end) = (usize::from(head.start), usize::from(head.end));
-            let bytes = self.bytes.get_mut(number * CAPACITY..);
-            if let Some(left) = bytes.and_then(|bytes| bytes.get_mut(start..end)) {
-                left.fill(0);
-                optimization_barrier(left);
-            }
-            *head = Head::default();
+        let ring = self.rings.get_mut(number);
+        if let (Some(span), Some(ring)) = (self.spans.get_mut(number), ring) {
+            ring::use_up(ring, span, span.left());
         }
     }
 
@@ -333,8 +323,8 @@ impl Queues {
     /// The queues to refill together: all that lack something, and to fill the lanes those that have least.
     fn round(&self, wants: &[Want], lanes: usize) -> ArrayVec<u32, BATCH> {
         let room = |want: &&Want| {
-            let head = self.heads.get(want.number as usize);
-            head.is_some_and(|head| head.room() >= REFILL)
+            let span = self.spans.get(want.number as usize);
+            span.is_some_and(|span| span.room() >= REFILL)
         };
         let mut open: ArrayVec<&Want, BATCH> = wants.iter().filter(room).collect();
         let lacks = |want: &Want| self.left(want.number) < want.all;
@@ -355,30 +345,34 @@ impl Queues {
         let Self {
             streams,
             pool,
-            heads,
-            bytes,
+            spans,
+            rings,
             lanes,
             ..
         } = self;
-        let (queues, _) = bytes.as_chunks_mut::<CAPACITY>();
+        let places = |number: &u32| pool.owner(*number as usize);
+        for stream in numbers
+            .iter()
+            .filter_map(|number| streams.peek(places(number)?))
+        {
+            prefetch(stream);
+        }
         let mut ends = [0; LANES_MAX];
         for ((number, lane), end) in numbers.iter().zip(lanes.iter_mut()).zip(&mut ends) {
-            let queue = queues.get_mut(*number as usize);
-            if let (Some(head), Some(queue)) = (heads.get_mut(*number as usize), queue) {
-                *end = compact(head, queue);
-                head.end += u16::try_from(REFILL).unwrap_or(0);
-                let place = pool.owner(*number as usize);
-                if let Some(stream) = place.and_then(|place| streams.at(place)) {
-                    *lane = *stream;
-                }
+            let place = pool.owner(*number as usize);
+            if let Some(stream) = place.and_then(|place| streams.at(place)) {
+                *lane = *stream;
+            }
+            if let Some(span) = spans.get_mut(*number as usize) {
+                *end = span.extend(REFILL);
             }
         }
         let (lanes, _) = lanes.split_at_mut(numbers.len());
         kernel.go_on(lanes, &[REFILL; LANES_MAX], |lane, done, chunk| {
             let (number, end) = (numbers.get(lane), ends.get(lane));
-            let queue = number.and_then(|number| queues.get_mut(*number as usize));
-            if let (Some(queue), Some(end)) = (queue, end) {
-                write_chunk(queue, end + done, chunk);
+            let ring = number.and_then(|number| rings.get_mut(*number as usize));
+            if let (Some(ring), Some(end)) = (ring, end) {
+                ring::put(ring, end + done, chunk);
             }
         });
         for (number, lane) in numbers.iter().zip(lanes.iter()) {
@@ -394,36 +388,17 @@ impl Queues {
     /// Makes what a frame lacks, and what is missing to a multiple of 256 bytes then.
     #[cold]
     fn refill_alone(&mut self, number: usize, length: usize) -> Option<()> {
-        let head = self.heads.get_mut(number)?;
-        let lacking = length.checked_sub(head.left())?.next_multiple_of(256);
-        if lacking > head.room() {
+        let (span, ring) = (self.spans.get_mut(number)?, self.rings.get_mut(number)?);
+        let lacking = length.checked_sub(span.left())?.next_multiple_of(TURN);
+        if lacking > span.room() {
             return None;
         }
-        let (queues, _) = self.bytes.as_chunks_mut::<CAPACITY>();
-        let queue = queues.get_mut(number)?;
-        let end = compact(head, queue);
         let stream = self.streams.at(self.pool.owner(number)?)?;
         self.rc4.resume(stream);
-        self.rc4.apply(queue.get_mut(end..end + lacking)?);
+        ring::make(ring, span, lacking, &mut self.rc4);
         self.rc4.store(stream);
-        head.end += u16::try_from(lacking).unwrap_or(0);
         Some(())
     }
-}
-
-/// Moves what is left to the front, and answers how much that is. Behind it are zeros.
-fn compact(head: &mut Head, queue: &mut [u8; CAPACITY]) -> usize {
-    let (start, end, left) = (usize::from(head.start), usize::from(head.end), head.left());
-    if start > 0 {
-        queue.copy_within(start..end, 0);
-        let (_, moved) = queue.split_at_mut(left);
-        // What was used is wiped already; here only what has moved.
-        let (moved, _) = moved.split_at_mut(end - left);
-        moved.fill(0);
-        optimization_barrier(moved);
-        (head.start, head.end) = (0, head.end - head.start);
-    }
-    left
 }
 
 /// What a flow needs in a burst, in bytes.
@@ -437,7 +412,7 @@ struct Want {
 
 impl Drop for Queues {
     fn drop(&mut self) {
-        for number in 0..self.heads.len() {
+        for number in 0..self.spans.len() {
             if let Some(place) = self.pool.owner(number) {
                 self.release(place);
             }

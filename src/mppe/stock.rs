@@ -17,6 +17,7 @@ use crate::mppe::chain::{Chain, Link, rc4_key};
 use crate::mppe::kernel::{Kernel, Rekey, StagingChunk, write_chunk, xor};
 use crate::mppe::keys::{Mode, Strength};
 use crate::mppe::pool::Pool;
+use crate::mppe::prefetch;
 use crate::mppe::rc4::StoredRc4;
 
 /// Frames ahead of the committed one that a flow has slots for.
@@ -162,6 +163,43 @@ impl Stock {
             made: usize::from(*shelf.made.get(slot)?),
             rest: *shelf.rests.get(slot)?,
         })
+    }
+
+    /// The slot of the next frame of a chain, if it has keystream for the whole of it.
+    #[inline]
+    pub(super) fn find_whole(&self, place: u32, chain: &Chain, length: usize) -> Option<Slot> {
+        let slot = self.find(place, chain, chain.committed.position + 1)?;
+        (slot.made > 0 && slot.made >= length).then_some(slot)
+    }
+
+    /// Whether there is such a slot; if so, it will be needed soon.
+    #[inline]
+    pub(super) fn has_whole_soon(&self, place: u32, chain: &Chain, length: usize) -> bool {
+        let slot = self.find_whole(place, chain, length);
+        if let Some(slot) = slot {
+            let state = self.state(slot).map_or(&[][..], <StoredRc4>::as_slice);
+            let key = self
+                .keys
+                .get(slot.index)
+                .map_or(&[][..], <[u8; 16]>::as_slice);
+            let rest = self
+                .rests
+                .get(slot.rest as usize)
+                .and_then(|rest| rest.get(..STEP));
+            for soon in [self.prefix(slot), key, state, rest.unwrap_or_default()] {
+                prefetch(soon);
+            }
+        }
+        slot.is_some()
+    }
+
+    /// The place in its chain of the frame at `position`, which has this slot.
+    #[inline]
+    pub(super) fn link(&self, slot: Slot, position: u64) -> Link {
+        Link {
+            session_key: self.key(slot),
+            position,
+        }
     }
 
     /// The session key of a frame.

@@ -37,6 +37,13 @@ impl Streams {
         Some(stored)
     }
 
+    /// The stream at `place`, which may hold nothing.
+    #[inline]
+    pub(crate) fn peek(&self, place: u32) -> Option<&StoredRc4> {
+        let (streams, _) = self.bytes.as_chunks::<STREAM_LENGTH>();
+        streams.get(place as usize)
+    }
+
     /// Overwrites a stream.
     pub(crate) fn wipe(&mut self, place: u32) {
         let (streams, _) = self.bytes.as_chunks_mut::<STREAM_LENGTH>();
@@ -50,8 +57,7 @@ impl Streams {
     /// Whether the stream at `place` holds nothing.
     #[cfg(test)]
     pub(crate) fn is_wiped(&self, place: u32) -> bool {
-        let (streams, _) = self.bytes.as_chunks::<STREAM_LENGTH>();
-        streams[place as usize].iter().all(|byte| *byte == 0)
+        self.peek(place).unwrap().iter().all(|byte| *byte == 0)
     }
 }
 

@@ -67,7 +67,7 @@ pub use view::{CallView, ConnectionView};
 use crate::aaa::Pools;
 use crate::clock::Timestamp;
 use crate::flow::{BucketTable, FlowCommand, FlowKey, FlowTotals};
-use crate::pptp::{Control, ControlConfig};
+use crate::pptp::Control;
 use admission::Admission;
 use call::Call;
 use call_ids::CallIds;
@@ -218,7 +218,7 @@ impl Sessions {
             .admission
             .admit_connection(*peer.ip())
             .map_err(AcceptRefusal::Limit)?;
-        let control = Control::new(ControlConfig::clone(&self.config.control), now);
+        let control = Control::new(Arc::clone(&self.config.control), now);
         let connection = Connection::new(control, peer, local, local_address, permit, now);
         let Ok(id) = self.connections.insert(connection) else {
             return Err(AcceptRefusal::Limit(AdmissionRefusal::ControlConnections));

@@ -14,7 +14,7 @@ use super::{AdmissionRefusal, CallRef, ConnectionId, EndReason, Event, Output, S
 use crate::clock::Timestamp;
 use crate::flow::FlowPolicy;
 use crate::ppp::link::LinkConfig;
-use crate::pptp::{self, CallOffer, CloseReason, Control, ControlConfig, ControlState};
+use crate::pptp::{self, CallOffer, CloseReason, Control, ControlState};
 use crate::wire::pptp::StopReason;
 use crate::wire::prefix::Prefix;
 
@@ -320,7 +320,7 @@ impl Sessions {
             .admission
             .admit_connection(*peer.address.ip())
             .map_err(CallError::Limit)?;
-        let control = Control::originate(ControlConfig::clone(&self.config.control), now);
+        let control = Control::originate(Arc::clone(&self.config.control), now);
         let connection = Connection {
             originated: true,
             ..Connection::new(

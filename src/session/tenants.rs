@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::net::Ipv4Addr;
+use std::sync::Arc;
 
 use super::admission::AdmissionLimits;
 use super::{CallRef, EndReason, SessionConfig, Sessions};
@@ -14,30 +15,46 @@ const NAMED_MAX: usize = 3;
 
 /// The place of a call among those of its user.
 pub(super) struct Tenancy {
-    user: Box<str>,
-    group: Option<Box<str>>,
-    serial: u64,
-    leaving: bool,
+    user: Arc<str>,
+    group: Option<Arc<str>>,
+    place: Place,
 }
 
-/// The sessions of one user, the oldest first.
-#[derive(Default)]
+/// Where a session stands among all: by user, those that stay before those that end, the oldest first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Place {
+    user: u64,
+    stay: Stay,
+    serial: u64,
+}
+
+/// Whether a session counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Stay {
+    /// It does.
+    Staying,
+    /// It ends: its worker has not given the final report.
+    Leaving,
+}
+
+/// What there is of one user; its sessions are in one map with those of all.
 struct OfUser {
-    /// Those that stay.
-    staying: BTreeMap<u64, CallRef>,
-    /// Those that end: their workers have not given the final report.
-    leaving: BTreeMap<u64, CallRef>,
-    /// Calls whose log-in waits until enough of them are gone.
-    waiting: Vec<CallRef>,
+    number: u64,
+    staying: u32,
+    leaving: u32,
 }
 
 /// All sessions whose user is known.
 #[derive(Default)]
 pub(super) struct Tenants {
-    users: HashMap<Box<str>, OfUser>,
-    groups: HashMap<Box<str>, u32>,
+    users: HashMap<Arc<str>, OfUser>,
+    sessions: BTreeMap<Place, CallRef>,
+    /// By user, calls whose log-in waits until enough sessions are gone.
+    waiting: BTreeMap<u64, Vec<CallRef>>,
+    groups: HashMap<Arc<str>, u32>,
     /// Calls whose log-ins may go on.
     resumed: Vec<CallRef>,
+    /// Of the last user, and of the last session.
     serial: u64,
 }
 
@@ -54,30 +71,50 @@ pub(super) enum Room {
 impl Tenants {
     fn enter(&mut self, id: CallRef, user: &str, group: Option<&str>) -> Tenancy {
         self.serial += 1;
-        let (user, serial) = (Box::from(user), self.serial);
-        let group: Option<Box<str>> = group.map(Box::from);
-        let of_user = self.users.entry(Box::clone(&user)).or_default();
-        of_user.staying.insert(serial, id);
-        if let Some(group) = &group {
-            *self.groups.entry(Box::clone(group)).or_default() += 1;
-        }
-        Tenancy {
-            user,
-            group,
+        let serial = self.serial;
+        let user = match self.users.get_key_value(user) {
+            Some((known, _)) => Arc::clone(known),
+            None => Arc::from(user),
+        };
+        let of_user = self.users.entry(Arc::clone(&user));
+        let of_user = of_user.or_insert(OfUser {
+            number: serial,
+            staying: 0,
+            leaving: 0,
+        });
+        of_user.staying += 1;
+        let place = Place {
+            user: of_user.number,
+            stay: Stay::Staying,
             serial,
-            leaving: false,
-        }
+        };
+        self.sessions.insert(place, id);
+        let group = group.map(|group| self.enter_group(group));
+        Tenancy { user, group, place }
+    }
+
+    fn enter_group(&mut self, group: &str) -> Arc<str> {
+        let group = match self.groups.get_key_value(group) {
+            Some((known, _)) => Arc::clone(known),
+            None => Arc::from(group),
+        };
+        *self.groups.entry(Arc::clone(&group)).or_default() += 1;
+        group
     }
 
     /// The session ends; it is counted no more, and its address is not free yet.
     pub(super) fn leave(&mut self, tenancy: &mut Tenancy) {
-        if std::mem::replace(&mut tenancy.leaving, true) {
+        if tenancy.place.stay == Stay::Leaving {
             return;
         }
+        let call = self.sessions.remove(&tenancy.place);
+        tenancy.place.stay = Stay::Leaving;
         if let Some(of_user) = self.users.get_mut(&tenancy.user)
-            && let Some(call) = of_user.staying.remove(&tenancy.serial)
+            && let Some(call) = call
         {
-            of_user.leaving.insert(tenancy.serial, call);
+            of_user.staying = of_user.staying.saturating_sub(1);
+            of_user.leaving += 1;
+            self.sessions.insert(tenancy.place, call);
         }
         let Some(group) = &tenancy.group else { return };
         if let Some(count) = self.groups.get_mut(group) {
@@ -94,9 +131,13 @@ impl Tenants {
         let Some(of_user) = self.users.get_mut(&tenancy.user) else {
             return;
         };
-        of_user.leaving.remove(&tenancy.serial);
-        self.resumed.append(&mut of_user.waiting);
-        if of_user.staying.is_empty() && of_user.leaving.is_empty() {
+        if self.sessions.remove(&tenancy.place).is_some() {
+            of_user.leaving = of_user.leaving.saturating_sub(1);
+        }
+        if let Some(mut waiting) = self.waiting.remove(&of_user.number) {
+            self.resumed.append(&mut waiting);
+        }
+        if of_user.staying == 0 && of_user.leaving == 0 {
             self.users.remove(&tenancy.user);
         }
     }
@@ -104,6 +145,35 @@ impl Tenants {
     /// Users who have a session.
     pub(super) fn users(&self) -> usize {
         self.users.len()
+    }
+
+    /// How many sessions of a user stay, and how many there are.
+    fn count(&self, user: &str) -> (usize, usize) {
+        let of_user = self.users.get(user);
+        of_user.map_or((0, 0), |of_user| {
+            let staying = of_user.staying as usize;
+            (staying, staying + of_user.leaving as usize)
+        })
+    }
+
+    /// The sessions of a user that stay, or that end, the oldest first.
+    fn of(&self, user: &str, stay: Stay) -> impl Iterator<Item = CallRef> + use<'_> {
+        let number = self.users.get(user).map(|of_user| of_user.number);
+        let sessions = number.map(|user| {
+            let [first, last] = [0, u64::MAX].map(|serial| Place { user, stay, serial });
+            self.sessions.range(first..=last).map(|(_, call)| *call)
+        });
+        sessions.into_iter().flatten()
+    }
+
+    /// The log-in of `id` goes on when a session of its user is gone.
+    fn wait(&mut self, id: CallRef, user: &str) {
+        let Some(of_user) = self.users.get(user) else {
+            return;
+        };
+        let waiting = self.waiting.entry(of_user.number).or_default();
+        waiting.retain(|other| *other != id);
+        waiting.push(id);
     }
 }
 
@@ -138,10 +208,9 @@ impl Sessions {
         if max == 0 {
             return refused(Rejection::TooManySessions, "it may have none".to_owned());
         }
-        while let Some(of_user) = self.tenants.users.get(&user)
-            && of_user.staying.len() >= max
-            && let Some(oldest) = of_user.staying.first_key_value().map(|(_, call)| *call)
-        {
+        while self.tenants.count(&user).0 >= max {
+            let oldest = self.tenants.of(&user, Stay::Staying).next();
+            let Some(oldest) = oldest else { break };
             match limits.at_user_limit {
                 AtLimit::Deny => {
                     return refused(Rejection::TooManySessions, self.sessions_of(&user, max));
@@ -149,16 +218,12 @@ impl Sessions {
                 AtLimit::Replace => self.close(oldest, EndReason::Replaced, now),
             }
         }
-        let Some(of_user) = self.tenants.users.get(&user) else {
-            return Room::Free;
-        };
-        let all = of_user.staying.len() + of_user.leaving.len();
-        let mut leaving = of_user.leaving.values();
-        if all >= max || leaving.any(|call| self.holds(*call, grant.address)) {
-            if let Some(of_user) = self.tenants.users.get_mut(&user) {
-                of_user.waiting.retain(|other| *other != id);
-                of_user.waiting.push(id);
-            }
+        let full = self.tenants.count(&user).1 >= max;
+        let mut leaving = self.tenants.of(&user, Stay::Leaving);
+        let taken = leaving.any(|call| self.holds(call, grant.address));
+        drop(leaving);
+        if full || taken {
+            self.tenants.wait(id, &user);
             return Room::Wait;
         }
         Room::Free
@@ -257,14 +322,11 @@ impl Sessions {
 
     /// `it has 2 of 2 sessions, from 192.0.2.7 and 192.0.2.9`.
     fn sessions_of(&self, user: &str, max: usize) -> String {
-        let of_user = self.tenants.users.get(user);
-        let calls: Vec<_> = of_user
-            .map(|of_user| of_user.staying.values().copied().collect())
-            .unwrap_or_default();
-        let peers = calls.iter().filter_map(|id| self.calls.get(*id));
+        let calls = self.tenants.of(user, Stay::Staying);
+        let peers = calls.filter_map(|id| self.calls.get(id));
         let peers = peers.map(|call| call.peer_address.to_string());
         let named: Vec<_> = peers.take(NAMED_MAX).collect();
-        let count = calls.len();
+        let count = self.tenants.count(user).0;
         format!(
             "it has {count} of {max} sessions, from {}",
             named.join(" and ")

@@ -1,7 +1,7 @@
 //! The slow path without its IO: sessions, users, and the rings to the workers. The event loop lends
 //! it sockets and devices; whoever measures or simulates lends it memory.
 
-use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV4};
 
 use super::bookkeeper::Bookkeeper;
 use super::events::EventLog;
@@ -13,6 +13,7 @@ use crate::aaa::accounting::Accounting;
 use crate::aaa::radius::{Client, Dynamic, SocketId};
 use crate::aaa::tacacs::{self, ConnectionId as StreamId};
 use crate::aaa::{LocalUsers, PasswordChange, PoolConfig, Realms};
+use crate::auth::Secret;
 use crate::clock::Timestamp;
 use crate::flow::FlowReport;
 use crate::flow::ring::Punted;
@@ -62,6 +63,8 @@ pub trait Outside {
     fn open_datagrams(&mut self, _socket: SocketId, _to: SocketAddr) {}
     /// Sends a datagram to a RADIUS server.
     fn send_datagram(&mut self, _socket: SocketId, _bytes: &[u8]) {}
+    /// Closes a socket to a RADIUS server.
+    fn close_datagrams(&mut self, _socket: SocketId) {}
     /// Answers a request about live calls.
     fn answer_request(&mut self, _to: SocketAddr, _bytes: &[u8]) {}
     /// Begins to open a TCP connection to a TACACS+ server; who asks none has none.
@@ -173,6 +176,20 @@ impl ControlPlane {
     #[must_use]
     pub const fn radius(&self) -> Option<&Client> {
         self.log_ins.client()
+    }
+
+    /// The RADIUS server of this name shares another secret with us from now on.
+    pub fn set_server_secret(&mut self, name: &str, secret: &Secret, now: Timestamp) {
+        if let Some(client) = self.log_ins.client_mut() {
+            client.set_secret(name, secret, now);
+        }
+    }
+
+    /// Who asks about live calls from this address shares another secret with us from now on.
+    pub fn set_requester_secret(&mut self, address: IpAddr, secret: &Secret) {
+        if let Some(requests) = &mut self.requests {
+            requests.machine_mut().set_secret(address, secret);
+        }
     }
 
     /// Hears billing systems about live calls (RFC 5176).

@@ -11,6 +11,7 @@ use super::events;
 use super::jobs::{JobPool, Outcome};
 use super::settings;
 use crate::aaa::PasswordChange;
+use crate::clock::Timestamp;
 use crate::config::{Changes, Config, ConfigErrors};
 use crate::operate::admin::{AdminError, ErrorCode};
 use crate::operate::users_file::{Kept, store};
@@ -76,7 +77,7 @@ impl Errands {
     }
 
     /// Begins what is wanted, and takes over what is done.
-    pub fn turn(&mut self, plane: &mut ControlPlane) {
+    pub fn turn(&mut self, plane: &mut ControlPlane, now: Timestamp) {
         self.begin_reload();
         for change in plane.take_password_changes() {
             if self.to_keep.len() < CHANGES_MAX {
@@ -90,7 +91,7 @@ impl Errands {
         }
         while let Some((_, outcome)) = self.jobs.poll_output() {
             match outcome {
-                Outcome::Done(Done::Loaded(loaded)) => self.loaded(*loaded, plane),
+                Outcome::Done(Done::Loaded(loaded)) => self.loaded(*loaded, plane, now),
                 Outcome::Done(Done::Kept(user, Ok(()))) => events::password_kept(&user),
                 Outcome::Done(Done::Kept(user, Err(why))) => events::password_not_kept(&user, &why),
                 Outcome::Panicked => {
@@ -126,7 +127,12 @@ impl Errands {
     }
 
     /// A file with any mistake changes nothing.
-    fn loaded(&mut self, loaded: Result<Config, ConfigErrors>, plane: &mut ControlPlane) {
+    fn loaded(
+        &mut self,
+        loaded: Result<Config, ConfigErrors>,
+        plane: &mut ControlPlane,
+        now: Timestamp,
+    ) {
         let changed = std::mem::take(&mut self.since_loading);
         let new = match loaded {
             Ok(new) => new,
@@ -140,6 +146,12 @@ impl Errands {
         let pools = settings::pool_configs(&new);
         plane.reconfigure(users, settings::session_config(&new), &pools);
         plane.set_realms(settings::realms(&new));
+        for server in &new.radius.servers {
+            plane.set_server_secret(&server.name, &server.secret, now);
+        }
+        for client in &new.radius.dynamic.clients {
+            plane.set_requester_secret(client.address, &client.secret);
+        }
         plane.sessions.set_history_max(new.explain.history_max);
         let mut text = changes.describe();
         for warning in &new.warnings {

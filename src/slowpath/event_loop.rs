@@ -221,7 +221,7 @@ impl EventLoop {
             now,
         };
         self.admin.turn(self.poll.registry(), &mut view);
-        self.errands.turn(&mut self.plane);
+        self.errands.turn(&mut self.plane, now);
     }
 
     /// A worker that has ended takes its calls with it: the process ends, and its supervisor starts
@@ -295,6 +295,10 @@ impl Outside for KernelSide<'_> {
 
     fn open_datagrams(&mut self, socket: SocketId, to: SocketAddr) {
         self.radius.open(socket, to, self.registry);
+    }
+
+    fn close_datagrams(&mut self, socket: SocketId) {
+        self.radius.close(socket);
     }
 
     fn send_datagram(&mut self, socket: SocketId, bytes: &[u8]) {

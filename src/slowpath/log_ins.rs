@@ -145,6 +145,11 @@ impl LogIns {
         }
     }
 
+    /// The client, for who changes it.
+    pub(super) const fn client_mut(&mut self) -> Option<&mut Client> {
+        self.client.as_mut()
+    }
+
     /// The client, for those who look at it.
     pub(super) const fn client(&self) -> Option<&Client> {
         self.client.as_ref()
@@ -401,6 +406,7 @@ impl LogIns {
             };
             match output {
                 Output::Open { socket, to } => outside.open_datagrams(socket, to),
+                Output::Close(socket) => outside.close_datagrams(socket),
                 Output::Transmit { socket, bytes } => outside.send_datagram(socket, &bytes),
                 Output::Decided(ticket, mut decision) => {
                     if let Some((call, flow)) = self.asked.remove(&ticket) {

@@ -99,6 +99,11 @@ impl RadiusSockets {
         }
     }
 
+    /// Closes a socket.
+    pub(super) fn close(&mut self, id: SocketId) {
+        self.sockets.remove(&id);
+    }
+
     /// Sends a datagram. What is not sent is repeated like what is lost.
     pub(super) fn send(&mut self, id: SocketId, bytes: &[u8]) {
         if let Some(socket) = self.sockets.get(&id)

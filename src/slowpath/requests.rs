@@ -49,6 +49,11 @@ impl Requests {
         &self.machine
     }
 
+    /// The same, for who changes it.
+    pub(super) const fn machine_mut(&mut self) -> &mut Dynamic {
+        &mut self.machine
+    }
+
     /// A datagram came.
     pub(super) fn receive(&mut self, from: SocketAddr, bytes: &[u8], now: Timestamp) {
         self.machine.handle(Input::Datagram { from, bytes }, now);

@@ -36,17 +36,27 @@ pub(crate) enum Script {
 }
 
 pub(crate) fn client(demand: Demand, questions_max: usize) -> Client {
-    let server = ServerConfig {
-        name: "main".into(),
-        service: Service::Authentication,
-        address: "192.0.2.1:1812".parse().unwrap(),
+    let main = [("main", Service::Authentication, "192.0.2.1:1812")];
+    client_of(&main, demand, questions_max)
+}
+
+/// A client of these services.
+pub(crate) fn client_of(
+    services: &[(&str, Service, &str)],
+    demand: Demand,
+    questions_max: usize,
+) -> Client {
+    let server = |(name, service, address): &(&str, Service, &str)| ServerConfig {
+        name: (*name).into(),
+        service: *service,
+        address: address.parse().unwrap(),
         secret: Secret::new(SECRET.to_vec()),
         priority: 1,
         weight: 1,
         demand,
     };
     let settings = Settings {
-        servers: vec![server],
+        servers: services.iter().map(server).collect(),
         timing: Timing {
             give_up: Duration::from_secs(5),
             questions_max,

@@ -366,6 +366,6 @@ fn the_same_server_lets_in_who_does_everything_right() {
     let mut world = World::new(USERS, "");
     world.dial(client("alice"));
     world.dial(client("alice@example.com"));
-    assert!(world.clients.iter().all(PppClient::network_up));
-    assert_eq!(world.plane.sessions.user_count(), 1);
+    assert!(world.0.clients.iter().all(PppClient::network_up));
+    assert_eq!(world.0.plane.sessions.user_count(), 1);
 }

@@ -1,33 +1,18 @@
-//! The control plane, a worker that only answers, and clients.
+//! The control plane with a configuration that has something of everything, and who may be asked.
 
-use std::collections::HashMap;
-use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
-use std::path::Path;
-use std::sync::Arc;
+use std::collections::VecDeque;
+use std::net::SocketAddr;
 use std::time::{Duration, SystemTime};
 
 use pns::aaa::radius::{Demand, SocketId};
 use pns::clock::Timestamp;
-use pns::config::Config;
-use pns::dataplane::WorkerStats;
-use pns::flow::counters::counter_arena;
-use pns::flow::ring::{Punted, RingCapacities, WorkerEnds, rings};
-use pns::flow::{BucketTable, FlowCommand, FlowKey, FlowReport, FlowTotals, FrameBytes};
 use pns::operate::{account, explain};
-use pns::routing::directory::directory;
+use pns::session::Account;
 use pns::session::verdict::Key;
-use pns::session::{Account, ConnectionId, Sessions};
-use pns::slowpath::control_plane::{ControlPlane, Outside, RouteChange};
-use pns::slowpath::settings;
-use pns::slowpath::worker_link::WorkerLink;
-use zeroize::Zeroizing;
 
-use super::control_client as control;
+use super::plane::{CLIENT, Rig, Servers};
 use super::ppp_client::PppClient;
 use super::radius::{self, Script};
-
-const SERVER: Ipv4Addr = Ipv4Addr::new(198, 51, 100, 1);
-const CLIENT: Ipv4Addr = Ipv4Addr::new(198, 51, 100, 2);
 
 const CONFIG: &str = r#"
 [server]
@@ -64,218 +49,87 @@ file = "users.toml"
 unknown_realm = "refuse"
 "#;
 
-/// What the machines ask the world for.
-#[derive(Default)]
-struct Memory {
-    datagrams: Vec<(SocketId, Vec<u8>)>,
-    servers: HashMap<SocketId, SocketAddr>,
-}
+type Answers = Scripted<Box<dyn FnMut(&[u8]) -> Option<Vec<u8>>>>;
 
-impl Outside for Memory {
-    fn write(&mut self, id: ConnectionId, sessions: &mut Sessions, now: Timestamp) {
-        let length = sessions.pending(id).len();
-        sessions.consumed(id, length, now);
-    }
-
-    fn connect(
-        &mut self,
-        _: ConnectionId,
-        _: Ipv4Addr,
-        _: SocketAddrV4,
-        _: &mut Sessions,
-        _: Timestamp,
-    ) {
-    }
-
-    fn close(&mut self, id: ConnectionId, sessions: &mut Sessions, now: Timestamp) {
-        self.write(id, sessions, now);
-        sessions.forget(id);
-    }
-
-    fn ethernet(&mut self, _: u8, _: &[u8]) {}
-
-    fn inner(&mut self, _: &[u8]) {}
-
-    fn route(&mut self, _: RouteChange) {}
-
-    fn open_datagrams(&mut self, socket: SocketId, to: SocketAddr) {
-        self.servers.insert(socket, to);
-    }
-
-    fn send_datagram(&mut self, socket: SocketId, bytes: &[u8]) {
-        self.datagrams.push((socket, bytes.to_vec()));
-    }
-}
-
-pub(crate) struct World {
-    pub(crate) plane: ControlPlane,
-    worker: WorkerEnds,
-    outside: Memory,
-    now: Timestamp,
-    pub(crate) clients: Vec<PppClient>,
-    of_flow: HashMap<FlowKey, usize>,
-    radius: Option<Script>,
-}
+pub(crate) struct World(pub(crate) Rig<Answers>);
 
 impl World {
     /// A server with these users, and with `more` in its configuration.
     pub(crate) fn new(users: &str, more: &str) -> Self {
-        let read = |_: &Path| Ok(Zeroizing::new(users.to_owned()));
-        let config = Config::parse(&format!("{CONFIG}{more}"), "pns.toml", read);
-        let config = config.unwrap_or_else(|errors| panic!("{errors}"));
-        let users = settings::local_users(&config);
-        let ranges: Vec<_> = config
-            .pools
-            .iter()
-            .flat_map(|pool| &pool.ranges)
-            .map(|range| range.first..=range.last)
-            .collect();
-        let (writer, _owners) = directory(&ranges);
-        let mut random = 0_u8;
-        let entropy = move |buffer: &mut [u8]| {
-            for byte in buffer {
-                random = random.wrapping_mul(5).wrapping_add(13);
-                *byte = random;
-            }
-        };
-        let sessions = Sessions::new(
-            settings::session_config(&config),
-            Arc::new(BucketTable::new(1)),
-            settings::pools(&config, &users),
-            settings::capacity(&config),
-            Box::new(entropy),
-        );
-        let (slow_path, worker) = rings(RingCapacities::default());
-        let stats = Arc::new(WorkerStats::default());
-        let link = WorkerLink::new(0, slow_path, counter_arena(0), stats, None);
-        let mut plane = ControlPlane::new(sessions, users, vec![link], writer);
-        plane.set_realms(settings::realms(&config));
-        Self {
-            plane,
-            worker,
-            outside: Memory::default(),
-            now: Timestamp::ZERO + Duration::from_secs(100),
-            clients: Vec::new(),
-            of_flow: HashMap::new(),
-            radius: None,
-        }
+        let nobody =
+            Scripted::new(
+                Box::new(|_: &[u8]| -> Option<Vec<u8>> { panic!("nobody else is asked") })
+                    as Box<dyn FnMut(&[u8]) -> _>,
+            );
+        let now = Timestamp::ZERO + Duration::from_secs(100);
+        Self(Rig::new(&format!("{CONFIG}{more}"), users, nobody, now))
     }
 
     /// Asks a RADIUS server about whoever is no local user.
     pub(crate) fn ask_radius(&mut self, script: Script, demand: Demand, questions_max: usize) {
-        self.radius = Some(script);
+        let answer = move |datagram: &[u8]| radius::answer(script, datagram);
+        self.0.servers = Scripted::new(Box::new(answer));
         let client = radius::client(demand, questions_max);
-        self.plane.ask_servers(client, true);
+        self.0.plane.ask_servers(client, true);
+    }
+
+    /// Asks a RADIUS server that answers so about everybody.
+    pub(crate) fn ask_server(&mut self, answer: impl FnMut(&[u8]) -> Option<Vec<u8>> + 'static) {
+        self.0.servers = Scripted::new(Box::new(answer));
+        self.0
+            .plane
+            .ask_servers(radius::client(Demand::Auto, 100), false);
     }
 
     /// A client dials in; `false` if it is not even given a call.
     pub(crate) fn dial(&mut self, client: PppClient) -> bool {
-        let place = self.clients.len();
-        self.clients.push(client);
-        let peer = SocketAddrV4::new(CLIENT, 40_000);
-        let id = self.plane.sessions.accept(peer, SERVER, self.now).unwrap();
-        self.plane
-            .sessions
-            .receive(id, &control::start_request(), self.now);
-        self.run();
-        let call = control::call_request(u16::try_from(place).unwrap());
-        self.plane.sessions.receive(id, &call, self.now);
-        self.run();
-        let Some((flow, _)) = self.of_flow.iter().find(|(_, at)| **at == place) else {
-            return false;
-        };
-        let flow = *flow;
-        let frames = self.clients[place].start();
-        self.send(flow, frames);
-        self.run();
-        true
-    }
-
-    fn send(&mut self, flow: FlowKey, frames: Vec<Vec<u8>>) {
-        for bytes in frames {
-            let frame = FrameBytes::copy_of(&bytes).unwrap();
-            assert!(self.worker.punted.push(Punted::Ppp { flow, frame }).is_ok());
-        }
-    }
-
-    /// Does what everybody has to do, until nobody has.
-    fn run(&mut self) {
-        loop {
-            self.plane.hear_workers(&mut self.outside, self.now);
-            self.plane.carry_out(&mut self.outside, self.now);
-            let mut moved = false;
-            for (socket, bytes) in std::mem::take(&mut self.outside.datagrams) {
-                let script = self.radius.expect("nobody else is asked");
-                if let Some(reply) = radius::answer(script, &bytes) {
-                    let from = self.outside.servers[&socket];
-                    self.plane.datagram(socket, from, &reply, self.now);
-                    moved = true;
-                }
-            }
-            while let Ok(command) = self.worker.commands.pop() {
-                moved = true;
-                self.work(&command);
-            }
-            if !moved {
-                return;
-            }
-        }
-    }
-
-    fn work(&mut self, command: &FlowCommand) {
-        let flow = command.flow();
-        let report = match command {
-            FlowCommand::Open { .. } => {
-                self.of_flow.insert(flow, self.clients.len() - 1);
-                FlowReport::Opened { flow, slot: 0 }
-            }
-            FlowCommand::Close { .. } => {
-                self.of_flow.remove(&flow);
-                let totals = FlowTotals::default();
-                FlowReport::Closed { flow, totals }
-            }
-            FlowCommand::Frame { frame, .. } => {
-                if let Some(place) = self.of_flow.get(&flow).copied() {
-                    let answers = self.clients[place].handle(frame.as_slice());
-                    self.send(flow, answers);
-                }
-                return;
-            }
-            _ => return,
-        };
-        assert!(self.worker.reports.push(report).is_ok());
+        self.0.dial(client)
     }
 
     pub(crate) fn pass(&mut self, seconds: u64) {
-        let end = self.now + Duration::from_secs(seconds);
-        loop {
-            let due = [
-                self.plane.sessions.poll_timeout(),
-                self.plane.poll_timeout(),
-            ];
-            let due = due.into_iter().flatten().min().filter(|due| *due <= end);
-            let Some(due) = due else { break };
-            self.now = self.now.max(due);
-            self.plane.sessions.handle_timeout(self.now);
-            self.plane.handle_timeout(self.now);
-            self.run();
-        }
-        self.now = end;
+        self.0.pass(Duration::from_secs(seconds));
     }
 
     /// What `pns explain peer` prints of the latest attempt that ended with this finding, and the names
     /// of all findings.
     pub(crate) fn explain(&self, finding: &str) -> (String, Vec<&'static str>) {
-        let accounts = self.plane.sessions.explain(&Key::Peer(CLIENT), 100);
+        let accounts = self.0.plane.sessions.explain(&Key::Peer(CLIENT), 100);
         let name = |account: &Account| match account {
             Account::Ended(verdict) => verdict.finding.name(),
             Account::Live { .. } => "live",
         };
         let found = accounts.iter().find(|account| name(account) == finding);
         let rows: Vec<_> = found
-            .map(|account| account::row(account, self.now, SystemTime::now()))
+            .map(|account| account::row(account, self.0.now, SystemTime::now()))
             .into_iter()
             .collect();
         (explain::text(&rows), accounts.iter().map(name).collect())
+    }
+}
+
+/// Answers at once, by a function.
+pub(crate) struct Scripted<F> {
+    script: F,
+    answers: VecDeque<(SocketId, SocketAddr, Vec<u8>)>,
+}
+
+impl<F> Scripted<F> {
+    const fn new(script: F) -> Self {
+        Self {
+            script,
+            answers: VecDeque::new(),
+        }
+    }
+}
+
+impl<F: FnMut(&[u8]) -> Option<Vec<u8>>> Servers for Scripted<F> {
+    fn hear(&mut self, socket: SocketId, to: SocketAddr, bytes: &[u8]) {
+        let answer = (self.script)(bytes);
+        self.answers
+            .extend(answer.map(|answer| (socket, to, answer)));
+    }
+
+    fn next_answer(&mut self) -> Option<(SocketId, SocketAddr, Vec<u8>)> {
+        self.answers.pop_front()
     }
 }

@@ -10,10 +10,19 @@
 )]
 
 mod accounting;
+#[path = "../support/control_client.rs"]
+#[expect(dead_code, reason = "shared with tests that need more of it")]
+mod control_client;
 mod dynamic;
 mod eap;
 mod log_in;
 mod outage;
+#[path = "../support/plane.rs"]
+#[expect(dead_code, reason = "shared with tests that need more of it")]
+mod plane;
+#[path = "../support/ppp_client.rs"]
+#[expect(dead_code, reason = "shared with tests that need more of it")]
+mod ppp_client;
 mod server;
 
 /// Starts a FreeRADIUS, or says why not and ends the test.

@@ -1,173 +1,262 @@
-//! Servers that die, one of two and all: nobody who logs in is lost, no call ends, no record is missing.
+//! Servers that die, one of two and all: nobody who dials in is lost, no call ends, no record is
+//! missing. The whole control plane with real servers, on the real clock; the clients are PPP's.
 
-use std::collections::HashMap;
-use std::net::Ipv4Addr;
-use std::sync::Arc;
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-use pns::aaa::accounting::TerminateCause;
-use pns::aaa::radius::{Caller, Demand, Event};
-use pns::aaa::{Access, Decision};
-use pns::flow::{FlowKey, FlowTotals};
-use pns::ppp::link::{Credentials, MppePolicy};
-use pns::wire::call_id::CallId;
+use pns::aaa::Decision;
+use pns::aaa::radius::{Demand, Event};
+use pns::clock::MonotonicClock;
+use pns::ppp::link::Credentials;
+use pns::session::CallView;
 
-use crate::server::{Dialler, FreeRadius, SECRET, caller};
+use crate::log_in::lenient;
+use crate::plane::Rig;
+use crate::ppp_client::PppClient;
+use crate::server::{FreeRadius, SECRET, Sockets, bill};
 
-/// Log-ins in a second.
-const RATE: u32 = 200;
+/// Calls that are set up in a second.
+const RATE: u128 = 200;
+const CONFIG: &str = r#"
+[server]
+listen = ["198.51.100.1"]
+calls_max = 4000
+control_connections_max = 4000
+control_connections_per_source_max = 4000
+[[port]]
+name = "both"
+device = "net_af_xdp0,iface=wan_s"
+side = "both"
+addresses = ["198.51.100.1/24"]
+[[pool]]
+name = "default"
+ranges = ["10.80.0.1-10.80.15.254"]
+gateway = "10.77.0.1"
+[users]
+file = "users.toml"
+"#;
+/// The servers decide about everybody.
+const NOBODY: &str = "[[user]]\nname = \"nobody\"\npassword = \"wonderland-8\"\n";
 
-/// Two servers, or none if there is no FreeRADIUS here.
-fn two() -> Option<(FreeRadius, FreeRadius)> {
-    Some((FreeRadius::start()?, FreeRadius::start()?))
+/// Whole calls against these servers, asked in their order.
+struct Calls {
+    rig: Rig<Sockets>,
+    clock: MonotonicClock,
+    /// When each has dialled, and how long it took until it was up.
+    dialled: Vec<(Instant, Option<Duration>)>,
+    waiting: BTreeSet<usize>,
 }
 
-fn alice() -> Credentials {
-    Credentials::Pap {
-        name: b"alice".to_vec(),
-        password: b"wonderland-7".to_vec(),
+impl Calls {
+    fn new(servers: &[&FreeRadius]) -> Self {
+        let clock = MonotonicClock::new();
+        let now = clock.now();
+        let mut rig = Rig::new(CONFIG, NOBODY, Sockets::default(), now);
+        rig.plane.ask_servers(FreeRadius::client_of(servers), false);
+        rig.plane.keep_accounts(bill(now), None);
+        Self {
+            rig,
+            clock,
+            dialled: Vec::new(),
+            waiting: BTreeSet::new(),
+        }
+    }
+
+    fn dial(&mut self) {
+        self.rig.now = self.clock.now();
+        let client = PppClient::new("caller", "wonderland-7");
+        assert!(self.rig.dial(client), "no call");
+        self.waiting.insert(self.dialled.len());
+        self.dialled.push((Instant::now(), None));
+    }
+
+    /// A turn of everybody; the calls that came up in it.
+    fn turn(&mut self) -> usize {
+        self.rig.turn(self.clock.now());
+        let (clients, dialled) = (&self.rig.clients, &mut self.dialled);
+        let before = self.waiting.len();
+        self.waiting.retain(|place| {
+            let (at, took) = &mut dialled[*place];
+            let is_up = clients[*place].network_up();
+            *took = is_up.then(|| at.elapsed());
+            !is_up
+        });
+        std::thread::sleep(Duration::from_millis(1));
+        before - self.waiting.len()
+    }
+
+    fn dial_and_wait(&mut self, calls: usize) {
+        (0..calls).for_each(|_| self.dial());
+        let began = Instant::now();
+        while !self.waiting.is_empty() {
+            assert!(began.elapsed() < Duration::from_secs(20), "not up in time");
+            self.turn();
+        }
+    }
+
+    /// Turns until every record is written down.
+    fn settle(&mut self) {
+        let began = Instant::now();
+        while self.outstanding() > 0 {
+            assert!(
+                began.elapsed() < Duration::from_secs(20),
+                "records are left"
+            );
+            self.turn();
+        }
+    }
+
+    fn outstanding(&self) -> u64 {
+        self.rig.plane.accounting().unwrap().outstanding()
+    }
+
+    /// Calls that use their network in the server's eyes, of clients that think so too.
+    fn up(&self) -> usize {
+        let is_up = |call: &CallView| call.network_since.is_some();
+        let up = self.rig.plane.sessions.views().filter(is_up).count();
+        assert!(
+            up <= self
+                .rig
+                .clients
+                .iter()
+                .filter(|it| it.encrypted() && !it.terminated)
+                .count()
+        );
+        up
     }
 }
 
-fn access() -> Access {
-    Access {
-        mppe: MppePolicy::OPTIONAL,
-        ..Access::default()
-    }
+/// The records of a kind in the bill of a server.
+fn records<'b>(detail: &'b str, kind: &str) -> Vec<&'b str> {
+    let line = format!("Acct-Status-Type = {kind}\n");
+    let all = detail.split("\n\n");
+    all.filter(|record| record.contains(&line)).collect()
 }
 
-fn call(number: u16) -> Caller {
-    Caller {
-        client: pns::aaa::radius::ClientSaid::default(),
-        flow: FlowKey::new(0, CallId::new(number)),
-        ..caller()
-    }
+fn session_id(record: &str) -> String {
+    let line = record.lines().find(|line| line.contains("Acct-Session-Id"));
+    line.unwrap().trim().to_owned()
 }
 
 #[test]
-fn when_the_first_of_two_servers_stands_still_every_log_in_is_decided_in_time() {
-    let Some((first, second)) = two() else {
+fn when_the_first_of_two_servers_stands_still_every_call_is_set_up_and_none_is_touched() {
+    let (Some(first), Some(second)) = (FreeRadius::start(), FreeRadius::start()) else {
         eprintln!("skipped: there is no freeradius here");
         return;
     };
-    let mut client = first.client_with_second(&second);
-    let access = Arc::new(access());
-    let (mut asked, mut waits) = (HashMap::new(), Vec::new());
-    let (began, mut number) = (Instant::now(), 0u16);
-    let (mut frozen, mut switched) = (None, None);
-    while began.elapsed() < Duration::from_secs(6) || !asked.is_empty() {
+    let mut calls = Calls::new(&[&first, &second]);
+    calls.dial_and_wait(50);
+    let (began, mut frozen) = (Instant::now(), None);
+    let (mut last_up, mut longest_gap) = (began, Duration::ZERO);
+    let mut dialled = 0;
+    while began.elapsed() < Duration::from_secs(6) || !calls.waiting.is_empty() {
         assert!(
-            began.elapsed() < Duration::from_secs(20),
-            "{} left",
-            asked.len()
+            began.elapsed() < Duration::from_secs(25),
+            "{} are not up",
+            calls.waiting.len()
         );
         if began.elapsed() > Duration::from_secs(2) && frozen.is_none() {
             first.freeze();
             frozen = Some(Instant::now());
         }
-        let due = began.elapsed().as_millis() * u128::from(RATE) / 1000;
-        while u128::from(number) < due.min(6 * u128::from(RATE)) {
-            number += 1;
-            let caller = call(number);
-            let id = client.accounting.session_id(&caller);
-            let now = client.clock.now();
-            let ticket = client
-                .client
-                .ask(&caller, &id, &alice(), &access, None, now);
-            asked.insert(ticket.unwrap(), Instant::now());
+        let due = began.elapsed().as_millis().min(6000) * RATE / 1000;
+        while dialled < due {
+            dialled += 1;
+            calls.dial();
         }
-        for (ticket, decision) in client.turn() {
-            let waited = asked.remove(&ticket).unwrap().elapsed();
-            if let Decision::Deny(denial) = &decision {
-                panic!("lost after {waited:?}: {denial:?}\n{:?}", client.events);
-            }
-            assert!(matches!(decision, Decision::Accept(_)), "a log-in was lost");
-            // The first server says nothing any more: this is the second.
-            let late = frozen.filter(|it| it.elapsed() > Duration::from_millis(500));
-            switched = switched.or(late.map(|frozen| frozen.elapsed()));
-            waits.push(waited);
+        if calls.turn() > 0 {
+            longest_gap = longest_gap.max(last_up.elapsed());
+            last_up = Instant::now();
         }
+        assert!(
+            !calls
+                .rig
+                .clients
+                .iter()
+                .any(|it| it.failure_message.is_some())
+        );
     }
-    assert!(waits.len() == usize::from(number) && number > 1100);
-    let switched = switched.unwrap();
-    assert!(switched < Duration::from_secs(3), "{switched:?}");
+    assert!(dialled > 1100, "{dialled}");
+    assert_eq!(calls.up(), calls.dialled.len());
+    assert!(longest_gap < Duration::from_secs(3), "{longest_gap:?}");
+    let times = calls.dialled.iter().map(|(_, took)| took.unwrap());
+    let longest = times.max().unwrap();
+    eprintln!("nobody came up for {longest_gap:?}; the longest set-up took {longest:?}");
     // Those who waited for the first come to the second all at once, and it has one thread.
-    let longest = waits.iter().max().unwrap();
-    assert!(*longest < Duration::from_secs(8), "{longest:?}");
-    eprintln!("switched after {switched:?}; the longest log-in took {longest:?}");
-    assert!(
-        client.events.contains(&Event::Dead(0)),
-        "{:?}",
-        client.events
-    );
+    assert!(longest < Duration::from_secs(8), "{longest:?}");
+    calls.settle();
+    let bills = [first.detail(), second.detail()].concat();
+    let started: BTreeSet<_> = records(&bills, "Start")
+        .into_iter()
+        .map(session_id)
+        .collect();
+    assert_eq!(started.len(), calls.dialled.len(), "each has its Start");
 }
 
-fn descriptors() -> usize {
-    std::fs::read_dir("/proc/self/fd").unwrap().count()
-}
-
-/// Half a minute without any server: calls begin and end, and all of it is written down after it.
+/// Half a minute without any server: who is in stays in, calls end, nobody new gets in, and all of
+/// it is written down after it.
 #[test]
 fn with_every_server_dead_calls_live_on_and_each_stop_arrives_later() {
-    let Some(mut server) = FreeRadius::start() else {
+    let (Some(mut first), Some(mut second)) = (FreeRadius::start(), FreeRadius::start()) else {
         eprintln!("skipped: there is no freeradius here");
         return;
     };
-    let mut client = server.client();
-    let start = |client: &mut Dialler, number| {
-        let caller = call(number);
-        client.accounting.session_id(&caller);
-        let (lease, now) = (Some(Ipv4Addr::new(10, 9, 8, 7)), client.clock.now());
-        client
-            .accounting
-            .network_up(caller.flow, "alice", lease, now);
-    };
-    let stop = |client: &mut Dialler, number: u16| {
-        let totals = FlowTotals {
-            upstream_packets: u64::from(number),
-            ..FlowTotals::default()
-        };
-        let (cause, now) = (TerminateCause::UserRequest, client.clock.now());
-        client
-            .accounting
-            .ended(call(number).flow, cause, &totals, now);
-    };
-    (1..=100).for_each(|number| start(&mut client, number));
-    client.settle_records();
-    let before = descriptors();
-    server.stop();
-    let began = Instant::now();
-    let mut number = 100;
+    const CALLS: usize = 150;
+    const ENDS: usize = 100;
+    // One for each service of each server.
+    const SOCKETS: usize = 4;
+    let mut calls = Calls::new(&[&first, &second]);
+    calls.dial_and_wait(CALLS);
+    calls.settle();
+    first.stop();
+    second.stop();
+    let (began, mut ended) = (Instant::now(), 0);
+    calls.dial();
+    let mut refused = None;
     while began.elapsed() < Duration::from_secs(30) {
-        if u128::from(number) < 100 + began.elapsed().as_millis() / 100 {
-            number += 1;
-            start(&mut client, number);
-            stop(&mut client, number - 100);
+        if ended < ENDS && ended * 250 < began.elapsed().as_millis() as usize {
+            calls.rig.hang_up(ended);
+            ended += 1;
         }
-        client.turn();
+        calls.turn();
+        assert_eq!(calls.up(), CALLS - ended, "who is in stays in");
+        assert!(calls.rig.sockets() <= SOCKETS);
+        if calls.rig.clients[CALLS].terminated {
+            refused.get_or_insert(began.elapsed());
+        }
     }
-    assert!(
-        descriptors() <= before + 1,
-        "one probes whether it lives again"
-    );
-    server.run_again();
-    client.settle_records();
-    let detail = server.detail();
-    let stops: Vec<_> = detail
-        .split("\n\n")
-        .filter(|it| it.contains("Stop"))
+    assert!(refused.unwrap() < Duration::from_secs(10), "{refused:?}");
+    assert_eq!((ended, calls.outstanding()), (ENDS, ENDS as u64));
+    first.run_again();
+    second.run_again();
+    calls.settle();
+    assert!(calls.rig.sockets() <= SOCKETS);
+    let bills = [first.detail(), second.detail()];
+    let stops: Vec<_> = bills
+        .iter()
+        .flat_map(|bill| records(bill, "Stop"))
         .collect();
-    assert_eq!(stops.len(), usize::from(number) - 100);
-    for number in 1..=number - 100 {
-        let line = format!("Acct-Input-Packets = {number}\n");
-        let of_call = stops.iter().filter(|stop| stop.contains(&line));
-        assert_eq!(of_call.count(), 1, "{line}");
-    }
+    assert_eq!(stops.len(), ENDS);
+    // The rig's worker counts a packet for each call that was there before.
+    let packets = |stop: &&str| -> usize {
+        let line = stop
+            .lines()
+            .find_map(|line| line.trim().strip_prefix("Acct-Input-Packets = "));
+        line.unwrap().parse().unwrap()
+    };
     assert!(
-        detail.contains("Acct-Delay-Time = 2"),
-        "more than twenty seconds late"
+        stops
+            .iter()
+            .map(packets)
+            .collect::<BTreeSet<_>>()
+            .into_iter()
+            .eq(0..ENDS)
     );
-    assert_eq!(client.accounting.outstanding(), 0);
+    let late = stops
+        .iter()
+        .filter(|stop| stop.contains("Acct-Delay-Time = 2"));
+    assert!(late.count() > 10, "more than twenty seconds late");
+    assert_eq!(calls.up(), CALLS - ENDS);
 }
 
 /// The server as it is shipped passes with `auto` (`log_in`), and one that signs with `always`.
@@ -177,9 +266,13 @@ fn a_server_that_signs_is_let_decide_where_signatures_are_demanded() {
         eprintln!("skipped: there is no freeradius here");
         return;
     };
+    let alice = Credentials::Pap {
+        name: b"alice".to_vec(),
+        password: b"wonderland-7".to_vec(),
+    };
     for demand in [Demand::Always, Demand::Auto] {
         let mut client = server.client_with(SECRET, demand);
-        let decision = client.log_in_with(&alice(), access());
+        let decision = client.log_in_with(&alice, lenient());
         assert!(matches!(decision, Decision::Accept(_)), "{demand:?}");
         assert!(!client.events.contains(&Event::Unsigned(0)));
     }

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::fs;
-use std::net::{Ipv4Addr, UdpSocket};
+use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
@@ -11,17 +11,20 @@ use std::time::{Duration, Instant};
 
 use pns::aaa::accounting::{self, Accounting};
 use pns::aaa::radius::{
-    Billed, Caller, Client, Demand, Event, Nas, Output, ServerConfig, Service, Settings, SocketId,
-    Ticket, Timing,
+    Billed, Caller, Client, Demand, Entropy, Event, Nas, Output, ServerConfig, Service, Settings,
+    SocketId, Ticket, Timing,
 };
 use pns::aaa::{Access, Decision};
 use pns::auth::Secret;
-use pns::clock::MonotonicClock;
+use pns::clock::{MonotonicClock, Timestamp};
 use pns::flow::FlowKey;
 use pns::ppp::link::Credentials;
 use pns::wire::call_id::CallId;
 
+use crate::plane::Servers;
+
 pub(crate) const SECRET: &str = "a secret of both ends";
+const UNIX_AT_ZERO_S: u64 = 1_700_000_000;
 const BINARY: &str = "/usr/sbin/freeradius";
 /// A case that takes longer has failed.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -43,11 +46,8 @@ impl FreeRadius {
 
     /// One that signs what it grants, as later releases do by themselves.
     pub(crate) fn start_signing() -> Option<Self> {
-        Self::start_with(|text| {
-            let signs = "    post-auth {\n        update reply {\n            \
-                         Message-Authenticator := 0x00\n        }\n    }\n    accounting {\n";
-            text.replace("    accounting {\n", signs)
-        })
+        let signs = concat!(include_str!("signs.conf"), "    accounting {\n");
+        Self::start_with(|text| text.replace("    accounting {\n", signs))
     }
 
     fn start_with(change: impl FnOnce(String) -> String) -> Option<Self> {
@@ -129,44 +129,95 @@ impl FreeRadius {
     }
 
     pub(crate) fn client_with(&self, secret: &str, demand: Demand) -> Dialler {
+        let services = self.services(secret, demand, 1);
+        Dialler::new(client(services.into(), Duration::from_secs(4)))
+    }
+
+    /// A client of several servers, the first of which is asked as long as it answers.
+    pub(crate) fn client_of(servers: &[&Self]) -> Client {
+        let servers = servers.iter().zip(1..);
+        let services =
+            servers.flat_map(|(server, place)| server.services(SECRET, Demand::Auto, place));
+        client(services.collect(), Timing::default().give_up)
+    }
+
+    fn services(&self, secret: &str, demand: Demand, priority: u8) -> [ServerConfig; 2] {
         let service = |service, port: u16| ServerConfig {
             name: "freeradius".into(),
             service,
             address: (Ipv4Addr::LOCALHOST, port).into(),
             secret: Secret::from(secret.to_owned()),
-            priority: 1,
+            priority,
             weight: 1,
             demand,
         };
-        Dialler::new(
-            vec![
-                service(Service::Authentication, self.port),
-                service(Service::Accounting, self.port + 1),
-            ],
-            Duration::from_secs(4),
-        )
+        [
+            service(Service::Authentication, self.port),
+            service(Service::Accounting, self.port + 1),
+        ]
+    }
+}
+
+fn client(servers: Vec<ServerConfig>, give_up: Duration) -> Client {
+    let settings = Settings {
+        servers,
+        timing: Timing {
+            give_up,
+            ..Timing::default()
+        },
+        nas: Nas {
+            host_name: "pns".into(),
+            identifier: "vpn1".into(),
+            address: None,
+            eap_mtu: 1400,
+        },
+        pool: "default".into(),
+        map: Vec::new(),
+        unix_at_zero_s: UNIX_AT_ZERO_S,
+    };
+    Client::new(settings, entropy())
+}
+
+/// A bill that servers write down.
+pub(crate) fn bill(now: Timestamp) -> Accounting {
+    let settings = accounting::Settings {
+        on: true,
+        interim: None,
+        unix_at_zero_ms: UNIX_AT_ZERO_S * 1000,
+        recovered: None,
+    };
+    Accounting::new(&settings, entropy(), now)
+}
+
+fn entropy() -> Entropy {
+    Box::new(|buffer| getrandom::fill(buffer).unwrap())
+}
+
+/// Sockets of this machine, by the names that the client gives them.
+#[derive(Default)]
+pub(crate) struct Sockets(HashMap<SocketId, UdpSocket>);
+
+impl Servers for Sockets {
+    fn hear(&mut self, id: SocketId, to: SocketAddr, bytes: &[u8]) {
+        let socket = self.0.entry(id).or_insert_with(|| {
+            let opened = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)).unwrap();
+            opened.connect(to).unwrap();
+            opened.set_nonblocking(true).unwrap();
+            opened
+        });
+        let _lost = socket.send(bytes);
     }
 
-    /// A client that asks this server first, and `other` if it does not answer.
-    pub(crate) fn client_with_second(&self, other: &Self) -> Dialler {
-        let service = |service, port: u16, priority| ServerConfig {
-            name: "freeradius".into(),
-            service,
-            address: (Ipv4Addr::LOCALHOST, port).into(),
-            secret: Secret::from(SECRET.to_owned()),
-            priority,
-            weight: 1,
-            demand: Demand::Auto,
-        };
-        Dialler::new(
-            vec![
-                service(Service::Authentication, self.port, 1),
-                service(Service::Accounting, self.port + 1, 1),
-                service(Service::Authentication, other.port, 2),
-                service(Service::Accounting, other.port + 1, 2),
-            ],
-            Timing::default().give_up,
-        )
+    fn close(&mut self, id: SocketId) {
+        self.0.remove(&id);
+    }
+
+    fn next_answer(&mut self) -> Option<(SocketId, SocketAddr, Vec<u8>)> {
+        let mut buffer = [0; 4096];
+        self.0.iter().find_map(|(id, socket)| {
+            let length = socket.recv(&mut buffer).ok()?;
+            Some((*id, socket.peer_addr().unwrap(), buffer[..length].to_vec()))
+        })
     }
 }
 
@@ -196,7 +247,8 @@ pub(crate) struct Dialler {
     pub(crate) accounting: Accounting,
     pub(crate) clock: MonotonicClock,
     pub(crate) events: Vec<Event>,
-    sockets: HashMap<SocketId, UdpSocket>,
+    sockets: Sockets,
+    addresses: HashMap<SocketId, SocketAddr>,
 }
 
 /// The call that logs in.
@@ -213,37 +265,15 @@ pub(crate) fn caller() -> Caller {
 }
 
 impl Dialler {
-    fn new(servers: Vec<ServerConfig>, give_up: Duration) -> Self {
+    fn new(client: Client) -> Self {
         let clock = MonotonicClock::new();
-        let settings = Settings {
-            servers,
-            timing: Timing {
-                give_up,
-                ..Timing::default()
-            },
-            nas: Nas {
-                host_name: "pns".into(),
-                identifier: "vpn1".into(),
-                address: None,
-                eap_mtu: 1400,
-            },
-            pool: "default".into(),
-            map: Vec::new(),
-            unix_at_zero_s: 1_700_000_000,
-        };
-        let bill = accounting::Settings {
-            on: true,
-            interim: None,
-            unix_at_zero_ms: 1_700_000_000_000,
-            recovered: None,
-        };
-        let entropy = || Box::new(|buffer: &mut [u8]| getrandom::fill(buffer).unwrap());
         Self {
-            client: Client::new(settings, entropy()),
-            accounting: Accounting::new(&bill, entropy(), clock.now()),
+            client,
+            accounting: bill(clock.now()),
             clock,
             events: Vec::new(),
-            sockets: HashMap::new(),
+            sockets: Sockets::default(),
+            addresses: HashMap::new(),
         }
     }
 
@@ -297,7 +327,7 @@ impl Dialler {
     }
 
     /// Does what is due, and a millisecond of nothing if nothing was.
-    pub(crate) fn turn(&mut self) -> Vec<(Ticket, Decision)> {
+    fn turn(&mut self) -> Vec<(Ticket, Decision)> {
         self.client.handle_timeout(self.clock.now());
         let mut decided = Vec::new();
         loop {
@@ -306,14 +336,10 @@ impl Dialler {
                 break;
             };
             match output {
-                Output::Open { socket, to } => {
-                    let opened = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)).unwrap();
-                    opened.connect(to).unwrap();
-                    opened.set_nonblocking(true).unwrap();
-                    self.sockets.insert(socket, opened);
-                }
+                Output::Open { socket, to } => drop(self.addresses.insert(socket, to)),
+                Output::Close(socket) => self.sockets.close(socket),
                 Output::Transmit { socket, bytes } => {
-                    let _lost = self.sockets[&socket].send(&bytes);
+                    self.sockets.hear(socket, self.addresses[&socket], &bytes);
                 }
                 Output::Unwanted(number) => panic!("{number} is to end"),
                 Output::Billed(number, Billed::Written) => self.accounting.written(number),
@@ -332,15 +358,10 @@ impl Dialler {
 
     /// `true`: something came.
     fn receive(&mut self) -> bool {
-        let mut buffer = [0; 4096];
         let mut any = false;
-        for (id, socket) in &self.sockets {
-            while let Ok(length) = socket.recv(&mut buffer) {
-                any = true;
-                let from = socket.peer_addr().unwrap();
-                let now = self.clock.now();
-                self.client.receive(*id, from, &buffer[..length], now);
-            }
+        while let Some((id, from, bytes)) = self.sockets.next_answer() {
+            any = true;
+            self.client.receive(id, from, &bytes, self.clock.now());
         }
         any
     }

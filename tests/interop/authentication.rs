@@ -8,18 +8,18 @@ use crate::lab::{Client, INSIDE_HOST, Lab, PASSWORD};
 use crate::{lab_or_skip, pns_only};
 
 /// A method and how pppd shows it.
-struct Method {
+pub(crate) struct Method {
     /// In `ppp.authentication.methods`.
-    word: &'static str,
+    pub(crate) word: &'static str,
     /// What keeps pppd from every other method.
-    options: &'static str,
+    pub(crate) options: &'static str,
     /// In pppd's log of the negotiation.
     agreed: &'static str,
     /// In pppd's log when the password was right.
-    proven: &'static str,
+    pub(crate) proven: &'static str,
 }
 
-const METHODS: [Method; 5] = [
+pub(crate) const METHODS: [Method; 5] = [
     Method {
         word: "pap",
         options: "refuse-chap refuse-mschap refuse-mschap-v2 refuse-eap nomppe",

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::config::Config;
 use crate::lab::{INSIDE_HOST, Lab, PASSWORD};
-use crate::radius::{config, free_radius_with};
+use crate::radius::{USERS, config, free_radius_with};
 use crate::{lab_or_skip, pns_only};
 
 /// Of pppd, whose shared folder the certificates are put into.
@@ -69,7 +69,9 @@ fn eap_tls_is_passed_through_in_fragments_and_keys_mppe() {
     std::fs::create_dir_all(&folder).unwrap();
     certificates(&folder);
     let tls = TLS.replace("@FOLDER@", folder.to_str().unwrap());
-    let _server = free_radius_with(&lab, |text| text.replace("default_eap_type = md5", &tls));
+    let _server = free_radius_with(&lab, USERS, |text| {
+        text.replace("default_eap_type = md5", &tls)
+    });
     let client = lab.client();
     hand_out(&lab, &folder);
 

@@ -92,17 +92,21 @@ impl Lab {
 
     /// What `pns` prints when it asks the server in namespace `place`.
     pub(crate) fn ask(&self, place: &str, words: &[&str]) -> String {
+        stdout_of(words, &self.command_of(place, words).output().unwrap())
+    }
+
+    /// `pns` with these words, for the server in namespace `place`.
+    pub(crate) fn command_of(&self, place: &str, words: &[&str]) -> Command {
         let state = match place {
             "pns" => self.state.clone(),
             other => self.state.join(other),
         };
-        let output = Command::new(env!("CARGO_BIN_EXE_pns"))
+        let mut command = Command::new(env!("CARGO_BIN_EXE_pns"));
+        command
             .args(words)
             .arg("--socket")
-            .arg(state.join("run/pns/admin.sock"))
-            .output()
-            .unwrap();
-        stdout_of(words, &output)
+            .arg(state.join("run/pns/admin.sock"));
+        command
     }
 
     /// Pings from a host of the lab; how many replies, and what ping printed.
@@ -123,7 +127,12 @@ impl Lab {
 
     /// Waits until a file of this lab's folder says `text`, and answers the file.
     pub(crate) fn wait_for_text(&self, file: &str, text: &str) -> String {
-        let end = Instant::now() + Duration::from_secs(15);
+        self.wait_for_text_within(file, text, Duration::from_secs(15))
+    }
+
+    /// The same with more patience, or less.
+    pub(crate) fn wait_for_text_within(&self, file: &str, text: &str, limit: Duration) -> String {
+        let end = Instant::now() + limit;
         loop {
             let said = std::fs::read_to_string(self.state.join(file)).unwrap_or_default();
             if said.contains(text) {
@@ -394,15 +403,21 @@ impl Client<'_> {
 
     /// Dials; pppd's exit code if the call did not come up.
     pub(crate) fn dial(&self, password: &str, options: &str) -> Result<(), i32> {
-        match self.run(&format!("dial {USER} {password} {options}")) {
-            (0, _) => Ok(()),
-            (code, _) => Err(code),
-        }
+        self.dial_as(USER, password, options)
+    }
+
+    /// Dials as somebody else than the user of the lab.
+    pub(crate) fn dial_as(&self, user: &str, password: &str, options: &str) -> Result<(), i32> {
+        self.dial_line(&format!("dial {user} {password} {options}"))
     }
 
     /// Dials with shell variables set: `DIALLER=kernel`, `PPTP_OPTIONS=...`.
     pub(crate) fn dial_with(&self, variables: &str, options: &str) -> Result<(), i32> {
-        match self.run(&format!("{variables}; dial {USER} {PASSWORD} {options}")) {
+        self.dial_line(&format!("{variables}; dial {USER} {PASSWORD} {options}"))
+    }
+
+    fn dial_line(&self, line: &str) -> Result<(), i32> {
+        match self.run(line) {
             (0, _) => Ok(()),
             (code, _) => Err(code),
         }
@@ -461,6 +476,39 @@ impl Client<'_> {
     pub(crate) fn ping(&self, options: &str, to: &str) -> (u32, String) {
         let (_, text) = self.run(&format!("ping -n {options} {to}"));
         replies(text)
+    }
+
+    /// Pings twenty times a second until [`Self::stop_pings`].
+    pub(crate) fn start_pings(&self, to: &str) {
+        let line = format!(
+            "rm -f $SHARE/pings; ping -n -i 0.05 {to} > $SHARE/pings 2>&1 & echo $! > /run/pings.pid"
+        );
+        let (code, text) = self.run(&line);
+        assert_eq!(code, 0, "{text}");
+    }
+
+    /// How many replies came; panics if there is a gap in them, or one came twice.
+    pub(crate) fn stop_pings(&self) -> u32 {
+        let (code, text) = self.run("kill -INT $(cat /run/pings.pid)");
+        assert_eq!(code, 0, "{text}");
+        let said = self
+            .lab
+            .wait_for_text(&format!("guest-{}/pings", self.name), "transmitted");
+        let number = |line: &str| {
+            line.split_once("icmp_seq=")?
+                .1
+                .split(' ')
+                .next()?
+                .parse()
+                .ok()
+        };
+        let seen: Vec<u32> = said.lines().filter_map(number).collect();
+        let (sent, _) = said.split_once(" packets transmitted").expect("statistics");
+        let sent: usize = sent.lines().last().unwrap().parse().unwrap();
+        assert!(seen.iter().copied().eq(1..=seen.len() as u32), "{said}");
+        // The one on its way when ping was told to end does not count.
+        assert!(sent <= seen.len() + 1, "{said}");
+        u32::try_from(seen.len()).unwrap()
     }
 
     /// Sends a megabyte by TCP to iperf3 on the host behind, or lets it come from there with `-R`.

@@ -13,12 +13,15 @@
 mod authentication;
 mod call;
 mod config;
+mod dynamic;
 mod eap;
 mod encryption;
 mod forwarding;
 mod lab;
+mod operator;
 mod peers;
 mod radius;
+mod radius_users;
 mod service;
 mod sites;
 mod tacacs;

@@ -6,10 +6,10 @@ use crate::config::Config;
 use crate::lab::{INSIDE_HOST, Lab, PASSWORD, REQUIRE_MPPE, Running};
 use crate::{lab_or_skip, pns_only};
 
-const SECRET: &str = "between pns and radius";
+pub(crate) const SECRET: &str = "between pns and radius";
 /// What the server lets the client have, out of the lab's pool.
 const ADDRESS: &str = "10.77.0.180";
-const USERS: &str = "alice Cleartext-Password := \"wonderland-7\"
+pub(crate) const USERS: &str = "alice Cleartext-Password := \"wonderland-7\"
 \tFramed-IP-Address = 10.77.0.180,
 \tSession-Timeout = 3600,
 \tClass = \"gold\"
@@ -25,18 +25,27 @@ secret_file = "radius.secret"
 "#;
 
 pub(crate) fn config() -> Config {
+    config_with("")
+}
+
+/// The same with more tables below `[radius]`.
+pub(crate) fn config_with(more: &str) -> Config {
     Config::lab()
-        .with_tables(TABLES)
+        .with_tables(&format!("{TABLES}{more}"))
         .with_file("radius.secret", SECRET)
 }
 
 /// FreeRADIUS on the host behind the server, as long as the guard lives.
-fn free_radius(lab: &Lab) -> Running {
-    free_radius_with(lab, |text| text)
+pub(crate) fn free_radius(lab: &Lab, users: &str) -> Running {
+    free_radius_with(lab, users, |text| text)
 }
 
 /// The same, configured as `change` makes it.
-pub(crate) fn free_radius_with(lab: &Lab, change: impl Fn(String) -> String) -> Running {
+pub(crate) fn free_radius_with(
+    lab: &Lab,
+    users: &str,
+    change: impl Fn(String) -> String,
+) -> Running {
     let folder = lab.state().join("radius");
     std::fs::create_dir_all(&folder).unwrap();
     let place = folder.to_str().unwrap();
@@ -48,9 +57,11 @@ pub(crate) fn free_radius_with(lab: &Lab, change: impl Fn(String) -> String) -> 
         .replace("@ACCOUNTING_PORT@", "1813")
         .replace("@SECRET@", SECRET);
     std::fs::write(folder.join("radiusd.conf"), change(text)).unwrap();
-    std::fs::write(folder.join("users"), USERS).unwrap();
+    std::fs::write(folder.join("users"), users).unwrap();
     std::fs::write(folder.join("dictionary"), "").unwrap();
     let log = folder.join("log");
+    // What an earlier one said is not to be taken for the word of this one.
+    let _none = std::fs::remove_file(&log);
     let log = log.to_str().unwrap();
     let words = ["/usr/sbin/freeradius", "-f", "-xx", "-l", log, "-d", place];
     let server = lab.spawn("host", &words);
@@ -58,9 +69,25 @@ pub(crate) fn free_radius_with(lab: &Lab, change: impl Fn(String) -> String) -> 
     server
 }
 
+/// A configuration of FreeRADIUS that signs what it grants.
+pub(crate) fn signing(text: &str) -> String {
+    let signs = concat!(
+        include_str!("../freeradius/signs.conf"),
+        "    accounting {\n"
+    );
+    text.replace("    accounting {\n", signs)
+}
+
 /// Waits until the file of the server's folder says `text`, and answers the file.
-fn wait_for(lab: &Lab, file: &str, text: &str) -> String {
+pub(crate) fn wait_for(lab: &Lab, file: &str, text: &str) -> String {
     lab.wait_for_text(&format!("radius/{file}"), text)
+}
+
+/// The latest record of a kind.
+pub(crate) fn latest<'b>(bill: &'b str, kind: &str) -> &'b str {
+    let kind = format!("Acct-Status-Type = {kind}");
+    let mut records = bill.rsplit("\n\n");
+    records.find(|record| record.contains(&kind)).expect(&kind)
 }
 
 #[test]
@@ -68,7 +95,7 @@ fn free_radius_lets_a_client_in_with_its_keys_and_bills_the_call() {
     let lab = lab_or_skip!();
     pns_only!();
     lab.serve(&config(), &[]);
-    let server = free_radius(&lab);
+    let server = free_radius(&lab, USERS);
     let client = lab.client();
 
     assert_eq!(client.dial("looking-glass", REQUIRE_MPPE), Err(19));
@@ -93,10 +120,7 @@ fn free_radius_lets_a_client_in_with_its_keys_and_bills_the_call() {
 
     let bill = wait_for(&lab, "detail", "Acct-Status-Type = Stop");
     assert!(bill.contains("Acct-Status-Type = Accounting-On"), "{bill}");
-    let stop = bill
-        .rsplit("\n\n")
-        .find(|it| it.contains("= Stop"))
-        .unwrap();
+    let stop = latest(&bill, "Stop");
     for line in [
         "User-Name = \"alice\"",
         "Framed-IP-Address = 10.77.0.180",

@@ -11,6 +11,7 @@
 mod call_ids;
 mod changes;
 #[path = "../support/control_client.rs"]
+#[expect(dead_code, reason = "shared with tests that need more of it")]
 mod control_client;
 mod endings;
 mod groups;
@@ -18,6 +19,7 @@ mod keys;
 mod limits;
 mod policy;
 #[path = "../support/ppp_client.rs"]
+#[expect(dead_code, reason = "shared with tests that need more of it")]
 mod ppp_client;
 mod servers;
 mod set_up;

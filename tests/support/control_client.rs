@@ -1,6 +1,5 @@
 //! The control messages of a client, as bytes laid out by hand from RFC 2637 §2: independent of the
 //! codec under test.
-#![allow(dead_code, reason = "each test uses what it needs")]
 
 const MAGIC: u32 = 0x1a2b_3c4d;
 
@@ -43,13 +42,6 @@ pub(crate) fn call_request(call_id: u16) -> Vec<u8> {
 pub(crate) fn call_clear(call_id: u16) -> Vec<u8> {
     let mut bytes = message(12, 16);
     bytes[12..14].copy_from_slice(&call_id.to_be_bytes());
-    bytes
-}
-
-/// Echo-Request.
-pub(crate) fn echo_request(identifier: u32) -> Vec<u8> {
-    let mut bytes = message(5, 16);
-    bytes[12..16].copy_from_slice(&identifier.to_be_bytes());
     bytes
 }
 

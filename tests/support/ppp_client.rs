@@ -1,6 +1,5 @@
 //! A PPP client that speaks as pppd does, small enough to be read: LCP, one log-in, CCP with MPPE 128
 //! stateless, IPCP. It knows nothing of the server's code but its password functions.
-#![allow(dead_code, reason = "each test uses what it needs")]
 
 use std::net::Ipv4Addr;
 

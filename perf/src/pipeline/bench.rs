@@ -8,7 +8,7 @@ use super::client::{Ciphers, Client};
 use super::floor::{Floor, swap_addresses};
 use super::medium::{Medium, Wire};
 use super::packets;
-use super::rig::{Post, Rig};
+use super::rig::{Footprint, Post, Rig};
 use crate::Outcome;
 use crate::load::Load;
 use crate::measure::{Meter, Pairs};
@@ -79,7 +79,7 @@ pub(super) struct Bench<M: Medium> {
     lane: Lane<M>,
     floor: Floor<M>,
     engine: Option<Beside>,
-    pub(super) octets_per_call: f64,
+    pub(super) footprint: Footprint,
 }
 
 /// The MPPE engine alone, and what it took for the same packets as the worker.
@@ -93,12 +93,12 @@ struct Beside {
 
 impl<M: Medium> Bench<M> {
     pub(super) fn new(medium: &mut M, kind: Kind) -> Outcome<Self> {
-        let (mut lanes, octets_per_call) = lanes(medium, 1, kind)?;
+        let (mut lanes, footprint) = lanes(medium, 1, kind)?;
         Ok(Self {
             lane: lanes.pop().ok_or("no worker")?,
             floor: Floor::new(medium)?,
             engine: Beside::of(kind),
-            octets_per_call,
+            footprint,
         })
     }
 
@@ -177,13 +177,13 @@ pub(super) fn lanes<M: Medium>(
     medium: &mut M,
     workers: u8,
     kind: Kind,
-) -> Outcome<(Vec<Lane<M>>, f64)> {
+) -> Outcome<(Vec<Lane<M>>, Footprint)> {
     let encrypted = kind.encryption != Encryption::Off;
     let clients: Vec<_> = (0..kind.flows)
         .map(|flow| Client::new(flow, encrypted))
         .collect();
     let rig = Rig::new(medium, workers, &clients, kind.encryption)?;
-    let octets_per_call = rig.octets_per_call;
+    let footprint = rig.footprint;
     let mut groups: Vec<_> = rig.posts.iter().map(|_| Vec::new()).collect();
     for client in clients {
         let group = groups.get_mut(rig.owner(&client));
@@ -199,7 +199,7 @@ pub(super) fn lanes<M: Medium>(
             ciphers: Ciphers::new(),
         });
     }
-    Ok((lanes, octets_per_call))
+    Ok((lanes, footprint))
 }
 
 impl<M: Medium> Lane<M> {

@@ -47,8 +47,30 @@ pub(super) struct Rig<M: Medium> {
     pub(super) posts: Vec<Post<M>>,
     buckets: BucketTable,
     directory: DirectoryWriter,
-    /// What workers and calls took of memory, by the calls, in bytes.
-    pub(super) octets_per_call: f64,
+    pub(super) footprint: Footprint,
+}
+
+/// What workers and calls take of memory, by the calls, in bytes.
+#[derive(Clone, Copy)]
+pub(crate) struct Footprint {
+    /// What they ask of the heap.
+    pub(crate) requested: f64,
+    /// What of it the machine has to give: pages that were written to.
+    pub(crate) resident: f64,
+}
+
+impl Footprint {
+    const UNKNOWN: Self = Self {
+        requested: f64::NAN,
+        resident: f64::NAN,
+    };
+}
+
+/// Memory that this process has in pages of the machine, in bytes.
+fn resident_octets() -> Outcome<f64> {
+    let text = std::fs::read_to_string("/proc/self/statm")?;
+    let pages = text.split_whitespace().nth(1).ok_or("no second figure")?;
+    Ok(pages.parse::<f64>()? * rustix::param::page_size() as f64)
 }
 
 impl<M: Medium> Rig<M> {
@@ -60,11 +82,16 @@ impl<M: Medium> Rig<M> {
         encryption: Encryption,
     ) -> Outcome<Self> {
         let mut made = None;
+        let before = resident_octets()?;
         let counted = allocation_counter::measure(|| {
             made = Some(Self::make(medium, workers, clients, encryption));
         });
         let mut rig = made.ok_or("no rig")??;
-        rig.octets_per_call = counted.bytes_current as f64 / clients.len().max(1) as f64;
+        let calls = clients.len().max(1) as f64;
+        rig.footprint = Footprint {
+            requested: counted.bytes_current as f64 / calls,
+            resident: (resident_octets()? - before) / calls,
+        };
         Ok(rig)
     }
 
@@ -110,7 +137,7 @@ impl<M: Medium> Rig<M> {
             posts,
             buckets,
             directory: writer,
-            octets_per_call: f64::NAN,
+            footprint: Footprint::UNKNOWN,
         };
         for client in clients {
             rig.dial(client, encryption)?;

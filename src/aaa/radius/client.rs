@@ -16,6 +16,7 @@ use super::request::{Login, access_request, authorize_request, is_state_of_radiu
 use super::server::{Counters, Health, ReplyRefusal};
 use crate::aaa::accounting::Record;
 use crate::aaa::{Access, Decision, Denial, Realm, Rejection};
+use crate::auth::Secret;
 use crate::clock::Timestamp;
 use crate::ppp::link::Credentials;
 use crate::wire::radius::Packet;
@@ -53,6 +54,8 @@ pub enum Output {
         /// What.
         bytes: Vec<u8>,
     },
+    /// Close a socket; its name may be given again.
+    Close(SocketId),
     /// What became of a log-in.
     Decided(Ticket, Decision),
     /// Who writes down the record of this number wants its call to end.
@@ -191,6 +194,12 @@ impl Client {
         ticket
     }
 
+    /// The server of this name shares another secret with us from now on.
+    pub fn set_secret(&mut self, name: &str, secret: &Secret, now: Timestamp) {
+        self.exchange.set_secret(name, secret, now);
+        self.settle();
+    }
+
     /// A datagram came.
     pub fn receive(&mut self, socket: SocketId, from: SocketAddr, bytes: &[u8], now: Timestamp) {
         let input = exchange::Input::Datagram {
@@ -261,6 +270,7 @@ impl Client {
     fn settle(&mut self) {
         while let Some(output) = self.exchange.poll_output() {
             match output {
+                exchange::Output::Close(socket) => self.outputs.push_back(Output::Close(socket)),
                 exchange::Output::Open { socket, to } => {
                     self.outputs.push_back(Output::Open { socket, to });
                 }

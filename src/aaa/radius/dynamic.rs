@@ -221,6 +221,14 @@ impl Dynamic {
         }
     }
 
+    /// The client at this address shares another secret with us from now on.
+    pub fn set_secret(&mut self, address: IpAddr, secret: &Secret) {
+        let mut clients = self.settings.clients.iter_mut();
+        if let Some(client) = clients.find(|client| client.address == address) {
+            client.secret = secret.duplicate();
+        }
+    }
+
     /// Takes an input; what follows from it waits in [`Self::poll_output`].
     pub fn handle(&mut self, input: Input<'_>, now: Timestamp) {
         match input {

@@ -12,9 +12,11 @@
 //! from a server that was given up is taken if it is the first: a slow server is no forger.
 
 mod attempts;
+mod secrets;
 mod sending;
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::iter;
 use std::net::SocketAddr;
 
 use super::config::{ServerConfig, Service, Timing};
@@ -73,6 +75,8 @@ pub enum Output {
         /// What.
         bytes: Vec<u8>,
     },
+    /// Close a socket; its name may be given again.
+    Close(SocketId),
     /// What became of a question; the ticket is free again.
     Answered(Ticket, Outcome),
     /// Something that an operator may want to know.
@@ -182,6 +186,7 @@ impl Exchange {
             } else if probes {
                 self.probe(index, now);
             }
+            self.close_idle(index, now);
         }
         while let Some((at, ticket)) = self.due.first().copied() {
             if at > now {
@@ -283,6 +288,18 @@ impl Exchange {
             }
         }
         Ok(())
+    }
+
+    /// After a rush, fewer sockets do.
+    fn close_idle(&mut self, server: usize, now: Timestamp) {
+        let slots = self.servers.get_mut(server).map(|it| &mut it.slots);
+        for index in slots
+            .into_iter()
+            .flat_map(|slots| iter::from_fn(|| slots.close_idle(now)))
+        {
+            let socket = SocketId { server, index };
+            self.outputs.push_back(Output::Close(socket));
+        }
     }
 
     fn note_signature(&mut self, index: usize, signs: Signs) {

@@ -203,7 +203,8 @@ impl Server {
             Life::Dead { since } if self.revives(timing) => Some(since + timing.dead_time),
             Life::Dead { .. } => None,
         };
-        [life, self.probe_due(timing)].into_iter().flatten().min()
+        let due = [life, self.probe_due(timing), self.slots.idle_at()];
+        due.into_iter().flatten().min()
     }
 
     /// When Status-Server is due: a server that is silent is asked before it is given up.

@@ -6,6 +6,9 @@ use crate::clock::Timestamp;
 
 /// How long an identifier rests after its request, so that late answers are known for what they are.
 const REST_TIME: Duration = Duration::from_secs(10);
+/// A socket that was opened for a rush is closed when nothing has gone out by it for so long: longer
+/// than identifiers rest.
+const IDLE_TIME: Duration = Duration::from_secs(30);
 /// Identifiers of one socket (RFC 2865 §3).
 const IDENTIFIERS: usize = 256;
 
@@ -59,9 +62,17 @@ pub(super) struct Place {
     pub(super) identifier: u8,
 }
 
-/// The sockets of one server.
+/// One socket.
+struct Socket {
+    slots: Box<[Slot]>,
+    busy: usize,
+    /// When a request last went out by it, or came to its end.
+    used: Timestamp,
+}
+
+/// The sockets of one server. The first is never closed.
 pub(super) struct Slots {
-    sockets: Vec<Box<[Slot]>>,
+    sockets: Vec<Socket>,
     sockets_max: u8,
     busy: usize,
 }
@@ -83,16 +94,19 @@ impl Slots {
     /// An identifier, sought from a random one on, and whether its socket has to be opened first.
     /// `None` if every socket that may be is full.
     pub(super) fn take(&mut self, sent: Sent, random: u8, now: Timestamp) -> Option<(Place, bool)> {
-        let found = self.sockets.iter().enumerate().find_map(|(index, slots)| {
-            let identifier = free_from(slots, random, now)?;
-            Some((index, identifier))
-        });
+        let sockets = self.sockets.iter().enumerate();
+        let found = sockets
+            .filter_map(|(index, socket)| Some((index, free_from(&socket.slots, random, now)?)))
+            .next();
         let opens = found.is_none();
         let (socket, identifier) = match found {
             Some(found) => found,
             None if self.sockets.len() < usize::from(self.sockets_max) => {
-                self.sockets
-                    .push(vec![Slot::Free; IDENTIFIERS].into_boxed_slice());
+                self.sockets.push(Socket {
+                    slots: vec![Slot::Free; IDENTIFIERS].into_boxed_slice(),
+                    busy: 0,
+                    used: now,
+                });
                 (self.sockets.len() - 1, random)
             }
             None => return None,
@@ -103,6 +117,10 @@ impl Slots {
         };
         *self.slot(place)? = Slot::Busy(sent);
         self.busy += 1;
+        if let Some(socket) = self.sockets.get_mut(socket) {
+            socket.busy += 1;
+            socket.used = now;
+        }
         Some((place, opens))
     }
 
@@ -139,12 +157,30 @@ impl Slots {
                 authenticator: sent.authenticator,
             };
             self.busy = self.busy.saturating_sub(1);
+            if let Some(socket) = self.sockets.get_mut(usize::from(place.socket)) {
+                socket.busy = socket.busy.saturating_sub(1);
+                socket.used = now;
+            }
         }
     }
 
+    /// When [`Self::close_idle`] may have a socket to close: the last one, since the first are used
+    /// first.
+    pub(super) fn idle_at(&self) -> Option<Timestamp> {
+        let last = self.sockets.get(1..)?.last()?;
+        (last.busy == 0).then_some(last.used + IDLE_TIME)
+    }
+
+    /// A socket that nobody needs any more.
+    pub(super) fn close_idle(&mut self, now: Timestamp) -> Option<u8> {
+        self.idle_at().filter(|at| *at <= now)?;
+        self.sockets.pop();
+        u8::try_from(self.sockets.len()).ok()
+    }
+
     fn slot(&mut self, place: Place) -> Option<&mut Slot> {
-        let slots = self.sockets.get_mut(usize::from(place.socket))?;
-        slots.get_mut(usize::from(place.identifier))
+        let socket = self.sockets.get_mut(usize::from(place.socket))?;
+        socket.slots.get_mut(usize::from(place.identifier))
     }
 }
 
@@ -169,6 +205,32 @@ mod tests {
             owner: Owner::Question(number),
             authenticator: [0; 16],
         }
+    }
+
+    #[test]
+    fn a_socket_that_a_rush_has_opened_is_closed_after_it_and_the_first_one_never() {
+        let (mut slots, now) = (Slots::new(4), Timestamp::ZERO);
+        let places: Vec<_> = (0..600)
+            .map(|number| slots.take(sent(number), 77, now).unwrap().0)
+            .collect();
+        assert_eq!(slots.idle_at(), None, "answers are owed");
+        for place in places {
+            slots.release(place, true, now);
+        }
+        assert_eq!(slots.close_idle(now + IDLE_TIME / 2), None);
+        // The first socket goes on.
+        let later = now + IDLE_TIME;
+        assert_eq!(slots.take(sent(600), 77, later).unwrap().0.socket, 0);
+        assert_eq!(
+            [0; 3].map(|_| slots.close_idle(later)),
+            [Some(2), Some(1), None]
+        );
+        assert_eq!((slots.idle_at(), slots.busy()), (None, 1));
+        let late = Place {
+            socket: 2,
+            identifier: 77,
+        };
+        assert!(matches!(slots.known(late, later), Known::Nothing));
     }
 
     #[test]

@@ -6,23 +6,10 @@ use clap::Parser;
 use super::*;
 use crate::cli::{Cli, Command};
 
-const CONFIG: &str = r#"
-[server]
-listen = ["198.51.100.1"]
-[[port]]
-name = "both"
-device = "net_af_xdp0,iface=wan_s"
-side = "both"
-addresses = ["198.51.100.1/24"]
-[[pool]]
-name = "default"
-ranges = ["10.77.0.100-10.77.0.199"]
-gateway = "10.77.0.1"
-[group.office]
-authentication = ["eap"]
-[users]
-file = "users.toml"
-"#;
+const CONFIG: &str = concat!(
+    include_str!("../../../tests/support/smallest.toml"),
+    "[group.office]\nauthentication = [\"eap\"]\n"
+);
 
 /// A directory of its own, gone with it.
 struct Folder(PathBuf);

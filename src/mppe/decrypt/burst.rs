@@ -7,15 +7,16 @@ use arrayvec::ArrayVec;
 use zeroize::Zeroize;
 
 use super::{
-    DecryptJob, DecryptRefusal, DecryptState, DecryptStates, DecryptWorker, Origin, distance, opens,
+    DecryptJob, DecryptRefusal, DecryptState, DecryptStates, DecryptWorker, Origin, distance,
+    frame_of,
 };
 use crate::clock::Timestamp;
 use crate::mppe::batch::{BATCH, Tasks};
 use crate::mppe::chain::{Link, rc4_key};
 use crate::mppe::factory::Flows;
-use crate::mppe::kernel::{Kernel, xor_chunk};
+use crate::mppe::kernel::{Kernel, xor, xor_chunk};
 use crate::mppe::keys::{Mode, Strength};
-use crate::mppe::plausible::{Agreed, Looks};
+use crate::mppe::plausible::{Agreed, Looks, opens};
 use crate::mppe::queues::Demands;
 use crate::mppe::rc4::Rc4;
 use crate::mppe::skipped::KeyId;
@@ -59,6 +60,11 @@ pub(super) fn decrypt_burst(
         worker.stock.open_alone(state.place, &state.chain);
         return;
     }
+    let served = decrypt_from_stock(states, jobs, worker);
+    let (_, jobs) = jobs.split_at_mut(served);
+    if jobs.is_empty() {
+        return;
+    }
     let mut plan = Plan::of(states, jobs, &worker.stock);
     let DecryptWorker { kernel, stock, .. } = &mut *worker;
     let ahead = plan
@@ -84,6 +90,30 @@ pub(super) fn decrypt_burst(
     ahead.keep(&plan.tasks, stock);
 }
 
+/// Where nothing has to be made for a burst, its frames are decrypted at once, up to the first that lacks
+/// something after all or does not come out right. Answers how many that are.
+fn decrypt_from_stock(
+    states: &mut impl DecryptStates,
+    jobs: &mut [DecryptJob<'_>],
+    worker: &mut DecryptWorker,
+) -> usize {
+    let mut is_there = |job: &DecryptJob<'_>| {
+        let state = states.decrypt_state(job.flow);
+        state.is_some_and(|state| state.has_in_stock(job, worker))
+    };
+    if !jobs.iter().all(&mut is_there) {
+        return 0;
+    }
+    let mut decrypt = |job: &mut DecryptJob<'_>| {
+        states
+            .decrypt_state(job.flow)?
+            .decrypt_due_from_stock(job, worker)?;
+        job.outcome = Ok(());
+        Some(())
+    };
+    jobs.iter_mut().map_while(&mut decrypt).count()
+}
+
 fn decrypt_alone(
     state: &mut DecryptState,
     job: &mut DecryptJob<'_>,
@@ -96,14 +126,6 @@ fn decrypt_alone(
     };
     let decrypted = state.decrypt_from(from, job.payload, job.sequence, worker, now);
     decrypted.map(|_frame| ())
-}
-
-/// What is encrypted of a payload.
-fn frame_of(payload: &mut [u8]) -> &mut [u8] {
-    let (_, frame) = payload
-        .split_at_mut_checked(HEADER_LENGTH)
-        .unwrap_or_default();
-    frame
 }
 
 impl Plan {
@@ -250,7 +272,10 @@ impl Plan {
                     self.undo(due, job);
                 }
             }
-            job.outcome = decrypt_alone(state, job, worker, now);
+            job.outcome = match state.decrypt_due_from_stock(job, worker) {
+                Some(()) => Ok(()),
+                None => decrypt_alone(state, job, worker, now),
+            };
         }
     }
 
@@ -295,7 +320,8 @@ impl Due {
             agreed: self.agreed,
             compressed: None,
         };
-        opens(frame, keystream, |prefix, length| {
+        let decrypt = |prefix: &mut [u8]| xor(prefix, keystream);
+        opens(frame, decrypt, |prefix, length| {
             looks.packet(prefix, length)
         })
     }
@@ -326,6 +352,45 @@ impl Standing {
 }
 
 impl DecryptState {
+    /// Whether there is keystream for the whole of a frame, if it is the next one.
+    #[inline]
+    fn has_in_stock(&self, job: &DecryptJob<'_>, worker: &DecryptWorker) -> bool {
+        let length = job.payload.len().saturating_sub(HEADER_LENGTH);
+        match self.chain.mode() {
+            Mode::Stateless => worker.stock.has_whole_soon(self.place, &self.chain, length),
+            Mode::Stateful => worker.queues.has_soon(self.place, length),
+        }
+    }
+
+    /// The next frame, if there is keystream for all of it and it comes out right.
+    #[inline]
+    fn decrypt_due_from_stock(
+        &mut self,
+        job: &mut DecryptJob<'_>,
+        worker: &mut DecryptWorker,
+    ) -> Option<()> {
+        let Header {
+            flushed,
+            compressed,
+            encrypted,
+            coherency_count,
+            ..
+        } = Header::parse(job.payload).ok()?;
+        let Link { position, .. } = self.chain.committed;
+        if self.id == KeyId::default() || !encrypted || compressed {
+            return None;
+        }
+        match Standing::of(position, self.sequence, coherency_count, job.sequence) {
+            Standing::Due => {}
+            Standing::Behind | Standing::Ahead => return None,
+        }
+        match self.chain.mode() {
+            Mode::Stateless => self.decrypt_stocked(job, &mut worker.stock),
+            Mode::Stateful if flushed => None,
+            Mode::Stateful => self.decrypt_queued(job, &mut worker.queues),
+        }
+    }
+
     /// Whether a frame is still the next one.
     fn is_due(&self, position: u64, sequence: u32) -> bool {
         let ahead = sequence.wrapping_sub(self.sequence);

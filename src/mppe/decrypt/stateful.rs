@@ -12,15 +12,15 @@
 //! may still come; so nothing moves, and the stream stays ready for it.
 
 use super::{
-    DecryptRefusal, DecryptState, DecryptWorker, FREE_STEPS, Source, distance, open, opens,
+    DecryptJob, DecryptRefusal, DecryptState, DecryptWorker, FREE_STEPS, Source, distance,
+    frame_of, open,
 };
 use crate::clock::Timestamp;
 use crate::mppe::catch_up::Budget;
 use crate::mppe::chain::{FLAG_EVERY, Link};
-use crate::mppe::kernel::xor;
 use crate::mppe::keys::Mode;
 use crate::mppe::plausible::Looks;
-use crate::mppe::queues::Demand;
+use crate::mppe::queues::{Demand, Queues};
 use crate::wire::mppe::{CoherencyCount, HEADER_LENGTH, Header};
 
 /// What a sender does to the key of a flushed frame whose count does not end in 0xff.
@@ -56,6 +56,16 @@ pub(super) struct Arrival<'h> {
     pub(super) source: Source,
     pub(super) looks: Looks<'h>,
     pub(super) now: Timestamp,
+}
+
+impl Source {
+    /// Whether a frame of whoever this is looks right, whose keystream is known for certain.
+    fn is_right(self, looks: Looks<'_>, prefix: &[u8], length: usize) -> bool {
+        match self {
+            Self::Peer => looks.protocol(prefix),
+            Self::Elsewhere => looks.packet(prefix, length),
+        }
+    }
 }
 
 impl DecryptState {
@@ -125,13 +135,11 @@ impl DecryptState {
         worker: &mut DecryptWorker,
     ) -> Result<(), DecryptRefusal> {
         let DecryptWorker { rc4, queues, .. } = worker;
-        let looks_right = |prefix: &[u8], length| match arrival.source {
-            Source::Peer => arrival.looks.protocol(prefix),
-            Source::Elsewhere => arrival.looks.packet(prefix, length),
-        };
+        let looks_right =
+            |prefix: &[u8], length| arrival.source.is_right(arrival.looks, prefix, length);
         let mut link = self.chain.committed.duplicate();
         link.position += 1;
-        let (place, length) = (self.place, frame.len());
+        let place = self.place;
         if link.is_flag() || !self.running {
             if link.is_flag() {
                 self.chain.change_key(&mut link, rc4);
@@ -141,12 +149,10 @@ impl DecryptState {
                 return Err(DecryptRefusal::Implausible);
             }
             queues.restart(place, rc4);
-        } else if let Some(keystream) = queues.next(place, length) {
-            if !opens(frame, keystream, looks_right) {
+        } else if let Some(right) = queues.apply_if(place, frame, looks_right) {
+            if !right {
                 return Err(DecryptRefusal::Implausible);
             }
-            xor(frame, keystream);
-            queues.use_up(place, length);
         } else {
             queues.resume_alone(place, rc4);
             if !open(frame, rc4, looks_right) {
@@ -157,6 +163,33 @@ impl DecryptState {
         self.take(link, arrival.sequence);
         self.recovery.run_on();
         Ok(())
+    }
+
+    /// A frame that is due and not flushed, if there is keystream for it and it comes out right.
+    #[inline]
+    pub(super) fn decrypt_queued(
+        &mut self,
+        job: &mut DecryptJob<'_>,
+        queues: &mut Queues,
+    ) -> Option<()> {
+        let position = self.chain.committed.position + 1;
+        let frame = frame_of(job.payload);
+        let runs_on = self.running && !position.is_multiple_of(FLAG_EVERY);
+        if !runs_on || !queues.has(self.place, frame.len()) {
+            return None;
+        }
+        let looks = Looks {
+            agreed: self.agreed,
+            compressed: None,
+        };
+        let looks_right = |prefix: &[u8], length| job.source.is_right(looks, prefix, length);
+        if !queues.apply_if(self.place, frame, looks_right)? {
+            return None;
+        }
+        self.chain.committed.position = position;
+        self.sequence = job.sequence;
+        self.recovery.run_on();
+        Some(())
     }
 
     /// What a frame that runs on would need, if RC4 is running.

@@ -3,11 +3,14 @@
 
 use zeroize::Zeroizing;
 
-use super::{DecryptRefusal, DecryptState, DecryptWorker, FREE_STEPS, distance};
+use super::{
+    DecryptJob, DecryptRefusal, DecryptState, DecryptWorker, FREE_STEPS, distance, frame_of,
+};
 use crate::clock::Timestamp;
 use crate::mppe::catch_up::Budget;
 use crate::mppe::chain::Link;
-use crate::mppe::plausible::Looks;
+use crate::mppe::kernel::xor;
+use crate::mppe::plausible::{Looks, opens};
 use crate::mppe::stock::Stock;
 use crate::mppe::trail::Trail;
 use crate::wire::mppe::CoherencyCount;
@@ -152,6 +155,36 @@ impl DecryptState {
     /// The frame at `link`, `length` bytes long, was decrypted and is the newest now.
     pub(super) fn commit(&mut self, link: Link, sequence: u32, length: usize, stock: &mut Stock) {
         stock.commit(self.place, &self.chain, &link, length);
+        self.advance(link, sequence);
+    }
+
+    /// A frame that is due, if there is keystream for all of it and it comes out right.
+    #[inline]
+    pub(super) fn decrypt_stocked(
+        &mut self,
+        job: &mut DecryptJob<'_>,
+        stock: &mut Stock,
+    ) -> Option<()> {
+        let frame = frame_of(job.payload);
+        let slot = stock.find_whole(self.place, &self.chain, frame.len())?;
+        let looks = Looks {
+            agreed: self.agreed,
+            compressed: None,
+        };
+        let decrypt = |prefix: &mut [u8]| xor(prefix, stock.prefix(slot));
+        if !opens(frame, decrypt, |prefix, length| {
+            looks.packet(prefix, length)
+        }) {
+            return None;
+        }
+        stock.apply(slot, frame);
+        let link = stock.link(slot, self.chain.committed.position + 1);
+        stock.commit_slot(slot, &link, frame.len());
+        self.advance(link, job.sequence);
+        Some(())
+    }
+
+    fn advance(&mut self, link: Link, sequence: u32) {
         let advance = link.position - self.chain.committed.position;
         let shift = u32::try_from(advance).unwrap_or(u32::MAX);
         self.decrypted = self.decrypted.checked_shl(shift).unwrap_or(0);

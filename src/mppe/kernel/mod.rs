@@ -18,8 +18,6 @@ pub use choice::KernelKind;
 #[cfg(target_arch = "x86_64")]
 pub(crate) use lockstep::{BLOCK, Lockstep, Staging};
 pub(crate) use lockstep::{StagingChunk, write_chunk, xor, xor_chunk};
-#[cfg(target_arch = "x86_64")]
-pub(crate) use rekey::Message;
 pub(crate) use rekey::Rekey;
 
 use crate::mppe::rc4::{Rc4, StoredRc4};

@@ -5,9 +5,8 @@ use zeroize::optimization_barrier;
 use super::{Kernel, LANES_MAX, xor_chunk};
 use crate::mppe::chain::{new_key_from_sha, rc4_key, reduce};
 use crate::mppe::keys::Strength;
-
-/// Two blocks of SHA-1, padding included.
-pub(crate) type Message = [u32; 32];
+#[cfg(target_arch = "x86_64")]
+use crate::mppe::simd::digests;
 
 /// A chain whose key is to be changed. Wiped when dropped.
 pub(crate) struct Rekey {
@@ -68,98 +67,38 @@ pub(super) fn change_keys(kernel: &mut Kernel, chains: &mut [Rekey]) {
 
 /// As many at once as there are.
 fn all_interim_keys(chains: &[Rekey], interim: &mut [[u8; 16]; LANES_MAX]) {
-    #[cfg(target_arch = "x86_64")]
-    let (chains, interim) = together::interim_keys(chains, interim);
-    for (chain, key) in chains.iter().zip(interim) {
+    let done = together(chains, interim);
+    for (chain, key) in chains.iter().zip(interim).skip(done) {
         *key = new_key_from_sha(&chain.start_key, &chain.session_key, chain.strength);
         *key = rc4_key(key, chain.strength);
     }
 }
 
+/// GetNewKeyFromSHA (RFC 3079 §3.4) as keys of RC4, four at once; answers of how many chains.
 #[cfg(target_arch = "x86_64")]
-mod together {
-    use zeroize::optimization_barrier;
-
-    use super::{LONG, Rekey, write_message};
-    use crate::mppe::chain::rc4_key;
-    use crate::mppe::simd::digests;
-
-    /// GetNewKeyFromSHA (RFC 3079 §3.4) as keys of RC4, four at once; answers those that are left, which
-    /// are one or all.
-    pub(super) fn interim_keys<'a>(
-        chains: &'a [Rekey],
-        interim: &'a mut [[u8; 16]],
-    ) -> (&'a [Rekey], &'a mut [[u8; 16]]) {
-        let (mut chains, mut interim) = (chains, interim);
-        while chains.len() > 1 {
-            let count = chains.len().min(4);
-            let (now, later) = chains.split_at(count);
-            let mut messages = [LONG; 4];
-            for (message, chain) in messages.iter_mut().zip(now) {
-                write_message(message, chain);
-            }
-            let Some(mut digests) = digests(&messages) else {
-                break;
-            };
-            let (keys, rest) = std::mem::take(&mut interim).split_at_mut(count);
-            for ((key, digest), chain) in keys.iter_mut().zip(&digests).zip(now) {
-                let (words, _) = key.as_chunks_mut::<4>();
-                for (place, word) in words.iter_mut().zip(digest) {
-                    *place = word.to_be_bytes();
-                }
-                *key = rc4_key(key, chain.strength);
-            }
-            messages = [[0; 32]; 4];
-            digests = [[0; 4]; 4];
-            optimization_barrier(&messages);
-            optimization_barrier(&digests);
-            (chains, interim) = (later, rest);
+fn together(chains: &[Rekey], interim: &mut [[u8; 16]]) -> usize {
+    let mut done = 0;
+    for (chains, interim) in chains.chunks(4).zip(interim.chunks_mut(4)) {
+        // Where there are fewer, the last ones for nothing.
+        let [first, others @ ..] = chains else {
+            break;
+        };
+        let [second, third, fourth] =
+            std::array::from_fn(|place| others.get(place).unwrap_or(first));
+        let Some(mut digests) = digests([first, second, third, fourth]) else {
+            break;
+        };
+        for ((key, digest), chain) in interim.iter_mut().zip(&digests).zip(chains) {
+            *key = rc4_key(digest, chain.strength);
         }
-        (chains, interim)
+        digests = [[0; 16]; 4];
+        optimization_barrier(&digests);
+        done += chains.len();
     }
+    done
 }
 
-/// What is the same in all messages with keys of 16 bytes: SHSpad1, SHSpad2 and the padding of SHA-1.
-const LONG: Message = frame(4);
-/// The same with keys of 8 bytes.
-const SHORT: Message = frame(2);
-
-/// A message with room for two keys of so many words.
-const fn frame(key_words: usize) -> Message {
-    const SHS_PAD_WORDS: usize = 10;
-    let mut words = [0; 32];
-    let mut place = 2 * key_words + SHS_PAD_WORDS;
-    let end = place + SHS_PAD_WORDS;
-    while place < end {
-        words[place] = 0xf2f2_f2f2;
-        place += 1;
-    }
-    words[end] = 0x8000_0000;
-    #[expect(clippy::cast_possible_truncation, reason = "at most 28 words")]
-    let bits = end as u32 * 32;
-    words[31] = bits;
-    words
-}
-
-/// Makes of [`LONG`] what GetNewKeyFromSHA hashes for a chain.
-#[inline]
-fn write_message(message: &mut Message, chain: &Rekey) {
-    match chain.strength {
-        Strength::Bits128 => {
-            message[..4].copy_from_slice(&words(&chain.start_key));
-            message[14..18].copy_from_slice(&words(&chain.session_key));
-        }
-        Strength::Bits40 | Strength::Bits56 => {
-            *message = SHORT;
-            let [a, b, ..] = words(&chain.start_key);
-            let [c, d, ..] = words(&chain.session_key);
-            message[..2].copy_from_slice(&[a, b]);
-            message[12..14].copy_from_slice(&[c, d]);
-        }
-    }
-}
-
-fn words(key: &[u8; 16]) -> [u32; 4] {
-    let (words, _) = key.as_chunks::<4>();
-    std::array::from_fn(|place| u32::from_be_bytes(words[place]))
+#[cfg(not(target_arch = "x86_64"))]
+fn together(_chains: &[Rekey], _interim: &mut [[u8; 16]]) -> usize {
+    0
 }

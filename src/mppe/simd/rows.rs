@@ -32,6 +32,17 @@ const ROWS: usize = 258;
 // The macros below say it in numbers.
 const _: () = assert!(8 * ROWS == 2064);
 
+/// A half whose lanes all have their entries in order.
+static ROWS_IN_ORDER: [u64; ROWS] = {
+    let mut rows = [0u64; ROWS];
+    let mut row = 1;
+    while row < ROWS {
+        rows[row] = rows[row - 1].wrapping_add(u64::from_le_bytes([1; HALF]));
+        row += 1;
+    }
+    rows
+};
+
 /// One byte of each lane, as it lies in memory.
 #[derive(Clone, Copy, Zeroize)]
 #[repr(C, align(16))]
@@ -464,22 +475,18 @@ fn both_halves(first: __m128i, second: __m128i) -> [__m128i; 2] {
 
 impl Lockstep for Rows {
     fn schedule(&mut self, keys: &[[u8; 16]]) {
-        let mut lane_keys = [[0u8; 16]; LANES];
+        let mut lane_keys = [Bytes::ZERO; LANES];
         for (lane_key, key) in lane_keys.iter_mut().zip(keys) {
-            *lane_key = *key;
+            lane_key.0 = *key;
         }
-        for (column, row) in self.keys.iter_mut().enumerate() {
-            row.0 = lane_keys.map(|key| key[column]);
+        for (row, column) in self.keys.iter_mut().zip(transposed(&lane_keys)) {
+            row.store(column);
         }
-        lane_keys = [[0; 16]; LANES];
+        lane_keys = [Bytes::ZERO; LANES];
         optimization_barrier(&lane_keys);
         let halves = if keys.len() <= HALF { 1 } else { 2 };
         for half in self.table.iter_mut().take(halves) {
-            let mut value = 0u64;
-            for row in half {
-                *row = value;
-                value = value.wrapping_add(u64::from_le_bytes([1; HALF]));
-            }
+            *half = ROWS_IN_ORDER;
         }
         if halves == 1 {
             self.key_half();

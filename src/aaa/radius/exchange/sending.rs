@@ -32,7 +32,7 @@ impl Exchange {
     }
 
     /// Puts a question to the best server that was not tried in this round.
-    fn put(&mut self, ticket: Ticket, now: Timestamp) {
+    pub(super) fn put(&mut self, ticket: Ticket, now: Timestamp) {
         let random = u32::from_be_bytes(self.random());
         let Some(pending) = self.pending.get_mut(&ticket) else {
             return;

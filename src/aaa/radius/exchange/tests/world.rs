@@ -202,6 +202,7 @@ impl World {
                     assert_eq!(to, self.servers[socket.server].address);
                     self.opened += 1;
                 }
+                Output::Close(_) => {}
                 Output::Transmit { socket, bytes } => {
                     self.serve(socket, &bytes);
                     self.sent.push((socket, bytes));
