@@ -21,7 +21,6 @@ use super::kernel::Kernel;
 use super::ports::{self, OpenPorts};
 use super::radius::RadiusSockets;
 use super::radius_requests::RequestSocket;
-use super::radius_settings;
 use super::signals::StopRequests;
 use super::sockets::Sockets;
 pub use super::start_error::StartError;
