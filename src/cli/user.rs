@@ -58,7 +58,7 @@ pub struct User {
 #[derive(Debug, Subcommand)]
 pub enum What {
     /// Add a user; the password is asked for, or the first line of standard input
-    Add(Add),
+    Add(Box<Add>),
     /// Give a user another password
     Passwd {
         /// The name

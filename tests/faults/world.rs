@@ -72,6 +72,14 @@ impl World {
         self.0.plane.ask_tacacs(log_ins);
     }
 
+    /// Asks a RADIUS server that answers so about everybody.
+    pub(crate) fn ask_server(&mut self, answer: impl FnMut(&[u8]) -> Option<Vec<u8>> + 'static) {
+        self.0.servers = Scripted::new(Box::new(answer));
+        self.0
+            .plane
+            .ask_servers(radius::client(Demand::Auto, 100), false);
+    }
+
     /// A client dials in; `false` if it is not even given a call.
     pub(crate) fn dial(&mut self, client: PppClient) -> bool {
         self.0.dial(client)

@@ -101,6 +101,13 @@ pub(crate) fn with_grant(mut decision: Decision, change: impl FnOnce(&mut Grant)
     decision
 }
 
+/// So many addresses.
+fn pool(addresses: u8) -> PoolConfig {
+    let of_pool = |last: u8| Ipv4Addr::new(10, 77, 0, last);
+    let range = of_pool(100)..=of_pool(99 + addresses);
+    PoolConfig::new("default", vec![range], of_pool(1))
+}
+
 impl World {
     pub(crate) fn new() -> Self {
         Self::with_pool(10)
@@ -121,10 +128,7 @@ impl World {
             address: own,
             ..LocalUser::new("alice", NtHash::from_password("wonderland-7"), "default")
         };
-        let first = Ipv4Addr::new(10, 77, 0, 100);
-        let last = Ipv4Addr::new(10, 77, 0, 99 + addresses);
-        let gateway = Ipv4Addr::new(10, 77, 0, 1);
-        let pool = PoolConfig::new("default", vec![first..=last], gateway);
+        let pool = pool(addresses);
         let link = Arc::new(LinkConfig {
             retries_max: 0,
             ..LinkConfig::default()

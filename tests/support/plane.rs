@@ -21,6 +21,7 @@ use pns::session::{ConnectionId, Sessions};
 use pns::slowpath::control_plane::{ControlPlane, Outside, RouteChange};
 use pns::slowpath::settings;
 use pns::slowpath::worker_link::WorkerLink;
+use pns::wire::prefix::Prefix;
 use zeroize::Zeroizing;
 
 use super::control_client as control;
@@ -51,6 +52,10 @@ struct Memory {
     closed: Vec<SocketId>,
     /// Connections to TACACS+ servers, of which none can be had.
     streams: Vec<StreamId>,
+    /// What was said to those who ask about live calls.
+    answers: Vec<Vec<u8>>,
+    /// Networks that the kernel was told of.
+    routes: Vec<Prefix>,
 }
 
 impl Outside for Memory {
@@ -78,7 +83,11 @@ impl Outside for Memory {
 
     fn inner(&mut self, _: &[u8]) {}
 
-    fn route(&mut self, _: RouteChange) {}
+    fn route(&mut self, change: RouteChange) {
+        if let RouteChange::Set { network, .. } = change {
+            self.routes.push(network);
+        }
+    }
 
     fn open_stream(&mut self, connection: StreamId, _: SocketAddr) {
         self.streams.push(connection);
@@ -91,6 +100,10 @@ impl Outside for Memory {
     fn close_datagrams(&mut self, socket: SocketId) {
         self.servers.remove(&socket);
         self.closed.push(socket);
+    }
+
+    fn answer_request(&mut self, _: SocketAddr, bytes: &[u8]) {
+        self.answers.push(bytes.to_vec());
     }
 
     fn send_datagram(&mut self, socket: SocketId, bytes: &[u8]) {
@@ -298,6 +311,18 @@ impl<S: Servers> Rig<S> {
             self.turn(due);
         }
         self.now = end;
+    }
+
+    /// Hears a request about live calls, and answers it.
+    pub(crate) fn request(&mut self, from: SocketAddr, bytes: &[u8]) -> Option<Vec<u8>> {
+        self.plane.request(from, bytes, self.now);
+        self.turn(self.now);
+        self.outside.answers.pop()
+    }
+
+    /// Networks behind calls that the kernel was told of.
+    pub(crate) fn routes(&self) -> &[Prefix] {
+        &self.outside.routes
     }
 
     /// Flows that the worker has.
