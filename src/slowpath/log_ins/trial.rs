@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use zeroize::Zeroizing;
 
+use super::LogIns;
 use super::outage::{Asked, Asker};
-use super::{LogIns, Whom};
+use super::whom::Whom;
 use crate::aaa::radius::Caller;
 use crate::aaa::{Access, Decision, Rejection, Servers};
 use crate::clock::Timestamp;
