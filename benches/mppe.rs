@@ -4,6 +4,7 @@
 
 use std::hint::black_box;
 use std::num::NonZeroU64;
+use std::time::{Duration, Instant};
 
 use criterion::{BatchSize, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use pns::clock::Timestamp;
@@ -12,6 +13,7 @@ use pns::mppe::decrypt::{DecryptJob, DecryptState, DecryptStates, DecryptWorker,
 use pns::mppe::encrypt::{EncryptJob, EncryptState, EncryptStates, EncryptWorker, encrypt_batch};
 use pns::mppe::kernel::{Kernel, KernelKind};
 use pns::mppe::keys::{DownstreamKey, Mode, Strength, UpstreamKey};
+use pns::mppe::rc4::Rc4;
 use pns::mppe::skipped::KeyId;
 use rc4::{KeyInit, StreamCipher};
 use sha1::{Digest, Sha1};
@@ -155,6 +157,54 @@ fn decrypt(criterion: &mut Criterion) {
     group.finish();
 }
 
+/// Frames of a calm burst, whose keystream was made before.
+fn stocked(criterion: &mut Criterion) {
+    const FLOWS: u32 = 16;
+    let mut group = criterion.benchmark_group("stocked");
+    group.throughput(Throughput::Elements(u64::from(FLOWS)));
+    for length in LENGTHS {
+        let state = |flow| {
+            let key = DownstreamKey::from_bytes(start_key(flow));
+            EncryptState::new(key, Strength::Bits128, Mode::Stateless).at(flow)
+        };
+        let mut worker = EncryptWorker::new(FLOWS as usize);
+        let mut senders = Senders((0..FLOWS).map(state).collect());
+        let mut frames: Vec<_> = (0..FLOWS).map(|_| frame(length)).collect();
+        group.bench_function(BenchmarkId::new("pns", length), |bencher| {
+            bencher.iter_custom(|rounds| {
+                let mut taken = Duration::ZERO;
+                for _ in 0..rounds {
+                    while worker.stock_up() > 0 {}
+                    let start = Instant::now();
+                    let mut jobs: Vec<_> = (0..FLOWS)
+                        .zip(&mut frames)
+                        .map(|(flow, frame)| EncryptJob::new(flow, frame))
+                        .collect();
+                    encrypt_batch(&mut senders, black_box(&mut jobs), &mut worker);
+                    taken += start.elapsed();
+                }
+                taken
+            });
+        });
+    }
+    group.finish();
+}
+
+/// One frame, which no lane can help.
+fn alone(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("alone");
+    for length in [16].into_iter().chain(LENGTHS) {
+        let (key, mut rc4, mut frame) = (start_key(1), Rc4::unkeyed(), vec![0; length]);
+        group.bench_function(BenchmarkId::new("rc4", length), |bencher| {
+            bencher.iter(|| {
+                rc4.schedule(black_box(&key));
+                rc4.apply(black_box(&mut frame));
+            });
+        });
+    }
+    group.finish();
+}
+
 /// Keystreams of every kernel that runs here, 64 frames with keys of their own.
 fn kernels(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("kernel");
@@ -177,5 +227,5 @@ fn kernels(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, kernels, encrypt, decrypt);
+criterion_group!(benches, kernels, alone, encrypt, stocked, decrypt);
 criterion_main!(benches);

@@ -56,7 +56,9 @@ impl Setup {
     const fn packets(self) -> u32 {
         match self.kind {
             Kind::Stocked => self.flows,
-            Kind::Full | Kind::Portable | Kind::Alone | Kind::Zipf => PACKETS,
+            // So many that each sample has its share of refills.
+            _ if matches!(self.mode, Mode::Stateful) => 4 * PACKETS,
+            Kind::Full | Kind::Portable | Kind::Scalar | Kind::Alone | Kind::Zipf => PACKETS,
         }
     }
 }
@@ -66,8 +68,10 @@ impl Setup {
 enum Kind {
     /// Bursts as long as a worker's, calls in turn.
     Full,
-    /// The same with the kernel that runs on any machine.
+    /// The same with the kernel that is left without AVX-512.
     Portable,
+    /// The same with the kernel that needs no machine instructions.
+    Scalar,
     /// One packet at a time, and nothing made ahead.
     Alone,
     /// A packet of each of 32 calls, after time enough to make all their keystream.
@@ -80,7 +84,7 @@ impl Kind {
     /// Packets of a burst.
     const fn burst(self) -> usize {
         match self {
-            Self::Full | Self::Portable => BURST,
+            Self::Full | Self::Portable | Self::Scalar => BURST,
             Self::Alone => 1,
             Self::Stocked => BURST / 4,
             Self::Zipf => BURST / 2,
@@ -93,6 +97,7 @@ impl Kind {
             (Self::Full, Library::OpenSsl) => ["encrypt", "decrypt"],
             (Self::Full, Library::KernelWay) => ["encrypt, plain C", "decrypt, plain C"],
             (Self::Portable, _) => ["encrypt, portable", "decrypt, portable"],
+            (Self::Scalar, _) => ["encrypt, scalar", "decrypt, scalar"],
             (Self::Alone, _) => ["encrypt, alone", "decrypt, alone"],
             (Self::Stocked, _) => ["encrypt, stocked", "decrypt, stocked"],
             (Self::Zipf, _) => ["encrypt, zipf", "decrypt, zipf"],
@@ -108,7 +113,8 @@ fn cases(mode: Mode, kernel: KernelKind) -> Vec<(Setup, Load)> {
         flows,
         mode,
         kernel: match kind {
-            Kind::Portable => KernelKind::Interleaved,
+            Kind::Portable => without_avx512(kernel),
+            Kind::Scalar => KernelKind::Interleaved,
             Kind::Full | Kind::Alone | Kind::Stocked | Kind::Zipf => kernel,
         },
         library,
@@ -121,8 +127,9 @@ fn cases(mode: Mode, kernel: KernelKind) -> Vec<(Setup, Load)> {
     ] {
         cases.extend(Load::ALL.map(|load| (setup(Kind::Full, flows, library), load)));
     }
-    let portable = setup(Kind::Portable, FLOWS[0], Library::OpenSsl);
-    cases.extend(ENDS.map(|load| (portable, load)));
+    for kind in [Kind::Portable, Kind::Scalar] {
+        cases.extend(ENDS.map(|load| (setup(kind, FLOWS[0], Library::OpenSsl), load)));
+    }
     if mode == Mode::Stateless {
         let alone = setup(Kind::Alone, FLOWS[0], Library::OpenSsl);
         let stocked = setup(Kind::Stocked, 32, Library::OpenSsl);
@@ -131,6 +138,14 @@ fn cases(mode: Mode, kernel: KernelKind) -> Vec<(Setup, Load)> {
         cases.push((setup(Kind::Zipf, 1000, Library::OpenSsl), Load::Imix));
     }
     cases
+}
+
+/// What this machine would use if it had no AVX-512.
+fn without_avx512(kernel: KernelKind) -> KernelKind {
+    match kernel {
+        KernelKind::Interleaved | KernelKind::Rows => kernel,
+        KernelKind::Wide16 | KernelKind::Wide32 => KernelKind::Rows,
+    }
 }
 
 /// Both directions, with many calls and with one, against OpenSSL; with many calls against the
@@ -166,11 +181,12 @@ pub(crate) fn run(
         .map(|(encrypt, decrypt)| encrypt.and(decrypt))
         .collect();
     let report = Report::new(which.name, PEER, effort, meter, headline, cases);
+    let per_sample = kinds.first().map_or(PACKETS, |(setup, _)| setup.packets());
     let verified = kinds
         .iter()
         .zip(&both)
         .map(|((setup, _), pairs)| 2 * pairs.ours().len() as u64 * u64::from(setup.packets()));
-    let report = report.of_mppe(verified.sum(), figures(&kinds, &both));
+    let report = report.of_mppe(per_sample, verified.sum(), figures(&kinds, &both));
     Ok(report.with_kernel(kernel.name()))
 }
 
@@ -195,6 +211,8 @@ fn figures(kinds: &[(Setup, Load)], both: &[Pairs]) -> Mppe {
     Mppe {
         ratio_portable_64: ratio(Kind::Portable, Load::Short),
         ratio_portable_1400: ratio(Kind::Portable, Load::Long),
+        ratio_scalar_64: ratio(Kind::Scalar, Load::Short),
+        ratio_scalar_1400: ratio(Kind::Scalar, Load::Long),
         ratio_alone_64: ratio(Kind::Alone, Load::Short),
         ratio_alone_1400: ratio(Kind::Alone, Load::Long),
         stocked_cycles_64: cycles(Kind::Stocked, Load::Short),

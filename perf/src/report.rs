@@ -73,9 +73,12 @@ pub(crate) struct Workers {
 /// What only scenarios of MPPE have: of a packet each way, or of one of both.
 #[derive(Serialize)]
 pub(crate) struct Mppe {
-    /// With the kernel that runs on any machine.
+    /// With the kernel that is left without AVX-512.
     pub(crate) ratio_portable_64: Option<f64>,
     pub(crate) ratio_portable_1400: Option<f64>,
+    /// With the kernel that needs no machine instructions.
+    pub(crate) ratio_scalar_64: Option<f64>,
+    pub(crate) ratio_scalar_1400: Option<f64>,
     /// One packet at a time, nothing made ahead.
     pub(crate) ratio_alone_64: Option<f64>,
     pub(crate) ratio_alone_1400: Option<f64>,
@@ -317,11 +320,18 @@ impl Report {
     }
 
     /// The same of a scenario of MPPE.
-    pub(crate) fn of_mppe(self, packets_verified: u64, figures: Mppe) -> Self {
+    pub(crate) fn of_mppe(
+        self,
+        packets_per_sample: u32,
+        packets_verified: u64,
+        figures: Mppe,
+    ) -> Self {
         let tidy = |figure: Option<f64>| figure.map(|figure| rounded(figure, 3));
         let mppe = Mppe {
             ratio_portable_64: tidy(figures.ratio_portable_64),
             ratio_portable_1400: tidy(figures.ratio_portable_1400),
+            ratio_scalar_64: tidy(figures.ratio_scalar_64),
+            ratio_scalar_1400: tidy(figures.ratio_scalar_1400),
             ratio_alone_64: tidy(figures.ratio_alone_64),
             ratio_alone_1400: tidy(figures.ratio_alone_1400),
             stocked_cycles_64: tidy(figures.stocked_cycles_64),
@@ -329,6 +339,7 @@ impl Report {
             zipf_efficiency: tidy(figures.zipf_efficiency),
         };
         Self {
+            packets_per_sample,
             packets_verified,
             mppe: Some(mppe),
             ..self

@@ -122,6 +122,8 @@ pub struct NetworkTerms {
     pub state: Option<Box<[u8]>>,
     /// How many sessions the user may have, if somebody says that of this user.
     pub sessions_max: Option<u32>,
+    /// Attributes that whoever let it in sent, and that have no effect here.
+    pub left_alone: Vec<&'static str>,
 }
 
 /// What an accepted peer gets.

@@ -195,7 +195,7 @@ impl<P: PortIo> Worker<P> {
             self.stock_up();
         }
         let held = self.ports.staged() + self.reassembly.held() + self.reorder.len();
-        let alone = self.decrypt.frames_alone() + self.encrypt.frames_alone();
+        let alone = self.decrypt.engine.frames_alone() + self.encrypt.frames_alone();
         self.stats.mppe_alone(alone);
         self.stats.turn(now, !work.is_idle(), held);
         work
@@ -278,7 +278,7 @@ impl<P: PortIo> Worker<P> {
 
     /// There is time to make keystream for frames to come: a few microseconds' worth.
     fn stock_up(&mut self) {
-        if self.decrypt.stock_up() == 0 {
+        if self.decrypt.engine.stock_up() == 0 {
             self.encrypt.stock_up();
         }
     }

@@ -17,15 +17,13 @@ use crate::mppc::Decompressor;
 use crate::mppe::batch::BATCH;
 use crate::mppe::catch_up::{Budget, UnfinishedWalks};
 use crate::mppe::chain::{Chain, Link};
-use crate::mppe::factory::stock_up;
+use crate::mppe::engine::Engine;
 use crate::mppe::kernel::Kernel;
 use crate::mppe::keys::{DownstreamKey, Mode, Strength, UpstreamKey};
 use crate::mppe::plausible::{Agreed, Looks, PREFIX_LENGTH};
-use crate::mppe::queues::{ACTIVE_MAX, Queues};
 use crate::mppe::rc4::Rc4;
 use crate::mppe::skipped::{KEPT_BACK, KeyId, SkippedKeys};
 use crate::mppe::stock::Stock;
-use crate::mppe::tails::Tails;
 use crate::wire::mppe::{CoherencyCount, HEADER_LENGTH, Header};
 use burst::decrypt_burst;
 pub use recovery::Recovery;
@@ -251,10 +249,7 @@ impl DecryptState {
     /// Overwrites the keys, here and in the worker; from now on nothing is decrypted.
     pub fn wipe(&mut self, worker: &mut DecryptWorker) {
         worker.forget(self.id);
-        if self.running {
-            worker.queues.wipe(self.place);
-        }
-        worker.stock.wipe(self.place);
+        worker.engine.wipe(self.place, self.running);
         self.chain.wipe();
         self.id = KeyId::default();
         self.decrypted = 0;
@@ -307,16 +302,13 @@ impl DecryptState {
 
 /// What the flows of one worker share for decryption.
 pub struct DecryptWorker {
-    kernel: Kernel,
+    /// What makes keystream, and what is made.
+    pub engine: Engine,
     skipped: SkippedKeys,
     unfinished: UnfinishedWalks,
     budget: Budget,
-    rc4: Rc4,
     /// Scratch of [`crate::mppe::trail::Trail`], zero between frames.
     passed: Box<[[u8; 16]]>,
-    queues: Queues,
-    stock: Stock,
-    tails: Tails,
 }
 
 impl DecryptWorker {
@@ -330,70 +322,35 @@ impl DecryptWorker {
     /// The same with `back` keys in place of 64: a frame so far behind the newest is decrypted.
     #[must_use]
     pub fn keeping(back: u16, regions: usize, budget: Budget) -> Self {
-        let skipped = SkippedKeys::new(regions, back);
         Self {
-            kernel: Kernel::portable(),
-            skipped,
+            engine: Engine::new(0),
+            skipped: SkippedKeys::new(regions, back),
             unfinished: UnfinishedWalks::new(),
             budget,
-            rc4: Rc4::unkeyed(),
             passed: vec![[0; 16]; usize::from(back.max(1))].into_boxed_slice(),
-            queues: Queues::new(0, 0),
-            stock: Stock::for_places(0),
-            tails: Tails::new(),
         }
     }
 
     /// With this kernel in place of the portable one.
     #[must_use]
     pub fn with_kernel(self, kernel: Kernel) -> Self {
-        Self { kernel, ..self }
+        let engine = self.engine.with_kernel(kernel);
+        Self { engine, ..self }
     }
 
     /// With keystream made ahead for flows at places below `places`, and room for the RC4 states of those
     /// that are stateful.
     #[must_use]
     pub fn with_places(self, places: usize) -> Self {
-        Self {
-            queues: Queues::new(places, ACTIVE_MAX),
-            stock: Stock::for_places(places),
-            ..self
-        }
+        let engine = self.engine.with_places(places);
+        Self { engine, ..self }
     }
 
-    /// The same, but for no more than `active` flows, and `long` frames with all of their keystream.
+    /// As [`Engine::with_stock`].
     #[must_use]
     pub fn with_stock(self, places: usize, active: usize, long: usize) -> Self {
-        Self {
-            queues: Queues::new(places, active),
-            stock: Stock::new(places, active, long),
-            ..self
-        }
-    }
-
-    /// Makes keystream ahead for up to a group of lanes, for flows that were active. Answers for how many
-    /// frames and queues; 0: there is enough of everything.
-    pub fn stock_up(&mut self) -> usize {
-        stock_up(&mut self.stock, &mut self.kernel) + self.queues.top_up(&mut self.kernel)
-    }
-
-    /// Keys and keystream that are made and not used yet, in bytes.
-    #[must_use]
-    pub fn octets_ahead(&self) -> usize {
-        self.stock.octets() + self.queues.octets()
-    }
-
-    /// Stateless frames whose key is in stock, at least.
-    #[must_use]
-    pub fn frames_in_stock(&self) -> usize {
-        self.stock.len()
-    }
-
-    /// Stateful frames that were decrypted without keystream made ahead, because too many flows were
-    /// active or because they were too long.
-    #[must_use]
-    pub const fn frames_alone(&self) -> u64 {
-        self.queues.alone()
+        let engine = self.engine.with_stock(places, active, long);
+        Self { engine, ..self }
     }
 
     /// Wipes the keys that are kept for a flow. To be called when its keys end.

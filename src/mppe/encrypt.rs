@@ -4,14 +4,15 @@ use arrayvec::ArrayVec;
 
 use crate::mppe::batch::{BATCH, Tasks};
 use crate::mppe::chain::{Chain, FLAG_EVERY, Link};
-use crate::mppe::factory::{Flows, stock_up};
-use crate::mppe::kernel::{Kernel, xor_chunk};
+use crate::mppe::engine::Engine;
+use crate::mppe::factory::Flows;
+use crate::mppe::kernel::xor_chunk;
 use crate::mppe::keys::{DownstreamKey, Mode, Strength, UpstreamKey};
-use crate::mppe::queues::{ACTIVE_MAX, Demand, Demands, Queues};
-use crate::mppe::rc4::Rc4;
-use crate::mppe::stock::Stock;
-use crate::mppe::tails::Tails;
+use crate::mppe::queues::{Demand, Demands};
 use crate::wire::mppe::Header;
+
+/// What the flows of one worker share for encryption.
+pub type EncryptWorker = Engine;
 
 /// What encryption keeps for one direction of a call. Plain data of fixed size, wiped when dropped.
 #[repr(C)]
@@ -181,77 +182,9 @@ impl EncryptState {
 
     /// Overwrites the keys, here and in the worker; from now on nothing is encrypted.
     pub fn wipe(&mut self, worker: &mut EncryptWorker) {
-        if self.running {
-            worker.queues.wipe(self.place);
-        }
-        worker.stock.wipe(self.place);
+        worker.wipe(self.place, self.running);
         self.chain.wipe();
         self.armed = false;
-    }
-}
-
-/// What the flows of one worker share for encryption.
-pub struct EncryptWorker {
-    kernel: Kernel,
-    rc4: Rc4,
-    queues: Queues,
-    stock: Stock,
-    tails: Tails,
-}
-
-impl EncryptWorker {
-    /// Room for stateful flows at places below `places`.
-    #[must_use]
-    pub fn new(places: usize) -> Self {
-        Self {
-            kernel: Kernel::portable(),
-            rc4: Rc4::unkeyed(),
-            queues: Queues::new(places, ACTIVE_MAX),
-            stock: Stock::for_places(places),
-            tails: Tails::new(),
-        }
-    }
-
-    /// With keystream made ahead for no more than `active` flows at places below `places`, and `long` frames
-    /// with all of theirs.
-    #[must_use]
-    pub fn with_stock(self, places: usize, active: usize, long: usize) -> Self {
-        Self {
-            queues: Queues::new(places, active),
-            stock: Stock::new(places, active, long),
-            ..self
-        }
-    }
-
-    /// Makes keystream ahead for up to a group of lanes, for flows that were active. Answers for how many
-    /// frames and queues; 0: there is enough of everything.
-    pub fn stock_up(&mut self) -> usize {
-        stock_up(&mut self.stock, &mut self.kernel) + self.queues.top_up(&mut self.kernel)
-    }
-
-    /// Keys and keystream that are made and not used yet, in bytes.
-    #[must_use]
-    pub fn octets_ahead(&self) -> usize {
-        self.stock.octets() + self.queues.octets()
-    }
-
-    /// Stateless frames whose key is in stock, at least.
-    #[must_use]
-    pub fn frames_in_stock(&self) -> usize {
-        self.stock.len()
-    }
-
-    /// With this kernel in place of the portable one.
-    #[must_use]
-    pub fn with_kernel(self, kernel: Kernel) -> Self {
-        Self { kernel, ..self }
-    }
-
-    /// Stateful frames that were encrypted without keystream made ahead, because too many flows were
-    /// active or because they were too long.
-    #[must_use]
-    pub const fn frames_alone(&self) -> u64 {
-        self.queues.alone()
     }
 }
 
@@ -382,7 +315,7 @@ fn encrypt_from_stock(
 ) -> usize {
     let mut is_there = |job: &EncryptJob<'_>| {
         let state = states.encrypt_state(job.flow);
-        state.is_some_and(|state| state.has_in_stock(job.frame.len(), worker))
+        state.is_some_and(|state| worker.has_soon(state.place, &state.chain, job.frame.len()))
     };
     if !jobs.iter().all(&mut is_there) {
         return 0;
@@ -396,15 +329,6 @@ fn encrypt_from_stock(
 }
 
 impl EncryptState {
-    /// Whether there is keystream for the whole of the next frame.
-    #[inline]
-    fn has_in_stock(&self, length: usize, worker: &EncryptWorker) -> bool {
-        match self.chain.mode() {
-            Mode::Stateless => worker.stock.has_whole_soon(self.place, &self.chain, length),
-            Mode::Stateful => worker.queues.has_soon(self.place, length),
-        }
-    }
-
     /// Encrypts the next frame, if there is keystream for all of it.
     #[inline]
     fn encrypt_from_stock(

@@ -16,6 +16,7 @@
 //!
 //! - [`kernel`]: RC4 and the change of keys in lanes, and which way of it is quickest on a machine;
 //!   `simd`: those that need machine instructions, and the only unsafe code of this crate.
+//! - [`engine`]: what the flows of a worker share in one direction.
 //! - `batch`: the frames of a burst that have keys of their own: keys first, then keystreams.
 //! - `stock`, `factory`: keys and keystream made ahead for stateless flows, and when; `tails`: frames that
 //!   are longer than what was made for them. `pool`: who has a shelf in stock, or a queue.
@@ -25,6 +26,7 @@ pub mod catch_up;
 pub mod chain;
 pub mod decrypt;
 pub mod encrypt;
+pub mod engine;
 mod factory;
 pub mod kernel;
 pub mod keys;

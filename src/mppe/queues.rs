@@ -30,6 +30,9 @@ const ROUNDS: usize = 3;
 const LOOK_AHEAD: usize = LANES_MAX;
 /// Queues taken from idle flows in one burst, at most: each costs up to 4,096 steps of RC4.
 const EVICTIONS: u8 = 2;
+/// Bytes of keystream that are asked for when a burst begins. Of a longer frame the processor itself notices
+/// that line follows line.
+const FORE: usize = 256;
 /// Flows of a worker that have a queue at the same time, in one direction.
 pub(super) const ACTIVE_MAX: usize = 4096;
 
@@ -104,16 +107,21 @@ impl Queues {
         span.is_some_and(|span| span.left() >= length)
     }
 
-    /// The same; if so, it will be needed soon.
+    /// The same; what there is will be needed soon.
     #[inline]
     pub(super) fn has_soon(&self, place: u32, length: usize) -> bool {
+        self.prefetch_first(place, length.min(FORE));
+        self.has(place, length)
+    }
+
+    #[inline]
+    fn prefetch_first(&self, place: u32, length: usize) {
         let number = self.pool.find(place);
         let found =
-            number.and_then(|number| Some((self.spans.get(number)?, self.rings.get(number)?)));
-        found.is_some_and(|(span, ring)| {
+            number.and_then(|number| Some((self.rings.get(number)?, self.spans.get(number)?)));
+        if let Some((ring, span)) = found {
             ring::prefetch_first(ring, *span, length);
-            span.left() >= length
-        })
+        }
     }
 
     /// Encrypts or decrypts a frame with the next keystream of its flow, and wipes that, if what comes out
@@ -175,6 +183,9 @@ impl Queues {
             [demand, later @ ..] if demand.job == job => {
                 if self.is_dry(*demand) {
                     self.supply_all(demands, kernel);
+                }
+                if let [next, ..] = later {
+                    self.prefetch_first(next.place, next.length);
                 }
                 later
             }

@@ -9,8 +9,6 @@ use crate::mppe::rc4::Rc4;
 
 /// Bytes of a ring.
 pub(super) const RING: usize = 4096;
-/// Of a longer frame the processor itself notices that line follows line.
-const PREFETCHED: usize = 256;
 /// Keystream is made up to a multiple of so many bytes: RC4's index i is 0 there.
 pub(super) const TURN: usize = 256;
 
@@ -74,12 +72,12 @@ pub(super) fn apply(ring: &mut [u8; RING], span: Span, frame: &mut [u8]) {
     }
 }
 
-/// Asks for the memory of the first bytes of a span.
+/// Asks for the memory of the first bytes of a span, as far as the ring's end.
 #[inline]
 pub(super) fn prefetch_first(ring: &[u8; RING], span: Span, length: usize) {
     let start = usize::from(span.start) % RING;
-    let soon = length.min(PREFETCHED);
-    prefetch(ring.get(start..start + soon).unwrap_or_default());
+    let end = (start + length).min(RING);
+    prefetch(ring.get(start..end).unwrap_or_default());
 }
 
 /// Wipes the first bytes of a span.

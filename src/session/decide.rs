@@ -196,7 +196,7 @@ impl Sessions {
         let id = self.live_client(flow)?;
         let call = self.calls.get(id)?;
         let user = call.user.as_deref()?;
-        Some((id, call.caller(), user, call.terms.access()))
+        Some((id, self.caller_of(call), user, call.terms.access()))
     }
 
     /// A server was asked what a live call is granted from here on (RFC 5176 §3.2), and has decided:

@@ -25,7 +25,7 @@ use crate::aaa::{Access, Decision, LocalUsers, PasswordChange, Realms, Servers};
 use crate::clock::Timestamp;
 use crate::flow::{FlowKey, FlowTotals};
 use crate::ppp::link::Credentials;
-use crate::session::{CallRef, Event, Sessions};
+use crate::session::{CallRef, EndReason, Event, Sessions};
 
 use outage::{Asked, Asker, Decided, Outages};
 pub use tacacs::TacacsLogIns;
@@ -470,6 +470,15 @@ impl LogIns {
                         decided |= self.settle(&asked, decision, sessions, now);
                     } else if let Some(subject) = self.authorized.remove(&ticket) {
                         self.reauthorized(subject, decision, sessions, now);
+                        decided = true;
+                    }
+                }
+                Output::Unwanted(number) => {
+                    let accounting = self.accounting.as_ref();
+                    if let Some(flow) = accounting.and_then(|it| it.flow_of_record(number)) {
+                        let call_id = flow.call_id.get();
+                        tracing::info!(target: "pns::audit", call_id, "ended by who writes its bill");
+                        sessions.end(flow, EndReason::DisconnectRequested, now);
                         decided = true;
                     }
                 }

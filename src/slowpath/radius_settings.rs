@@ -28,6 +28,7 @@ pub(super) fn client(config: &Config, now: Timestamp) -> Option<Client> {
             ..Timing::default()
         },
         nas: Nas {
+            host_name: config.server.host_name.as_str().into(),
             identifier: nas_identifier(config).into(),
             address: radius.nas_address,
             eap_mtu: config.ppp.mru,

@@ -22,7 +22,6 @@ use super::password_jobs::PasswordJobs;
 use super::ports::{self, OpenPorts};
 use super::radius::RadiusSockets;
 use super::radius_requests::RequestSocket;
-use super::radius_settings;
 use super::signals::StopRequests;
 use super::sockets::Sockets;
 pub use super::start_error::StartError;

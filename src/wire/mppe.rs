@@ -163,14 +163,20 @@ impl Header {
     /// [`Malformed::Short`] if there are fewer than two bytes.
     #[inline]
     pub fn parse(bytes: &[u8]) -> Result<Self, Malformed> {
-        let bits = u16_at(bytes, 0).ok_or(Malformed::Short)?;
-        Ok(Self {
+        u16_at(bytes, 0).map(Self::of).ok_or(Malformed::Short)
+    }
+
+    /// What the two bytes of a header say.
+    #[inline]
+    #[must_use]
+    pub const fn of(bits: u16) -> Self {
+        Self {
             flushed: bits & FLUSHED != 0,
             at_front: bits & AT_FRONT != 0,
             compressed: bits & COMPRESSED != 0,
             encrypted: bits & ENCRYPTED != 0,
             coherency_count: CoherencyCount::new(bits),
-        })
+        }
     }
 
     /// The two bytes on the wire.

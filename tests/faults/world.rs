@@ -11,22 +11,11 @@ use pns::session::Account;
 use pns::session::verdict::Key;
 use pns::slowpath::tacacs_settings;
 
-use super::plane::{CLIENT, Rig, Servers};
+use super::plane::{CLIENT, Rig, SMALLEST, Servers};
 use super::ppp_client::PppClient;
 use super::radius::{self, Script};
 
-const CONFIG: &str = r#"
-[server]
-listen = ["198.51.100.1"]
-[[port]]
-name = "both"
-device = "net_af_xdp0,iface=wan_s"
-side = "both"
-addresses = ["198.51.100.1/24"]
-[[pool]]
-name = "default"
-ranges = ["10.77.0.100-10.77.0.199"]
-gateway = "10.77.0.1"
+const CONFIG: &str = r#"unknown_realm = "refuse"
 [[pool]]
 name = "tiny"
 ranges = ["10.78.0.2"]
@@ -45,9 +34,6 @@ sessions_max = 1
 authentication = ["eap"]
 [ppp.authentication]
 methods = ["mschapv2", "eap", "chap-md5", "pap"]
-[users]
-file = "users.toml"
-unknown_realm = "refuse"
 "#;
 
 type Answers = Scripted<Box<dyn FnMut(&[u8]) -> Option<Vec<u8>>>>;
@@ -57,13 +43,14 @@ pub(crate) struct World(pub(crate) Rig<Answers>);
 impl World {
     /// A server with these users, and with `more` in its configuration.
     pub(crate) fn new(users: &str, more: &str) -> Self {
-        let nobody =
-            Scripted::new(
-                Box::new(|_: &[u8]| -> Option<Vec<u8>> { panic!("nobody else is asked") })
-                    as Box<dyn FnMut(&[u8]) -> _>,
-            );
+        let nobody: Box<dyn FnMut(&[u8]) -> _> = Box::new(nobody);
         let now = Timestamp::ZERO + Duration::from_secs(100);
-        Self(Rig::new(&format!("{CONFIG}{more}"), users, nobody, now))
+        Self(Rig::new(
+            &format!("{SMALLEST}{CONFIG}{more}"),
+            users,
+            Scripted::new(nobody),
+            now,
+        ))
     }
 
     /// Asks a RADIUS server about whoever is no local user.
@@ -110,6 +97,11 @@ impl World {
     }
 }
 
+/// No server is asked.
+pub(crate) fn nobody(_: &[u8]) -> Option<Vec<u8>> {
+    panic!("nobody else is asked")
+}
+
 /// Answers at once, by a function.
 pub(crate) struct Scripted<F> {
     script: F,
@@ -117,7 +109,7 @@ pub(crate) struct Scripted<F> {
 }
 
 impl<F> Scripted<F> {
-    const fn new(script: F) -> Self {
+    pub(crate) const fn new(script: F) -> Self {
         Self {
             script,
             answers: VecDeque::new(),

@@ -27,6 +27,8 @@ use super::control_client as control;
 use super::ppp_client::PppClient;
 
 const SERVER: Ipv4Addr = Ipv4Addr::new(198, 51, 100, 1);
+/// The smallest configuration with users of its own; what is appended goes on in `[users]`.
+pub(crate) const SMALLEST: &str = include_str!("smallest.toml");
 /// Where every client dials from.
 pub(crate) const CLIENT: Ipv4Addr = Ipv4Addr::new(198, 51, 100, 2);
 
@@ -125,6 +127,11 @@ impl<S: Servers> Rig<S> {
         };
         let config = Config::parse(config, "pns.toml", read);
         let config = config.unwrap_or_else(|errors| panic!("{errors}"));
+        Self::of(config, servers, now)
+    }
+
+    /// A server with a configuration that was read already.
+    pub(crate) fn of(config: Config, servers: S, now: Timestamp) -> Self {
         let users = settings::local_users(&config);
         let ranges: Vec<_> = config
             .pools
@@ -302,6 +309,18 @@ impl<S: Servers> Rig<S> {
     pub(crate) fn sockets(&self) -> usize {
         self.outside.servers.len()
     }
+}
+
+/// [`SMALLEST`] for thousands of calls from one address.
+pub(crate) fn roomy() -> String {
+    let limits = "[server]
+calls_max = 4000
+control_connections_max = 4000
+control_connections_per_source_max = 4000
+";
+    SMALLEST
+        .replace("[server]\n", limits)
+        .replace("10.77.0.100-10.77.0.199", "10.80.0.1-10.80.15.254")
 }
 
 /// The Call ID that a client chooses.

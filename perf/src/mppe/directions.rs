@@ -46,7 +46,7 @@ impl Senders {
             states: States(states.collect()),
             worker: match setup.kind {
                 Kind::Alone => worker.with_stock(setup.flows as usize, 0, 0),
-                Kind::Full | Kind::Portable | Kind::Stocked | Kind::Zipf => worker,
+                Kind::Full | Kind::Portable | Kind::Scalar | Kind::Stocked | Kind::Zipf => worker,
             },
             burst: setup.kind.burst(),
         }
@@ -128,7 +128,9 @@ impl Direction for Decrypt {
         let places = setup.flows as usize;
         let worker = match setup.kind {
             Kind::Alone => worker.with_stock(places, 0, 0),
-            Kind::Full | Kind::Portable | Kind::Stocked | Kind::Zipf => worker.with_places(places),
+            Kind::Full | Kind::Portable | Kind::Scalar | Kind::Stocked | Kind::Zipf => {
+                worker.with_places(places)
+            }
         };
         Self {
             clients: Senders::new(setup, client),
@@ -167,11 +169,11 @@ impl Direction for Decrypt {
     }
 
     fn stock_up(&mut self) {
-        while self.worker.stock_up() > 0 {}
+        while self.worker.engine.stock_up() > 0 {}
     }
 
     fn ahead(&self) -> usize {
-        self.worker.octets_ahead()
+        self.worker.engine.octets_ahead()
     }
 
     fn is_right(plain: &[u8], done: &[u8]) -> bool {

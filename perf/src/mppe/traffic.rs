@@ -3,7 +3,7 @@
 use pns::mppe::keys::Mode;
 
 use super::{Kind, Sample, Setup, plain_payload};
-use crate::load::{Load, PACKETS};
+use crate::load::Load;
 
 /// The packets of a case.
 pub(super) struct Traffic {
@@ -30,7 +30,7 @@ impl Traffic {
     /// they do not all run dry in the same burst, and then as many of the case's own as use up twice
     /// what is made ahead for a call at once.
     pub(super) fn beginning(&mut self) -> Vec<Sample> {
-        const AHEAD: usize = 2048;
+        const AHEAD: usize = 3072;
         if self.setup.mode == Mode::Stateless {
             return Vec::new();
         }
@@ -39,7 +39,7 @@ impl Traffic {
         let rounds: Vec<Vec<_>> = (1..4).map(|round| packets(round).collect()).collect();
         let mut samples: Vec<_> = rounds.into_iter().map(|round| self.sample(round)).collect();
         let own = self.setup.flows as usize * AHEAD / self.load.length(0);
-        samples.extend((0..own.div_ceil(PACKETS as usize)).map(|_| self.next()));
+        samples.extend((0..own.div_ceil(self.setup.packets() as usize)).map(|_| self.next()));
         samples
     }
 
@@ -50,7 +50,7 @@ impl Traffic {
             self.next = self.next.wrapping_add(1);
             match self.setup.kind {
                 Kind::Zipf => (self.draw.flow(), self.load.length(self.draw.below(12))),
-                Kind::Full | Kind::Portable | Kind::Alone | Kind::Stocked => {
+                Kind::Full | Kind::Portable | Kind::Scalar | Kind::Alone | Kind::Stocked => {
                     (in_turn, self.load.length(place))
                 }
             }

@@ -7,11 +7,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::accounting::accounting_request;
+use super::caller::{Caller, Nas};
 use super::config::{ServerConfig, Service, Timing};
 use super::exchange::{self, Entropy, Event, Exchange, Outcome, Question, Reply, SocketId, Ticket};
 use super::meaning::Mapped;
 use super::reply::{Answer, Asked, decide, whose};
-use super::request::{Caller, Login, Nas, access_request, authorize_request, is_state_of_radius};
+use super::request::{Login, access_request, authorize_request, is_state_of_radius};
 use super::server::{Counters, Health, ReplyRefusal};
 use crate::aaa::accounting::Record;
 use crate::aaa::servers::{may_ask, writers};
@@ -20,6 +21,7 @@ use crate::auth::Secret;
 use crate::clock::Timestamp;
 use crate::ppp::link::Credentials;
 use crate::wire::radius::Packet;
+use crate::wire::radius::attribute::MPD_DROP_USER;
 
 /// What a client of RADIUS is made from.
 pub struct Settings {
@@ -57,6 +59,8 @@ pub enum Output {
     Close(SocketId),
     /// What became of a log-in.
     Decided(Ticket, Decision),
+    /// Who writes down the record of this number wants its call to end.
+    Unwanted(u64),
     /// What became of the record of this number.
     Billed(u64, Billed),
     /// Something that an operator may want to know.
@@ -313,6 +317,9 @@ impl Client {
                         Outcome::TooLong => Billed::TooLong,
                     };
                     let number = ticket.0 & !RECORD;
+                    if is_unwanted(&outcome) {
+                        self.outputs.push_back(Output::Unwanted(number));
+                    }
                     self.outputs.push_back(Output::Billed(number, billed));
                 }
                 exchange::Output::Answered(ticket, outcome) => self.answered(ticket, &outcome),
@@ -362,6 +369,16 @@ impl Client {
         let names: Vec<_> = names.collect();
         names.join(", ")
     }
+}
+
+/// Whether whoever has written a record down wants its call to end.
+fn is_unwanted(outcome: &Outcome) -> bool {
+    let Outcome::Reply(reply) = outcome else {
+        return false;
+    };
+    let packet = Packet::parse(&reply.packet).ok();
+    let said = packet.and_then(|packet| packet.integer(&MPD_DROP_USER));
+    said.is_some_and(|said| said != 0)
 }
 
 /// What a server answered in vain since the start, in the words of `pns show radius`.

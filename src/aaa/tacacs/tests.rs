@@ -258,6 +258,7 @@ impl World {
 
 fn caller() -> Caller {
     Caller {
+        client: crate::aaa::radius::ClientSaid::default(),
         flow: FlowKey::new(0, CallId::new(7)),
         peer_address: Ipv4Addr::new(198, 51, 100, 7),
         local_address: Ipv4Addr::new(198, 51, 100, 1),

@@ -13,6 +13,7 @@ use super::{
 use crate::clock::Timestamp;
 use crate::mppe::batch::{BATCH, Tasks};
 use crate::mppe::chain::{Link, rc4_key};
+use crate::mppe::engine::Engine;
 use crate::mppe::factory::Flows;
 use crate::mppe::kernel::{Kernel, xor, xor_chunk};
 use crate::mppe::keys::{Mode, Strength};
@@ -21,6 +22,7 @@ use crate::mppe::queues::Demands;
 use crate::mppe::rc4::Rc4;
 use crate::mppe::skipped::KeyId;
 use crate::mppe::stock::Stock;
+use crate::wire::field::u16_at;
 use crate::wire::mppe::{CoherencyCount, HEADER_LENGTH, Header};
 
 /// A frame that is taken to be due.
@@ -54,10 +56,10 @@ pub(super) fn decrypt_burst(
 ) {
     if let [job] = &mut *jobs
         && let Some(state) = states.decrypt_state(job.flow)
-        && worker.stock.has_none(state.place, &state.chain)
+        && worker.engine.stock.has_none(state.place, &state.chain)
     {
         job.outcome = decrypt_alone(state, job, worker, now);
-        worker.stock.open_alone(state.place, &state.chain);
+        worker.engine.stock.open_alone(state.place, &state.chain);
         return;
     }
     let served = decrypt_from_stock(states, jobs, worker);
@@ -65,8 +67,8 @@ pub(super) fn decrypt_burst(
     if jobs.is_empty() {
         return;
     }
-    let mut plan = Plan::of(states, jobs, &worker.stock);
-    let DecryptWorker { kernel, stock, .. } = &mut *worker;
+    let mut plan = Plan::of(states, jobs, &worker.engine.stock);
+    let Engine { kernel, stock, .. } = &mut worker.engine;
     let ahead = plan
         .flows
         .plan(&mut plan.tasks, stock, kernel, |flow, stock| {
@@ -76,12 +78,12 @@ pub(super) fn decrypt_burst(
     plan.tasks.make_keys(kernel);
     plan.make_keystreams(jobs, kernel);
     plan.conclude(states, jobs, worker, now);
-    let DecryptWorker {
+    let Engine {
         kernel,
         stock,
         tails,
         ..
-    } = worker;
+    } = &mut worker.engine;
     tails.run(kernel, |place, done, chunk| {
         if let Some(job) = jobs.get_mut(place) {
             xor_chunk(frame_of(job.payload), done, chunk);
@@ -99,7 +101,8 @@ fn decrypt_from_stock(
 ) -> usize {
     let mut is_there = |job: &DecryptJob<'_>| {
         let state = states.decrypt_state(job.flow);
-        state.is_some_and(|state| state.has_in_stock(job, worker))
+        let length = job.payload.len().saturating_sub(HEADER_LENGTH);
+        state.is_some_and(|state| worker.engine.has_soon(state.place, &state.chain, length))
     };
     if !jobs.iter().all(&mut is_there) {
         return 0;
@@ -249,7 +252,10 @@ impl Plan {
         let mut due = self.due.iter().peekable();
         let mut demands = &self.demands[..];
         for (place, job) in jobs.iter_mut().enumerate() {
-            demands = worker.queues.supply(place, demands, &mut worker.kernel);
+            demands = worker
+                .engine
+                .queues
+                .supply(place, demands, &mut worker.engine.kernel);
             let due = due.next_if(|due| due.job == place);
             let Some(state) = states.decrypt_state(job.flow) else {
                 job.outcome = Err(DecryptRefusal::NoKeys);
@@ -264,7 +270,7 @@ impl Plan {
                         position: due.position,
                     };
                     let length = job.payload.len().saturating_sub(HEADER_LENGTH);
-                    state.commit(link, job.sequence, length, &mut worker.stock);
+                    state.commit(link, job.sequence, length, &mut worker.engine.stock);
                     job.outcome = Ok(());
                     continue;
                 }
@@ -290,7 +296,7 @@ impl Plan {
         if let Some(task) = due.task {
             return due.opened.then(|| self.tasks.session_key(task));
         }
-        let DecryptWorker { stock, tails, .. } = worker;
+        let Engine { stock, tails, .. } = &mut worker.engine;
         let slot = stock.find(state.place, &state.chain, due.position)?;
         let frame = frame_of(job.payload);
         if !due.opens(frame, stock.prefix(slot)) {
@@ -352,16 +358,6 @@ impl Standing {
 }
 
 impl DecryptState {
-    /// Whether there is keystream for the whole of a frame, if it is the next one.
-    #[inline]
-    fn has_in_stock(&self, job: &DecryptJob<'_>, worker: &DecryptWorker) -> bool {
-        let length = job.payload.len().saturating_sub(HEADER_LENGTH);
-        match self.chain.mode() {
-            Mode::Stateless => worker.stock.has_whole_soon(self.place, &self.chain, length),
-            Mode::Stateful => worker.queues.has_soon(self.place, length),
-        }
-    }
-
     /// The next frame, if there is keystream for all of it and it comes out right.
     #[inline]
     fn decrypt_due_from_stock(
@@ -369,25 +365,20 @@ impl DecryptState {
         job: &mut DecryptJob<'_>,
         worker: &mut DecryptWorker,
     ) -> Option<()> {
-        let Header {
-            flushed,
-            compressed,
-            encrypted,
-            coherency_count,
-            ..
-        } = Header::parse(job.payload).ok()?;
-        let Link { position, .. } = self.chain.committed;
-        if self.id == KeyId::default() || !encrypted || compressed {
+        // Not `parse`: its result would be read back from memory in other pieces than it was written.
+        let header = Header::of(u16_at(job.payload, 0)?);
+        if self.id == KeyId::default() || !header.encrypted || header.compressed {
             return None;
         }
-        match Standing::of(position, self.sequence, coherency_count, job.sequence) {
+        let (position, count) = (self.chain.committed.position, header.coherency_count);
+        match Standing::of(position, self.sequence, count, job.sequence) {
             Standing::Due => {}
             Standing::Behind | Standing::Ahead => return None,
         }
         match self.chain.mode() {
-            Mode::Stateless => self.decrypt_stocked(job, &mut worker.stock),
-            Mode::Stateful if flushed => None,
-            Mode::Stateful => self.decrypt_queued(job, &mut worker.queues),
+            Mode::Stateless => self.decrypt_stocked(job, &mut worker.engine.stock),
+            Mode::Stateful if header.flushed => None,
+            Mode::Stateful => self.decrypt_queued(job, &mut worker.engine.queues),
         }
     }
 

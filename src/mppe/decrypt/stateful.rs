@@ -18,6 +18,7 @@ use super::{
 use crate::clock::Timestamp;
 use crate::mppe::catch_up::Budget;
 use crate::mppe::chain::{FLAG_EVERY, Link};
+use crate::mppe::engine::Engine;
 use crate::mppe::keys::Mode;
 use crate::mppe::plausible::Looks;
 use crate::mppe::queues::{Demand, Queues};
@@ -83,7 +84,7 @@ impl DecryptState {
             looks: _,
             now,
         } = arrival;
-        if !worker.queues.has_place(self.place) {
+        if !worker.engine.queues.has_place(self.place) {
             return Err(DecryptRefusal::NoKeys);
         }
         let ahead = sequence.wrapping_sub(self.sequence);
@@ -134,7 +135,7 @@ impl DecryptState {
         arrival: Arrival<'_>,
         worker: &mut DecryptWorker,
     ) -> Result<(), DecryptRefusal> {
-        let DecryptWorker { rc4, queues, .. } = worker;
+        let Engine { rc4, queues, .. } = &mut worker.engine;
         let looks_right =
             |prefix: &[u8], length| arrival.source.is_right(arrival.looks, prefix, length);
         let mut link = self.chain.committed.duplicate();
@@ -213,8 +214,7 @@ impl DecryptState {
         worker: &mut DecryptWorker,
     ) -> Result<(), DecryptRefusal> {
         let DecryptWorker {
-            rc4,
-            queues,
+            engine: Engine { rc4, queues, .. },
             unfinished,
             budget,
             ..
@@ -277,7 +277,7 @@ impl DecryptState {
         arrival: Arrival<'_>,
         worker: &mut DecryptWorker,
     ) -> Result<(), DecryptRefusal> {
-        let DecryptWorker { rc4, queues, .. } = worker;
+        let Engine { rc4, queues, .. } = &mut worker.engine;
         let rule = self.rule.ok_or(DecryptRefusal::Implausible)?;
         let mut link = self.chain.committed.duplicate();
         for _ in 0..rule.key_changes() {

@@ -9,6 +9,7 @@ use super::{
 use crate::clock::Timestamp;
 use crate::mppe::catch_up::Budget;
 use crate::mppe::chain::Link;
+use crate::mppe::engine::Engine;
 use crate::mppe::kernel::xor;
 use crate::mppe::plausible::{Looks, opens};
 use crate::mppe::stock::Stock;
@@ -49,9 +50,9 @@ impl DecryptState {
         }
         let mut link = self.chain.committed.duplicate();
         if nearest == 1 {
-            self.step(&mut link, &worker.stock, &mut worker.rc4);
-            if self.opens(&link.session_key, frame, looks, &mut worker.rc4) {
-                self.commit(link, sequence, frame.len(), &mut worker.stock);
+            self.step(&mut link, &worker.engine.stock, &mut worker.engine.rc4);
+            if self.opens(&link.session_key, frame, looks, &mut worker.engine.rc4) {
+                self.commit(link, sequence, frame.len(), &mut worker.engine.stock);
                 return Ok(());
             }
             if limit <= u32::from(CoherencyCount::MODULUS) {
@@ -76,13 +77,11 @@ impl DecryptState {
         worker: &mut DecryptWorker,
     ) -> Result<(), DecryptRefusal> {
         let DecryptWorker {
+            engine: Engine { rc4, stock, .. },
             skipped,
             unfinished,
             budget,
-            rc4,
             passed,
-            stock,
-            ..
         } = worker;
         let base = self.chain.committed.position;
         let limit = base + u64::from(sequence.wrapping_sub(self.sequence));
@@ -144,7 +143,7 @@ impl DecryptState {
         let position = newest.position - back;
         let key = worker.skipped.find(self.id, position).map(Zeroizing::new);
         let key = key.ok_or(DecryptRefusal::KeyGone)?;
-        if !self.opens(&key, frame, looks, &mut worker.rc4) {
+        if !self.opens(&key, frame, looks, &mut worker.engine.rc4) {
             return Err(DecryptRefusal::Implausible);
         }
         worker.skipped.wipe(self.id, position);

@@ -8,7 +8,7 @@ use rc4::{KeyInit, StreamCipher};
 use sha1::{Digest, Sha1};
 
 use super::*;
-use crate::mppe::kernel::KernelKind;
+use crate::mppe::kernel::{Kernel, KernelKind};
 
 /// A chain and a cipher by the letter of RFC 3078 and RFC 3079.
 struct Naive {

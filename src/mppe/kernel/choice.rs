@@ -9,7 +9,7 @@ use super::Kernel;
 pub enum KernelKind {
     /// Six lanes in safe Rust.
     Interleaved,
-    /// Sixteen lanes whose tables are interleaved, on x86-64 with AVX.
+    /// Sixteen lanes whose tables are interleaved, on x86-64 with AVX2.
     Rows,
     /// Sixteen lanes with AVX-512.
     Wide16,

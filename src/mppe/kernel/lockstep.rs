@@ -1,6 +1,8 @@
 //! What all kernels have in common: lanes that are keyed together, run together in blocks of 16
 //! bytes, and whose frames may end at different places.
 
+use std::ops::Range;
+
 use zeroize::Zeroize;
 
 use crate::mppe::rc4::{Rc4, StoredRc4};
@@ -32,52 +34,87 @@ pub(crate) trait Lockstep {
     fn store(&self, streams: &mut [StoredRc4]);
 }
 
+/// So few frames go one after the other: lanes that are mostly empty take longer.
+pub(super) const SINGLES: usize = 3;
+
 /// Keys lanes and runs them as far as `lengths` say, the longest first. `sink` takes what comes out: the
 /// lane, how many bytes came before, and a chunk, of which the last may be longer than needed.
 pub(super) fn key_and_run<L: Lockstep>(
     lanes: &mut L,
+    single: &mut Rc4,
     keys: &[[u8; 16]],
     lengths: &[usize],
     sink: &mut impl FnMut(usize, usize, &StagingChunk),
 ) {
     lanes.schedule(keys);
-    run_out(lanes, lengths, 0, 0, sink);
+    run_down(lanes, single, lengths, 0, sink);
 }
 
 /// The same; when no more frames are left than `fewer` has lanes, those go on there.
 #[cfg(target_arch = "x86_64")]
 pub(super) fn key_and_run_down<L: Lockstep, const LANES: usize>(
     lanes: &mut L,
-    fewer: &mut impl Lockstep,
+    (fewer, single): (&mut impl Lockstep, &mut Rc4),
     keys: &[[u8; 16]],
     lengths: &[usize],
     sink: &mut impl FnMut(usize, usize, &StagingChunk),
 ) {
     lanes.schedule(keys);
     let done = run_out(lanes, lengths, 0, LANES, sink);
-    let left = lengths.iter().rposition(|length| *length > done);
-    let (lengths, _) = lengths.split_at(left.map_or(0, |last| last + 1));
-    if lengths.is_empty() {
-        return;
-    }
-    let mut streams = [[0; size_of::<StoredRc4>()]; LANES];
-    let (left, _) = streams.split_at_mut(lengths.len());
-    lanes.store(left);
-    fewer.resume(left);
-    run_out(fewer, lengths, done, 0, sink);
-    streams.zeroize();
+    leave::<LANES>(lanes, lengths, done, |left| {
+        fewer.resume(left);
+        run_down(fewer, single, lengths, done, sink);
+    });
 }
 
 /// Resumes lanes, runs them by `lengths`, and stores where that got to.
 pub(super) fn resume_and_run<L: Lockstep>(
     lanes: &mut L,
+    single: &mut Rc4,
     streams: &mut [StoredRc4],
     lengths: &[usize],
     sink: &mut impl FnMut(usize, usize, &StagingChunk),
 ) {
     lanes.resume(streams);
-    run_out(lanes, lengths, 0, 0, sink);
+    run_down(lanes, single, lengths, 0, sink);
     lanes.store(streams);
+}
+
+/// From `done` bytes on; the last few frames that are longer than all others go on one after the other.
+fn run_down<L: Lockstep>(
+    lanes: &mut L,
+    single: &mut Rc4,
+    lengths: &[usize],
+    done: usize,
+    sink: &mut impl FnMut(usize, usize, &StagingChunk),
+) {
+    let done = run_out(lanes, lengths, done, SINGLES, sink);
+    leave::<SINGLES>(lanes, lengths, done, |left| {
+        for (lane, (stream, length)) in left.iter().zip(lengths).enumerate() {
+            single.resume(stream);
+            run_single(single, done..*length, &mut |done, chunk| {
+                sink(lane, done, chunk);
+            });
+        }
+    });
+}
+
+/// Hands the streams of frames that are longer than `done` to `go_on`, if there are such; no more than
+/// `LANES` are.
+fn leave<const LANES: usize>(
+    lanes: &impl Lockstep,
+    lengths: &[usize],
+    done: usize,
+    go_on: impl FnOnce(&[StoredRc4]),
+) {
+    let Some(last) = lengths.iter().rposition(|length| *length > done) else {
+        return;
+    };
+    let mut streams = [[0; size_of::<StoredRc4>()]; LANES];
+    let (left, _) = streams.split_at_mut(LANES.min(last + 1));
+    lanes.store(left);
+    go_on(left);
+    streams.zeroize();
 }
 
 /// From `done` bytes on, until no more than `least` lanes are left; answers how far that was.
@@ -108,18 +145,18 @@ fn run_out<L: Lockstep>(
     done
 }
 
-/// One stream in the same way.
+/// One stream in the same way, for bytes of a frame that are `left` to do.
 pub(super) fn run_single(
     rc4: &mut Rc4,
-    length: usize,
-    sink: &mut impl FnMut(usize, usize, &StagingChunk),
+    left: Range<usize>,
+    sink: &mut impl FnMut(usize, &StagingChunk),
 ) {
     let mut chunk = [0; CHUNK];
-    for done in (0..length).step_by(CHUNK) {
+    for done in left.clone().step_by(CHUNK) {
         chunk.fill(0);
-        let (needed, _) = chunk.split_at_mut((length - done).min(CHUNK));
+        let (needed, _) = chunk.split_at_mut((left.end - done).min(CHUNK));
         rc4.apply(needed);
-        sink(0, done, &chunk);
+        sink(done, &chunk);
     }
     chunk.zeroize();
 }

@@ -28,7 +28,7 @@ use interleaved::Interleaved;
 use lockstep::Lockstep;
 #[cfg(target_arch = "x86_64")]
 use lockstep::key_and_run_down;
-use lockstep::{key_and_run, resume_and_run, run_single};
+use lockstep::{SINGLES, key_and_run, resume_and_run, run_single};
 
 /// Values in order: what RC4's key schedule starts from.
 pub(crate) const ORDER: [u8; 256] = {
@@ -167,22 +167,33 @@ impl Kernel {
         lengths: &[usize],
         sink: &mut impl FnMut(usize, usize, &StagingChunk),
     ) {
-        if let ([key], [length]) = (keys, lengths) {
-            self.single.schedule(key);
-            run_single(&mut self.single, *length, sink);
+        let single = &mut self.single;
+        if keys.len() <= SINGLES {
+            for (lane, (key, length)) in keys.iter().zip(lengths).enumerate() {
+                single.schedule(key);
+                run_single(single, 0..*length, &mut |done, chunk| {
+                    sink(lane, done, chunk)
+                });
+            }
             return;
         }
         match &mut self.lanes {
-            Lanes::Interleaved(lanes) => key_and_run(&mut **lanes, keys, lengths, sink),
+            Lanes::Interleaved(lanes) => key_and_run(&mut **lanes, single, keys, lengths, sink),
             #[cfg(target_arch = "x86_64")]
-            Lanes::Rows(rows) => key_and_run(&mut **rows, keys, lengths, sink),
+            Lanes::Rows(rows) => key_and_run(&mut **rows, single, keys, lengths, sink),
             #[cfg(target_arch = "x86_64")]
             Lanes::Wide { wide, rows } => {
                 if keys.len() >= simd::Wide::WORTH {
-                    let (wide, rows) = (&mut **wide, &mut **rows);
-                    key_and_run_down::<_, { simd::Wide::FEW }>(wide, rows, keys, lengths, sink);
+                    let fewer = (&mut **rows, single);
+                    key_and_run_down::<_, { simd::Wide::FEW }>(
+                        &mut **wide,
+                        fewer,
+                        keys,
+                        lengths,
+                        sink,
+                    );
                 } else {
-                    key_and_run(&mut **rows, keys, lengths, sink);
+                    key_and_run(&mut **rows, single, keys, lengths, sink);
                 }
             }
         }
@@ -192,8 +203,8 @@ impl Kernel {
     pub(crate) fn lanes_left(&self, taken: usize) -> usize {
         let last = taken % self.lanes();
         let width = match &self.lanes {
-            // Alone, a stream takes half of the time of a group.
-            _ if last <= 1 => last,
+            // One after the other.
+            _ if last <= SINGLES => last,
             Lanes::Interleaved(_) => Interleaved::LANES,
             #[cfg(target_arch = "x86_64")]
             Lanes::Rows(_) => simd::Rows::width(last),
@@ -233,7 +244,11 @@ impl Kernel {
         let mut first = 0;
         let (mut keys, mut streams) = (keys, streams);
         while !keys.is_empty() && !streams.is_empty() {
-            let count = self.group(keys.len().min(streams.len()));
+            let count = match keys.len().min(streams.len()) {
+                // One at a time, since each is stored where it stands.
+                0..=SINGLES => 1,
+                left => self.group(left),
+            };
             let (keys_now, keys_later) = keys.split_at(count);
             let (now, later) = std::mem::take(&mut streams).split_at_mut(count);
             let lengths = [size_of::<StagingChunk>(); LANES_MAX];
@@ -297,22 +312,29 @@ impl Kernel {
         lengths: &[usize],
         sink: &mut impl FnMut(usize, usize, &StagingChunk),
     ) {
-        if let ([stream], [length]) = (&mut *streams, lengths) {
-            self.single.resume(stream);
-            run_single(&mut self.single, *length, sink);
-            self.single.store(stream);
+        let single = &mut self.single;
+        if streams.len() <= SINGLES {
+            for (lane, (stream, length)) in streams.iter_mut().zip(lengths).enumerate() {
+                single.resume(stream);
+                run_single(single, 0..*length, &mut |done, chunk| {
+                    sink(lane, done, chunk)
+                });
+                single.store(stream);
+            }
             return;
         }
         match &mut self.lanes {
-            Lanes::Interleaved(lanes) => resume_and_run(&mut **lanes, streams, lengths, sink),
+            Lanes::Interleaved(lanes) => {
+                resume_and_run(&mut **lanes, single, streams, lengths, sink);
+            }
             #[cfg(target_arch = "x86_64")]
-            Lanes::Rows(rows) => resume_and_run(&mut **rows, streams, lengths, sink),
+            Lanes::Rows(rows) => resume_and_run(&mut **rows, single, streams, lengths, sink),
             #[cfg(target_arch = "x86_64")]
             Lanes::Wide { wide, rows } => {
                 if streams.len() >= simd::Wide::WORTH {
-                    resume_and_run(&mut **wide, streams, lengths, sink);
+                    resume_and_run(&mut **wide, single, streams, lengths, sink);
                 } else {
-                    resume_and_run(&mut **rows, streams, lengths, sink);
+                    resume_and_run(&mut **rows, single, streams, lengths, sink);
                 }
             }
         }

@@ -79,10 +79,13 @@ fn all_interim_keys(chains: &[Rekey], interim: &mut [[u8; 16]; LANES_MAX]) {
 fn together(chains: &[Rekey], interim: &mut [[u8; 16]]) -> usize {
     let mut done = 0;
     for (chains, interim) in chains.chunks(4).zip(interim.chunks_mut(4)) {
-        // Where there are fewer, the last ones for nothing.
         let [first, others @ ..] = chains else {
             break;
         };
+        if others.is_empty() {
+            break;
+        }
+        // Where there are fewer than four, the first again and for nothing.
         let [second, third, fourth] =
             std::array::from_fn(|place| others.get(place).unwrap_or(first));
         let Some(mut digests) = digests([first, second, third, fourth]) else {

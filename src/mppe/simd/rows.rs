@@ -15,8 +15,9 @@
 
 use std::arch::asm;
 use std::arch::x86_64::{
-    __m128i, _mm_load_si128, _mm_set_epi64x, _mm_set1_epi8, _mm_setzero_si128, _mm_store_si128,
-    _mm_storeu_si128, _mm_unpackhi_epi8, _mm_unpacklo_epi8,
+    __m128i, __m256i, _mm_load_si128, _mm_set_epi64x, _mm_set1_epi8, _mm_setzero_si128,
+    _mm_store_si128, _mm256_castsi256_si128, _mm256_set_m128i, _mm256_setzero_si256,
+    _mm256_storeu_si256, _mm256_unpackhi_epi8, _mm256_unpacklo_epi8,
 };
 
 use zeroize::{Zeroize, ZeroizeOnDrop, optimization_barrier};
@@ -324,7 +325,7 @@ macro_rules! key_lanes {
         let keys = rows.keys.as_ptr_range();
         // SAFETY: rdi points to two halves of `ROWS` rows of 8 bytes. They are indexed by r10, 0 to 255, two
         // more for what is loaded, and by bytes zero-extended; only rows up to 255 are written. r9 goes from
-        // rcx to r8, the keys. The CPU has AVX.
+        // rcx to r8, the keys. The CPU has AVX2.
         unsafe {
             asm!(
                 key_all!($lanes),
@@ -352,7 +353,7 @@ macro_rules! run_lanes {
         let made = made.as_mut_ptr_range();
         // SAFETY: rdi points to two halves of `ROWS` rows of 8 bytes, which are indexed by bytes
         // zero-extended: r10 is below 256. r9 goes from the first byte that is made to r8, the end of
-        // the last. The CPU has AVX.
+        // the last. The CPU has AVX2.
         unsafe {
             asm!(
                 run_all!($lanes),
@@ -382,7 +383,7 @@ impl Rows {
 
     /// An unkeyed one, if the CPU can run it.
     pub(crate) fn detect() -> Option<Self> {
-        is_x86_feature_detected!("avx").then_some(Self {
+        is_x86_feature_detected!("avx2").then_some(Self {
             table: [[0; ROWS]; 2],
             keys: [Bytes::ZERO; 16],
             j: Bytes::ZERO,
@@ -415,75 +416,59 @@ impl Rows {
     }
 
     /// Keystream that was made row by row, lane by lane.
+    #[target_feature(enable = "avx2")]
     fn stage(&mut self, length: usize) {
-        let (blocks, _) = self.made[..length].as_chunks::<BLOCK>();
-        for (place, rows) in blocks.iter().enumerate() {
-            let lanes = transposed(rows);
+        let (blocks, _) = self.made.as_chunks::<BLOCK>();
+        let (pairs, _) = blocks.as_chunks::<2>();
+        let pairs = pairs.iter().take(length.div_ceil(2 * BLOCK));
+        for (place, [first, second]) in pairs.enumerate() {
+            let lanes = transposed(first, second);
             for (chunk, bytes) in self.staging.iter_mut().zip(lanes) {
-                let (blocks, _) = chunk.as_chunks_mut::<BLOCK>();
-                // SAFETY: a block has 16 bytes; SSE2 is part of x86-64.
-                unsafe { _mm_storeu_si128(blocks[place].as_mut_ptr().cast(), bytes) };
+                let (blocks, _) = chunk.as_chunks_mut::<{ 2 * BLOCK }>();
+                // SAFETY: two blocks have 32 bytes.
+                unsafe { _mm256_storeu_si256(blocks[place].as_mut_ptr().cast(), bytes) };
             }
         }
     }
-}
 
-/// Byte b of row r becomes byte r of vector b.
-#[inline(always)]
-fn transposed(rows: &[Bytes; BLOCK]) -> [__m128i; LANES] {
-    let once = shuffled(rows.each_ref().map(Bytes::load));
-    shuffled(shuffled(shuffled(once)))
-}
-
-/// The two halves of a row of vectors together, byte by byte.
-#[inline(always)]
-fn shuffled(vectors: [__m128i; LANES]) -> [__m128i; LANES] {
-    let [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p] = vectors;
-    let pairs = [
-        (a, i),
-        (b, j),
-        (c, k),
-        (d, l),
-        (e, m),
-        (f, n),
-        (g, o),
-        (h, p),
-    ];
-    // SAFETY: SSE2 is part of x86-64.
-    let pairs = pairs.map(|(first, second)| unsafe { both_halves(first, second) });
-    let [
-        [a, b],
-        [c, d],
-        [e, f],
-        [g, h],
-        [i, j],
-        [k, l],
-        [m, n],
-        [o, p],
-    ] = pairs;
-    [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p]
-}
-
-#[inline]
-#[target_feature(enable = "sse2")]
-fn both_halves(first: __m128i, second: __m128i) -> [__m128i; 2] {
-    [
-        _mm_unpacklo_epi8(first, second),
-        _mm_unpackhi_epi8(first, second),
-    ]
-}
-
-impl Lockstep for Rows {
-    fn schedule(&mut self, keys: &[[u8; 16]]) {
+    #[target_feature(enable = "avx2")]
+    fn write_keys(&mut self, keys: &[[u8; 16]]) {
         let mut lane_keys = [Bytes::ZERO; LANES];
         for (lane_key, key) in lane_keys.iter_mut().zip(keys) {
             lane_key.0 = *key;
         }
-        for (row, column) in self.keys.iter_mut().zip(transposed(&lane_keys)) {
-            row.store(column);
+        for (row, column) in self.keys.iter_mut().zip(transposed(&lane_keys, &lane_keys)) {
+            row.store(_mm256_castsi256_si128(column));
         }
         lane_keys = [Bytes::ZERO; LANES];
         optimization_barrier(&lane_keys);
+    }
+}
+
+/// Byte b of row r becomes byte r of vector b, and behind that byte b of row r of the second block.
+#[inline]
+#[target_feature(enable = "avx2")]
+fn transposed(first: &[Bytes; BLOCK], second: &[Bytes; BLOCK]) -> [__m256i; LANES] {
+    let mut vectors = [_mm256_setzero_si256(); LANES];
+    for ((vector, first), second) in vectors.iter_mut().zip(first).zip(second) {
+        *vector = _mm256_set_m128i(second.load(), first.load());
+    }
+    // Four times the two halves of a row of vectors together, byte by byte.
+    for _ in 0..4 {
+        let before = vectors;
+        for place in 0..HALF {
+            let (low, high) = (before[place], before[place + HALF]);
+            vectors[2 * place] = _mm256_unpacklo_epi8(low, high);
+            vectors[2 * place + 1] = _mm256_unpackhi_epi8(low, high);
+        }
+    }
+    vectors
+}
+
+impl Lockstep for Rows {
+    fn schedule(&mut self, keys: &[[u8; 16]]) {
+        // SAFETY: there are no `Rows` where there is no AVX2.
+        unsafe { self.write_keys(keys) };
         let halves = if keys.len() <= HALF { 1 } else { 2 };
         for half in self.table.iter_mut().take(halves) {
             *half = ROWS_IN_ORDER;
@@ -504,7 +489,8 @@ impl Lockstep for Rows {
         } else {
             self.run_all(length);
         }
-        self.stage(length);
+        // SAFETY: there are no `Rows` where there is no AVX2.
+        unsafe { self.stage(length) };
     }
 
     fn staged(&self) -> &[StagingChunk] {

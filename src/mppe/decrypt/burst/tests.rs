@@ -192,7 +192,7 @@ proptest! {
                 let (burst, later) = rest.split_at((*cut).min(rest.len()));
                 rest = later;
                 for _ in 0..*idle_turns {
-                    together_worker.stock_up();
+                    together_worker.engine.stock_up();
                 }
                 now = Timestamp::from_nanos(now.as_nanos() + 1_500_000);
                 let mut payloads: Vec<_> = burst.iter().map(|one| one.payload.clone()).collect();
@@ -226,8 +226,8 @@ proptest! {
             for state in &mut together.0 {
                 state.wipe(&mut together_worker);
             }
-            prop_assert_eq!(together_worker.frames_in_stock(), 0);
-            prop_assert!(together_worker.stock.is_wiped() && together_worker.queues.is_wiped());
+            prop_assert_eq!(together_worker.engine.frames_in_stock(), 0);
+            prop_assert!(together_worker.engine.stock.is_wiped() && together_worker.engine.queues.is_wiped());
         }
     }
 }
