@@ -79,7 +79,7 @@ fn requests_hold_the_attributes_that_the_table_says() {
         access: None,
         pool: None,
         strip: false,
-        servers: Arc::default(),
+        servers: crate::aaa::Servers::Any,
     };
     let mut sent = BTreeSet::from([VENDOR_SPECIFIC.name]);
     for credentials in every_way() {
