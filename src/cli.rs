@@ -113,7 +113,7 @@ pub enum Command {
     #[command(long_about = RELOAD_HELP)]
     Reload(Reload),
     /// Add, change, list, import and try users
-    User(User),
+    User(Box<User>),
 }
 
 /// A configuration that is read anew.

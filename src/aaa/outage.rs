@@ -155,7 +155,7 @@ enum Waiting {
     Keep {
         name: Box<[u8]>,
         salt: [u8; 16],
-        permit: Permit,
+        permit: Box<Permit>,
         keep: Keep,
     },
     Check {
@@ -324,7 +324,7 @@ impl Outage {
                 },
                 Some(tag),
             ) => {
-                self.keep(name, Proof::Derived { salt, tag }, permit, keep, now);
+                self.keep(name, Proof::Derived { salt, tag }, *permit, keep, now);
                 None
             }
             (Waiting::Keep { .. }, None) => {
@@ -483,7 +483,7 @@ impl Outage {
         let waiting = Waiting::Keep {
             name: name.into(),
             salt,
-            permit,
+            permit: Box::new(permit),
             keep,
         };
         Some(self.begin(password, salt, waiting))

@@ -276,6 +276,6 @@ mod tests {
         assert_eq!(changes.applied, ["secrets of RADIUS: 1 changed (main)"]);
         assert!(changes.restart.is_empty(), "{:?}", changes.restart);
         let same = Changes::between(&with("a secret of both"), &with("a secret of both"));
-        assert_eq!(same, Changes::default());
+        assert_eq!((same.applied.len(), same.restart.len()), (0, 0));
     }
 }

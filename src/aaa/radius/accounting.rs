@@ -122,6 +122,7 @@ mod tests {
             session_id: "0001".into(),
             happened_ms: 1_700_000_000_000,
             call: Some(BilledCall {
+                servers: None,
                 user: octets(b"alice"),
                 lease: Some(std::net::Ipv4Addr::new(10, 0, 0, 1)),
                 decided_by: DecidedBy::Radius,

@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use zeroize::Zeroizing;
 
+use super::LogIns;
 use super::outage::{Asked, Asker};
-use super::{LogIns, Whom};
+use super::whom::Whom;
 use crate::aaa::radius::{Caller, ClientSaid};
 use crate::aaa::{Access, Decision, Rejection, Servers};
 use crate::clock::Timestamp;
@@ -106,6 +107,7 @@ impl LogIns {
             local_address,
             calling_number: None,
             called_number: None,
+            client: Default::default(),
             state: None,
         };
         let asked = Asked::new(Asker::Operator, &proof, &access);
