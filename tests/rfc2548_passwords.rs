@@ -145,10 +145,13 @@ fn log_in(credentials: &Credentials) -> Decision {
             secret: Secret::new(SECRET.to_vec()),
             priority: 1,
             weight: 1,
+            group: None,
+            dead_time: None,
             demand: Demand::Always,
         }],
         timing: Timing::default(),
         nas: Nas {
+            host_name: "pns".into(),
             identifier: "vpn1".into(),
             address: None,
             eap_mtu: 1400,
@@ -159,6 +162,7 @@ fn log_in(credentials: &Credentials) -> Decision {
     };
     let mut client = Client::new(settings, Box::new(|buffer: &mut [u8]| buffer.fill(7)));
     let caller = Caller {
+        client: pns::aaa::radius::ClientSaid::default(),
         flow: FlowKey::new(0, CallId::new(7)),
         peer_address: Ipv4Addr::new(198, 51, 100, 7),
         local_address: Ipv4Addr::new(198, 51, 100, 1),
@@ -188,6 +192,7 @@ fn log_in(credentials: &Credentials) -> Decision {
                 client.receive(socket, address, &reply.to_packet().unwrap(), now);
             }
             Output::Decided(_, decision) => return decision,
+            Output::Unwanted(number) => panic!("{number} is to end"),
             Output::Open { .. } | Output::Close(_) | Output::Billed(..) | Output::Event(_) => {}
         }
     }

@@ -1,10 +1,6 @@
 //! `pns user` as the program that it is: passwords typed at a terminal, which does not show them, and
 //! passwords from a pipe; and what no server has to be asked about.
-#![expect(
-    clippy::unwrap_used,
-    clippy::panic,
-    reason = "a test that cannot go on has failed"
-)]
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{Read, Write};

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{EapMethod, SessionLimits};
+use super::{AtOutage, EapMethod, Servers, SessionLimits};
 use crate::flow::{Encryption, FlowPolicy};
 use crate::ppp::link::{Method, MppeChange, MppePolicy, MppeRequirement};
 
@@ -23,6 +23,10 @@ pub struct Access {
     pub mss_max: u16,
     /// How many sessions users may have.
     pub limits: SessionLimits,
+    /// What happens while no server answers.
+    pub outage: AtOutage,
+    /// The servers that are asked.
+    pub servers: Servers,
 }
 
 /// The secure default, and nothing between clients.
@@ -36,6 +40,8 @@ impl Default for Access {
             client_to_client: false,
             mss_max: 0,
             limits: SessionLimits::default(),
+            outage: AtOutage::Refuse,
+            servers: Servers::Any,
         }
     }
 }

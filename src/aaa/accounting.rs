@@ -199,6 +199,12 @@ impl Accounting {
         }
     }
 
+    /// The call that a record is about which is out, as long as it is billed.
+    #[must_use]
+    pub fn flow_of_record(&self, number: u64) -> Option<FlowKey> {
+        self.flow_of(self.queue.session_of(number)?.as_bytes())
+    }
+
     /// A record is written down.
     pub fn written(&mut self, number: u64) {
         self.queue.written(number);

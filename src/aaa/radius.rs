@@ -19,6 +19,7 @@ pub mod request;
 pub mod server;
 
 mod accounting;
+mod caller;
 mod choose;
 mod dialect;
 mod meaning;
@@ -27,11 +28,11 @@ mod slots;
 mod verify;
 mod wishes;
 
+pub use caller::{Caller, ClientSaid, Nas, nas_port_id};
 pub use client::{Billed, Client, Output, ServerView, Settings};
 pub use config::{Demand, ServerConfig, Service, Timing};
 pub use dialect::{Route, rates_of};
 pub use dynamic::{Dynamic, Identity};
 pub use exchange::{Entropy, Event, Exchange, SocketId, Ticket};
 pub use meaning::{Counted, Half, Mapped, Meaning, WORDS};
-pub use request::{Caller, Nas, nas_port_id};
 pub use server::{Counters, Health, RTT_BOUNDS_MS, ReplyRefusal};

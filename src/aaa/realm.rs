@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::{Access, Denial, Rejection};
+use super::{Access, Denial, Rejection, Servers};
 
 /// Where a realm stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -28,8 +28,8 @@ pub struct Realm {
     pub pool: Option<Box<str>>,
     /// Whether RADIUS servers are told the name without it.
     pub strip: bool,
-    /// The RADIUS servers that are asked; empty: all.
-    pub servers: Arc<[Box<str>]>,
+    /// The servers that are asked, in place of those of `access`.
+    pub servers: Servers,
 }
 
 impl Realm {
@@ -111,7 +111,7 @@ mod tests {
             access: None,
             pool: None,
             strip: true,
-            servers: Arc::default(),
+            servers: Servers::Any,
         }
     }
 

@@ -95,6 +95,12 @@ pub enum What {
     Test {
         /// The name, as the client sends it
         name: String,
+        /// The password is the first line of this file
+        #[arg(long, value_name = "FILE")]
+        password_file: Option<PathBuf>,
+        /// Print one JSON document
+        #[arg(long)]
+        json: bool,
     },
     /// Let a user log in again at once, after too many failures
     Unlock {
@@ -170,11 +176,27 @@ pub(super) fn execute(
             server,
             clear,
         } => user.import(from, server, *clear),
-        What::Test { name } => user.test(name, ask),
+        What::Test {
+            name,
+            password_file,
+            json,
+        } => match password_file {
+            Some(file) => user.test(name, *json, &mut |_, _| first_line(file)),
+            None => user.test(name, *json, ask),
+        },
         What::Unlock { name } => user.ask_server(Action::Unlock { user: name.clone() }),
     };
     match done {
-        Ok(text) => writeln!(out, "{}", text.trim_end()).map(|()| Outcome::Fine),
+        Ok(text) => {
+            let said: Option<serde_json::Value> = serde_json::from_str(&text).ok();
+            let failed = said.is_some_and(|it| it.get("let_in") == Some(&json!(false)));
+            writeln!(out, "{}", text.trim_end())?;
+            Ok(if failed {
+                Outcome::Failed
+            } else {
+                Outcome::Fine
+            })
+        }
         Err(text) => writeln!(err, "pns: {}", text.trim_end()).map(|()| Outcome::Failed),
     }
 }
@@ -321,11 +343,12 @@ impl User {
         Ok(table.render())
     }
 
-    fn test(&self, name: &str, ask: AskPassword<'_>) -> Result<String, String> {
+    fn test(&self, name: &str, json: bool, ask: AskPassword<'_>) -> Result<String, String> {
         let password = ask(name, false)?;
         let action = Action::TestUser {
             user: name.to_owned(),
             password: Hidden::new(&password),
+            json,
         };
         match client::ask(&self.socket, &Request::Do(action)) {
             Err(ClientError::NoServer { .. }) => {}
@@ -336,7 +359,11 @@ impl User {
             settings::local_users(&config).with_clock(unix_now()),
             settings::first_access(&config),
         );
-        let said = log_in_test::test(&users, &access, (name, &password), Timestamp::ZERO);
+        let tested = (name, password.as_str());
+        let said = log_in_test::by_local_users(&users, &access, tested, Timestamp::ZERO).say(json);
+        if json {
+            return said;
+        }
         let note = format!("(by {}: no server runs)", self.config.display());
         match said {
             Ok(text) => Ok(format!("{text}\n{note}")),
@@ -356,6 +383,13 @@ fn done(answer: Result<Response, ClientError>) -> Result<String, String> {
         Ok(other) => Err(format!("the server answers something else: {other:?}")),
         Err(error) => Err(error.to_string()),
     }
+}
+
+fn first_line(file: &Path) -> Result<Zeroizing<String>, String> {
+    let text = std::fs::read_to_string(file).map(Zeroizing::new);
+    let text = text.map_err(|error| format!("{}: cannot be read: {error}", file.display()))?;
+    let line = text.lines().next().unwrap_or_default();
+    Ok(Zeroizing::new(line.to_owned()))
 }
 
 /// Since 1970.

@@ -13,6 +13,8 @@ pub struct Changes {
     pub applied: Vec<String>,
     /// The tables and keys that wait for a restart.
     pub restart: Vec<String>,
+    /// Whether what is kept for outages may stay: nothing is said of them that was not said before.
+    pub keeps_outages: bool,
 }
 
 /// Names that a list shows; the others are counted.
@@ -37,6 +39,14 @@ impl Changes {
         changes.note("listener.group", old.listeners == new.listeners);
         changes.note("server", old.server == new.server);
         changes.note("forwarding", old.forwarding == new.forwarding);
+        changes.note("outage", old.outage == new.outage);
+        let of_groups = |config: &Config| -> Vec<_> {
+            let groups = config.groups.iter();
+            groups
+                .map(|group| (group.name.clone(), group.outage))
+                .collect()
+        };
+        changes.keeps_outages = old.outage == new.outage && of_groups(old) == of_groups(new);
         changes.note("explain", old.explain == new.explain);
         let pools = by_name(&old.pools, &new.pools, |pool| &pool.name);
         let same = |was: &Pool, is: &Pool| {
@@ -215,7 +225,11 @@ mod tests {
         .concat();
         let old = config(CONFIG, &before);
         let same = Changes::between(&old, &config(CONFIG, &before));
-        assert_eq!(same, Changes::default());
+        let nothing = Changes {
+            keeps_outages: true,
+            ..Changes::default()
+        };
+        assert_eq!(same, nothing);
         assert!(same.describe().starts_with("nothing changed"));
         let after = [
             user("alice", "password = \"wonderland-8\""),

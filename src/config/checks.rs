@@ -6,6 +6,7 @@ mod networks;
 mod pools;
 mod ports;
 mod realms;
+mod servers;
 
 use std::net::Ipv4Addr;
 
@@ -22,6 +23,7 @@ use super::ppp::Ppp;
 use super::radius::Radius;
 use super::realm::Realm;
 use super::server::{CALL_IDS_PER_ADDRESS, Server};
+use super::tacacs::Tacacs;
 use super::workers::Workers;
 
 /// Octets that a call adds around the client's IP packet: outer IPv4 20, GRE with sequence and
@@ -44,6 +46,7 @@ pub(super) struct Tables<'c> {
     pub(super) groups: &'c [Group],
     pub(super) realms: &'c Indexed<Realm>,
     pub(super) radius: &'c Radius,
+    pub(super) tacacs: &'c Tacacs,
 }
 
 impl Tables<'_> {
@@ -75,6 +78,7 @@ pub(super) fn check(tables: &Tables<'_>, report: &mut Report<'_>) {
     check_frame_sizes(tables, report);
     access::check(tables, report);
     realms::check(tables, report);
+    servers::check(tables, report);
 }
 
 fn check_listen(tables: &Tables<'_>, report: &mut Report<'_>) {

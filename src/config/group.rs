@@ -2,6 +2,7 @@
 //! before it is known who that is. What a group leaves out is as in `[ppp]`.
 
 use super::error::Fault;
+use super::outage::{self, OutagePolicy};
 use super::ppp::{self, Ppp};
 use super::sessions;
 use super::table::Table;
@@ -22,6 +23,10 @@ pub struct Group {
     pub mppe: MppePolicy,
     /// How many sessions it and its users may have.
     pub limits: SessionLimits,
+    /// The servers that are asked, or groups of them, of one kind; empty: those without a group.
+    pub servers: Vec<String>,
+    /// What happens while no authentication server answers.
+    pub outage: OutagePolicy,
 }
 
 /// One group; `None` for a name that nobody can use.
@@ -29,12 +34,14 @@ pub(super) fn read(
     group: &str,
     table: &mut Table<'_, '_>,
     ppp: &Ppp,
-    of_all: &SessionLimits,
+    (limits, outage): (&SessionLimits, OutagePolicy),
 ) -> Option<Group> {
     let methods = ppp::read_methods(table, "authentication");
     let eap_methods = ppp::read_eap_methods(table);
     let mppe = table.section("mppe", ppp::read_mppe);
-    let limits = sessions::read_group(table, of_all);
+    let limits = sessions::read_group(table, limits);
+    let outage = table.section("outage", |it| outage::read_policy(it, outage));
+    let servers = table.list("servers", name(32));
     match name(32)(group) {
         Ok(name) => Some(Group {
             name,
@@ -42,6 +49,8 @@ pub(super) fn read(
             eap_methods: eap_methods.unwrap_or_else(|| ppp.authentication.eap_methods.clone()),
             mppe: ppp.mppe.changed(mppe),
             limits,
+            outage,
+            servers: servers.unwrap_or_default(),
         }),
         Err(Fault { problem, cure }) => {
             table.refuse_whole(Fault::new(problem, cure));

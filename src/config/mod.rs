@@ -21,6 +21,7 @@ mod load;
 mod log;
 mod machine;
 mod memory;
+mod outage;
 mod peer;
 mod peer_login;
 mod pool;
@@ -62,6 +63,7 @@ pub use load::UsersFileMode;
 pub use log::{Log, LogFormat, LogLevel};
 pub use machine::{Finding, Severity, descriptors_wanted, machine_check, machine_found};
 pub use memory::{MemoryNeed, memory_needed};
+pub use outage::{Outage, OutagePolicy};
 pub use peer::{Bearer, Direction, Peer};
 pub use peer_login::PeerLogin;
 pub use pool::{Pool, Reservation};
@@ -115,6 +117,8 @@ pub struct Config {
     pub accounting: Accounting,
     /// `[tacacs]`.
     pub tacacs: Tacacs,
+    /// `[outage]`.
+    pub outage: Outage,
     /// `[forwarding]`.
     pub forwarding: Forwarding,
     /// `[gre]`.
@@ -239,6 +243,7 @@ struct Draft {
     radius: Radius,
     accounting: Accounting,
     tacacs: Tacacs,
+    outage: Outage,
     forwarding: Forwarding,
     gre: Gre,
     admin: Admin,
@@ -259,8 +264,9 @@ impl Draft {
         let listeners = indexed(table.sections("listener", listener::read));
         let ppp = table.section("ppp", ppp::read);
         let sessions = table.section("sessions", sessions::read);
+        let outage = table.section("outage", outage::read);
         let groups = table.named("group", |name, group| {
-            group::read(name, group, &ppp, &sessions.limits)
+            group::read(name, group, &ppp, (&sessions.limits, outage.policy))
         });
         server
             .listen
@@ -286,6 +292,7 @@ impl Draft {
             radius,
             accounting: table.section("accounting", |it| accounting::read(it, Path::new(file))),
             tacacs,
+            outage,
             forwarding: table.section("forwarding", forwarding::read),
             gre: table.section("gre", gre::read),
             admin: table.section("admin", admin::read),
@@ -307,6 +314,7 @@ impl Draft {
             groups: &self.groups,
             realms: &self.realms,
             radius: &self.radius,
+            tacacs: &self.tacacs,
         }
     }
 
@@ -395,6 +403,7 @@ impl Draft {
             radius: self.radius,
             accounting: self.accounting,
             tacacs: self.tacacs,
+            outage: self.outage,
             forwarding: self.forwarding,
             gre: self.gre,
             admin: self.admin,

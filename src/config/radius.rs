@@ -67,6 +67,10 @@ pub struct RadiusServer {
     pub priority: u8,
     /// Share among servers of one priority.
     pub weight: u16,
+    /// The group, if it is asked only where that is named.
+    pub group: Option<String>,
+    /// How long it is left alone when it is dead, if not for `radius.dead_time_s`.
+    pub dead_time: Option<Duration>,
     /// Whether its answers must have a Message-Authenticator.
     pub require_message_authenticator: Demand,
 }
@@ -80,6 +84,8 @@ impl std::fmt::Debug for RadiusServer {
             .field("authentication", &self.authentication)
             .field("accounting", &self.accounting)
             .field("secret_file", &self.secret_file)
+            .field("group", &self.group)
+            .field("dead_time", &self.dead_time)
             .finish_non_exhaustive()
     }
 }
@@ -149,6 +155,8 @@ fn read_server(table: &mut Table<'_, '_>, config_file: &Path) -> Option<RadiusSe
     }
     let priority = table.number("priority", 1, 1..=255);
     let weight = table.number("weight", 1, 1..=1_000);
+    let group = table.parsed("group", name(32));
+    let dead_time_s = table.number_if_given("dead_time_s", 1..=3_600);
     let address = address?;
     let at = |port: u16| (port != 0).then(|| SocketAddr::new(address, port));
     Some(RadiusServer {
@@ -159,6 +167,8 @@ fn read_server(table: &mut Table<'_, '_>, config_file: &Path) -> Option<RadiusSe
         secret: Secret::new(Vec::new()),
         priority,
         weight,
+        group,
+        dead_time: dead_time_s.map(Duration::from_secs),
         require_message_authenticator: demand.unwrap_or(Demand::Auto),
     })
 }

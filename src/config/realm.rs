@@ -20,7 +20,7 @@ pub struct Realm {
     pub pool: Option<String>,
     /// Whether RADIUS servers are told the name without it.
     pub strip: bool,
-    /// The RADIUS servers that are asked; empty: all.
+    /// The servers that are asked, or groups of them, of one kind; empty: as in its group.
     pub servers: Vec<String>,
 }
 

@@ -54,6 +54,8 @@ pub struct TacacsServer {
     pub secret: Secret,
     /// The next server is asked after this.
     pub timeout: Duration,
+    /// The group, if it is asked only where that is named.
+    pub group: Option<String>,
 }
 
 /// Everything but the secret.
@@ -112,6 +114,7 @@ fn read_server(table: &mut Table<'_, '_>, config_file: &Path) -> Option<TacacsSe
         "secret_file = \"tacacs.secret\"",
         path("tacacs.secret"),
     );
+    let group = table.parsed("group", name(32));
     let timeout_ms = table.number("timeout_ms", 2500, 100..=30_000);
     Some(TacacsServer {
         name: server_name?,
@@ -119,6 +122,7 @@ fn read_server(table: &mut Table<'_, '_>, config_file: &Path) -> Option<TacacsSe
         secret_file: beside(config_file, &secret_file?),
         secret: Secret::new(Vec::new()),
         timeout: Duration::from_millis(timeout_ms),
+        group,
     })
 }
 

@@ -2,6 +2,7 @@
 
 mod groups;
 mod peers;
+mod servers;
 
 use std::time::Duration;
 

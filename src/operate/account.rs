@@ -176,6 +176,9 @@ fn words(step: Step, facts: &Facts) -> String {
             |rejection| format!("refused: {rejection}"),
         ),
         Step::Accepted => "its proof was accepted".into(),
+        Step::AdmittedInOutage => {
+            "that was while no server answered: it got what a server had granted it before".into()
+        }
         Step::Encrypted => "encryption agreed".into(),
         Step::NetworkUp => "the network is up".into(),
         Step::DecryptionFailing => "frames of the client fail to decrypt".into(),

@@ -89,6 +89,9 @@ pub enum Action {
         user: String,
         /// The password.
         password: Hidden,
+        /// Whether the answer is JSON, which says itself whether it would.
+        #[serde(default)]
+        json: bool,
     },
 }
 

@@ -24,6 +24,7 @@ pub struct Answer {
     /// By worker, layer and reason.
     drops: BTreeMap<(Option<u16>, String, String), u64>,
     accounts: Vec<AccountRow>,
+    waits: bool,
 }
 
 /// The whole answer to one question.
@@ -53,7 +54,14 @@ impl Answer {
             details: Vec::new(),
             drops: BTreeMap::new(),
             accounts: Vec::new(),
+            waits: false,
         }
+    }
+
+    /// Whether it waits for what others have to do first, and asking again at once is of no use.
+    #[must_use]
+    pub const fn waits(&self) -> bool {
+        self.waits
     }
 
     /// One slice: the next bytes of the line, and whether they are its last.
@@ -112,6 +120,7 @@ impl Answer {
             | Request::Do(_) => {}
         }
         let response = if is_last { self.finish(view) } else { None };
+        self.waits = is_last && response.is_none();
         (rows, response)
     }
 

@@ -278,6 +278,10 @@ pub struct RadiusStatus {
     pub servers: Vec<RadiusRow>,
     /// What became of requests about live calls (RFC 5176), or of what came in their place.
     pub requests: Vec<Counter>,
+    /// Users who come in while no server answers.
+    pub kept_users: u64,
+    /// What became of them, and of log-ins while no server answered.
+    pub outage: Vec<Counter>,
 }
 
 /// The bill.

@@ -248,6 +248,14 @@ fn radius_text(status: &RadiusStatus) -> String {
     text.push_str(&counts("refused", refused.map(|it| (&it.name, it.value))));
     let requests = status.requests.iter().map(|it| (&it.name, it.value));
     text.push_str(&counts("requests about live calls", requests));
+    let outage = status.outage.iter().map(|it| (&it.name, it.value));
+    text.push_str(&counts("kept for outages", outage));
+    if status.kept_users > 0 {
+        let users = number(status.kept_users);
+        text.push_str(&format!(
+            "users who come in while no server answers: {users}\n"
+        ));
+    }
     text
 }
 

@@ -12,12 +12,12 @@ use super::limits::Usage;
 use super::tenants::Tenancy;
 use super::verdict::{Attempt, Step};
 use super::ways::Way;
-use super::{Client, EndReason, Event, Peer};
-use crate::aaa::radius::Caller;
+use super::{Client, EndReason, Event, Peer, Sessions};
+use crate::aaa::radius::{Caller, ClientSaid};
 use crate::aaa::{Grant, Lease, NetworkTerms, Terms};
 use crate::clock::Timestamp;
 use crate::flow::{FlowCommand, FlowKey, FrameBytes};
-use crate::ppp::link::{self, Link};
+use crate::ppp::link::{self, Link, PeerText};
 use crate::wire::call_id::CallId;
 
 /// Orders that one call may have waiting for its worker.
@@ -217,8 +217,15 @@ impl Call {
     }
 
     /// Who asks for it, in the words of whoever decides.
-    pub(super) fn caller(&self) -> Caller {
+    fn caller(&self, host_name: &str) -> Caller {
+        let printable = |text: &PeerText| text.to_string().into();
+        let identifications = self.link.remarks().identifications();
         Caller {
+            client: ClientSaid {
+                host_name: (!host_name.is_empty()).then(|| host_name.into()),
+                connect_bps: self.facts.line.map(|line| line.connect_speed_bps),
+                identifications: identifications.iter().map(printable).collect(),
+            },
             flow: self.flow,
             peer_address: self.peer_address,
             local_address: self.local_address,
@@ -312,5 +319,13 @@ impl Call {
     /// Whether orders wait.
     pub(super) fn has_orders(&self) -> bool {
         !self.outbox.is_empty()
+    }
+}
+
+impl Sessions {
+    /// Who asks for a call, in the words of whoever decides.
+    pub(super) fn caller_of(&self, call: &Call) -> Caller {
+        let connection = self.connections.get(call.connection);
+        call.caller(connection.map_or("", |connection| &connection.host_name))
     }
 }

@@ -6,6 +6,7 @@ use super::ways::Way;
 use super::{CallRef, CallState, EndReason, Event, FlowCommand, Sessions};
 use std::sync::Arc;
 
+use crate::aaa::accounting::DecidedBy;
 use crate::aaa::radius::Caller;
 use crate::aaa::{
     Access, Decision, Denial, Grant, NameServers, NetworkTerms, RatePolicy, Rejection,
@@ -84,6 +85,9 @@ impl Sessions {
         };
         let after = now.since(call.created);
         call.attempt.steps.note(Step::Accepted, after);
+        if grant.billing.decided_by == DecidedBy::Cached {
+            call.attempt.steps.note(Step::AdmittedInOutage, after);
+        }
         if let Some(name) = &call.attempt.name {
             self.guard.succeeded(name, call.peer_address, now);
         }
@@ -192,7 +196,7 @@ impl Sessions {
         let id = self.live_client(flow)?;
         let call = self.calls.get(id)?;
         let user = call.user.as_deref()?;
-        Some((id, call.caller(), user, call.terms.access()))
+        Some((id, self.caller_of(call), user, call.terms.access()))
     }
 
     /// A server was asked what a live call is granted from here on (RFC 5176 §3.2), and has decided:

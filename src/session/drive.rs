@@ -112,7 +112,10 @@ impl Sessions {
             .named(credentials.name(), now.since(call.created));
         // Whatever is still to come of an earlier log-in is nobody's.
         call.pending = None;
-        let (caller, local) = (Box::new(call.caller()), usize::from(call.flow.local));
+        let Some(call) = self.calls.get(id) else {
+            return;
+        };
+        let (caller, local) = (Box::new(self.caller_of(call)), usize::from(call.flow.local));
         if let Some(denial) = self.back_off(credentials.name(), now) {
             return self.deny(id, denial, now);
         }
@@ -143,6 +146,7 @@ impl Sessions {
             lease: call.far_end(),
             mppe: call.link.negotiated().mppe,
             setup: now.since(call.created),
+            left_alone: std::mem::take(&mut call.network.left_alone),
         };
         self.event(event);
     }

@@ -203,6 +203,8 @@ pub enum Event {
         mppe: Option<crate::ppp::link::Directions>,
         /// From Outgoing-Call-Request until now.
         setup: Duration,
+        /// What whoever let it in said of it that has no effect here.
+        left_alone: Vec<&'static str>,
     },
     /// Frames of a client fail to decrypt: its keys are probably wrong.
     DecryptionFailing {

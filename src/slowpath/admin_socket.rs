@@ -241,7 +241,9 @@ impl Client {
     }
 
     fn has_work(&self) -> bool {
-        self.may_advance() || (self.readable && self.received.len() < admin::REQUEST_LENGTH_MAX)
+        let waits = self.answer.as_ref().is_some_and(Answer::waits);
+        (self.may_advance() && !waits)
+            || (self.readable && self.received.len() < admin::REQUEST_LENGTH_MAX)
     }
 
     fn is_done(&self) -> bool {

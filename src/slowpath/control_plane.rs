@@ -10,6 +10,7 @@ pub use super::log_ins::TacacsLogIns;
 use super::requests::Requests;
 use super::worker_link::{self, WorkerLink};
 use crate::aaa::accounting::Accounting;
+use crate::aaa::outage::{Done, Outage, Work};
 use crate::aaa::radius::{Client, Dynamic, SocketId};
 use crate::aaa::tacacs::{self, ConnectionId as StreamId};
 use crate::aaa::{LocalUsers, PasswordChange, PoolConfig, Realms};
@@ -73,6 +74,10 @@ pub trait Outside {
     fn send_stream(&mut self, _connection: StreamId, _bytes: &[u8]) {}
     /// Closes a connection to a TACACS+ server.
     fn close_stream(&mut self, _connection: StreamId) {}
+    /// Works on a password: at once, or beside the loop and tells [`ControlPlane::derived`].
+    fn derive(&mut self, work: Work) -> Option<Done> {
+        Some(work.run())
+    }
 }
 
 /// A route or an address of ours that comes and goes with a call that we placed.
@@ -153,6 +158,27 @@ impl ControlPlane {
     /// What follows from what stands in names beside the user, for log-ins from now on.
     pub fn set_realms(&mut self, realms: Realms) {
         self.log_ins.set_realms(realms);
+    }
+
+    /// Keeps what servers permit for the time in which none answers.
+    pub fn keep_for_outages(&mut self, cache: Outage) {
+        self.log_ins.keep_for_outages(cache);
+    }
+
+    /// What is kept for outages, for those who look at it.
+    #[must_use]
+    pub const fn outage(&self) -> Option<&Outage> {
+        self.log_ins.outage()
+    }
+
+    /// Forgets what is kept for outages: what the operator says of it has changed.
+    pub fn forget_kept(&mut self, users_max: usize) {
+        self.log_ins.forget_kept(users_max);
+    }
+
+    /// A password was worked on.
+    pub fn derived(&mut self, done: Done, now: Timestamp) {
+        self.log_ins.derived(done, now);
     }
 
     /// Passwords that clients have replaced: in force, and lost with this process unless somebody

@@ -146,6 +146,9 @@ impl Errands {
         let pools = settings::pool_configs(&new);
         plane.reconfigure(users, settings::session_config(&new), &pools);
         plane.set_realms(settings::realms(&new));
+        if !changes.keeps_outages {
+            plane.forget_kept(new.outage.users_max as usize);
+        }
         for server in &new.radius.servers {
             plane.set_server_secret(&server.name, &server.secret, now);
         }

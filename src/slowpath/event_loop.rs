@@ -15,6 +15,7 @@ use super::errands::Errands;
 use super::exception::ExceptionPath;
 use super::kernel_mirror::KernelMirror;
 use super::notify;
+use super::password_jobs::PasswordJobs;
 use super::radius::RadiusSockets;
 use super::radius_requests::RequestSocket;
 use super::signals::StopRequests;
@@ -25,6 +26,7 @@ use super::tacacs::TacacsSockets;
 use super::token::{self, Source};
 use super::view::{PortInfo, ServerFacts, ServerView};
 use super::worker_threads::WorkerThreads;
+use crate::aaa::outage::{Done, Work};
 use crate::aaa::radius::SocketId;
 use crate::aaa::tacacs::ConnectionId as StreamId;
 use crate::clock::{MonotonicClock, Timestamp};
@@ -58,6 +60,7 @@ pub(super) struct EventLoop {
     pub(super) call_routes: CallRoutes,
     pub(super) admin: AdminSocket,
     pub(super) errands: Errands,
+    pub(super) passwords: PasswordJobs,
     pub(super) supervisor: Supervisor,
     pub(super) call_rules: CallRules,
     pub(super) ports: Vec<PortInfo>,
@@ -97,6 +100,7 @@ impl EventLoop {
             requests: &self.requests,
             tacacs: &mut self.tacacs,
             call_rules: &mut self.call_rules,
+            passwords: &mut self.passwords,
         };
         self.plane.hear_workers(&mut outside, now);
         // Calls that exist come first: what is accepted now would only wait with them.
@@ -104,6 +108,7 @@ impl EventLoop {
         let (registry, sessions) = (self.poll.registry(), &mut self.plane.sessions);
         self.sockets.turn(registry, may_accept, sessions, now);
         self.radius.turn(&mut self.plane, now);
+        self.passwords.turn(&mut self.plane, now);
         self.requests.turn(&mut self.plane, now);
         self.tacacs.turn(&mut self.plane, now);
         self.exception.turn(&mut self.plane.workers);
@@ -131,6 +136,7 @@ impl EventLoop {
             requests: &self.requests,
             tacacs: &mut self.tacacs,
             call_rules: &mut self.call_rules,
+            passwords: &mut self.passwords,
         };
         self.plane.carry_out(&mut outside, now);
         self.supervisor.turn(&self.plane.workers, now);
@@ -254,6 +260,7 @@ struct KernelSide<'a> {
     requests: &'a RequestSocket,
     tacacs: &'a mut TacacsSockets,
     call_rules: &'a mut CallRules,
+    passwords: &'a mut PasswordJobs,
 }
 
 impl Outside for KernelSide<'_> {
@@ -319,6 +326,10 @@ impl Outside for KernelSide<'_> {
 
     fn close_stream(&mut self, connection: StreamId) {
         self.tacacs.close(connection, self.registry);
+    }
+
+    fn derive(&mut self, work: Work) -> Option<Done> {
+        self.passwords.begin(work)
     }
 
     fn route(&mut self, change: RouteChange) {

@@ -115,11 +115,16 @@ fn log_call(event: &Event) {
             lease,
             mppe,
             setup,
+            left_alone,
         } => {
             let (call_id, setup_ms) = (flow.call_id.get(), setup.as_millis());
             let lease = lease.map_or_else(|| "-".to_owned(), |lease| lease.to_string());
             let encryption = mppe.map_or_else(|| "none".to_owned(), |agreed| agreed.to_string());
             tracing::info!(call_id, user, lease, encryption, setup_ms, "network up");
+            if !left_alone.is_empty() {
+                let attributes = left_alone.join(", ");
+                tracing::info!(call_id, user, attributes, "these have no effect here");
+            }
         }
         Event::DecryptionFailing { flow, peer_address } => {
             tracing::warn!(

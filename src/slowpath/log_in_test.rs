@@ -5,37 +5,155 @@ use std::net::{Ipv4Addr, SocketAddrV4};
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde_json::json;
+
 use crate::aaa::{Access, CallPolicy, Decision, Denial, Grant, LocalUsers};
+use crate::auth::{NtHash, Secret, chap_md5, mschapv1, mschapv2};
 use crate::clock::Timestamp;
-use crate::ppp::link::{EndReason as LinkEnd, MppeRequirement};
+use crate::ppp::link::{Credentials, EndReason as LinkEnd, Method, MppeRequirement};
 use crate::session::EndReason;
 use crate::session::verdict::{Cause, Facts, Stage, Verdict};
 
-/// What would become of a log-in at an address where `access` holds: what the user gets, or why it
-/// is refused and what to change.
-///
-/// # Errors
-/// The refusal.
-pub fn test(
+/// What would become of a log-in, and who says so.
+pub struct Tested<'a> {
+    /// The name.
+    pub user: &'a str,
+    /// `users.file`, `radius` or `tacacs`.
+    pub decided_by: &'static str,
+    /// How the name was proved to servers; local users are looked up.
+    pub method: Option<Method>,
+    /// What was decided.
+    pub decision: Decision,
+}
+
+/// What local users say of a log-in at an address where `access` holds.
+pub fn by_local_users<'a>(
     users: &LocalUsers,
     access: &Arc<Access>,
-    (name, password): (&str, &str),
+    (user, password): (&'a str, &str),
     now: Timestamp,
-) -> Result<String, String> {
-    match users.test((name, password), access, now) {
-        Decision::Accept(grant) => Ok(granted(&grant)),
-        Decision::Reject(rejection) => Err(refused(name, Denial::from(rejection))),
-        Decision::Deny(denial) => Err(refused(name, *denial)),
-        Decision::Challenge { .. } => Err(format!("{name:?} was answered with another question")),
+) -> Tested<'a> {
+    Tested {
+        user,
+        decided_by: "users.file",
+        method: None,
+        decision: users.test((user, password), access, now),
     }
 }
 
-fn granted(grant: &Grant) -> String {
-    let mut text = format!("{:?} would be let in", grant.user);
-    let mut say = |what: String| {
-        text.push_str("\n  ");
-        text.push_str(&what);
+impl Tested<'_> {
+    /// What the user gets, or why it is refused and what to change, as text or as JSON.
+    ///
+    /// # Errors
+    /// The text of a refusal. JSON says itself whether it is one.
+    pub fn say(self, as_json: bool) -> Result<String, String> {
+        let (user, by, method) = (self.user, self.decided_by, self.method.map(Method::name));
+        let denial = match self.decision {
+            Decision::Accept(grant) => {
+                let keys = method.map(|_| grant.authenticated.has_keys());
+                let mut grants = grants(&grant);
+                if let Some(has) = keys {
+                    let keys = if has { "yes" } else { "no" };
+                    grants.push(format!("keys for encryption: {keys}"));
+                }
+                return Ok(if as_json {
+                    json!({
+                        "user": &*grant.user, "let_in": true, "decided_by": by, "method": method,
+                        "keys": keys, "grants": grants,
+                    })
+                    .to_string()
+                } else {
+                    let whose = match method {
+                        Some(method) => format!(" by {by}, after {method}"),
+                        None => String::new(),
+                    };
+                    let user = &grant.user;
+                    format!("{user:?} would be let in{whose}\n  {}", grants.join("\n  "))
+                });
+            }
+            Decision::Reject(rejection) => Denial::from(rejection),
+            Decision::Deny(denial) => *denial,
+            Decision::Challenge { .. } => {
+                return Err(format!("{user:?} was answered with another question"));
+            }
+        };
+        if !as_json {
+            return Err(refused(user, denial));
+        }
+        let verdict = verdict(user, denial);
+        let changes: Vec<_> = verdict.changes();
+        let changes = changes
+            .iter()
+            .map(|it| json!({ "side": it.side.name(), "text": it.text }));
+        Ok(json!({
+            "user": user, "let_in": false, "decided_by": by, "method": method,
+            "finding": verdict.finding.name(), "why": verdict.conclusion(),
+            "changes": changes.collect::<Vec<_>>(),
+        })
+        .to_string())
+    }
+}
+
+/// What a server can be asked: this name and this password, proved by the best of `methods` that needs
+/// no conversation. `None`: there is none.
+#[must_use]
+pub fn credentials(
+    (name, password): (&str, &str),
+    methods: &[Method],
+    random: &[u8; 32],
+) -> Option<(Method, Credentials)> {
+    let method = *methods.iter().find(|method| **method != Method::Eap)?;
+    let name = name.as_bytes().to_vec();
+    let hash = NtHash::from_password(password);
+    let (ours, theirs) = random.split_first_chunk::<16>()?;
+    let authenticator_challenge = *ours;
+    let peer_challenge = *theirs.first_chunk::<16>()?;
+    let challenge = *ours.first_chunk::<8>()?;
+    let identifier = 1;
+    let credentials = match method {
+        Method::Pap => Credentials::Pap {
+            name,
+            password: password.as_bytes().to_vec(),
+        },
+        Method::ChapMd5 => Credentials::ChapMd5 {
+            name,
+            challenge: authenticator_challenge,
+            response: chap_md5::response(
+                identifier,
+                &Secret::new(password.as_bytes().to_vec()),
+                &authenticator_challenge,
+            ),
+            identifier,
+        },
+        Method::MsChapV1 => Credentials::MsChapV1 {
+            name,
+            challenge,
+            nt_response: mschapv1::nt_response(&challenge, &hash),
+            uses_nt_response: true,
+            identifier,
+        },
+        Method::MsChapV2 | Method::Eap => {
+            let exchange = mschapv2::Exchange {
+                authenticator_challenge: &authenticator_challenge,
+                peer_challenge: &peer_challenge,
+                user_name: &name,
+            };
+            let nt_response = mschapv2::generate_nt_response(&exchange, &hash);
+            Credentials::MsChapV2 {
+                name,
+                authenticator_challenge,
+                peer_challenge,
+                nt_response,
+                identifier,
+            }
+        }
     };
+    Some((method, credentials))
+}
+
+fn grants(grant: &Grant) -> Vec<String> {
+    let mut grants = Vec::new();
+    let mut say = |what: String| grants.push(what);
     match grant.address {
         Some(address) => say(format!(
             "address: {address}, with the gateway of pool {:?}",
@@ -71,7 +189,7 @@ fn granted(grant: &Grant) -> String {
         say(format!("sessions at once: {max}"));
     }
     limits(&grant.network.policy).into_iter().for_each(say);
-    text
+    grants
 }
 
 /// How long, how much and how fast, as far as somebody says.
@@ -94,8 +212,7 @@ fn limits(policy: &CallPolicy) -> Vec<String> {
     all.into_iter().flatten().collect()
 }
 
-/// The words that `pns explain` has for it.
-pub fn refused(name: &str, denial: Denial) -> String {
+fn verdict(name: &str, denial: Denial) -> Verdict {
     let nobody = SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, 0);
     let mut facts = Facts::of_connection(nobody, Ipv4Addr::UNSPECIFIED, Timestamp::ZERO);
     facts.stage = Stage::Authentication;
@@ -103,7 +220,12 @@ pub fn refused(name: &str, denial: Denial) -> String {
     facts.rejection = Some(denial.rejection);
     facts.detail = denial.detail;
     let cause = Cause::Ended(EndReason::Link(LinkEnd::AuthenticationFailed));
-    let verdict = Verdict::new(facts, cause, Timestamp::ZERO);
+    Verdict::new(facts, cause, Timestamp::ZERO)
+}
+
+/// The words that `pns explain` has for it.
+pub fn refused(name: &str, denial: Denial) -> String {
+    let verdict = verdict(name, denial);
     let mut text = format!(
         "{name:?} would not be let in ({}): {}",
         verdict.finding.name(),

@@ -1,7 +1,9 @@
 //! Who decides about log-ins, and who writes the bill: local users at once, RADIUS and TACACS+ servers
 //! when they answer. What has to be sent is handed on to whoever has sockets.
 
+mod outage;
 mod tacacs;
+mod trial;
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -12,22 +14,35 @@ use super::control_plane::Outside;
 use super::worker_link::WorkerLink;
 use crate::aaa::accounting::Accounting;
 use crate::aaa::accounting::spool::Order;
+use crate::aaa::outage::{Done, Outage};
 use crate::aaa::radius::dynamic::Change;
 use crate::aaa::radius::{
     Billed, Caller, Client, Event as ServerEvent, Identity, Output, SocketId, Ticket,
 };
 use crate::aaa::tacacs as servers;
-use crate::aaa::{Access, Decision, LocalUsers, PasswordChange, Realms};
+use crate::aaa::{Access, Decision, LocalUsers, PasswordChange, Realms, Servers};
 use crate::clock::Timestamp;
 use crate::flow::{FlowKey, FlowTotals};
 use crate::ppp::link::Credentials;
-use crate::session::{CallRef, Event, Sessions};
+use crate::session::{CallRef, EndReason, Event, Sessions};
 
+use outage::{Asked, Asker, Decided, Outages};
 pub use tacacs::TacacsLogIns;
 use tacacs::Word;
+use trial::Trials;
 
 /// Calls whose counters are looked at in one turn.
 const LOOK_BUDGET: usize = 256;
+
+/// Why nobody was even asked.
+const ALL_DEAD: &str = "all of them are held dead";
+
+/// Who decides about a log-in.
+enum Whom {
+    LocalUsers,
+    Radius,
+    Tacacs,
+}
 
 /// The bill, for those who look at it.
 #[derive(Default)]
@@ -50,7 +65,9 @@ pub(super) struct LogIns {
     bookkeeper: Option<Bookkeeper>,
     /// Names in `users.file` are decided about here.
     local_first: bool,
-    asked: HashMap<Ticket, (CallRef, FlowKey)>,
+    asked: HashMap<Ticket, Asked>,
+    outages: Outages,
+    trials: Trials,
     /// What live calls may is asked anew.
     authorized: HashMap<Ticket, (CallRef, FlowKey)>,
     stopped: bool,
@@ -67,6 +84,8 @@ impl LogIns {
             bookkeeper: None,
             local_first: false,
             asked: HashMap::new(),
+            outages: Outages::default(),
+            trials: Trials::default(),
             authorized: HashMap::new(),
             stopped: false,
         }
@@ -89,23 +108,9 @@ impl LogIns {
         self.realms = realms;
     }
 
-    /// The local users.
-    pub(super) const fn users(&self) -> &LocalUsers {
-        &self.users
-    }
-
     /// Passwords that clients have replaced, for whoever keeps them.
     pub(super) fn take_password_changes(&mut self) -> Vec<PasswordChange> {
         self.users.take_password_changes()
-    }
-
-    /// Whether servers decide about who has this name.
-    pub(super) fn is_for_servers(&self, name: &str) -> bool {
-        let knows = || self.users.knows(name.as_bytes());
-        let radius = self.client.as_ref().is_some_and(Client::decides);
-        let tacacs = self.tacacs.as_ref();
-        (radius && !(self.local_first && knows()))
-            || tacacs.is_some_and(|tacacs| !(tacacs.local_first && knows()))
     }
 
     /// Asks TACACS+ servers, too.
@@ -160,10 +165,12 @@ impl LogIns {
         let tacacs = self.tacacs().and_then(servers::Client::poll_timeout);
         let accounting = self.accounting.as_ref();
         let accounting = accounting.and_then(Accounting::poll_timeout);
-        [radius, tacacs, accounting].into_iter().flatten().min()
+        let outage = self.outage().and_then(Outage::poll_timeout);
+        let all = [radius, tacacs, accounting, outage];
+        all.into_iter().flatten().min()
     }
 
-    /// Asks about a log-in. `None`: a server was asked, and the decision comes later.
+    /// Asks about a log-in. `None`: the decision comes later.
     pub(super) fn ask(
         &mut self,
         call: CallRef,
@@ -179,41 +186,99 @@ impl LogIns {
         let access = realm
             .and_then(|realm| realm.access.as_ref())
             .unwrap_or(access);
-        let session_id = match &mut self.accounting {
-            Some(accounting) => accounting.session_id(caller),
-            None => Box::default(),
-        };
-        if let Some(tacacs) = &mut self.tacacs
-            && tacacs.decides(credentials)
-            && !(tacacs.local_first && self.users.knows(credentials.name()))
-        {
-            return tacacs.ask(call, caller, credentials, access, now);
-        }
-        let local = self.is_local(credentials);
-        let users = &mut self.users;
-        let mut decision = match &mut self.client {
-            Some(client) if !local && client.decides() => {
-                match client.ask(caller, &session_id, credentials, access, realm, now) {
-                    Ok(ticket) => {
-                        self.asked.insert(ticket, (call, caller.flow));
-                        return None;
-                    }
-                    Err(rejection) => Decision::Reject(rejection),
-                }
+        let asked = Asked::new(Asker::Call(call, caller.flow), credentials, access);
+        let servers = Servers::of(realm, access);
+        let whom = self.whom(credentials, servers);
+        let mut decision = match whom {
+            Whom::Tacacs | Whom::Radius
+                if self.is_out(&whom, servers, now) && self.outages.knows(credentials, access) =>
+            {
+                self.outages.decide(&asked, Some(ALL_DEAD.into()), now)
             }
-            Some(_) | None => {
-                let mut decision = users.decide(credentials, access, now);
+            Whom::Tacacs | Whom::Radius => {
+                self.ask_servers_about(&whom, asked, caller, credentials, now)
+            }
+            Whom::LocalUsers => {
+                let mut decision = self.users.decide(credentials, access, now);
                 let pool = realm.and_then(|realm| realm.pool.as_ref());
                 if let (Decision::Accept(grant), Some(pool)) = (&mut decision, pool)
-                    && !users.has_own_pool(&grant.user)
+                    && !self.users.has_own_pool(&grant.user)
                 {
                     grant.pool.clone_from(pool);
                 }
-                decision
+                Some(decision)
             }
-        };
+        }?;
         self.note_billing(caller.flow, &mut decision);
         Some(decision)
+    }
+
+    /// `None`: the decision comes later.
+    fn ask_servers_about(
+        &mut self,
+        whom: &Whom,
+        asked: Asked,
+        caller: &Caller,
+        credentials: &Credentials,
+        now: Timestamp,
+    ) -> Option<Decision> {
+        let realm = self.realms.of(credentials.name()).ok().flatten();
+        let access = Arc::clone(asked.access());
+        if let (Whom::Tacacs, Some(tacacs)) = (whom, &mut self.tacacs) {
+            let servers = Servers::of(realm, &access);
+            return tacacs.ask(asked, caller, credentials, (&access, servers), now);
+        }
+        let client = self.client.as_mut()?;
+        let session_id = match (&mut self.accounting, asked.asker) {
+            (Some(accounting), Asker::Call(..)) => accounting.session_id(caller),
+            (None, _) | (_, Asker::Operator) => "test".into(),
+        };
+        match client.ask(caller, &session_id, credentials, &access, realm, now) {
+            Ok(ticket) => {
+                self.asked.insert(ticket, asked);
+                None
+            }
+            Err(rejection) => Some(Decision::Reject(rejection)),
+        }
+    }
+
+    /// Who decides about this log-in.
+    fn whom(&self, credentials: &Credentials, servers: &Servers) -> Whom {
+        let known = || self.users.knows(credentials.name());
+        let of_tacacs = |tacacs: &TacacsLogIns| {
+            let decides = match servers {
+                Servers::Any => tacacs.client.decides() && tacacs.decides(credentials),
+                Servers::Tacacs(_) => true,
+                Servers::Radius(_) => false,
+            };
+            decides && !(tacacs.local_first && known())
+        };
+        if self.tacacs.as_ref().is_some_and(of_tacacs) {
+            return Whom::Tacacs;
+        }
+        match self.radius_decides(servers) && !self.is_local(credentials) {
+            true => Whom::Radius,
+            false => Whom::LocalUsers,
+        }
+    }
+
+    fn radius_decides(&self, servers: &Servers) -> bool {
+        let client = self.client.as_ref();
+        client.is_some_and(|client| match servers {
+            Servers::Any => client.decides(),
+            Servers::Radius(_) => true,
+            Servers::Tacacs(_) => false,
+        })
+    }
+
+    /// Whether nobody is there to be asked.
+    fn is_out(&self, whom: &Whom, servers: &Servers, now: Timestamp) -> bool {
+        let names = servers.names();
+        match whom {
+            Whom::LocalUsers => false,
+            Whom::Radius => self.client.as_ref().is_some_and(|it| it.is_out(names, now)),
+            Whom::Tacacs => self.tacacs().is_some_and(|it| it.is_out(names, now)),
+        }
     }
 
     /// Whose user it is; a conversation in EAP stays where it began.
@@ -232,10 +297,85 @@ impl LogIns {
         }
     }
 
+    /// Keeps what servers permit for the time in which none answers.
+    pub(super) fn keep_for_outages(&mut self, cache: Outage) {
+        self.outages.keep(cache);
+    }
+
+    /// What is kept for outages.
+    pub(super) const fn outage(&self) -> Option<&Outage> {
+        self.outages.cache()
+    }
+
+    /// What the operator says of outages has changed.
+    pub(super) fn forget_kept(&mut self, users_max: usize) {
+        if let Some(cache) = self.outages.cache_mut() {
+            cache.forget_all(users_max);
+        }
+    }
+
+    /// A password was worked on.
+    pub(super) fn derived(&mut self, done: Done, now: Timestamp) {
+        self.outages.hear(done, now);
+    }
+
+    /// Hands a decision on to who waits for it; `true` if that is a call.
+    fn tell(
+        &mut self,
+        (asker, mut decision): Decided,
+        sessions: &mut Sessions,
+        now: Timestamp,
+    ) -> bool {
+        match asker {
+            Asker::Call(call, flow) => {
+                self.note_billing(flow, &mut decision);
+                sessions.decide(call, decision, now);
+                true
+            }
+            Asker::Operator => {
+                self.trials.decided(decision);
+                false
+            }
+        }
+    }
+
+    /// What servers have said, or that they said nothing; `true` if a call has heard it.
+    fn settle(
+        &mut self,
+        asked: &Asked,
+        decision: Decision,
+        sessions: &mut Sessions,
+        now: Timestamp,
+    ) -> bool {
+        let decision = self.outages.settle(asked, decision, now);
+        decision.is_some_and(|decision| self.tell((asked.asker, decision), sessions, now))
+    }
+
+    /// Has passwords worked on, and tells what came of it; `true` if a call has heard it.
+    fn work_on_passwords(
+        &mut self,
+        sessions: &mut Sessions,
+        outside: &mut impl Outside,
+        now: Timestamp,
+    ) -> bool {
+        while let Some(work) = self.outages.poll_work() {
+            let done = outside.derive(work);
+            done.into_iter().for_each(|done| self.derived(done, now));
+        }
+        let mut heard = false;
+        while let Some(decided) = self.outages.poll_decided() {
+            heard |= self.tell(decided, sessions, now);
+        }
+        heard
+    }
+
     /// What a decision says for the bill.
     fn note_billing(&mut self, flow: FlowKey, decision: &mut Decision) {
         if let (Some(accounting), Decision::Accept(grant)) = (&mut self.accounting, decision) {
-            accounting.granted(flow, std::mem::take(&mut *grant.billing));
+            let billing = std::mem::take(&mut *grant.billing);
+            // Who decided is of interest beside the bill, too.
+            grant.billing.decided_by = billing.decided_by;
+            accounting.granted(flow, billing);
         }
     }
 
@@ -267,10 +407,14 @@ impl LogIns {
         let Some((call, mut caller, user, access)) = sessions.subject(flow) else {
             return false;
         };
-        if !self.is_for_servers(user) {
+        let Ok(realm) = self.realms.of(user.as_bytes()) else {
+            return false;
+        };
+        let local = self.local_first && self.users.knows(user.as_bytes());
+        if local || !self.radius_decides(Servers::of(realm, &access)) {
             return false;
         }
-        let (Some(client), Ok(realm)) = (&mut self.client, self.realms.of(user.as_bytes())) else {
+        let Some(client) = &mut self.client else {
             return false;
         };
         caller.state = Some(state.into());
@@ -367,6 +511,9 @@ impl LogIns {
         if let Some(tacacs) = &mut self.tacacs {
             tacacs.client.handle_timeout(now);
         }
+        if let Some(cache) = self.outages.cache_mut() {
+            cache.handle_timeout(now);
+        }
         let Some(accounting) = &mut self.accounting else {
             return;
         };
@@ -390,12 +537,11 @@ impl LogIns {
         loop {
             self.send_bill(now);
             self.keep_books(now);
+            decided |= self.work_on_passwords(sessions, outside, now);
             if let Some(word) = self.tacacs.as_mut().and_then(|it| it.next(outside)) {
                 match word {
-                    Word::Decided(call, flow, mut decision) => {
-                        self.note_billing(flow, &mut decision);
-                        sessions.decide(call, *decision, now);
-                        decided = true;
+                    Word::Decided(asked, decision) => {
+                        decided |= self.settle(&asked, *decision, sessions, now);
                     }
                     Word::Billed(number, billed) => self.billed(number, billed, now),
                 }
@@ -408,13 +554,20 @@ impl LogIns {
                 Output::Open { socket, to } => outside.open_datagrams(socket, to),
                 Output::Close(socket) => outside.close_datagrams(socket),
                 Output::Transmit { socket, bytes } => outside.send_datagram(socket, &bytes),
-                Output::Decided(ticket, mut decision) => {
-                    if let Some((call, flow)) = self.asked.remove(&ticket) {
-                        self.note_billing(flow, &mut decision);
-                        sessions.decide(call, decision, now);
-                        decided = true;
+                Output::Decided(ticket, decision) => {
+                    if let Some(asked) = self.asked.remove(&ticket) {
+                        decided |= self.settle(&asked, decision, sessions, now);
                     } else if let Some(subject) = self.authorized.remove(&ticket) {
                         self.reauthorized(subject, decision, sessions, now);
+                        decided = true;
+                    }
+                }
+                Output::Unwanted(number) => {
+                    let accounting = self.accounting.as_ref();
+                    if let Some(flow) = accounting.and_then(|it| it.flow_of_record(number)) {
+                        let call_id = flow.call_id.get();
+                        tracing::info!(target: "pns::audit", call_id, "ended by who writes its bill");
+                        sessions.end(flow, EndReason::DisconnectRequested, now);
                         decided = true;
                     }
                 }

@@ -9,6 +9,7 @@
 //!   asks local users, RADIUS or TACACS+.
 //! - `settings` makes of the configuration what each machine is told, `errands` does so again while the
 //!   server runs, beside the loop.
+//! - `password_jobs` is a thread that works on passwords, which is slow on purpose.
 //! - `bookkeeper` is a thread that has the bill on disk, in `spool_files` and `bill_file`.
 //! - `view` is what `pns show` sees, `events` what the log says, `supervisor` watches the workers.
 
@@ -24,6 +25,7 @@ pub mod netlink;
 pub mod notify;
 pub mod settings;
 pub mod sysctl;
+pub mod tacacs_settings;
 pub mod tap;
 pub mod tun;
 pub mod view;
@@ -58,6 +60,8 @@ mod kernel;
 #[cfg(feature = "dpdk")]
 mod kernel_mirror;
 #[cfg(feature = "dpdk")]
+mod password_jobs;
+#[cfg(feature = "dpdk")]
 mod ports;
 #[cfg(feature = "dpdk")]
 mod radius;
@@ -78,8 +82,6 @@ mod steering;
 mod supervisor;
 #[cfg(feature = "dpdk")]
 mod tacacs;
-#[cfg(feature = "dpdk")]
-mod tacacs_settings;
 #[cfg(feature = "dpdk")]
 mod token;
 #[cfg(feature = "dpdk")]

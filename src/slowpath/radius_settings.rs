@@ -28,6 +28,7 @@ pub(super) fn client(config: &Config, now: Timestamp) -> Option<Client> {
             ..Timing::default()
         },
         nas: Nas {
+            host_name: config.server.host_name.as_str().into(),
             identifier: nas_identifier(config).into(),
             address: radius.nas_address,
             eap_mtu: config.ppp.mru,
@@ -89,6 +90,8 @@ fn services(server: &RadiusServer) -> impl Iterator<Item = ServerConfig> {
             secret: server.secret.duplicate(),
             priority: server.priority,
             weight: server.weight,
+            group: server.group.as_deref().map(Into::into),
+            dead_time: server.dead_time,
             demand: server.require_message_authenticator,
         })
     })

@@ -1,6 +1,7 @@
 //! The RADIUS servers as an operator sees them.
 
 use super::requests::Requests;
+use crate::aaa::outage::{Outage, OutageCount};
 use crate::aaa::radius::dynamic::{Discarded, ErrorCause};
 use crate::aaa::radius::{Client, Counters, RTT_BOUNDS_MS, ReplyRefusal, ServerView};
 use crate::clock::Timestamp;
@@ -10,12 +11,18 @@ use crate::operate::rows::{Counter, RadiusRow, RadiusStatus, RoundTrips};
 pub(super) fn status(
     client: Option<&Client>,
     requests: Option<&Requests>,
+    outage: Option<&Outage>,
     now: Timestamp,
 ) -> RadiusStatus {
     let servers = client.into_iter().flat_map(|client| client.servers(now));
     RadiusStatus {
         servers: servers.map(|server| row(&server)).collect(),
         requests: requests.map(requested).unwrap_or_default(),
+        kept_users: outage.map_or(0, |outage| outage.len() as u64),
+        outage: outage.map_or_else(Vec::new, |outage| {
+            let names = OutageCount::ALL.iter().map(|count| count.name());
+            counters(names, outage.counts())
+        }),
     }
 }
 

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use super::mppe_kernel;
 use crate::aaa::{
-    Access, LocalUser, LocalUsers, NameRules, NameServers, PoolConfig, Pools, Realm, Realms, Terms,
+    Access, LocalUser, LocalUsers, NameRules, NameServers, Names, PoolConfig, Pools, Realm, Realms,
+    Servers, Terms,
 };
 use crate::auth::Secret;
 use crate::config::{self, Config, Direction, Ipv6cpPolicy, MssClamp, PeerLogin, SendWindow};
@@ -176,6 +177,8 @@ impl Accesses {
                 MssClamp::Off => 0,
             },
             limits: config.sessions.limits,
+            outage: config.outage.policy.at_outage(),
+            servers: Servers::Any,
         };
         let of_group = |group: &config::Group| Access {
             group: Some(group.name.as_str().into()),
@@ -183,6 +186,8 @@ impl Accesses {
             eap_methods: group.eap_methods.clone(),
             mppe: group.mppe,
             limits: group.limits,
+            outage: group.outage.at_outage(),
+            servers: servers(config, &group.servers),
             ..without_group.clone()
         };
         let groups = config.groups.iter().map(of_group).map(Arc::new).collect();
@@ -258,12 +263,29 @@ pub fn realms(config: &Config) -> Realms {
             .and_then(|group| accesses.find(group)),
         pool: realm.pool.as_deref().map(Into::into),
         strip: realm.strip,
-        servers: realm.servers.iter().map(|it| it.as_str().into()).collect(),
+        servers: servers(config, &realm.servers),
     };
     Realms::new(
         config.realms.iter().map(realm),
         config.users.refuse_unknown_realm,
     )
+}
+
+/// The servers of these names, and those of the groups of these names; all are of one kind.
+fn servers(config: &Config, names: &[String]) -> Servers {
+    let named = |name: &String, group: Option<&String>| {
+        names.contains(name) || group.is_some_and(|group| names.contains(group))
+    };
+    let tacacs = config.tacacs.servers.iter();
+    let tacacs = tacacs.filter(|it| named(&it.name, it.group.as_ref()));
+    let tacacs: Names = tacacs.map(|it| it.name.as_str().into()).collect();
+    let radius = config.radius.servers.iter();
+    let radius = radius.filter(|it| named(&it.name, it.group.as_ref()));
+    match (names.is_empty(), tacacs.is_empty()) {
+        (true, _) => Servers::Any,
+        (false, false) => Servers::Tacacs(tacacs),
+        (false, true) => Servers::Radius(radius.map(|it| it.name.as_str().into()).collect()),
+    }
 }
 
 /// What holds for who comes in by the first address that clients dial.

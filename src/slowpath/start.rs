@@ -18,10 +18,10 @@ use super::errands::Errands;
 use super::event_loop::EventLoop;
 use super::exception::ExceptionPath;
 use super::kernel::Kernel;
+use super::password_jobs::PasswordJobs;
 use super::ports::{self, OpenPorts};
 use super::radius::RadiusSockets;
 use super::radius_requests::RequestSocket;
-use super::radius_settings;
 use super::signals::StopRequests;
 use super::sockets::Sockets;
 pub use super::start_error::StartError;
@@ -35,6 +35,7 @@ use super::{
     accounting_settings, notify, radius_settings, settings, tacacs_settings, token, worker_threads,
 };
 use crate::aaa::LocalUsers;
+use crate::aaa::outage::{Cost, Outage};
 use crate::aaa::radius::Client;
 use crate::clock::{MonotonicClock, Timestamp};
 use crate::config::{Config, Device};
@@ -101,6 +102,7 @@ fn start(owned: Config) -> Result<EventLoop, StartError> {
     Ok(EventLoop {
         requests,
         errands: errands(owned, &doorbell)?,
+        passwords: password_jobs(&doorbell)?,
         supervisor: Supervisor::new(buckets.workers(), clock.now()),
         facts,
         call_rules,
@@ -151,6 +153,9 @@ fn add_servers(
     clock: MonotonicClock,
 ) -> Result<(), StartError> {
     plane.set_realms(settings::realms(config));
+    let entropy = Box::new(Entropy::new().into_fill());
+    let users_max = config.outage.users_max as usize;
+    plane.keep_for_outages(Outage::new(users_max, Cost::default(), entropy));
     let client = radius_settings::client(config, clock.now());
     let tacacs = tacacs_settings::log_ins(config);
     let bills = client.as_ref().is_some_and(Client::bills)
@@ -187,6 +192,11 @@ fn hear_requests(
 fn errands(config: Config, doorbell: &Arc<Doorbell>) -> Result<Errands, StartError> {
     let doorbell = Arc::clone(doorbell);
     Errands::new(config, move || doorbell.ring()).map_err(during("cannot start a thread"))
+}
+
+fn password_jobs(doorbell: &Arc<Doorbell>) -> Result<PasswordJobs, StartError> {
+    let doorbell = Arc::clone(doorbell);
+    PasswordJobs::new(move || doorbell.ring()).map_err(during("cannot start a thread"))
 }
 
 /// What can wake the loop besides its sources: signals, and workers.

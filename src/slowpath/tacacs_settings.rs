@@ -6,7 +6,8 @@ use crate::aaa::tacacs::{Client, ServerConfig, Settings, Timing};
 use crate::config::{Config, TacacsServer};
 
 /// The client of TACACS+, if there are servers to ask.
-pub(super) fn log_ins(config: &Config) -> Option<TacacsLogIns> {
+#[must_use]
+pub fn log_ins(config: &Config) -> Option<TacacsLogIns> {
     let tacacs = &config.tacacs;
     if tacacs.servers.is_empty() {
         return None;
@@ -34,5 +35,6 @@ fn server(server: &TacacsServer) -> ServerConfig {
         address: server.address,
         secret: server.secret.duplicate(),
         timeout: server.timeout,
+        group: server.group.as_deref().map(Into::into),
     }
 }

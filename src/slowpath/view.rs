@@ -1,17 +1,19 @@
 //! What an operator sees, read from the machines, the workers' counters and the ports at the moment
 //! of asking.
 
+use std::net::Ipv4Addr;
 use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, SystemTime};
 
 use super::control_plane::ControlPlane;
+use super::entropy::Entropy;
 use super::errands::Errands;
+use super::log_in_test::Tested;
 use super::worker_link::WorkerLink;
-use super::{
-    accounting_view, call_view, log_in_test, mppe_kernel, radius_view, settings, tacacs_view,
-};
+use super::{accounting_view, call_view, mppe_kernel, radius_view, settings, tacacs_view};
+use crate::aaa::Decision;
 use crate::clock::Timestamp;
 use crate::dataplane::{DropReason, FrameCount};
 use crate::operate::account;
@@ -194,32 +196,38 @@ impl ServerView<'_> {
         }
     }
 
-    fn test_user(&self, user: &str, password: &str) -> Result<String, AdminError> {
+    /// `None`: servers are asked; ask again.
+    fn test_user(
+        &mut self,
+        user: &str,
+        password: &str,
+        as_json: bool,
+    ) -> Option<Result<String, AdminError>> {
         let refused = |message| AdminError {
             code: ErrorCode::Refused,
             message,
         };
         if let Some(denial) = self.plane.sessions.back_off(user.as_bytes(), self.now) {
-            return Err(refused(log_in_test::refused(user, denial)));
-        }
-        if self.plane.log_ins.is_for_servers(user) {
-            let message = format!(
-                "RADIUS servers decide about {user:?}, and are not asked for a test: use radtest, and \
-                 see `pns show radius`"
-            );
-            return Err(refused(message));
+            let tested = Tested {
+                user,
+                decided_by: "sessions.user_back_off",
+                method: None,
+                decision: Decision::Deny(Box::new(denial)),
+            };
+            return Some(tested.say(as_json).map_err(refused));
         }
         let Some(errands) = &self.errands else {
-            return Err(not_here());
+            return Some(Err(not_here()));
         };
-        let access = settings::first_access(errands.config());
-        log_in_test::test(
-            self.plane.log_ins.users(),
-            &access,
-            (user, password),
-            self.now,
-        )
-        .map_err(refused)
+        let config = errands.config();
+        let access = settings::first_access(config);
+        let mut random = [0; 32];
+        Entropy::new().fill(&mut random);
+        let dialled = config.server.listen.first().copied();
+        let dialled = dialled.unwrap_or(Ipv4Addr::UNSPECIFIED);
+        let log_ins = &mut self.plane.log_ins;
+        let tested = log_ins.try_out((user, password), &access, dialled, &random, self.now)?;
+        Some(tested.say(as_json).map_err(refused))
     }
 
     fn account_rows(&self, accounts: &[Account]) -> Vec<AccountRow> {
@@ -433,7 +441,8 @@ impl View for ServerView<'_> {
 
     fn radius(&self) -> RadiusStatus {
         let requests = self.plane.requests.as_ref();
-        radius_view::status(self.plane.radius(), requests, self.now)
+        let outage = self.plane.outage();
+        radius_view::status(self.plane.radius(), requests, outage, self.now)
     }
 
     fn accounting(&self) -> AccountingStatus {
@@ -457,7 +466,11 @@ impl View for ServerView<'_> {
             } else {
                 format!("no log-in of {user:?} failed lately: nothing to forget")
             }),
-            Action::TestUser { user, password } => self.test_user(user, password.expose()),
+            Action::TestUser {
+                user,
+                password,
+                json,
+            } => return self.test_user(user, password.expose(), *json),
         })
     }
 

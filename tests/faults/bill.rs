@@ -11,23 +11,11 @@ use pns::clock::Timestamp;
 use pns::wire::radius::attribute::{ACCT_DELAY_TIME, ACCT_INPUT_PACKETS, ACCT_STATUS_TYPE};
 use pns::wire::radius::{Attributes, Code, Packet, Reply};
 
-use super::plane::{Rig, Servers};
+use super::plane::{Rig, Servers, roomy};
 use super::ppp_client::{Login, PppClient};
 use super::radius::{SECRET, client_of};
 
 const CONFIG: &str = r#"
-[server]
-listen = ["198.51.100.1"]
-control_connections_per_source_max = 1000
-[[port]]
-name = "both"
-device = "net_af_xdp0,iface=wan_s"
-side = "both"
-addresses = ["198.51.100.1/24"]
-[[pool]]
-name = "default"
-ranges = ["10.80.0.1-10.80.3.254"]
-gateway = "10.77.0.1"
 [ppp]
 lcp_echo_interval_s = 30
 [ppp.authentication]
@@ -36,8 +24,6 @@ methods = ["pap"]
 policy = "off"
 [explain]
 history_max = 64
-[users]
-file = "users.toml"
 "#;
 const USERS: &str = "[[user]]\nname = \"alice\"\npassword = \"wonderland-7\"\n";
 
@@ -102,7 +88,7 @@ impl Servers for Bookkeepers {
 
 fn server() -> Rig<Bookkeepers> {
     let now = Timestamp::ZERO + Duration::from_secs(100);
-    let mut rig = Rig::new(CONFIG, USERS, Bookkeepers::default(), now);
+    let mut rig = Rig::new(&(roomy() + CONFIG), USERS, Bookkeepers::default(), now);
     let services = [
         ("first", Service::Accounting, "192.0.2.1:1813"),
         ("second", Service::Accounting, "192.0.2.2:1813"),

@@ -14,6 +14,7 @@ mod bill;
 #[path = "../support/control_client.rs"]
 #[expect(dead_code, reason = "shared with tests that need more of it")]
 mod control_client;
+mod new_password;
 #[path = "../support/plane.rs"]
 mod plane;
 #[path = "../support/ppp_client.rs"]
@@ -21,4 +22,5 @@ mod plane;
 mod ppp_client;
 mod radius;
 mod table;
+mod trial;
 mod world;

@@ -53,6 +53,8 @@ pub(crate) fn client_of(
         secret: Secret::new(SECRET.to_vec()),
         priority: 1,
         weight: 1,
+        group: None,
+        dead_time: None,
         demand,
     };
     let settings = Settings {
@@ -63,6 +65,7 @@ pub(crate) fn client_of(
             ..Timing::default()
         },
         nas: Nas {
+            host_name: "pns".into(),
             identifier: "pns".into(),
             address: Some(Ipv4Addr::new(192, 0, 2, 9)),
             eap_mtu: 1400,

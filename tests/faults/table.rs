@@ -89,6 +89,20 @@ fn guess(world: &mut World, times: usize) {
     }
 }
 
+/// A server has let somebody in by PAP, and is dead since.
+fn outage(world: &mut World, then: impl Fn(&mut World)) {
+    world.ask_radius(Script::AcceptsWithoutProof, Demand::Auto, 100);
+    dial_by(world, "remote", Login::Pap);
+    assert!(world.0.clients[0].network_up());
+    world.radius_does(Script::Silent);
+    then(world);
+}
+
+const CACHED: &str = "[outage]\npolicy = \"cached\"\n[ppp.mppe]\npolicy = \"optional\"\n";
+/// A realm about which TACACS+ decides, and nobody else.
+const TACACS: &str = "[[tacacs.server]]\nname = \"tac\"\naddress = \"192.0.2.2\"\ngroup = \"t\"\n\
+                      secret_file = \"secret\"\n[[realm]]\nname = \"t.example\"\nservers = [\"t\"]\n\
+                      [ppp.mppe]\npolicy = \"optional\"\n";
 const LOCK: &str = "[sessions.user_back_off]\nfailures_max = 2\nfirst_s = 600\nlongest_s = 600\n";
 const SHUN: &str = "[sessions.source_back_off]\nfailures_max = 2\nfirst_s = 600\nlongest_s = 600\n";
 
@@ -252,6 +266,61 @@ const FAULTS: &[Fault] = &[
         words: &["\"main\" (192.0.2.1:1812)", "pns show radius"],
     },
     Fault {
+        name: "RADIUS server down, and the user was never seen",
+        config: CACHED,
+        act: |world| outage(world, |world| dial_by(world, "another", Login::Pap)),
+        finding: "outage_user_unknown",
+        words: &[
+            "nothing is kept of \"another\"",
+            "\"main\"",
+            "outage.cache_h",
+        ],
+    },
+    Fault {
+        name: "RADIUS server down, and another password than before",
+        config: CACHED,
+        act: |world| {
+            outage(world, |world| {
+                let mut client = PppClient::new("remote", "guessed");
+                client.login = Login::Pap;
+                world.dial(client);
+            });
+        },
+        finding: "outage_password_wrong",
+        words: &["not the one that a server let in", "Correct the password"],
+    },
+    Fault {
+        name: "RADIUS server down, and a proof that only it can check",
+        config: CACHED,
+        act: |world| outage(world, |world| dial(world, "remote")),
+        finding: "outage_not_provable",
+        words: &["cannot be checked without one", "outage.keep"],
+    },
+    Fault {
+        name: "TACACS+ server of a realm down",
+        config: TACACS,
+        act: |world| {
+            world.ask_radius(Script::Silent, Demand::Auto, 100);
+            world.ask_tacacs();
+            dial_by(world, "alice@t.example", Login::Pap);
+        },
+        finding: "tacacs_no_answer",
+        words: &[
+            "\"tac\" (192.0.2.2:49) cannot be reached",
+            "pns show tacacs",
+        ],
+    },
+    Fault {
+        name: "a way to log in that the TACACS+ servers of a realm do not have",
+        config: TACACS,
+        act: |world| {
+            world.ask_tacacs();
+            dial_by(world, "alice@t.example", Login::EapMsChapV2);
+        },
+        finding: "tacacs_method_unknown",
+        words: &["neither EAP", "MS-CHAPv1"],
+    },
+    Fault {
         name: "wrong RADIUS secret",
         config: "",
         act: |world| by_radius(world, Script::AnotherSecret),
@@ -368,4 +437,21 @@ fn the_same_server_lets_in_who_does_everything_right() {
     world.dial(client("alice@example.com"));
     assert!(world.0.clients.iter().all(PppClient::network_up));
     assert_eq!(world.0.plane.sessions.user_count(), 1);
+}
+
+#[test]
+fn in_an_outage_who_was_let_in_before_comes_in_and_explain_says_how() {
+    let mut world = World::new(USERS, CACHED);
+    outage(&mut world, |world| dial_by(world, "remote", Login::Pap));
+    world.pass(10);
+    assert!(world.0.clients[1].network_up());
+    assert!(world.explain("live").0.contains("no server answered"));
+    // The server is dead by now: nobody waits for it.
+    dial_by(&mut world, "remote", Login::Pap);
+    assert!(world.0.clients[2].network_up());
+    let mut world = World::new(USERS, &CACHED.replace("cached", "refuse"));
+    outage(&mut world, |world| dial_by(world, "remote", Login::Pap));
+    world.pass(45);
+    assert!(!world.0.clients[1].network_up());
+    assert_eq!(world.explain("radius_no_answer").1[1], "radius_no_answer");
 }

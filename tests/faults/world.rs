@@ -9,23 +9,13 @@ use pns::clock::Timestamp;
 use pns::operate::{account, explain};
 use pns::session::Account;
 use pns::session::verdict::Key;
+use pns::slowpath::tacacs_settings;
 
-use super::plane::{CLIENT, Rig, Servers};
+use super::plane::{CLIENT, Rig, SMALLEST, Servers};
 use super::ppp_client::PppClient;
 use super::radius::{self, Script};
 
-const CONFIG: &str = r#"
-[server]
-listen = ["198.51.100.1"]
-[[port]]
-name = "both"
-device = "net_af_xdp0,iface=wan_s"
-side = "both"
-addresses = ["198.51.100.1/24"]
-[[pool]]
-name = "default"
-ranges = ["10.77.0.100-10.77.0.199"]
-gateway = "10.77.0.1"
+const CONFIG: &str = r#"unknown_realm = "refuse"
 [[pool]]
 name = "tiny"
 ranges = ["10.78.0.2"]
@@ -44,9 +34,6 @@ sessions_max = 1
 authentication = ["eap"]
 [ppp.authentication]
 methods = ["mschapv2", "eap", "chap-md5", "pap"]
-[users]
-file = "users.toml"
-unknown_realm = "refuse"
 "#;
 
 type Answers = Scripted<Box<dyn FnMut(&[u8]) -> Option<Vec<u8>>>>;
@@ -56,21 +43,33 @@ pub(crate) struct World(pub(crate) Rig<Answers>);
 impl World {
     /// A server with these users, and with `more` in its configuration.
     pub(crate) fn new(users: &str, more: &str) -> Self {
-        let nobody =
-            Scripted::new(
-                Box::new(|_: &[u8]| -> Option<Vec<u8>> { panic!("nobody else is asked") })
-                    as Box<dyn FnMut(&[u8]) -> _>,
-            );
+        let nobody: Box<dyn FnMut(&[u8]) -> _> = Box::new(nobody);
         let now = Timestamp::ZERO + Duration::from_secs(100);
-        Self(Rig::new(&format!("{CONFIG}{more}"), users, nobody, now))
+        Self(Rig::new(
+            &format!("{SMALLEST}{CONFIG}{more}"),
+            users,
+            Scripted::new(nobody),
+            now,
+        ))
     }
 
     /// Asks a RADIUS server about whoever is no local user.
     pub(crate) fn ask_radius(&mut self, script: Script, demand: Demand, questions_max: usize) {
-        let answer = move |datagram: &[u8]| radius::answer(script, datagram);
-        self.0.servers = Scripted::new(Box::new(answer));
+        self.radius_does(script);
         let client = radius::client(demand, questions_max);
         self.0.plane.ask_servers(client, true);
+    }
+
+    /// From here on the RADIUS server does this.
+    pub(crate) fn radius_does(&mut self, script: Script) {
+        let answer = move |datagram: &[u8]| radius::answer(script, datagram);
+        self.0.servers = Scripted::new(Box::new(answer));
+    }
+
+    /// Asks TACACS+ servers as the configuration says: no connection to one can be had.
+    pub(crate) fn ask_tacacs(&mut self) {
+        let log_ins = tacacs_settings::log_ins(self.0.config.as_ref().unwrap()).unwrap();
+        self.0.plane.ask_tacacs(log_ins);
     }
 
     /// A client dials in; `false` if it is not even given a call.
@@ -82,7 +81,7 @@ impl World {
         self.0.pass(Duration::from_secs(seconds));
     }
 
-    /// What `pns explain peer` prints of the latest attempt that ended with this finding, and the names
+    /// What `pns explain peer` prints of the attempts that ended with this finding, and the names
     /// of all findings.
     pub(crate) fn explain(&self, finding: &str) -> (String, Vec<&'static str>) {
         let accounts = self.0.plane.sessions.explain(&Key::Peer(CLIENT), 100);
@@ -90,13 +89,17 @@ impl World {
             Account::Ended(verdict) => verdict.finding.name(),
             Account::Live { .. } => "live",
         };
-        let found = accounts.iter().find(|account| name(account) == finding);
+        let found = accounts.iter().filter(|account| name(account) == finding);
         let rows: Vec<_> = found
             .map(|account| account::row(account, self.0.now, SystemTime::now()))
-            .into_iter()
             .collect();
         (explain::text(&rows), accounts.iter().map(name).collect())
     }
+}
+
+/// No server is asked.
+pub(crate) fn nobody(_: &[u8]) -> Option<Vec<u8>> {
+    panic!("nobody else is asked")
 }
 
 /// Answers at once, by a function.
@@ -106,7 +109,7 @@ pub(crate) struct Scripted<F> {
 }
 
 impl<F> Scripted<F> {
-    const fn new(script: F) -> Self {
+    pub(crate) const fn new(script: F) -> Self {
         Self {
             script,
             answers: VecDeque::new(),

@@ -6,7 +6,8 @@
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
-    reason = "a case fails by these"
+    clippy::wildcard_enum_match_arm,
+    reason = "a case fails by these, and looks at what it is about"
 )]
 
 mod accounting;
@@ -24,6 +25,8 @@ mod plane;
 #[expect(dead_code, reason = "shared with tests that need more of it")]
 mod ppp_client;
 mod server;
+#[path = "../support/server_process.rs"]
+mod server_process;
 
 /// Starts a FreeRADIUS, or says why not and ends the test.
 macro_rules! server_or_skip {

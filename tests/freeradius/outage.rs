@@ -11,30 +11,12 @@ use pns::ppp::link::Credentials;
 use pns::session::CallView;
 
 use crate::log_in::lenient;
-use crate::plane::Rig;
+use crate::plane::{Rig, roomy};
 use crate::ppp_client::PppClient;
 use crate::server::{FreeRadius, SECRET, Sockets, bill};
 
 /// Calls that are set up in a second.
 const RATE: u128 = 200;
-const CONFIG: &str = r#"
-[server]
-listen = ["198.51.100.1"]
-calls_max = 4000
-control_connections_max = 4000
-control_connections_per_source_max = 4000
-[[port]]
-name = "both"
-device = "net_af_xdp0,iface=wan_s"
-side = "both"
-addresses = ["198.51.100.1/24"]
-[[pool]]
-name = "default"
-ranges = ["10.80.0.1-10.80.15.254"]
-gateway = "10.77.0.1"
-[users]
-file = "users.toml"
-"#;
 /// The servers decide about everybody.
 const NOBODY: &str = "[[user]]\nname = \"nobody\"\npassword = \"wonderland-8\"\n";
 
@@ -51,7 +33,7 @@ impl Calls {
     fn new(servers: &[&FreeRadius]) -> Self {
         let clock = MonotonicClock::new();
         let now = clock.now();
-        let mut rig = Rig::new(CONFIG, NOBODY, Sockets::default(), now);
+        let mut rig = Rig::new(&roomy(), NOBODY, Sockets::default(), now);
         rig.plane.ask_servers(FreeRadius::client_of(servers), false);
         rig.plane.keep_accounts(bill(now), None);
         Self {

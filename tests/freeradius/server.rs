@@ -3,38 +3,30 @@
 use std::collections::HashMap;
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use pns::aaa::accounting::{self, Accounting};
 use pns::aaa::radius::{
-    Billed, Caller, Client, Demand, Entropy, Event, Nas, Output, ServerConfig, Service, Settings,
-    SocketId, Ticket, Timing,
+    Billed, Client, Demand, Entropy, Event, Nas, Output, ServerConfig, Service, Settings, SocketId,
+    Ticket, Timing,
 };
 use pns::aaa::{Access, Decision};
 use pns::auth::Secret;
 use pns::clock::{MonotonicClock, Timestamp};
-use pns::flow::FlowKey;
 use pns::ppp::link::Credentials;
-use pns::wire::call_id::CallId;
 
 use crate::plane::Servers;
+pub(crate) use crate::server_process::caller;
+use crate::server_process::{PATIENCE, ServerProcess};
 
 pub(crate) const SECRET: &str = "a secret of both ends";
 const UNIX_AT_ZERO_S: u64 = 1_700_000_000;
 const BINARY: &str = "/usr/sbin/freeradius";
-/// A case that takes longer has failed.
-const PATIENCE: Duration = Duration::from_secs(20);
-
-static STARTED: AtomicU32 = AtomicU32::new(0);
-
 /// The server's process and folder.
 pub(crate) struct FreeRadius {
-    process: Child,
-    folder: PathBuf,
+    process: ServerProcess,
     port: u16,
 }
 
@@ -54,73 +46,57 @@ impl FreeRadius {
         if !fs::exists(BINARY).unwrap() {
             return None;
         }
-        let number = STARTED.fetch_add(1, Ordering::Relaxed);
-        let folder = format!("pns-freeradius-{}-{number}", std::process::id());
-        let folder = std::env::temp_dir().join(folder);
-        fs::create_dir_all(&folder).unwrap();
+        let process = ServerProcess::new("freeradius");
         // Two ports that nobody has, as far as one can tell.
         let free = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let port = free.local_addr().unwrap().port() & !1;
         drop(free);
         let text = include_str!("radiusd.conf")
-            .replace("@FOLDER@", folder.to_str().unwrap())
+            .replace("@FOLDER@", process.folder.to_str().unwrap())
             .replace("@ADDRESS@", "127.0.0.1")
             .replace("@CLIENT@", "127.0.0.1")
             .replace("@PORT@", &port.to_string())
             .replace("@ACCOUNTING_PORT@", &(port + 1).to_string())
             .replace("@SECRET@", SECRET);
-        fs::write(folder.join("radiusd.conf"), change(text)).unwrap();
-        fs::write(folder.join("users"), include_str!("users")).unwrap();
-        fs::write(folder.join("dictionary"), "").unwrap();
-        let mut server = Self {
-            process: run(&folder),
-            folder,
-            port,
-        };
-        server.wait_until_ready();
+        process.write("radiusd.conf", &change(text));
+        process.write("users", include_str!("users"));
+        process.write("dictionary", "");
+        let mut server = Self { process, port };
+        server.run_again();
         Some(server)
     }
 
     /// Ends it.
     pub(crate) fn stop(&mut self) {
-        self.process.kill().unwrap();
-        self.process.wait().unwrap();
+        self.process.end();
     }
 
-    /// Runs it again, where it was and with what it has written down.
+    /// Runs it, where it was and with what it has written down.
     pub(crate) fn run_again(&mut self) {
-        self.process = run(&self.folder);
-        self.wait_until_ready();
+        let folder = &self.process.folder;
+        let log = fs::File::create(folder.join("output")).unwrap();
+        let mut command = Command::new(BINARY);
+        command.args(["-f", "-X", "-d"]).arg(folder);
+        command.stdout(log.try_clone().unwrap()).stderr(log);
+        self.process
+            .run(&mut command, "output", "Ready to process requests");
     }
 
     /// It stands still: nothing listens, and nothing says so.
     pub(crate) fn freeze(&self) {
-        let pid = self.process.id().to_string();
+        let pid = self.process.id().expect("it runs").to_string();
         let sent = Command::new("kill").args(["-STOP", &pid]).status();
         assert!(sent.unwrap().success());
     }
 
-    fn wait_until_ready(&mut self) {
-        let began = Instant::now();
-        while !self.output().contains("Ready to process requests") {
-            let ended = self.process.try_wait().unwrap();
-            assert!(
-                ended.is_none() && began.elapsed() < PATIENCE,
-                "freeradius does not start:\n{}",
-                self.output()
-            );
-            std::thread::sleep(Duration::from_millis(20));
-        }
-    }
-
     /// What it says of its work.
     pub(crate) fn output(&self) -> String {
-        fs::read_to_string(self.folder.join("output")).unwrap_or_default()
+        self.process.read("output")
     }
 
     /// The bill, as it wrote it down.
     pub(crate) fn detail(&self) -> String {
-        fs::read_to_string(self.folder.join("detail")).unwrap_or_default()
+        self.process.read("detail")
     }
 
     /// A client of this server.
@@ -149,6 +125,8 @@ impl FreeRadius {
             secret: Secret::from(secret.to_owned()),
             priority,
             weight: 1,
+            group: None,
+            dead_time: None,
             demand,
         };
         [
@@ -166,6 +144,7 @@ fn client(servers: Vec<ServerConfig>, give_up: Duration) -> Client {
             ..Timing::default()
         },
         nas: Nas {
+            host_name: "pns".into(),
             identifier: "vpn1".into(),
             address: None,
             eap_mtu: 1400,
@@ -220,26 +199,6 @@ impl Servers for Sockets {
     }
 }
 
-fn run(folder: &Path) -> Child {
-    let log = fs::File::create(folder.join("output")).unwrap();
-    Command::new(BINARY)
-        .args(["-f", "-X", "-d"])
-        .arg(folder)
-        .stdin(Stdio::null())
-        .stdout(log.try_clone().unwrap())
-        .stderr(log)
-        .spawn()
-        .unwrap()
-}
-
-impl Drop for FreeRadius {
-    fn drop(&mut self) {
-        let _ended = self.process.kill();
-        let _code = self.process.wait();
-        let _removed = fs::remove_dir_all(&self.folder);
-    }
-}
-
 /// Our client, with real sockets and the real clock.
 pub(crate) struct Dialler {
     pub(crate) client: Client,
@@ -248,18 +207,6 @@ pub(crate) struct Dialler {
     pub(crate) events: Vec<Event>,
     sockets: Sockets,
     addresses: HashMap<SocketId, SocketAddr>,
-}
-
-/// The call that logs in.
-pub(crate) fn caller() -> Caller {
-    Caller {
-        flow: FlowKey::new(0, CallId::new(4711)),
-        peer_address: Ipv4Addr::new(198, 51, 100, 7),
-        local_address: Ipv4Addr::new(198, 51, 100, 1),
-        calling_number: None,
-        called_number: None,
-        state: None,
-    }
 }
 
 impl Dialler {
@@ -339,6 +286,7 @@ impl Dialler {
                 Output::Transmit { socket, bytes } => {
                     self.sockets.hear(socket, self.addresses[&socket], &bytes);
                 }
+                Output::Unwanted(number) => panic!("{number} is to end"),
                 Output::Billed(number, Billed::Written) => self.accounting.written(number),
                 Output::Billed(number, _) => {
                     self.accounting.unanswered(number, self.clock.now());

@@ -7,7 +7,9 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use pns::aaa::outage::{Cost, Outage};
 use pns::aaa::radius::SocketId;
+use pns::aaa::tacacs::ConnectionId as StreamId;
 use pns::clock::Timestamp;
 use pns::config::Config;
 use pns::dataplane::WorkerStats;
@@ -25,6 +27,8 @@ use super::control_client as control;
 use super::ppp_client::PppClient;
 
 const SERVER: Ipv4Addr = Ipv4Addr::new(198, 51, 100, 1);
+/// The smallest configuration with users of its own; what is appended goes on in `[users]`.
+pub(crate) const SMALLEST: &str = include_str!("smallest.toml");
 /// Where every client dials from.
 pub(crate) const CLIENT: Ipv4Addr = Ipv4Addr::new(198, 51, 100, 2);
 
@@ -45,6 +49,8 @@ struct Memory {
     servers: HashMap<SocketId, SocketAddr>,
     /// Sockets that are closed from now on.
     closed: Vec<SocketId>,
+    /// Connections to TACACS+ servers, of which none can be had.
+    streams: Vec<StreamId>,
 }
 
 impl Outside for Memory {
@@ -74,6 +80,10 @@ impl Outside for Memory {
 
     fn route(&mut self, _: RouteChange) {}
 
+    fn open_stream(&mut self, connection: StreamId, _: SocketAddr) {
+        self.streams.push(connection);
+    }
+
     fn open_datagrams(&mut self, socket: SocketId, to: SocketAddr) {
         self.servers.insert(socket, to);
     }
@@ -91,6 +101,8 @@ impl Outside for Memory {
 /// A server and everybody around it.
 pub(crate) struct Rig<S> {
     pub(crate) plane: ControlPlane,
+    /// What it was made from.
+    pub(crate) config: Option<Config>,
     pub(crate) servers: S,
     pub(crate) now: Timestamp,
     /// By the order in which they dialled.
@@ -104,9 +116,22 @@ pub(crate) struct Rig<S> {
 impl<S: Servers> Rig<S> {
     /// A server with this configuration and these users, at time `now`.
     pub(crate) fn new(config: &str, users: &str, servers: S, now: Timestamp) -> Self {
-        let read = |_: &Path| Ok(Zeroizing::new(users.to_owned()));
+        let read = |path: &Path| {
+            let secret = path.ends_with("secret");
+            let text = if secret {
+                "a shared secret of thirty"
+            } else {
+                users
+            };
+            Ok(Zeroizing::new(text.to_owned()))
+        };
         let config = Config::parse(config, "pns.toml", read);
         let config = config.unwrap_or_else(|errors| panic!("{errors}"));
+        Self::of(config, servers, now)
+    }
+
+    /// A server with a configuration that was read already.
+    pub(crate) fn of(config: Config, servers: S, now: Timestamp) -> Self {
         let users = settings::local_users(&config);
         let ranges: Vec<_> = config
             .pools
@@ -134,8 +159,15 @@ impl<S: Servers> Rig<S> {
         let link = WorkerLink::new(0, slow_path, counter_arena(0), stats, None);
         let mut plane = ControlPlane::new(sessions, users, vec![link], writer);
         plane.set_realms(settings::realms(&config));
+        let cost = Cost {
+            memory_kib: 8,
+            passes: 1,
+        };
+        let salt = Box::new(|salt: &mut [u8]| salt.fill(0x5a));
+        plane.keep_for_outages(Outage::new(100, cost, salt));
         Self {
             plane,
+            config: Some(config),
             servers,
             now,
             clients: Vec::new(),
@@ -202,6 +234,10 @@ impl<S: Servers> Rig<S> {
             }
             while let Some((socket, from, bytes)) = self.servers.next_answer() {
                 self.plane.datagram(socket, from, &bytes, self.now);
+                moved = true;
+            }
+            for connection in std::mem::take(&mut self.outside.streams) {
+                self.plane.stream_closed(connection, self.now);
                 moved = true;
             }
             while let Ok(command) = self.worker.commands.pop() {
@@ -273,6 +309,18 @@ impl<S: Servers> Rig<S> {
     pub(crate) fn sockets(&self) -> usize {
         self.outside.servers.len()
     }
+}
+
+/// [`SMALLEST`] for thousands of calls from one address.
+pub(crate) fn roomy() -> String {
+    let limits = "[server]
+calls_max = 4000
+control_connections_max = 4000
+control_connections_per_source_max = 4000
+";
+    SMALLEST
+        .replace("[server]\n", limits)
+        .replace("10.77.0.100-10.77.0.199", "10.80.0.1-10.80.15.254")
 }
 
 /// The Call ID that a client chooses.

@@ -14,10 +14,12 @@ fn record(kind: Kind, usage: Option<Usage>) -> Record {
         session_id: "65A0001".into(),
         happened_ms: 1_700_000_060_000,
         call: Some(BilledCall {
+            domain: None,
             user: Octets(b"alice"[..].into()),
             lease: Some(Ipv4Addr::new(10, 9, 8, 7)),
             decided_by: DecidedBy::Remote,
             caller: caller(),
+            servers: None,
             class: Vec::new(),
         }),
         usage,

@@ -8,6 +8,9 @@
 mod accounting;
 mod log_in;
 mod server;
+#[path = "../support/server_process.rs"]
+#[expect(dead_code, reason = "shared with tests that need more of it")]
+mod server_process;
 
 /// Starts a server, or says why not and ends the test.
 macro_rules! server_or_skip {

@@ -1,24 +1,23 @@
 //! The server of `server.py`: made by `start`, ended when dropped. And the sockets of a client.
 
 use std::collections::HashMap;
-use std::fs;
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
-use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
+use pns::aaa::Servers;
 use pns::aaa::accounting::Record;
-use pns::aaa::radius::{Billed, Caller, Ticket};
+use pns::aaa::radius::{Billed, Ticket};
 use pns::aaa::tacacs::{Client, ConnectionId, Layer, Output, ServerConfig, Settings, Timing};
 use pns::aaa::{Access, Decision, Denial};
 use pns::auth::Secret;
 use pns::clock::MonotonicClock;
-use pns::flow::FlowKey;
 use pns::ppp::link::{Credentials, MppePolicy};
-use pns::wire::call_id::CallId;
+
+pub(crate) use crate::server_process::caller;
+use crate::server_process::{PATIENCE, ServerProcess};
 
 const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/tacacs/server.py");
 pub(crate) const SECRET: &str = "a secret of both ends";
@@ -34,15 +33,9 @@ const SETTINGS: &str = r#"{
         "carol": {"password": "caroline", "lcp": [], "ip": ["autocmd=hangup"]}
     }
 }"#;
-/// A case that takes longer has failed.
-const PATIENCE: Duration = Duration::from_secs(20);
-
-static STARTED: AtomicU32 = AtomicU32::new(0);
-
 /// The server's process and folder.
 pub(crate) struct Server {
-    process: Child,
-    folder: PathBuf,
+    process: ServerProcess,
     pub(crate) address: SocketAddr,
 }
 
@@ -56,45 +49,21 @@ impl Server {
         if !has.is_ok_and(|code| code.success()) {
             return None;
         }
-        let number = STARTED.fetch_add(1, Ordering::Relaxed);
-        let folder = format!("pns-tacacs-{}-{number}", std::process::id());
-        let folder = std::env::temp_dir().join(folder);
-        fs::create_dir_all(&folder).unwrap();
-        fs::write(folder.join("settings.json"), SETTINGS).unwrap();
-        let process = Command::new("/usr/bin/python3")
+        let mut process = ServerProcess::new("tacacs");
+        process.write("settings.json", SETTINGS);
+        let mut command = Command::new("/usr/bin/python3");
+        command
             .args([SCRIPT, "127.0.0.1", "0"])
-            .arg(&folder)
-            .args(words)
-            .stdin(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let mut server = Self {
-            process,
-            folder,
-            address: (Ipv4Addr::LOCALHOST, 0).into(),
-        };
-        let port = server.wait_for("port");
-        server.address.set_port(port.parse().unwrap());
-        Some(server)
-    }
-
-    /// What a file of its folder says, once it is there.
-    fn wait_for(&mut self, file: &str) -> String {
-        let began = Instant::now();
-        loop {
-            if let Ok(text) = fs::read_to_string(self.folder.join(file)) {
-                return text;
-            }
-            let ended = self.process.try_wait().unwrap();
-            assert!(ended.is_none() && began.elapsed() < PATIENCE, "no {file}");
-            std::thread::sleep(Duration::from_millis(20));
-        }
+            .arg(&process.folder);
+        command.args(words).stderr(Stdio::null());
+        let port = process.run(&mut command, "port", "");
+        let address = (Ipv4Addr::LOCALHOST, port.parse().unwrap()).into();
+        Some(Self { process, address })
     }
 
     /// The records that it wrote down, one a line.
     pub(crate) fn records(&self) -> Vec<serde_json::Value> {
-        let text = fs::read_to_string(self.folder.join("records")).unwrap_or_default();
+        let text = self.process.read("records");
         text.lines()
             .map(|line| serde_json::from_str(line).unwrap())
             .collect()
@@ -102,14 +71,6 @@ impl Server {
 
     pub(crate) fn client(&self) -> Dialler {
         Dialler::new(self.address, SECRET)
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ended = self.process.kill();
-        let _code = self.process.wait();
-        let _removed = fs::remove_dir_all(&self.folder);
     }
 }
 
@@ -124,24 +85,13 @@ pub(crate) struct Dialler {
     billed: Vec<(u64, Billed)>,
 }
 
-/// The call that logs in.
-pub(crate) fn caller() -> Caller {
-    Caller {
-        flow: FlowKey::new(0, CallId::new(4711)),
-        peer_address: Ipv4Addr::new(198, 51, 100, 7),
-        local_address: Ipv4Addr::new(198, 51, 100, 1),
-        calling_number: None,
-        called_number: None,
-        state: None,
-    }
-}
-
 impl Dialler {
     pub(crate) fn new(address: SocketAddr, secret: &str) -> Self {
         let server = ServerConfig {
             name: "scapy".into(),
             address,
             secret: Secret::from(secret.to_owned()),
+            group: None,
             timeout: Duration::from_secs(4),
         };
         let settings = Settings {
@@ -168,9 +118,13 @@ impl Dialler {
             ..Access::default()
         };
         let now = self.clock.now();
-        let asked = self
-            .client
-            .ask(&caller(), credentials, &Arc::new(access), now);
+        let asked = self.client.ask(
+            &caller(),
+            credentials,
+            &Arc::new(access),
+            &Servers::Any,
+            now,
+        );
         let Ok(ticket) = asked else {
             panic!("not asked")
         };

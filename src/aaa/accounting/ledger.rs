@@ -22,8 +22,12 @@ pub struct Billing {
     pub user: Option<Box<[u8]>>,
     /// What it wants to see there besides.
     pub class: Vec<Box<[u8]>>,
+    /// The user's domain, as it says it.
+    pub domain: Option<Box<[u8]>>,
     /// Time between interim records, if not as everybody's.
     pub interim: Option<Duration>,
+    /// The group of the servers that let it in, if they have one.
+    pub servers: Option<Box<str>>,
 }
 
 /// A call that is billed.
@@ -271,7 +275,9 @@ impl Ledger {
                 lease: session.lease,
                 decided_by: session.billing.decided_by,
                 caller: session.caller.clone(),
+                domain: session.billing.domain.clone().map(Octets),
                 class: class.collect(),
+                servers: session.billing.servers.clone(),
             }),
             usage: totals.map(usage),
             terminate_cause: None,

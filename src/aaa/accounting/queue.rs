@@ -225,6 +225,11 @@ impl Queue {
         None
     }
 
+    /// The Acct-Session-Id of a record that is out.
+    pub(super) fn session_of(&self, number: u64) -> Option<&str> {
+        self.out.get(&number).map(|record| &*record.session_id)
+    }
+
     pub(super) fn written(&mut self, number: u64) {
         if self.take(number).is_some() {
             self.silence = false;

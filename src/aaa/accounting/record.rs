@@ -36,6 +36,8 @@ pub enum DecidedBy {
     Local,
     /// A server of another protocol.
     Remote,
+    /// We, in an outage, since a server had let it in before.
+    Cached,
 }
 
 /// One record.
@@ -104,9 +106,15 @@ pub struct BilledCall {
     pub decided_by: DecidedBy,
     /// Who called, and where.
     pub caller: Caller,
+    /// What the server that let it in says of the user's domain (RFC 2548 §2.1.3).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub domain: Option<Octets>,
     /// What the server that let it in wants to see in its bill (RFC 2865 §5.25).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub class: Vec<Octets>,
+    /// The group of the servers that let it in, and write its bill.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub servers: Option<Box<str>>,
 }
 
 /// What a call has carried; upstream is from the client.
@@ -204,6 +212,7 @@ pub(in crate::aaa) mod nas_port {
 #[cfg(test)]
 pub(in crate::aaa) mod tests {
     use super::*;
+    use crate::aaa::radius::ClientSaid;
     use crate::wire::call_id::CallId;
 
     /// A record of the call with this number.
@@ -214,6 +223,11 @@ pub(in crate::aaa) mod tests {
             local_address: Ipv4Addr::new(198, 51, 100, 1),
             calling_number: None,
             called_number: Some("555".into()),
+            client: ClientSaid {
+                host_name: Some("branch".into()),
+                connect_bps: Some(100_000_000),
+                identifications: vec!["MSRASV5.20".into(), "MSRAS-0-BRANCH".into()],
+            },
             state: None,
         };
         let octets = |octets: &[u8]| Octets(octets.into());
@@ -222,7 +236,9 @@ pub(in crate::aaa) mod tests {
             lease: Some(Ipv4Addr::new(10, 0, 0, 1)),
             decided_by: DecidedBy::Radius,
             caller,
+            domain: Some(octets(b"\0OFFICE")),
             class: vec![octets(b"gold"), octets(&[0, 0xff, 7])],
+            servers: None,
         };
         Record {
             kind,

@@ -16,6 +16,7 @@ use crate::wire::radius::attribute::{
     ACCT_DELAY_TIME, ACCT_INPUT_GIGAWORDS, ACCT_INPUT_OCTETS, ACCT_INPUT_PACKETS,
     ACCT_OUTPUT_GIGAWORDS, ACCT_OUTPUT_OCTETS, ACCT_OUTPUT_PACKETS, ACCT_SESSION_ID,
     ACCT_SESSION_TIME, ACCT_STATUS_TYPE, ACCT_TERMINATE_CAUSE, CLASS, EVENT_TIMESTAMP,
+    MPD_DROP_USER,
 };
 use crate::wire::radius::{Attributes, Code, Packet, Reply as ReplyPacket};
 
@@ -32,6 +33,9 @@ struct Desk {
     now: Timestamp,
     alive: bool,
     written: Vec<Vec<u8>>,
+    /// What the server says with its answers.
+    said: Attributes,
+    unwanted: Vec<FlowKey>,
     spool: Option<Spool<Disk>>,
     /// In a hundred, datagrams that are lost on either way.
     lost_percent: u32,
@@ -56,6 +60,8 @@ fn radius() -> Client {
         secret: Secret::new(SECRET.to_vec()),
         priority: 1,
         weight: 1,
+        group: None,
+        dead_time: None,
         demand: Demand::Auto,
     };
     let settings = Radius {
@@ -65,6 +71,7 @@ fn radius() -> Client {
             ..Timing::default()
         },
         nas: Nas {
+            host_name: "pns".into(),
             identifier: "vpn1".into(),
             address: None,
             eap_mtu: 1400,
@@ -100,6 +107,8 @@ impl Desk {
             now,
             alive: true,
             written: Vec::new(),
+            said: Attributes::new(),
+            unwanted: Vec::new(),
             spool,
             lost_percent: 0,
             random: 1,
@@ -144,6 +153,7 @@ impl Desk {
 
     fn caller(number: u16) -> Caller {
         Caller {
+            client: crate::aaa::radius::ClientSaid::default(),
             flow: FlowKey::new(0, CallId::new(number)),
             peer_address: Ipv4Addr::new(198, 51, 100, 7),
             local_address: Ipv4Addr::new(198, 51, 100, 1),
@@ -203,6 +213,9 @@ impl Desk {
                 Some(Output::Transmit { socket, bytes }) if self.alive => {
                     sent.push_back((socket, bytes));
                 }
+                Some(Output::Unwanted(number)) => {
+                    self.unwanted.extend(self.accounting.flow_of_record(number));
+                }
                 Some(Output::Billed(number, Billed::Written)) => self.accounting.written(number),
                 Some(Output::Billed(number, _)) => self.accounting.unanswered(number, self.now),
                 Some(_) => {}
@@ -222,7 +235,7 @@ impl Desk {
             identifier: request.identifier,
             request_authenticator: &request.authenticator,
             secret: SECRET,
-            attributes: &Attributes::new(),
+            attributes: &self.said,
             signed: false,
         };
         let reply = reply.to_packet().unwrap();
@@ -372,6 +385,28 @@ fn the_records_of_one_call_keep_their_order_through_an_outage() {
         of_call.map(|row| row.0).collect()
     };
     assert_eq!((of("00000001"), of("00000002")), (vec![1, 2], vec![1]));
+}
+
+/// mpd-drop-user: the call of the record ends; of one that is over, nobody has to be told.
+#[test]
+fn who_writes_the_bill_ends_the_call_by_its_answer() {
+    let mut desk = Desk::new().began();
+    desk.said.integer(&MPD_DROP_USER, 0);
+    let flow = desk.start(7, Billing::default());
+    desk.run(Duration::from_secs(1));
+    assert_eq!(desk.unwanted, []);
+    desk.said = Attributes::new();
+    desk.said.integer(&MPD_DROP_USER, 1);
+    while desk.unwanted.is_empty() && desk.written.len() < 3 {
+        desk.run(Duration::from_secs(60));
+        while let Some(due) = desk.accounting.next_due(desk.now) {
+            desk.accounting.look(due, &totals(1, 9), desk.now);
+        }
+    }
+    assert_eq!(desk.unwanted, [flow], "with the interim record");
+    desk.stop(flow, &totals(1, 9));
+    desk.run(Duration::from_secs(1));
+    assert_eq!(desk.unwanted, [flow]);
 }
 
 #[test]

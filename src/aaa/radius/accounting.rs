@@ -2,16 +2,16 @@
 
 use std::time::Duration;
 
+use super::caller::{Nas, SERVICE_FRAMED, describe};
 use super::exchange::{Age, Question};
-use super::request::{Nas, SERVICE_FRAMED, describe};
 use crate::aaa::accounting::record::{BilledCall, Usage};
 use crate::aaa::accounting::{DecidedBy, Kind, Record};
 use crate::clock::Timestamp;
 use crate::wire::radius::attribute::{
-    ACCT_AUTHENTIC, ACCT_INPUT_GIGAWORDS, ACCT_INPUT_OCTETS, ACCT_INPUT_PACKETS,
-    ACCT_OUTPUT_GIGAWORDS, ACCT_OUTPUT_OCTETS, ACCT_OUTPUT_PACKETS, ACCT_SESSION_ID,
-    ACCT_SESSION_TIME, ACCT_STATUS_TYPE, ACCT_TERMINATE_CAUSE, CLASS, EVENT_TIMESTAMP,
-    FRAMED_IP_ADDRESS, NAS_IDENTIFIER, NAS_IP_ADDRESS, USER_NAME,
+    ACCT_AUTHENTIC, ACCT_INPUT_GIGAWORDS, ACCT_INPUT_OCTETS, ACCT_INPUT_PACKETS, ACCT_LINK_COUNT,
+    ACCT_MULTI_SESSION_ID, ACCT_OUTPUT_GIGAWORDS, ACCT_OUTPUT_OCTETS, ACCT_OUTPUT_PACKETS,
+    ACCT_SESSION_ID, ACCT_SESSION_TIME, ACCT_STATUS_TYPE, ACCT_TERMINATE_CAUSE, CLASS,
+    EVENT_TIMESTAMP, FRAMED_IP_ADDRESS, MS_CHAP_DOMAIN, NAS_IDENTIFIER, NAS_IP_ADDRESS, USER_NAME,
 };
 use crate::wire::radius::{Attributes, Code};
 
@@ -68,10 +68,16 @@ fn add_call(attributes: &mut Attributes, call: &BilledCall, record: &Record, nas
     }
     let authentic = match call.decided_by {
         DecidedBy::Radius => 1,
-        DecidedBy::Local => 2,
+        DecidedBy::Local | DecidedBy::Cached => 2,
         DecidedBy::Remote => 3,
     };
-    attributes.integer(&ACCT_AUTHENTIC, authentic);
+    attributes
+        .integer(&ACCT_AUTHENTIC, authentic)
+        .text(&ACCT_MULTI_SESSION_ID, &record.session_id)
+        .integer(&ACCT_LINK_COUNT, 1);
+    if let Some(domain) = &call.domain {
+        attributes.octets(&MS_CHAP_DOMAIN, &domain.0);
+    }
     if let Some(usage) = &record.usage {
         add_usage(attributes, usage);
     }
@@ -94,4 +100,62 @@ fn add_usage(attributes: &mut Attributes, usage: &Usage) {
         .integer(&ACCT_OUTPUT_PACKETS, low(usage.downstream_packets))
         .integer(&ACCT_INPUT_GIGAWORDS, high(usage.upstream_octets))
         .integer(&ACCT_OUTPUT_GIGAWORDS, high(usage.downstream_octets));
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::aaa::accounting::TerminateCause;
+    use crate::aaa::accounting::record::Octets;
+    use crate::aaa::radius::caller::tests::{nas, talkative};
+    use crate::wire::radius::attribute::{ALL, Places};
+    use crate::wire::radius::{Field, Packet, Request};
+
+    /// Issue 5, done-point 4: the table says what an Accounting-Request holds, neither more nor less.
+    #[test]
+    fn records_hold_the_attributes_that_the_table_says() {
+        let octets = |octets: &[u8]| Octets(octets.into());
+        let record = Record {
+            kind: Kind::Stop,
+            session_id: "0001".into(),
+            happened_ms: 1_700_000_000_000,
+            call: Some(BilledCall {
+                user: octets(b"alice"),
+                lease: Some(std::net::Ipv4Addr::new(10, 0, 0, 1)),
+                decided_by: DecidedBy::Radius,
+                caller: talkative(),
+                domain: Some(octets(b"\x07OFFICE")),
+                class: vec![octets(b"gold")],
+                servers: None,
+            }),
+            usage: Some(Usage::default()),
+            terminate_cause: Some(TerminateCause::UserRequest),
+        };
+        let now = Timestamp::ZERO;
+        let question = accounting_request(&record, &nas(), Duration::ZERO, now);
+        let request = Request {
+            code: question.code,
+            identifier: 1,
+            authenticator: [0; 16],
+            secret: b"secret",
+            attributes: &question.attributes,
+            password: None,
+            delay_s: Some(0),
+        };
+        let (bytes, _) = request.to_packet().unwrap();
+        let packet = Packet::parse(&bytes).unwrap();
+        assert_eq!(packet.fault(), None);
+        let of = |field: Field<'_>| ALL.iter().find(|it| field.is(it));
+        let sent: BTreeSet<_> = packet.fields().filter_map(of).map(|it| it.name).collect();
+        let said = ALL.iter().filter(|it| it.sent.meets(Places::ACCOUNTING));
+        let said: BTreeSet<_> = said.map(|it| it.name).collect();
+        assert_eq!(sent, said);
+        assert_eq!(packet.integer(&ACCT_LINK_COUNT), Some(1));
+        assert_eq!(
+            packet.octets(&ACCT_MULTI_SESSION_ID),
+            Some(b"0001".as_slice())
+        );
+    }
 }

@@ -2,6 +2,7 @@
 
 use super::config::{Service, Timing};
 use super::server::{Health, Server};
+use crate::aaa::servers::may_ask;
 use crate::clock::Timestamp;
 
 /// The best server for a question that was not tried for it yet: those that answer before those that
@@ -25,8 +26,9 @@ pub(super) fn choose(
         (rank, server.config.priority)
     };
     let of_service = |(index, server): &(usize, &Server)| {
-        let may = among.is_none_or(|names| names.contains(&server.config.name));
-        server.config.service == service && may && !tried.contains(index)
+        let config = &server.config;
+        let may = may_ask(among, &config.name, config.group.as_deref());
+        config.service == service && may && !tried.contains(index)
     };
     let candidates = || servers.iter().enumerate().filter(of_service);
     let best = candidates().map(|(_, server)| rank(server)).min()?;

@@ -7,18 +7,21 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::accounting::accounting_request;
+use super::caller::{Caller, Nas};
 use super::config::{ServerConfig, Service, Timing};
 use super::exchange::{self, Entropy, Event, Exchange, Outcome, Question, Reply, SocketId, Ticket};
 use super::meaning::Mapped;
 use super::reply::{Answer, Asked, decide, whose};
-use super::request::{Caller, Login, Nas, access_request, authorize_request, is_state_of_radius};
+use super::request::{Login, access_request, authorize_request, is_state_of_radius};
 use super::server::{Counters, Health, ReplyRefusal};
 use crate::aaa::accounting::Record;
-use crate::aaa::{Access, Decision, Denial, Realm, Rejection};
+use crate::aaa::servers::{may_ask, writers};
+use crate::aaa::{Access, Decision, Denial, Names, Realm, Rejection, Servers};
 use crate::auth::Secret;
 use crate::clock::Timestamp;
 use crate::ppp::link::Credentials;
 use crate::wire::radius::Packet;
+use crate::wire::radius::attribute::MPD_DROP_USER;
 
 /// What a client of RADIUS is made from.
 pub struct Settings {
@@ -56,6 +59,8 @@ pub enum Output {
     Close(SocketId),
     /// What became of a log-in.
     Decided(Ticket, Decision),
+    /// Who writes down the record of this number wants its call to end.
+    Unwanted(u64),
     /// What became of the record of this number.
     Billed(u64, Billed),
     /// Something that an operator may want to know.
@@ -116,10 +121,30 @@ impl Client {
         }
     }
 
-    /// Whether any server decides about log-ins.
+    /// Whether any server decides about log-ins for which none is named.
     #[must_use]
     pub fn decides(&self) -> bool {
-        self.exchange.serves(Service::Authentication)
+        self.deciding(None, Timestamp::ZERO).next().is_some()
+    }
+
+    /// Whether every server is held dead that decides among these.
+    #[must_use]
+    pub fn is_out(&self, among: Option<&Names>, now: Timestamp) -> bool {
+        let mut deciding = self.deciding(among, now);
+        deciding.all(|server| server.health == Health::Dead)
+    }
+
+    fn deciding<'a>(
+        &'a self,
+        among: Option<&'a Names>,
+        now: Timestamp,
+    ) -> impl Iterator<Item = ServerView<'a>> {
+        let names = among.map(|names| &**names);
+        self.servers(now).filter(move |server| {
+            let config = server.config;
+            config.service == Service::Authentication
+                && may_ask(names, &config.name, config.group.as_deref())
+        })
     }
 
     /// Whether a conversation in EAP with this state is one of ours.
@@ -170,10 +195,9 @@ impl Client {
         realm: Option<&Realm>,
         now: Timestamp,
     ) -> Ticket {
-        question.among = realm
-            .map(|realm| Arc::clone(&realm.servers))
-            .filter(|servers| !servers.is_empty());
+        question.among = Servers::of(realm, access).names().cloned();
         let asked = Asked {
+            among: question.among.clone(),
             user: name.into(),
             login,
             access: Arc::clone(access),
@@ -222,10 +246,23 @@ impl Client {
 
     /// Has a record of this age written down. What became of it is an output, which bears the number.
     pub fn bill(&mut self, number: u64, record: &Record, age: Duration, now: Timestamp) {
-        let question = accounting_request(record, &self.nas, age, now);
+        let group = record
+            .call
+            .as_ref()
+            .and_then(|call| call.servers.as_deref());
+        let question = Question {
+            among: Some(self.writers(group)),
+            ..accounting_request(record, &self.nas, age, now)
+        };
         let input = exchange::Input::Ask(Ticket(RECORD | number), question);
         self.exchange.handle(input, now);
         self.settle();
+    }
+
+    fn writers(&self, group: Option<&str>) -> Names {
+        let all = self.servers(Timestamp::ZERO).map(|server| server.config);
+        let all = all.filter(|it| it.service == Service::Accounting);
+        writers(all.map(|it| (&*it.name, it.group.as_deref())), group)
     }
 
     /// Does what is due.
@@ -280,6 +317,9 @@ impl Client {
                         Outcome::TooLong => Billed::TooLong,
                     };
                     let number = ticket.0 & !RECORD;
+                    if is_unwanted(&outcome) {
+                        self.outputs.push_back(Output::Unwanted(number));
+                    }
                     self.outputs.push_back(Output::Billed(number, billed));
                 }
                 exchange::Output::Answered(ticket, outcome) => self.answered(ticket, &outcome),
@@ -294,7 +334,7 @@ impl Client {
         };
         let decision = match outcome {
             Outcome::Reply(reply) => self.believed(&asked, reply),
-            Outcome::NoAnswer => refuse(Rejection::RadiusNoAnswer, self.who_was_silent()),
+            Outcome::NoAnswer => refuse(Rejection::RadiusNoAnswer, self.who_was_silent(&asked)),
             Outcome::Overloaded | Outcome::TooLong => {
                 let what = "more questions wait than may".to_owned();
                 refuse(Rejection::RadiusOverloaded, what)
@@ -316,17 +356,29 @@ impl Client {
             map: &self.map,
             unix_at_zero_s: self.unix_at_zero_s,
         };
-        decide(asked, &answer)
+        let mut decision = decide(asked, &answer);
+        if let Decision::Accept(grant) = &mut decision {
+            grant.billing.servers.clone_from(&server.group);
+        }
+        decision
     }
 
-    fn who_was_silent(&self) -> String {
-        let views = self.exchange.view(Timestamp::ZERO);
-        let deciding = views.filter(|(config, ..)| config.service == Service::Authentication);
-        let names = deciding
-            .map(|(config, _, _, counters)| format!("{}{}", whose(config), not_believed(counters)));
+    fn who_was_silent(&self, asked: &Asked) -> String {
+        let deciding = self.deciding(asked.among.as_ref(), Timestamp::ZERO);
+        let names = deciding.map(|it| format!("{}{}", whose(it.config), not_believed(it.counters)));
         let names: Vec<_> = names.collect();
         names.join(", ")
     }
+}
+
+/// Whether whoever has written a record down wants its call to end.
+fn is_unwanted(outcome: &Outcome) -> bool {
+    let Outcome::Reply(reply) = outcome else {
+        return false;
+    };
+    let packet = Packet::parse(&reply.packet).ok();
+    let said = packet.and_then(|packet| packet.integer(&MPD_DROP_USER));
+    said.is_some_and(|said| said != 0)
 }
 
 /// What a server answered in vain since the start, in the words of `pns show radius`.

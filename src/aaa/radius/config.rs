@@ -51,6 +51,10 @@ pub struct ServerConfig {
     pub priority: u8,
     /// Its share among servers of the same priority; at least 1.
     pub weight: u16,
+    /// The group, if it is asked only where that is named.
+    pub group: Option<Box<str>>,
+    /// How long it is left alone when it is dead, if not as all.
+    pub dead_time: Option<Duration>,
     /// Whether its answers must be signed.
     pub demand: Demand,
 }

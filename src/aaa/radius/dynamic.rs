@@ -429,4 +429,6 @@ impl Dynamic {
 }
 
 #[cfg(test)]
+mod rows;
+#[cfg(test)]
 mod tests;

@@ -3,7 +3,7 @@
 
 use std::net::Ipv4Addr;
 
-use crate::wire::radius::attribute::{self as known, ALL, Type};
+use crate::wire::radius::attribute::{self as known, Places, Type};
 use crate::wire::radius::{Attribute, Field};
 
 /// The high or the low half of a number of 64 bits.
@@ -293,11 +293,11 @@ impl Mapped {
         self.vendor == field.vendor && self.number == field.number
     }
 
-    /// Whether the dictionary has this attribute already.
+    /// Whether the dictionary has this attribute already, and an effect for it.
     #[must_use]
     pub fn is_known(vendor: u32, number: u8) -> bool {
-        ALL.iter()
-            .any(|it| (it.vendor, it.number) == (vendor, number))
+        let known = Attribute::find(vendor, number);
+        known.is_some_and(|known| known.honoured != Places::NOTED)
     }
 }
 

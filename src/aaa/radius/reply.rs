@@ -10,7 +10,8 @@ use super::request::{Login, pack_state};
 use super::wishes::{Unreadable, Wishes, wishes};
 use crate::aaa::accounting::{Billing, DecidedBy};
 use crate::aaa::{
-    Access, AtSessionLimit, CallPolicy, Decision, Denial, Grant, NetworkTerms, Rejection, Terms,
+    Access, AtSessionLimit, CallPolicy, Decision, Denial, Grant, Names, NetworkTerms, Rejection,
+    Terms,
 };
 use crate::flow::{Authenticated, Encryption};
 use crate::mppe::keys::{DownstreamKey, StartKeys, UpstreamKey};
@@ -21,13 +22,14 @@ use crate::wire::chap::FailureCode;
 use crate::wire::mppe::Strength;
 use crate::wire::prefix::Prefix;
 use crate::wire::radius::attribute::{
-    EAP_MESSAGE, MS_CHAP_ERROR, MS_CHAP_MPPE_KEYS, MS_CHAP2_SUCCESS, MS_MPPE_ENCRYPTION_POLICY,
-    MS_MPPE_ENCRYPTION_TYPES, MS_MPPE_RECV_KEY, MS_MPPE_SEND_KEY, REPLY_MESSAGE, STATE, USER_NAME,
+    EAP_MESSAGE, MPD_ACTION, MS_CHAP_DOMAIN, MS_CHAP_ERROR, MS_CHAP_MPPE_KEYS, MS_CHAP2_SUCCESS,
+    MS_MPPE_ENCRYPTION_POLICY, MS_MPPE_ENCRYPTION_TYPES, MS_MPPE_RECV_KEY, MS_MPPE_SEND_KEY,
+    Places, REPLY_MESSAGE, STATE, USER_NAME,
 };
 use crate::wire::radius::microsoft::{
     ChapError, chap2_success, mppe_key, nt_hash_hash, policy, types,
 };
-use crate::wire::radius::{Code, Packet};
+use crate::wire::radius::{Attribute, Code, Packet};
 
 /// Any address, if the client has a wish (RFC 2865 §5.8).
 const CLIENT_CHOOSES: Ipv4Addr = Ipv4Addr::from_bits(0xffff_ffff);
@@ -42,6 +44,8 @@ pub(super) struct Asked {
     pub(super) access: Arc<Access>,
     /// The pool to lease from where the server names none.
     pub(super) pool: Box<str>,
+    /// The servers that are asked; `None`: those without a group.
+    pub(super) among: Option<Names>,
 }
 
 /// A believed answer.
@@ -90,9 +94,12 @@ pub(super) fn decide(asked: &Asked, answer: &Answer<'_>) -> Decision {
         return answer.unusable(what);
     }
     match answer.packet.code {
-        Code::ACCESS_ACCEPT => match read(answer).and_then(|read| accept(asked, answer, read)) {
-            Ok(grant) => Decision::Accept(Box::new(grant)),
-            Err(what) => answer.unusable(what),
+        Code::ACCESS_ACCEPT => match (check_action(answer), read(answer)) {
+            (Err(decision), _) => decision,
+            (Ok(()), read) => match read.and_then(|read| accept(asked, answer, read)) {
+                Ok(grant) => Decision::Accept(Box::new(grant)),
+                Err(what) => answer.unusable(what),
+            },
         },
         Code::ACCESS_CHALLENGE => challenge(asked, answer),
         _ => reject(asked, answer),
@@ -183,8 +190,10 @@ fn accept(asked: &Asked, answer: &Answer<'_>, wishes: Wishes) -> Result<Grant, S
         billing: Box::new(Billing {
             decided_by: DecidedBy::Radius,
             user: answer.packet.octets(&USER_NAME).map(Into::into),
+            domain: answer.packet.octets(&MS_CHAP_DOMAIN).map(Into::into),
             class: wishes.class,
             interim: wishes.interim,
+            servers: None,
         }),
     })
 }
@@ -226,7 +235,44 @@ fn network_terms(wishes: &Wishes, answer: &Answer<'_>) -> NetworkTerms {
         sessions_max: wishes.sessions_max,
         client_chooses: wishes.address == Some(CLIENT_CHOOSES),
         state: state.map(Into::into),
+        left_alone: left_alone(answer),
     }
+}
+
+/// The attributes that say what cannot be done here, unless the operator says that they mean something
+/// else.
+fn left_alone(answer: &Answer<'_>) -> Vec<&'static str> {
+    let mut names = Vec::new();
+    for field in answer.packet.fields() {
+        let known = Attribute::find(field.vendor, field.number);
+        let known = known.filter(|known| known.honoured.meets(Places::NOTED));
+        let mapped = answer.map.iter().any(|mapped| mapped.is_of(&field));
+        if let Some(known) = known.filter(|known| !mapped && !names.contains(&known.name)) {
+            names.push(known.name);
+        }
+    }
+    names
+}
+
+/// What mpd is to do with the link: to let it in is what we can.
+fn check_action(answer: &Answer<'_>) -> Result<(), Decision> {
+    let action = answer.packet.octets(&MPD_ACTION).unwrap_or_default();
+    if action.starts_with(b"drop") {
+        let detail = format!(
+            "{} says that the call is dropped (mpd-action)",
+            answer.whose()
+        );
+        return Err(Decision::Deny(Box::new(Denial {
+            detail: Some(detail.into()),
+            ..Denial::from(Rejection::RadiusRefused)
+        })));
+    }
+    if action.starts_with(b"forward") {
+        let what =
+            "wants the call forwarded to another server (mpd-action), which is not done here";
+        return Err(answer.unusable(what));
+    }
+    Ok(())
 }
 
 /// MS-MPPE-Encryption-Policy and -Types (RFC 2548 §2.4.4, §2.4.5) can demand more than the server's
@@ -297,5 +343,7 @@ fn start_keys(login: Login, answer: &Answer<'_>) -> Result<StartKeys, String> {
     }
 }
 
+#[cfg(test)]
+mod rows;
 #[cfg(test)]
 mod tests;

@@ -1,76 +1,29 @@
 //! From a client's credentials to an Access-Request.
 
-use std::net::Ipv4Addr;
-
-use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
+use super::caller::{Caller, Nas, SERVICE_AUTHORIZE_ONLY, SERVICE_FRAMED, describe};
 use super::exchange::Question;
 use crate::aaa::{Realm, RealmForm, Rejection};
 use crate::auth::change_password::BLOCK;
-use crate::flow::FlowKey;
 use crate::ppp::link::Credentials;
 use crate::wire::chap::{ChangePasswordV2, ChangePasswordV3};
 use crate::wire::radius::attribute::{
-    ACCT_SESSION_ID, CALLED_STATION_ID, CALLING_STATION_ID, CHAP_CHALLENGE, CHAP_PASSWORD,
-    EAP_MESSAGE, FRAMED_MTU, FRAMED_PROTOCOL, MS_CHAP_CHALLENGE, MS_CHAP_CPW_2, MS_CHAP_NT_ENC_PW,
-    MS_CHAP_RESPONSE, MS_CHAP2_CPW, MS_CHAP2_RESPONSE, NAS_IDENTIFIER, NAS_IP_ADDRESS, NAS_PORT,
-    NAS_PORT_ID, NAS_PORT_TYPE, SERVICE_TYPE, STATE, TUNNEL_CLIENT_ENDPOINT, TUNNEL_MEDIUM_TYPE,
-    TUNNEL_SERVER_ENDPOINT, TUNNEL_TYPE, USER_NAME,
+    CHAP_CHALLENGE, CHAP_PASSWORD, EAP_MESSAGE, FRAMED_MTU, MIKROTIK_REALM, MS_CHAP_CHALLENGE,
+    MS_CHAP_CPW_2, MS_CHAP_DOMAIN, MS_CHAP_NT_ENC_PW, MS_CHAP_RESPONSE, MS_CHAP2_CPW,
+    MS_CHAP2_RESPONSE, STATE, USER_NAME,
 };
 use crate::wire::radius::proof::PASSWORD_BYTES_MAX;
 use crate::wire::radius::{Attributes, Code};
 
-/// Framed, in Service-Type (RFC 2865 §5.6).
-pub(super) const SERVICE_FRAMED: u32 = 2;
-/// Authorize-Only, in Service-Type (RFC 5176 §3.2).
-pub(super) const SERVICE_AUTHORIZE_ONLY: u32 = 17;
-/// PPP, in Framed-Protocol (RFC 2865 §5.7).
-const PROTOCOL_PPP: u32 = 1;
-/// Virtual, in NAS-Port-Type (RFC 2865 §5.41).
-const PORT_VIRTUAL: u32 = 5;
-/// PPTP, in Tunnel-Type (RFC 2868 §3.1).
-const TUNNEL_PPTP: u32 = 1;
-/// IPv4, in Tunnel-Medium-Type (RFC 2868 §3.2).
-const MEDIUM_IPV4: u32 = 1;
 /// Longest User-Name (RFC 2865 §5.1), in bytes.
 const NAME_BYTES_MAX: usize = 253;
 /// Piece of an encrypted password in one MS-CHAP-NT-Enc-PW (RFC 2548 §2.1.6).
 const PASSWORD_PIECE: usize = 243;
+/// Longest domain that fits MS-CHAP-Domain, in bytes.
+const DOMAIN_BYTES_MAX: usize = 240;
 /// Bytes of a Response in the fields of MS-CHAP2-Response that nobody uses.
 const RESERVED: [u8; 8] = [0; 8];
-
-/// Who asks for a call, and where.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Caller {
-    /// The call.
-    #[serde(rename = "nas_port", with = "crate::aaa::accounting::record::nas_port")]
-    pub flow: FlowKey,
-    /// Where the client is.
-    pub peer_address: Ipv4Addr,
-    /// The address that it dialled.
-    pub local_address: Ipv4Addr,
-    /// The number of the caller, where an access concentrator tells it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub calling_number: Option<Box<str>>,
-    /// The number that was dialled, where there is one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub called_number: Option<Box<str>>,
-    /// What whoever let it in wants to see again (RFC 2865 §5.24).
-    #[serde(skip)]
-    pub state: Option<Box<[u8]>>,
-}
-
-/// What we call ourselves.
-#[derive(Clone, Debug)]
-pub struct Nas {
-    /// NAS-Identifier.
-    pub identifier: Box<str>,
-    /// NAS-IP-Address; `None`: the address that was dialled.
-    pub address: Option<Ipv4Addr>,
-    /// Largest EAP packet that a client takes for sure (RFC 3579 §3.4): Framed-MTU with EAP.
-    pub eap_mtu: u16,
-}
 
 /// How a client logs in, as far as the answer depends on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -84,41 +37,6 @@ pub(super) enum Login {
         identifier: u8,
     },
     Eap,
-}
-
-/// NAS-Port-Id of a call.
-#[must_use]
-pub fn nas_port_id(flow: FlowKey) -> String {
-    format!("pptp-{}", flow.call_id.get())
-}
-
-/// Attributes that name a call, in requests of either kind.
-pub(super) fn describe(caller: &Caller, nas: &Nas, session_id: &str, service: u32) -> Attributes {
-    let peer = caller.peer_address.to_string();
-    let local = caller.local_address.to_string();
-    let mut attributes = Attributes::new();
-    attributes
-        .text(&NAS_IDENTIFIER, &nas.identifier)
-        .address(&NAS_IP_ADDRESS, nas.address.unwrap_or(caller.local_address))
-        .integer(&NAS_PORT, caller.flow.pack())
-        .text(&NAS_PORT_ID, &nas_port_id(caller.flow))
-        .integer(&NAS_PORT_TYPE, PORT_VIRTUAL)
-        .integer(&SERVICE_TYPE, service)
-        .integer(&FRAMED_PROTOCOL, PROTOCOL_PPP)
-        .text(
-            &CALLED_STATION_ID,
-            caller.called_number.as_deref().unwrap_or(&local),
-        )
-        .text(
-            &CALLING_STATION_ID,
-            caller.calling_number.as_deref().unwrap_or(&peer),
-        )
-        .integer(&TUNNEL_TYPE, TUNNEL_PPTP)
-        .integer(&TUNNEL_MEDIUM_TYPE, MEDIUM_IPV4)
-        .text(&TUNNEL_CLIENT_ENDPOINT, &peer)
-        .text(&TUNNEL_SERVER_ENDPOINT, &local)
-        .text(&ACCT_SESSION_ID, session_id);
-    attributes
 }
 
 /// The question whether a client may come in.
@@ -148,6 +66,9 @@ pub(super) fn access_request(
     let told = told.map_or(name, |realm| realm.stripped(name));
     question.attributes.octets(&USER_NAME, told);
     let login = prove(credentials, nas, &mut question)?;
+    if let Some(realm) = realm {
+        question.attributes.text(&MIKROTIK_REALM, &realm.name);
+    }
     if let (Some(state), None) = (&caller.state, question.only) {
         question.attributes.octets(&STATE, state);
     }
@@ -244,6 +165,7 @@ fn prove_by_mschap(
     credentials: &Credentials,
     attributes: &mut Attributes,
 ) -> Result<Login, Rejection> {
+    add_domain(credentials, attributes);
     match credentials {
         Credentials::MsChapV1 {
             challenge,
@@ -301,6 +223,22 @@ fn prove_by_mschap(
         | Credentials::Pap { .. }
         | Credentials::ChapMd5 { .. }
         | Credentials::Eap { .. } => Err(Rejection::LanManagerOnly),
+    }
+}
+
+/// RFC 2548 §2.1.3: the domain that stands before the name, behind the identifier of the response.
+fn add_domain(credentials: &Credentials, attributes: &mut Attributes) {
+    let identifier = match credentials {
+        Credentials::MsChapV1 { identifier, .. }
+        | Credentials::MsChapV2 { identifier, .. }
+        | Credentials::ChangePasswordV2 { identifier, .. }
+        | Credentials::ChangePasswordV3 { identifier, .. } => *identifier,
+        Credentials::Pap { .. } | Credentials::ChapMd5 { .. } | Credentials::Eap { .. } => return,
+    };
+    let mut parts = credentials.name().split(|byte| *byte == b'\\');
+    let (domain, name) = (parts.next().unwrap_or_default(), parts.next());
+    if name.is_some() && domain.len() <= DOMAIN_BYTES_MAX {
+        attributes.octets(&MS_CHAP_DOMAIN, &[&[identifier], domain].concat());
     }
 }
 
@@ -367,110 +305,4 @@ fn unpack_state(state: &[u8]) -> Option<(usize, &[u8])> {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::collections::BTreeSet;
-
-    use super::*;
-    use crate::wire::call_id::CallId;
-    use crate::wire::radius::attribute::{ALL, Places, VENDOR_SPECIFIC};
-    use crate::wire::radius::{Packet, Request};
-
-    /// One of each way to log in.
-    fn every_way() -> Vec<Credentials> {
-        let name = || b"alice".to_vec();
-        let change = ChangePasswordV3 {
-            encrypted_password: [1; 516],
-            encrypted_hash: [2; 16],
-            peer_challenge: [3; 16],
-            nt_response: [4; 24],
-            flags: 0,
-        };
-        vec![
-            Credentials::Pap {
-                name: name(),
-                password: b"secret".to_vec(),
-            },
-            Credentials::ChapMd5 {
-                name: name(),
-                challenge: [1; 16],
-                response: [2; 16],
-                identifier: 7,
-            },
-            Credentials::MsChapV1 {
-                name: name(),
-                challenge: [1; 8],
-                nt_response: [2; 24],
-                uses_nt_response: true,
-                identifier: 7,
-            },
-            Credentials::MsChapV2 {
-                name: name(),
-                authenticator_challenge: [1; 16],
-                peer_challenge: [2; 16],
-                nt_response: [3; 24],
-                identifier: 7,
-            },
-            Credentials::ChangePasswordV3 {
-                name: name(),
-                authenticator_challenge: [1; 16],
-                change: Box::new(change),
-                identifier: 7,
-            },
-            Credentials::Eap {
-                identity: name(),
-                packet: vec![2; 300],
-                state: pack_state(1, b"where we are"),
-                nonce: [0; 16],
-            },
-        ]
-    }
-
-    /// Issue 5, done-point 4: the table says what an Access-Request holds, neither more nor less.
-    #[test]
-    fn requests_hold_the_attributes_that_the_table_says() {
-        let caller = Caller {
-            flow: FlowKey::new(0, CallId::new(7)),
-            peer_address: Ipv4Addr::new(198, 51, 100, 7),
-            local_address: Ipv4Addr::new(198, 51, 100, 1),
-            calling_number: None,
-            called_number: None,
-            state: Some(b"again".as_slice().into()),
-        };
-        let nas = Nas {
-            identifier: "vpn1".into(),
-            address: None,
-            eap_mtu: 1400,
-        };
-        let mut sent = BTreeSet::from([VENDOR_SPECIFIC.name]);
-        for credentials in every_way() {
-            let (question, login) =
-                access_request(&credentials, None, &caller, &nas, "0001").unwrap();
-            let request = Request {
-                code: question.code,
-                identifier: 1,
-                authenticator: [9; 16],
-                secret: b"secret",
-                attributes: &question.attributes,
-                password: question.password.as_ref().map(|it| it.as_slice()),
-                delay_s: None,
-            };
-            let (bytes, _) = request.to_packet().unwrap();
-            let packet = Packet::parse(&bytes).unwrap();
-            assert_eq!(packet.fault(), None);
-            // Of EAP the State is that of the conversation (RFC 2865 §5.24).
-            let state: &[u8] = match login {
-                Login::Eap => b"where we are",
-                Login::Password | Login::MsChapV1 { .. } | Login::MsChapV2 { .. } => b"again",
-            };
-            assert_eq!(packet.octets(&STATE), Some(state));
-            let of = |field| {
-                ALL.iter()
-                    .find(|it| crate::wire::radius::Field::is(&field, it))
-            };
-            sent.extend(packet.fields().filter_map(of).map(|it| it.name));
-        }
-        let said = ALL.iter().filter(|it| it.sent.meets(Places::REQUEST));
-        let said: BTreeSet<_> = said.map(|it| it.name).collect();
-        assert_eq!(sent, said);
-    }
-}
+mod tests;

@@ -200,7 +200,7 @@ impl Server {
         let silent = self.silent_since;
         let life = match self.life {
             Life::Alive | Life::OnTrial => silent.map(|since| since + timing.dead_after),
-            Life::Dead { since } if self.revives(timing) => Some(since + timing.dead_time),
+            Life::Dead { since } if self.revives(timing) => Some(since + self.dead_time(timing)),
             Life::Dead { .. } => None,
         };
         let due = [life, self.probe_due(timing), self.slots.idle_at()];
@@ -220,6 +220,10 @@ impl Server {
         }
     }
 
+    fn dead_time(&self, timing: &Timing) -> Duration {
+        self.config.dead_time.unwrap_or(timing.dead_time)
+    }
+
     /// Whether it is tried again without having answered a probe.
     const fn revives(&self, timing: &Timing) -> bool {
         !(self.answers_probes && timing.probe_interval.is_some())
@@ -233,7 +237,7 @@ impl Server {
                 true
             }
             (Life::Dead { since }, _)
-                if self.revives(timing) && now.since(since) >= timing.dead_time =>
+                if self.revives(timing) && now.since(since) >= self.dead_time(timing) =>
             {
                 self.life = Life::OnTrial;
                 self.silent_since = None;

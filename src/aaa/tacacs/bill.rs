@@ -23,7 +23,7 @@ pub(super) fn record(record: &Record) -> Option<Question> {
             prover: match call.map(|call| call.decided_by) {
                 Some(DecidedBy::Radius) => Prover::RADIUS,
                 Some(DecidedBy::Remote) => Prover::TACACS,
-                Some(DecidedBy::Local) | None => Prover::LOCAL,
+                Some(DecidedBy::Local | DecidedBy::Cached) | None => Prover::LOCAL,
             },
             method: Method::NotSet,
             service: Service::PPP,
@@ -36,6 +36,7 @@ pub(super) fn record(record: &Record) -> Option<Question> {
         minor: Minor::Default,
         body: request.encode()?,
         prefer: None,
+        among: None,
     })
 }
 

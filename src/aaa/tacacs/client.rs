@@ -8,12 +8,13 @@ use std::time::Duration;
 
 use super::bill;
 use super::config::{Layer, ServerConfig, Timing};
-use super::exchange::{self, ConnectionId, Event, Exchange, Outcome};
+use super::exchange::{self, ConnectionId, Event, Exchange, Outcome, Question};
 use super::log_in::{LogIn, denial, whose};
 use super::server::{Counters, Fault};
 use crate::aaa::accounting::Record;
 use crate::aaa::radius::{Billed, Caller, Entropy, Ticket};
-use crate::aaa::{Access, Decision, Denial, Rejection};
+use crate::aaa::servers::{may_ask, writers};
+use crate::aaa::{Access, Decision, Denial, Names, Rejection, Servers};
 use crate::clock::Timestamp;
 use crate::ppp::link::{Credentials, MppeRequirement};
 
@@ -102,12 +103,13 @@ impl Client {
         caller: &Caller,
         credentials: &Credentials,
         access: &Arc<Access>,
+        servers: &Servers,
         now: Timestamp,
     ) -> Result<Ticket, Box<Denial>> {
         if access.mppe.requirement == MppeRequirement::Required {
             return Err(self.refuse_for_want_of_keys());
         }
-        let (log_in, question) = LogIn::begin(caller, credentials, access)?;
+        let (log_in, question) = LogIn::begin(caller, credentials, access, servers.names())?;
         self.last_ticket += 1;
         let ticket = Ticket(self.last_ticket);
         self.log_ins.insert(ticket, log_in);
@@ -117,9 +119,41 @@ impl Client {
         Ok(ticket)
     }
 
+    /// Whether any server decides about log-ins for which none is named.
+    #[must_use]
+    pub fn decides(&self) -> bool {
+        self.exchange.servers().any(|server| server.group.is_none())
+    }
+
+    /// Whether every server is held dead among these.
+    #[must_use]
+    pub fn is_out(&self, among: Option<&Names>, now: Timestamp) -> bool {
+        let among = among.map(|names| &**names);
+        let mut asked = self.servers(now).filter(|server| {
+            let config = server.config;
+            may_ask(among, &config.name, config.group.as_deref())
+        });
+        asked.all(|server| server.is_dead)
+    }
+
+    fn writers(&self, group: Option<&str>) -> Names {
+        writers(
+            self.exchange
+                .servers()
+                .map(|it| (&*it.name, it.group.as_deref())),
+            group,
+        )
+    }
+
     /// Lets a server write down a record; what becomes of it is an output, which bears its number.
     pub fn bill(&mut self, number: u64, record: &Record, now: Timestamp) {
-        let Some(question) = bill::record(record) else {
+        let group = record
+            .call
+            .as_ref()
+            .and_then(|call| call.servers.as_deref());
+        let among = Some(self.writers(group));
+        let question = bill::record(record).map(|question| Question { among, ..question });
+        let Some(question) = question else {
             let output = Output::Billed(number, Billed::TooLong);
             return self.outputs.push_back(output);
         };
@@ -239,7 +273,8 @@ impl Client {
         match log_in.answer((index, server), body, &self.layers) {
             Err(denial) => Some(Decision::Deny(denial)),
             Ok(None) => {
-                let grant = log_in.grant(server, &self.pool);
+                let mut grant = log_in.grant(server, &self.pool);
+                grant.billing.servers.clone_from(&server.group);
                 Some(Decision::Accept(Box::new(grant)))
             }
             Ok(Some(question)) => {

@@ -15,6 +15,8 @@ pub struct ServerConfig {
     pub secret: Secret,
     /// A question to it that has no answer after this goes to the next server; connecting counts.
     pub timeout: Duration,
+    /// The group, if it is asked only where that is named.
+    pub group: Option<Box<str>>,
 }
 
 /// What a log-in has to be granted: the `protocol` that goes with `service=ppp` (RFC 8907 §8.2).

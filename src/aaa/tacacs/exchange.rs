@@ -20,6 +20,7 @@ use zeroize::Zeroizing;
 use super::config::{ServerConfig, Timing};
 use super::connection::{Connection, Sharing};
 use super::server::{Fault, Server};
+use crate::aaa::Names;
 use crate::aaa::radius::{Entropy, Ticket};
 use crate::clock::Timestamp;
 use crate::wire::tacacs::authentication::{Continue, Reply, Status};
@@ -40,6 +41,8 @@ pub struct Question {
     pub body: Zeroizing<Vec<u8>>,
     /// The server that has answered about this user before.
     pub prefer: Option<usize>,
+    /// The names of the servers that may be asked; `None`: those without a group.
+    pub among: Option<Names>,
 }
 
 /// What happens to an exchange.

@@ -8,7 +8,7 @@ use super::grant::Granted;
 use super::question::{Place, authorization, start};
 use crate::aaa::accounting::{Billing, DecidedBy};
 use crate::aaa::radius::Caller;
-use crate::aaa::{Access, Denial, Grant, Rejection, Terms};
+use crate::aaa::{Access, Denial, Grant, Names, Rejection, Terms};
 use crate::flow::Authenticated;
 use crate::ppp::link::{Credentials, MppeChange};
 use crate::wire::tacacs::authentication::{Method, Reply, Status};
@@ -35,6 +35,7 @@ pub(super) struct LogIn {
     stage: Stage,
     granted: Granted,
     success_message: String,
+    among: Option<Names>,
 }
 
 /// How a server is named in verdicts.
@@ -72,6 +73,7 @@ impl LogIn {
         caller: &Caller,
         credentials: &Credentials,
         access: &Arc<Access>,
+        among: Option<&Names>,
     ) -> Result<(Self, Question), Box<Denial>> {
         let place = Place::of(caller);
         let (question, method) = start(credentials, &place).map_err(|rejection| {
@@ -88,8 +90,10 @@ impl LogIn {
             stage: Stage::Proving,
             granted: Granted::default(),
             success_message: String::new(),
+            among: among.cloned(),
         };
-        Ok((log_in, question))
+        let among = log_in.among.clone();
+        Ok((log_in, Question { among, ..question }))
     }
 
     /// Takes the answer of a server; the next question, if there is one.
@@ -115,8 +119,12 @@ impl LogIn {
         };
         self.stage = Stage::Granting(done);
         let layer = layers.get(done).copied();
-        Ok(layer
-            .and_then(|layer| authorization(&self.user, self.method, &self.place, layer, index)))
+        let question = layer
+            .and_then(|layer| authorization(&self.user, self.method, &self.place, layer, index));
+        Ok(question.map(|question| Question {
+            among: self.among.clone(),
+            ..question
+        }))
     }
 
     /// RFC 8907 §5.2.

@@ -66,6 +66,7 @@ pub(super) fn start(
         minor: Minor::One,
         body: start.encode().ok_or(Rejection::NameUnusable)?,
         prefer: None,
+        among: None,
     };
     Ok((question, method))
 }
@@ -145,5 +146,6 @@ pub(super) fn authorization(
         minor: Minor::Default,
         body: request.encode()?,
         prefer: Some(server),
+        among: None,
     })
 }

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{Client, ConnectionId, Event, Layer, Output, ServerConfig, Settings, Timing};
+use crate::aaa::Servers;
 use crate::aaa::radius::{Billed, Caller, Ticket};
 use crate::aaa::{Access, Decision, Denial, Grant};
 use crate::auth::Secret;
@@ -119,6 +120,7 @@ impl World {
             name: format!("t{index}").into(),
             address: address(index),
             secret: Secret::from(SECRET.to_owned()),
+            group: None,
             timeout: Duration::from_secs(2),
         };
         let settings = Settings {
@@ -147,9 +149,13 @@ impl World {
             mppe: MppePolicy::OPTIONAL,
             ..Access::default()
         };
-        let asked = self
-            .client
-            .ask(&caller(), credentials, &Arc::new(access), self.now);
+        let asked = self.client.ask(
+            &caller(),
+            credentials,
+            &Arc::new(access),
+            &Servers::Any,
+            self.now,
+        );
         asked.unwrap_or_else(|denial| panic!("{denial:?}"))
     }
 
@@ -252,6 +258,7 @@ impl World {
 
 fn caller() -> Caller {
     Caller {
+        client: crate::aaa::radius::ClientSaid::default(),
         flow: FlowKey::new(0, CallId::new(7)),
         peer_address: Ipv4Addr::new(198, 51, 100, 7),
         local_address: Ipv4Addr::new(198, 51, 100, 1),

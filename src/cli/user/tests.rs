@@ -35,7 +35,7 @@ impl Folder {
         let (mut out, mut err) = (Vec::new(), Vec::new());
         match execute(&user, &mut ask, &mut out, &mut err).unwrap() {
             Outcome::Fine => Ok(String::from_utf8(out).unwrap()),
-            Outcome::Failed => Err(String::from_utf8(err).unwrap()),
+            Outcome::Failed => Err(String::from_utf8([out, err].concat()).unwrap()),
         }
     }
 
@@ -88,6 +88,21 @@ fn a_user_is_added_tried_given_another_password_and_taken_out() {
         .unwrap();
     assert!(folder.users().contains("password = \"wonderland-8\""));
     assert!(folder.run(&["test", "alice"], "wonderland-8").is_ok());
+    let file = folder.0.join("password");
+    fs::write(&file, "wonderland-7\nof no use\n").unwrap();
+    let file = file.to_str().unwrap();
+    let test = ["test", "alice", "--json", "--password-file", file];
+    // Not let in is a failure, and still one document.
+    let said: serde_json::Value =
+        serde_json::from_str(&folder.run(&test, "").unwrap_err()).unwrap();
+    assert_eq!(said["let_in"], false);
+    assert_eq!(said["finding"], "password_wrong");
+    fs::write(file, "wonderland-8").unwrap();
+    let said: serde_json::Value = serde_json::from_str(&folder.run(&test, "").unwrap()).unwrap();
+    assert_eq!(
+        (&said["let_in"], &said["decided_by"]),
+        (&true.into(), &"users.file".into())
+    );
     let list = folder.run(&["list", "--json"], "").unwrap();
     let list: serde_json::Value = serde_json::from_str(&list).unwrap();
     assert_eq!(list["users"][0]["address"], "10.77.0.150");

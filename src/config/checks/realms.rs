@@ -29,13 +29,5 @@ pub(super) fn check(tables: &Tables<'_>, report: &mut Report<'_>) {
             let there = tables.pools.iter().any(|(_, pool)| pool.name == *name);
             missing("pool", "[[pool]]", name, there);
         }
-        for name in &realm.servers {
-            let there = tables
-                .radius
-                .servers
-                .iter()
-                .any(|server| server.name == *name);
-            missing("servers", "[[radius.server]]", name, there);
-        }
     }
 }

@@ -95,6 +95,8 @@ impl View for OneOfEach {
         RadiusStatus {
             servers: Vec::new(),
             requests: Vec::new(),
+            kept_users: 0,
+            outage: Vec::new(),
         }
     }
 

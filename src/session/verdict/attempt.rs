@@ -25,6 +25,8 @@ counted_enum! {
         Refused => "refused",
         /// What it said was believed.
         Accepted => "accepted",
+        /// No server answered, and it was let in as a server had let it in before.
+        AdmittedInOutage => "admitted_in_outage",
         /// MPPE is in force.
         Encrypted => "encrypted",
         /// The client can use its network.

@@ -237,6 +237,10 @@ fn rejected(facts: &Facts) -> Option<Finding> {
         Rejection::TacacsAnswerUnusable => Finding::TacacsAnswerUnusable,
         Rejection::TacacsMethodUnknown => Finding::TacacsMethodUnknown,
         Rejection::TacacsNoKeys => Finding::TacacsNoKeys,
+        Rejection::OutageUserUnknown => Finding::OutageUserUnknown,
+        Rejection::OutagePasswordWrong => Finding::OutagePasswordWrong,
+        Rejection::OutageNotProvable => Finding::OutageNotProvable,
+        Rejection::OutageOverloaded => Finding::OutageOverloaded,
     })
 }
 

@@ -3,19 +3,18 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use super::outage::Asked;
 use crate::aaa::radius::{Billed, Caller, Ticket};
 use crate::aaa::tacacs::{Client, Event, Output};
-use crate::aaa::{Access, Decision};
+use crate::aaa::{Access, Decision, Servers};
 use crate::clock::Timestamp;
-use crate::flow::FlowKey;
 use crate::ppp::link::{Credentials, Method};
-use crate::session::CallRef;
 use crate::slowpath::control_plane::Outside;
 
 /// What others wait for.
 pub(super) enum Word {
     /// What became of a log-in.
-    Decided(CallRef, FlowKey, Box<Decision>),
+    Decided(Asked, Box<Decision>),
     /// What became of a record.
     Billed(u64, Billed),
 }
@@ -30,7 +29,7 @@ pub struct TacacsLogIns {
     pub local_first: bool,
     /// Whether the bill is written there.
     pub bills: bool,
-    asked: HashMap<Ticket, (CallRef, FlowKey)>,
+    asked: HashMap<Ticket, Asked>,
 }
 
 impl TacacsLogIns {
@@ -62,15 +61,15 @@ impl TacacsLogIns {
     /// Asks about a log-in. `None`: the decision comes later.
     pub(super) fn ask(
         &mut self,
-        call: CallRef,
+        asked: Asked,
         caller: &Caller,
         credentials: &Credentials,
-        access: &Arc<Access>,
+        (access, servers): (&Arc<Access>, &Servers),
         now: Timestamp,
     ) -> Option<Decision> {
-        match self.client.ask(caller, credentials, access, now) {
+        match self.client.ask(caller, credentials, access, servers, now) {
             Ok(ticket) => {
-                self.asked.insert(ticket, (call, caller.flow));
+                self.asked.insert(ticket, asked);
                 None
             }
             Err(denial) => Some(Decision::Deny(denial)),
@@ -85,8 +84,8 @@ impl TacacsLogIns {
                 Output::Transmit(connection, bytes) => outside.send_stream(connection, &bytes),
                 Output::Close(connection) => outside.close_stream(connection),
                 Output::Decided(ticket, decision) => {
-                    if let Some((call, flow)) = self.asked.remove(&ticket) {
-                        return Some(Word::Decided(call, flow, Box::new(decision)));
+                    if let Some(asked) = self.asked.remove(&ticket) {
+                        return Some(Word::Decided(asked, Box::new(decision)));
                     }
                 }
                 Output::Billed(number, billed) => return Some(Word::Billed(number, billed)),

@@ -92,8 +92,10 @@ impl Places {
     pub const ANSWER: Self = Self(1 << 8);
     /// Status-Server.
     pub const STATUS: Self = Self(1 << 9);
+    /// Access-Accept, where it has no effect, which the log of the call says.
+    pub const NOTED: Self = Self(1 << 10);
 
-    const NAMES: [(Self, &'static str); 10] = [
+    const NAMES: [(Self, &'static str); 11] = [
         (Self::REQUEST, "Access-Request"),
         (Self::ACCEPT, "Access-Accept"),
         (Self::REJECT, "Access-Reject"),
@@ -104,6 +106,7 @@ impl Places {
         (Self::IDENTIFY, "CoA and Disconnect, to identify"),
         (Self::ANSWER, "CoA and Disconnect, in the answer"),
         (Self::STATUS, "Status-Server"),
+        (Self::NOTED, "Access-Accept, without effect"),
     ];
 
     /// Both.

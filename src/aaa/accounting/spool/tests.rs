@@ -279,7 +279,7 @@ fn for_room_interim_records_go_first_and_then_the_oldest_and_calls_are_kept() {
 #[test]
 fn what_nobody_writes_down_for_too_long_is_given_up() {
     let (mut spool, _) = open(Disk::default());
-    for number in 0..2000 {
+    for number in 0..1400 {
         spool.append(number, &record(Kind::Stop, 1 + number as u16), false);
     }
     spool.flush(NOW_MS);
@@ -292,7 +292,7 @@ fn what_nobody_writes_down_for_too_long_is_given_up() {
     assert_eq!(spool.status().segments, 1);
     assert_eq!(
         drops(&spool, SpoolDrop::TooOld),
-        2000 - spool.status().records
+        1400 - spool.status().records
     );
 }
 

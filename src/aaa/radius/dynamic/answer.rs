@@ -1,6 +1,6 @@
 //! What became of a request, and how it is told.
 
-use crate::aaa::radius::request::SERVICE_AUTHORIZE_ONLY;
+use crate::aaa::radius::caller::SERVICE_AUTHORIZE_ONLY;
 use crate::counted_enum;
 use crate::wire::radius::attribute::{
     ACCT_TERMINATE_CAUSE, ERROR_CAUSE, PROXY_STATE, SERVICE_TYPE,

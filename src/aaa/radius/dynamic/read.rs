@@ -1,14 +1,15 @@
 //! From a request to what it asks for, or the Error-Cause that says why it cannot be asked.
 
 use super::{Change, ErrorCause, Selector, Settings, Wanted};
-use crate::aaa::radius::request::{SERVICE_AUTHORIZE_ONLY, SERVICE_FRAMED};
+use crate::aaa::radius::caller::{SERVICE_AUTHORIZE_ONLY, SERVICE_FRAMED};
 use crate::aaa::radius::wishes::wishes;
 use crate::aaa::{NameServers, PolicyChange};
 use crate::wire::ipv6::InterfaceIdentifier;
 use crate::wire::radius::attribute::{
     ACCT_MULTI_SESSION_ID, ACCT_SESSION_ID, CALLED_STATION_ID, CALLING_STATION_ID,
-    FRAMED_INTERFACE_ID, FRAMED_IP_ADDRESS, NAS_IDENTIFIER, NAS_IP_ADDRESS, NAS_IPV6_ADDRESS,
-    NAS_PORT, NAS_PORT_ID, Places, SERVICE_TYPE, STATE, USER_NAME, VENDOR_SPECIFIC,
+    FRAMED_INTERFACE_ID, FRAMED_IP_ADDRESS, MPD_BUNDLE, MPD_IFACE, MPD_IFACE_INDEX, MPD_LINK,
+    NAS_IDENTIFIER, NAS_IP_ADDRESS, NAS_IPV6_ADDRESS, NAS_PORT, NAS_PORT_ID, Places, SERVICE_TYPE,
+    STATE, USER_NAME, VENDOR_SPECIFIC,
 };
 use crate::wire::radius::{Attribute, Code, Field, Packet};
 
@@ -62,7 +63,7 @@ pub(super) fn read(
         let cause = ErrorCause::UnsupportedAttribute;
         return Err(Refusal::for_attribute(cause, VENDOR_SPECIFIC.name));
     }
-    let selector = selector(packet);
+    let selector = selector(packet)?;
     if selector.is_empty() {
         return Err(Refusal::of(ErrorCause::MissingAttribute));
     }
@@ -139,21 +140,36 @@ fn is_supported(field: &Field<'_>, kind: Kind, settings: &Settings) -> bool {
     }
 }
 
-fn selector(packet: &Packet<'_>) -> Selector {
+/// What several attributes say alike, if they do.
+fn agreed<T: PartialEq>(values: impl Iterator<Item = T>) -> Result<Option<T>, Refusal> {
+    let mut values = values;
+    let first = values.next();
+    let same = values.all(|value| Some(&value) == first.as_ref());
+    match same {
+        true => Ok(first),
+        false => Err(Refusal::of(ErrorCause::InvalidRequest)),
+    }
+}
+
+fn selector(packet: &Packet<'_>) -> Result<Selector, Refusal> {
+    let names = [&NAS_PORT_ID, &MPD_LINK, &MPD_BUNDLE, &MPD_IFACE];
+    let name = agreed(names.into_iter().filter_map(|it| packet.octets(it)))?;
+    let ports = [&NAS_PORT, &MPD_IFACE_INDEX];
+    let port = agreed(ports.into_iter().filter_map(|it| packet.integer(it)))?;
     let octets = |attribute| packet.octets(attribute).map(Into::into);
     let interface = packet.octets(&FRAMED_INTERFACE_ID);
     let interface = interface.and_then(|bytes| <[u8; 8]>::try_from(bytes).ok());
-    Selector {
+    Ok(Selector {
         user: octets(&USER_NAME),
-        nas_port: packet.integer(&NAS_PORT),
-        nas_port_id: octets(&NAS_PORT_ID),
+        nas_port: port,
+        nas_port_id: name.map(Into::into),
         lease: packet.address(&FRAMED_IP_ADDRESS),
         called: octets(&CALLED_STATION_ID),
         calling: octets(&CALLING_STATION_ID),
         session_id: octets(&ACCT_SESSION_ID),
         multi_session_id: octets(&ACCT_MULTI_SESSION_ID),
         interface: interface.map(InterfaceIdentifier),
-    }
+    })
 }
 
 fn change(packet: &Packet<'_>, settings: &Settings) -> Result<Change, Refusal> {

@@ -17,10 +17,10 @@ use crate::wire::radius::{Attribute, Attributes};
 
 const SECRET: &[u8] = b"between billing and us";
 const NOW_S: u64 = 1_700_000_000;
-const DISCONNECT: Code = Code::DISCONNECT_REQUEST;
-const CHANGE: Code = Code::COA_REQUEST;
+pub(super) const DISCONNECT: Code = Code::DISCONNECT_REQUEST;
+pub(super) const CHANGE: Code = Code::COA_REQUEST;
 
-fn settings() -> Settings {
+pub(super) fn settings() -> Settings {
     Settings {
         clients: vec![DynamicClient {
             address: "192.0.2.9".parse().unwrap(),
@@ -44,7 +44,7 @@ fn billing() -> SocketAddr {
     "192.0.2.9:40000".parse().unwrap()
 }
 
-fn packet(code: Code, attributes: &Attributes) -> Vec<u8> {
+pub(super) fn packet(code: Code, attributes: &Attributes) -> Vec<u8> {
     let request = crate::wire::radius::Request {
         code,
         identifier: 7,
@@ -58,7 +58,7 @@ fn packet(code: Code, attributes: &Attributes) -> Vec<u8> {
 }
 
 /// With a fresh time.
-fn attributes(add: impl FnOnce(&mut Attributes)) -> Attributes {
+pub(super) fn attributes(add: impl FnOnce(&mut Attributes)) -> Attributes {
     let mut attributes = Attributes::new();
     attributes.integer(&EVENT_TIMESTAMP, u32::try_from(NOW_S).unwrap());
     add(&mut attributes);

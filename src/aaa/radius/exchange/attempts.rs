@@ -1,12 +1,12 @@
 //! One question, from being asked to its answer.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use zeroize::Zeroizing;
 
 use super::super::config::Service;
 use super::super::slots::Place;
+use crate::aaa::Names;
 use crate::clock::Timestamp;
 use crate::wire::radius::{Attributes, Code};
 
@@ -27,8 +27,8 @@ pub struct Question {
     pub age: Option<Age>,
     /// The only server that can answer: it has asked back.
     pub only: Option<usize>,
-    /// The names of the servers that may be asked; `None`: any.
-    pub among: Option<Arc<[Box<str>]>>,
+    /// The names of the servers that may be asked; `None`: those without a group.
+    pub among: Option<Names>,
 }
 
 /// How old something was at some time; it may have happened before there was a clock.

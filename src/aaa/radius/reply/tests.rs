@@ -20,8 +20,9 @@ const SECRET: &[u8] = b"a secret of the tests";
 const AUTHENTICATOR: [u8; 16] = [9; 16];
 const PROOF: &str = "S=407A5589115FD0D6209F510FE9C04566932CDA56";
 
-fn asked(login: Login, mppe: MppePolicy) -> Asked {
+pub(super) fn asked(login: Login, mppe: MppePolicy) -> Asked {
     Asked {
+        among: None,
         user: "alice".into(),
         login,
         access: Arc::new(Access {
@@ -32,7 +33,7 @@ fn asked(login: Login, mppe: MppePolicy) -> Asked {
     }
 }
 
-fn answer(asked: &Asked, code: Code, attributes: &Attributes) -> Decision {
+pub(super) fn answer(asked: &Asked, code: Code, attributes: &Attributes) -> Decision {
     let server = ServerConfig {
         name: "main".into(),
         service: Service::Authentication,
@@ -40,6 +41,8 @@ fn answer(asked: &Asked, code: Code, attributes: &Attributes) -> Decision {
         secret: Secret::new(SECRET.to_vec()),
         priority: 1,
         weight: 1,
+        group: None,
+        dead_time: None,
         demand: Demand::Auto,
     };
     let reply = Reply {
@@ -62,7 +65,7 @@ fn answer(asked: &Asked, code: Code, attributes: &Attributes) -> Decision {
     decide(asked, &answer)
 }
 
-fn granted(asked: &Asked, attributes: &Attributes) -> Grant {
+pub(super) fn granted(asked: &Asked, attributes: &Attributes) -> Grant {
     match answer(asked, Code::ACCESS_ACCEPT, attributes) {
         Decision::Accept(grant) => *grant,
         Decision::Deny(denial) => panic!("{denial:?}"),
@@ -70,7 +73,7 @@ fn granted(asked: &Asked, attributes: &Attributes) -> Grant {
     }
 }
 
-fn denied(asked: &Asked, code: Code, attributes: &Attributes) -> Denial {
+pub(super) fn denied(asked: &Asked, code: Code, attributes: &Attributes) -> Denial {
     match answer(asked, code, attributes) {
         Decision::Deny(denial) => *denial,
         Decision::Accept(_) | Decision::Challenge { .. } | Decision::Reject(_) => {
@@ -80,7 +83,7 @@ fn denied(asked: &Asked, code: Code, attributes: &Attributes) -> Denial {
 }
 
 /// Those of a server that does it right.
-fn with_keys() -> Attributes {
+pub(super) fn with_keys() -> Attributes {
     let mut attributes = Attributes::new();
     let key = |key, salt| hide_mppe_key(&[key; 16], [0x80, salt], SECRET, &AUTHENTICATOR).unwrap();
     let success = [&[5], PROOF.as_bytes()].concat();
@@ -91,7 +94,7 @@ fn with_keys() -> Attributes {
     attributes
 }
 
-const V2: Login = Login::MsChapV2 { identifier: 5 };
+pub(super) const V2: Login = Login::MsChapV2 { identifier: 5 };
 
 #[test]
 fn the_send_key_is_downstream_and_the_receive_key_upstream() {

@@ -4,6 +4,7 @@ use super::{
     Connection, ConnectionId, Event, Exchange, Fault, Outcome, Output, Pending, Question, Server,
     ServerConfig, Sharing, Ticket, Timestamp, Zeroizing,
 };
+use crate::aaa::servers::may_ask;
 
 impl Exchange {
     /// How a server is configured.
@@ -80,7 +81,13 @@ impl Exchange {
             let dead = self.servers.get(*index).is_none_or(|it| it.is_dead(now));
             (dead, pending.question.prefer != Some(*index), *index)
         };
-        (0..self.servers.len()).filter(untried).min_by_key(rank)
+        let among = pending.question.among.as_deref();
+        let may = |index: &usize| {
+            let config = self.server(*index);
+            config.is_some_and(|it| may_ask(among, &it.name, it.group.as_deref()))
+        };
+        let candidates = (0..self.servers.len()).filter(may);
+        candidates.filter(untried).min_by_key(rank)
     }
 
     /// Gives questions that wait for a server a connection, as far as there is room.

@@ -20,10 +20,12 @@ fn record(kind: Told) -> Record {
         session_id: "65A0001".into(),
         happened_ms: 1_700_000_060_500,
         call: of_call.then(|| BilledCall {
+            domain: None,
             user: Octets(b"alice"[..].into()),
             lease: Some(Ipv4Addr::new(10, 0, 0, 7)),
             decided_by: DecidedBy::Remote,
             caller: caller(),
+            servers: None,
             class: Vec::new(),
         }),
         usage: matches!(kind, Told::Interim | Told::Stop).then_some(usage),

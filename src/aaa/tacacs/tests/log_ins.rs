@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::aaa::Rejection;
+use crate::aaa::Servers;
 use crate::aaa::accounting::DecidedBy;
 use crate::wire::chap::FailureCode;
 use crate::wire::tacacs::Minor;
@@ -230,7 +231,7 @@ fn what_tacacs_does_not_have_is_not_asked() {
         let access = Arc::new(access);
         let asked = world
             .client
-            .ask(&caller(), &credentials, &access, world.now);
+            .ask(&caller(), &credentials, &access, &Servers::Any, world.now);
         let denial = asked.unwrap_err();
         assert_eq!(denial.rejection, rejection);
         if rejection == Rejection::TacacsNoKeys {

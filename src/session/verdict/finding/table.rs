@@ -349,6 +349,26 @@ findings! {
          come from TACACS+ ({decided_by}).",
         [Server: "Set {mppe_policy_key} to \"optional\", ask RADIUS, or put the user into a users \
           file (tacacs.local_users = \"first\")."];
+    OutageUserUnknown => "outage_user_unknown", [AccessDenied],
+        "No server answered about {user}, and nothing is kept of {user} for such a time: {decided_by}.",
+        [Server: "Bring a server back: see `pns show radius` and `pns show tacacs`. Who is to come in \
+          without one has to have logged in by PAP within outage.cache_h before, or belongs into \
+          users.file."];
+    OutagePasswordWrong => "outage_password_wrong", [AccessDenied],
+        "No server answered about {user}, and the password is not the one that a server let in last: \
+         {decided_by}.",
+        [Client: "Correct the password.",
+         Server: "A password that was changed meanwhile is known to the servers alone: bring one back."];
+    OutageNotProvable => "outage_not_provable", [AccessDenied],
+        "No server answered about {user}, and what {user} proved cannot be checked without one: \
+         {decided_by}.",
+        [Client: "Log in by PAP, if the server offers it.",
+         Server: "Bring a server back. For MS-CHAP in an outage set outage.keep = \"nt_hash\", which \
+          keeps what is as good as the password of those who log in by PAP, or put the user into \
+          users.file."];
+    OutageOverloaded => "outage_overloaded", [AccessDenied],
+        "No server answered about {user}, and too many passwords waited to be checked here.",
+        [Client: "Dial again.", Server: "Bring a server back: see `pns show radius`."];
     LogonHoursRestricted => "logon_hours_restricted", [LogonHours, AccessDenied],
         "{user} may not log in at this time of day.",
         [Server: "Change the hours of the user on the authentication server."];

@@ -3,7 +3,8 @@
 //!
 //! Letters: `R` Access-Request, `A` Access-Accept, `J` Access-Reject, `H` Access-Challenge, `C`
 //! Accounting-Request, `X` changes a live call by CoA-Request, `I` finds calls for CoA-Request and
-//! Disconnect-Request or proves them, `K` answers to these, `S` Status-Server.
+//! Disconnect-Request or proves them, `K` answers to these, `S` Status-Server, `P`
+//! Accounting-Response; `N`: of an Access-Accept, it has no effect, and the log of the call says so.
 
 use super::super::VALUE_BYTES_MAX;
 use super::Type::{
@@ -28,6 +29,10 @@ pub const CHILLISPOT: u32 = 14_559;
 pub const ROARING_PENGUIN: u32 = 10_055;
 /// The vendor of mpd's attributes.
 pub const MPD: u32 = 12_341;
+/// The vendor of the attributes of DSL lines (RFC 4679).
+pub const DSL_FORUM: u32 = 3_561;
+/// The vendor of accel-ppp's attributes.
+pub const ACCEL_PPP: u32 = 55_999;
 
 /// Any bytes.
 const ANY: Type = Octets(1, VALUE_BYTES_MAX);
@@ -66,6 +71,12 @@ macro_rules! place {
     };
     (S) => {
         Places::STATUS
+    };
+    (P) => {
+        Places::RESPONSE
+    };
+    (N) => {
+        Places::NOTED
     };
 }
 
@@ -117,6 +128,8 @@ attributes! {
              what comes from the client, goes to it, or both";
         12 FRAMED_MTU "Framed-MTU" Integer, [R] [A X]
             "longest packet to the client; sent with EAP: longest EAP packet";
+        13 FRAMED_COMPRESSION "Framed-Compression" Integer, [] [A]
+            "0 (none), and 1 (Van Jacobson) as the hint that it is: no header is compressed here";
         18 REPLY_MESSAGE "Reply-Message" ANY, [] [A J I]
             "shown to the user; beside a request to us, left alone";
         22 FRAMED_ROUTE "Framed-Route" Text, [] [A X]
@@ -154,10 +167,9 @@ attributes! {
         47 ACCT_INPUT_PACKETS "Acct-Input-Packets" Integer, [C] [] "from the client";
         48 ACCT_OUTPUT_PACKETS "Acct-Output-Packets" Integer, [C] [] "to the client";
         49 ACCT_TERMINATE_CAUSE "Acct-Terminate-Cause" Integer, [C K] [] "why the call ended";
-        50 ACCT_MULTI_SESSION_ID "Acct-Multi-Session-Id" Text, [] [I]
+        50 ACCT_MULTI_SESSION_ID "Acct-Multi-Session-Id" Text, [C] [I]
             "of a call, which is its own bundle, the Acct-Session-Id";
-        51 ACCT_LINK_COUNT "Acct-Link-Count" Integer, [] []
-            "known by its length only: a call is one link";
+        51 ACCT_LINK_COUNT "Acct-Link-Count" Integer, [C] [] "1: a call is one link";
         52 ACCT_INPUT_GIGAWORDS "Acct-Input-Gigawords" Integer, [C] [] "from the client, high word";
         53 ACCT_OUTPUT_GIGAWORDS "Acct-Output-Gigawords" Integer, [C] [] "to the client, high word";
         55 EVENT_TIMESTAMP "Event-Timestamp" Time, [C] [I]
@@ -171,7 +183,8 @@ attributes! {
             "the client's address";
         67 TUNNEL_SERVER_ENDPOINT "Tunnel-Server-Endpoint" TaggedText, [R C] []
             "the address that was dialled";
-        77 CONNECT_INFO "Connect-Info" Text, [] [] "known by its length only";
+        77 CONNECT_INFO "Connect-Info" Text, [R C] []
+            "`BPS PPTP`: the speed that the client named with its call";
         79 EAP_MESSAGE "EAP-Message" ANY, [R] [A J H] "EAP, passed through";
         80 MESSAGE_AUTHENTICATOR "Message-Authenticator" Octets(16, 16), [R S K] [A J H I]
             "proves the packet; first in all that we send";
@@ -179,23 +192,24 @@ attributes! {
             "seconds between interim records, 60 to 86400";
         87 NAS_PORT_ID "NAS-Port-Id" Text, [R C] [I] "`pptp-` and our Call ID";
         88 FRAMED_POOL "Framed-Pool" Text, [] [A] "the pool that the address is leased from";
-        90 TUNNEL_CLIENT_AUTH_ID "Tunnel-Client-Auth-ID" TaggedText, [] []
-            "known by its length only";
-        91 TUNNEL_SERVER_AUTH_ID "Tunnel-Server-Auth-ID" TaggedText, [] []
-            "known by its length only";
+        90 TUNNEL_CLIENT_AUTH_ID "Tunnel-Client-Auth-ID" TaggedText, [R C] []
+            "the host name that the client gave its control connection";
+        91 TUNNEL_SERVER_AUTH_ID "Tunnel-Server-Auth-ID" TaggedText, [R C] []
+            "`server.host_name`";
         95 NAS_IPV6_ADDRESS "NAS-IPv6-Address" Ipv6Address, [] [I]
             "of a request to us: we have none, so it is not for us (Error-Cause 403)";
         96 FRAMED_INTERFACE_ID "Framed-Interface-Id" InterfaceId, [] [I]
             "the client's interface identifier";
-        97 FRAMED_IPV6_PREFIX "Framed-IPv6-Prefix" Ipv6Prefix, [] []
-            "known by its length only: IPv6 of calls is link-local";
-        99 FRAMED_IPV6_ROUTE "Framed-IPv6-Route" Text, [] [] "known by its length only";
+        97 FRAMED_IPV6_PREFIX "Framed-IPv6-Prefix" Ipv6Prefix, [] [N]
+            "IPv6 of calls is link-local: no prefix is announced";
+        99 FRAMED_IPV6_ROUTE "Framed-IPv6-Route" Text, [] [N]
+            "IPv6 of calls is link-local: nothing lies behind them";
         101 ERROR_CAUSE "Error-Cause" Integer, [K] []
             "why a request to us was not carried out (RFC 5176 §3.5)";
-        123 DELEGATED_IPV6_PREFIX "Delegated-IPv6-Prefix" Ipv6Prefix, [] []
-            "known by its length only";
-        169 DNS_SERVER_IPV6_ADDRESS "DNS-Server-IPv6-Address" Ipv6Address, [] []
-            "known by its length only: IPv6CP has no name servers";
+        123 DELEGATED_IPV6_PREFIX "Delegated-IPv6-Prefix" Ipv6Prefix, [] [N]
+            "IPv6 of calls is link-local: no prefix is delegated";
+        169 DNS_SERVER_IPV6_ADDRESS "DNS-Server-IPv6-Address" Ipv6Address, [] [N]
+            "IPv6CP has no name servers, and IPv6 of calls is link-local";
         227 SESSION_OCTETS_LIMIT "Session-Octets-Limit" Integer, [] [A X]
             "pppd: bytes that the call may carry, the way that Octets-Direction says; 0: any";
         228 OCTETS_DIRECTION "Octets-Direction" Integer, [] [A X]
@@ -218,19 +232,24 @@ attributes! {
     MICROSOFT => {
         1 MS_CHAP_RESPONSE "MS-CHAP-Response" Octets(50, 50), [R] [] "the response of MS-CHAPv1";
         2 MS_CHAP_ERROR "MS-CHAP-Error" Octets(2, 247), [] [J] "what an MS-CHAP client is told";
-        4 MS_CHAP_CPW_2 "MS-CHAP-CPW-2" Octets(84, 84), [] [] "known by its length only";
+        4 MS_CHAP_CPW_2 "MS-CHAP-CPW-2" Octets(84, 84), [R] []
+            "proof of the old password, by MS-CHAPv1";
         6 MS_CHAP_NT_ENC_PW "MS-CHAP-NT-Enc-PW" Octets(4, 247), [R] [] "a new password, encrypted";
         7 MS_MPPE_ENCRYPTION_POLICY "MS-MPPE-Encryption-Policy" Integer, [] [A]
             "2: encryption is required";
         8 MS_MPPE_ENCRYPTION_TYPES "MS-MPPE-Encryption-Types" Integer, [] [A]
             "the key lengths that are allowed";
-        10 MS_CHAP_DOMAIN "MS-CHAP-Domain" ANY_INSIDE, [] [] "known by its length only";
+        10 MS_CHAP_DOMAIN "MS-CHAP-Domain" ANY_INSIDE, [R C] [A]
+            "of MS-CHAP, the domain before the user's name; what a server says of it goes into the bill";
         11 MS_CHAP_CHALLENGE "MS-CHAP-Challenge" ANY_INSIDE, [R] [] "the challenge of MS-CHAP";
         12 MS_CHAP_MPPE_KEYS "MS-CHAP-MPPE-Keys" Octets(32, 32), [] [A] "keys of MS-CHAPv1";
         16 MS_MPPE_SEND_KEY "MS-MPPE-Send-Key" Octets(18, 247), [] [A]
             "key of what goes to the client";
         17 MS_MPPE_RECV_KEY "MS-MPPE-Recv-Key" Octets(18, 247), [] [A]
             "key of what comes from the client";
+        18 MS_RAS_VERSION "MS-RAS-Version" Text, [R C] [] "`PNS` and its version";
+        22 MS_FILTER "MS-Filter" ANY_INSIDE, [] [N]
+            "packet filters in the coding of Windows; filters are named here (Filter-Id)";
         25 MS_CHAP2_RESPONSE "MS-CHAP2-Response" Octets(50, 50), [R] [] "the response of MS-CHAPv2";
         26 MS_CHAP2_SUCCESS "MS-CHAP2-Success" Octets(43, 43), [] [A]
             "proves to the client that the server knows its password";
@@ -239,6 +258,15 @@ attributes! {
         29 MS_SECONDARY_DNS_SERVER "MS-Secondary-DNS-Server" Address, [] [A] "told to the client";
         30 MS_PRIMARY_NBNS_SERVER "MS-Primary-NBNS-Server" Address, [] [A] "told to the client";
         31 MS_SECONDARY_NBNS_SERVER "MS-Secondary-NBNS-Server" Address, [] [A] "told to the client";
+        34 MS_RAS_CLIENT_NAME "MS-RAS-Client-Name" Text, [R C] []
+            "what a Windows client calls its machine in LCP: `MSRAS-0-NAME`";
+        35 MS_RAS_CLIENT_VERSION "MS-RAS-Client-Version" Text, [R C] []
+            "what a Windows client calls its version in LCP: `MSRASV5.20`";
+        51 MS_IPV6_FILTER "MS-IPv6-Filter" ANY_INSIDE, [] [N]
+            "as MS-Filter, of IPv6, which is link-local here";
+        56 MS_RAS_CORRELATION "MS-RAS-Correlation-ID" ANY_INSIDE, [] []
+            "known by its length only: finds a client's attempts in the logs of Windows servers, by a \
+             number that only they make";
     }
     ASCEND => {
         135 ASCEND_CLIENT_PRIMARY_DNS "Ascend-Client-Primary-DNS" Address, [] [A]
@@ -260,9 +288,48 @@ attributes! {
         5 RP_MAX_SESSIONS_PER_USER "RP-Max-Sessions-Per-User" Integer, [] [A] "as Port-Limit";
     }
     MPD => {
+        1 MPD_RULE "mpd-rule" Text, [] [N] "a rule of FreeBSD's ipfw, which is not here";
+        2 MPD_PIPE "mpd-pipe" Text, [] [N] "a pipe of ipfw; rates: mpd-limit";
+        3 MPD_QUEUE "mpd-queue" Text, [] [N] "a queue of ipfw";
+        4 MPD_TABLE "mpd-table" Text, [] [N] "an entry of a table of ipfw";
+        5 MPD_TABLE_STATIC "mpd-table-static" Text, [] [N] "an entry of a table of ipfw";
+        6 MPD_FILTER "mpd-filter" Text, [] [N]
+            "a filter in pcap's language; filters are named here (Filter-Id)";
         7 MPD_LIMIT "mpd-limit" Text, [] [A X]
             "`in|out#N[#CLASS]=all rate-limit|shape BPS [BURST [EXCESS]] …`: a rate from or to \
              the client; limits of other filters than `all` are left alone";
+        8 MPD_INPUT_OCTETS "mpd-input-octets" Text, [] []
+            "known by its length only: no class of packets is counted apart";
+        9 MPD_INPUT_PACKETS "mpd-input-packets" Text, [] []
+            "known by its length only: as mpd-input-octets";
+        10 MPD_OUTPUT_OCTETS "mpd-output-octets" Text, [] []
+            "known by its length only: as mpd-input-octets";
+        11 MPD_OUTPUT_PACKETS "mpd-output-packets" Text, [] []
+            "known by its length only: as mpd-input-octets";
+        12 MPD_LINK "mpd-link" Text, [R C] [I] "as NAS-Port-Id";
+        13 MPD_BUNDLE "mpd-bundle" Text, [R C] [I] "as NAS-Port-Id: a call is its own bundle";
+        14 MPD_IFACE "mpd-iface" Text, [R C] [I] "as NAS-Port-Id: a call has no interface of its own";
+        15 MPD_IFACE_INDEX "mpd-iface-index" Integer, [R C] [I] "as NAS-Port";
+        16 MPD_INPUT_ACCT "mpd-input-acct" Text, [] [N] "no class of packets is counted apart";
+        17 MPD_OUTPUT_ACCT "mpd-output-acct" Text, [] [N] "no class of packets is counted apart";
+        18 MPD_ACTION "mpd-action" Text, [] [A]
+            "`drop…`: the client is refused; `forward…`: nothing that can be done here, so it is, too; \
+             others: nothing more than to let it in";
+        19 MPD_PEER_IDENT "mpd-peer-ident" Text, [R C] []
+            "what the client called itself in LCP last (RFC 1570 §1.1)";
+        20 MPD_IFACE_NAME "mpd-iface-name" Text, [] [N] "a call has no interface of its own";
+        21 MPD_IFACE_DESCR "mpd-iface-descr" Text, [] [N] "a call has no interface of its own";
+        22 MPD_IFACE_GROUP "mpd-iface-group" Text, [] [N] "a call has no interface of its own";
+        154 MPD_DROP_USER "mpd-drop-user" Integer, [] [P] "but for 0: the call of the record ends";
+    }
+    DSL_FORUM => {
+        1 DSL_AGENT_CIRCUIT_ID "ADSL-Agent-Circuit-Id" ANY_INSIDE, [] []
+            "known by its length only: no call here comes by a DSL line";
+        2 DSL_AGENT_REMOTE_ID "ADSL-Agent-Remote-Id" ANY_INSIDE, [] []
+            "known by its length only: no call here comes by a DSL line";
+    }
+    ACCEL_PPP => {
+        1 ACCEL_VRF_NAME "Accel-VRF-Name" Text, [] [N] "there is one table of routes here";
     }
     WISPR => {
         5 WISPR_BANDWIDTH_MIN_UP "WISPr-Bandwidth-Min-Up" Integer, [] [A X]
@@ -300,9 +367,13 @@ attributes! {
             "bytes that the client may send; 0: any";
         2 MIKROTIK_XMIT_LIMIT "Mikrotik-Xmit-Limit" Integer, [] [A X]
             "bytes that the client may be sent; 0: any";
+        3 MIKROTIK_GROUP "Mikrotik-Group" Text, [] [N]
+            "a profile of RouterOS; groups here are of users, realms and addresses";
         8 MIKROTIK_RATE_LIMIT "Mikrotik-Rate-Limit" Text, [] [A X]
             "`RX/TX [burst RX/TX [threshold RX/TX [seconds RX/TX [priority [minimum RX/TX]]]]]`, \
              RX from the client; goes before all other rates";
+        9 MIKROTIK_REALM "Mikrotik-Realm" Text, [R] [] "the `[[realm]]` that the user's name is of";
+        11 MIKROTIK_MARK_ID "Mikrotik-Mark-Id" Text, [] [N] "packets are not marked here";
         14 MIKROTIK_RECV_LIMIT_GIGAWORDS "Mikrotik-Recv-Limit-Gigawords" Integer, [] [A X]
             "the high word of Recv-Limit";
         15 MIKROTIK_XMIT_LIMIT_GIGAWORDS "Mikrotik-Xmit-Limit-Gigawords" Integer, [] [A X]
@@ -311,5 +382,7 @@ attributes! {
             "bytes that the call may carry; 0: any";
         18 MIKROTIK_TOTAL_LIMIT_GIGAWORDS "Mikrotik-Total-Limit-Gigawords" Integer, [] [A X]
             "the high word of Total-Limit";
+        19 MIKROTIK_ADDRESS_LIST "Mikrotik-Address-List" Text, [] [N]
+            "a list of the firewall of RouterOS";
     }
 }

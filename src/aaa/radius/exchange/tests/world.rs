@@ -18,6 +18,7 @@ pub(super) const fn ms(milliseconds: u64) -> Duration {
 pub(super) struct Fake {
     pub(super) address: SocketAddr,
     pub(super) alive: bool,
+    pub(super) secret: &'static [u8],
     pub(super) knows_status: bool,
     pub(super) mute_users: bool,
     pub(super) signs: bool,
@@ -68,11 +69,14 @@ impl World {
                 secret: Secret::new(SECRET.to_vec()),
                 priority: server.0,
                 weight: server.1,
+                group: None,
+                dead_time: None,
                 demand: Demand::Auto,
             });
         let fakes = (0..servers.len()).map(|index| Fake {
             address: address(index),
             alive: true,
+            secret: SECRET,
             knows_status: true,
             mute_users: false,
             signs: true,
@@ -224,9 +228,10 @@ impl World {
         let probe = request.code == Code::STATUS_SERVER;
         let accounting = request.code == Code::ACCOUNTING_REQUEST;
         if accounting {
-            assert!(is_digest_of_itself(&request, SECRET));
+            assert!(is_digest_of_itself(&request, server.secret));
         } else {
-            assert_eq!(request_signature(&request, SECRET), Signature::Right);
+            let signature = request_signature(&request, server.secret);
+            assert_eq!(signature, Signature::Right);
         }
         if !server.alive || (probe && !server.knows_status) || (!probe && server.mute_users) {
             return;
@@ -245,7 +250,7 @@ impl World {
         } else {
             &server.attributes
         };
-        let reply = reply_to(bytes, code, SECRET, attributes, server.signs);
+        let reply = reply_to(bytes, code, server.secret, attributes, server.signs);
         let (at, from) = (self.now + server.delay, server.address);
         for copy in 0..=u64::from(server.doubled) {
             let number = (self.sent.len() as u64) * 2 + copy;
