@@ -46,9 +46,9 @@ fn hash(chains: [&Rekey; TOGETHER]) -> [[u8; 16]; TOGETHER] {
     compress(&mut states, chains.map(|chain| first_block(chain)));
     compress(&mut states, chains.map(|chain| second_block(chain)));
     states.map(|state| {
-        let mut digest = [0; 16];
+        let (mut digest, words) = ([0u8; 16], reversed(state.abcd));
         // SAFETY: a digest has 16 bytes.
-        unsafe { _mm_storeu_si128(digest.as_mut_ptr().cast(), reversed(state.abcd)) };
+        unsafe { _mm_storeu_si128(digest.as_mut_ptr().cast(), words) };
         digest
     })
 }
