@@ -129,7 +129,6 @@ mod tests {
                 caller: talkative(),
                 domain: Some(octets(b"\x07OFFICE")),
                 class: vec![octets(b"gold")],
-                servers: None,
             }),
             usage: Some(Usage::default()),
             terminate_cause: Some(TerminateCause::UserRequest),

@@ -107,7 +107,6 @@ impl LogIns {
             local_address,
             calling_number: None,
             called_number: None,
-            client: Default::default(),
             state: None,
         };
         let asked = Asked::new(Asker::Operator, &proof, &access);
