@@ -1,7 +1,6 @@
 //! What each way to log in puts into an Access-Request.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 
 use super::*;
 use crate::aaa::radius::caller::tests::{nas, talkative};
