@@ -9,6 +9,7 @@ use crate::mppe::factory::Flows;
 use crate::mppe::kernel::xor_chunk;
 use crate::mppe::keys::{DownstreamKey, Mode, Strength, UpstreamKey};
 use crate::mppe::queues::{Demand, Demands};
+use crate::mppe::stock::Stock;
 use crate::wire::mppe::Header;
 
 /// What the flows of one worker share for encryption.
@@ -279,6 +280,28 @@ fn encrypt_burst(
         stock.open(state.place, &state.chain)
     });
     tasks.make_keys(kernel);
+    commit(states, jobs, &waiting, &tasks, stock);
+    tasks.make_keystreams(kernel, |task, done, chunk| {
+        if let Some(job) = waiting.get(task).and_then(|place| jobs.get_mut(*place)) {
+            xor_chunk(job.frame, done, chunk);
+        }
+    });
+    tails.run(kernel, |place, done, chunk| {
+        if let Some(job) = jobs.get_mut(place) {
+            xor_chunk(job.frame, done, chunk);
+        }
+    });
+    plan.keep(&tasks, stock);
+}
+
+/// The keys of frames that were not in stock are those of their flows now.
+fn commit(
+    states: &mut impl EncryptStates,
+    jobs: &[EncryptJob<'_>],
+    waiting: &Waiting,
+    tasks: &Tasks,
+    stock: &mut Stock,
+) {
     for (task, job) in waiting.iter().enumerate() {
         let job = jobs.get(*job);
         if let Some(job) = job
@@ -293,17 +316,6 @@ fn encrypt_burst(
             state.chain.committed = link;
         }
     }
-    tasks.make_keystreams(kernel, |task, done, chunk| {
-        if let Some(job) = waiting.get(task).and_then(|place| jobs.get_mut(*place)) {
-            xor_chunk(job.frame, done, chunk);
-        }
-    });
-    tails.run(kernel, |place, done, chunk| {
-        if let Some(job) = jobs.get_mut(place) {
-            xor_chunk(job.frame, done, chunk);
-        }
-    });
-    plan.keep(&tasks, stock);
 }
 
 /// Where nothing has to be made for a burst, its frames are encrypted at once, up to the first that lacks
