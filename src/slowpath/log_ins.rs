@@ -183,6 +183,11 @@ impl LogIns {
             .unwrap_or(access);
         let asked = Asked::new(Asker::Call(call, caller.flow), credentials, access);
         let servers = Servers::of(realm, access);
+        // Whoever decides: the bill of the call begins with the question.
+        let session_id = match &mut self.accounting {
+            Some(accounting) => accounting.session_id(caller),
+            None => Box::default(),
+        };
         let whom = self.whom(credentials, servers);
         let mut decision = match whom {
             Whom::Tacacs | Whom::Radius
@@ -191,7 +196,7 @@ impl LogIns {
                 self.outages.decide(&asked, Some(ALL_DEAD.into()), now)
             }
             Whom::Tacacs | Whom::Radius => {
-                self.ask_servers_about(&whom, asked, caller, credentials, now)
+                self.ask_servers_about(&whom, asked, (caller, &session_id), credentials, now)
             }
             Whom::LocalUsers => {
                 let mut decision = self.users.decide(credentials, access, now);

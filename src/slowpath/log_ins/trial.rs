@@ -110,7 +110,8 @@ impl LogIns {
             state: None,
         };
         let asked = Asked::new(Asker::Operator, &proof, &access);
-        if let Some(decision) = self.ask_servers_about(&whom, asked, &caller, &proof, now) {
+        if let Some(decision) = self.ask_servers_about(&whom, asked, (&caller, "test"), &proof, now)
+        {
             return Some(tested(decided_by, Some(method), decision));
         }
         self.trials.0 = Some(Trial {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::LogIns;
-use super::outage::{Asked, Asker};
+use super::outage::Asked;
 use super::tacacs::TacacsLogIns;
 use crate::aaa::radius::{Caller, Client};
 use crate::aaa::{Decision, Servers};
@@ -23,7 +23,7 @@ impl LogIns {
         &mut self,
         whom: &Whom,
         asked: Asked,
-        caller: &Caller,
+        (caller, session_id): (&Caller, &str),
         credentials: &Credentials,
         now: Timestamp,
     ) -> Option<Decision> {
@@ -34,11 +34,7 @@ impl LogIns {
             return tacacs.ask(asked, caller, credentials, (&access, servers), now);
         }
         let client = self.client.as_mut()?;
-        let session_id = match (&mut self.accounting, asked.asker) {
-            (Some(accounting), Asker::Call(..)) => accounting.session_id(caller),
-            (None, _) | (_, Asker::Operator) => "test".into(),
-        };
-        match client.ask(caller, &session_id, credentials, &access, realm, now) {
+        match client.ask(caller, session_id, credentials, &access, realm, now) {
             Ok(ticket) => {
                 self.asked.insert(ticket, asked);
                 None
