@@ -4,7 +4,7 @@
 //!   entries that a step stores at its own index are stored as two words.
 //! - [`Wide`]: sixteen or twice sixteen tables, interleaved dword by dword, with AVX-512.
 //! - [`digests`]: SHA-1 of four messages with the SHA instructions.
-//! - [`prefetch`]: cache lines asked for ahead of time.
+//! - [`mod@prefetch`]: cache lines asked for ahead of time.
 //!
 //! Values are made by `detect`, which makes none where an instruction is missing.
 #![expect(
