@@ -9,6 +9,7 @@
 
 use std::io::Write as _;
 use std::net::{Ipv4Addr, UdpSocket};
+use std::os::fd::AsRawFd;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -16,11 +17,9 @@ use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Token};
 use pns::routing::mirror::Mirror;
 use pns::routing::{NextHop, Prefix, Snapshot};
-use pns::slowpath::device::{Received, SendRefusal};
+use pns::slowpath::device::{Device, Received, SendRefusal, TUN_NAME};
 use pns::slowpath::netlink::{GatewayKeeper, Monitor, Progress, Requests, RouteRequest};
 use pns::slowpath::sysctl;
-use pns::slowpath::tap::Tap;
-use pns::slowpath::tun::{TUN_NAME, Tun};
 
 /// How soon the mirror must show what the kernel did, on a busy machine.
 const BOUND: Duration = Duration::from_secs(5);
@@ -91,9 +90,9 @@ fn prefix(text: &str) -> Prefix {
 
 /// A box with a WAN port, a LAN port and the TUN, mirrored.
 struct Lab {
-    wan: Tap,
-    lan: Tap,
-    tun: Tun,
+    wan: Device,
+    lan: Device,
+    tun: Device,
     requests: Requests,
     monitor: Monitor,
     mirror: Mirror,
@@ -105,9 +104,9 @@ impl Lab {
     fn new() -> Self {
         sysctl::enable_forwarding().unwrap();
         assert!(sysctl::is_forwarding());
-        let wan = Tap::open(0, "wan", WAN_MAC, 1500).unwrap();
-        let lan = Tap::open(1, "lan", LAN_MAC, 1400).unwrap();
-        let tun = Tun::open(TUN_NAME, 1500).unwrap();
+        let wan = Device::tap("wan", WAN_MAC, 1500).unwrap();
+        let lan = Device::tap("lan", LAN_MAC, 1400).unwrap();
+        let tun = Device::tun(TUN_NAME, 1500).unwrap();
         let mut requests = Requests::open().unwrap();
         requests
             .add_address(wan.ifindex(), address("192.0.2.2"), 24)
@@ -116,8 +115,8 @@ impl Lab {
             .add_address(lan.ifindex(), address("10.0.0.1"), 24)
             .unwrap();
         let mut mirror = Mirror::default();
-        mirror.bind_port(wan.ifindex(), wan.port());
-        mirror.bind_port(lan.ifindex(), lan.port());
+        mirror.bind_port(wan.ifindex(), 0);
+        mirror.bind_port(lan.ifindex(), 1);
         mirror.bind_tun(tun.ifindex());
         let mut monitor = Monitor::open().unwrap();
         monitor.synchronise(&mut mirror, BOUND).unwrap();
@@ -152,7 +151,11 @@ impl Lab {
         let mut poll = Poll::new().unwrap();
         let mut events = Events::with_capacity(4);
         poll.registry()
-            .register(&mut self.monitor, Token(0), Interest::READABLE)
+            .register(
+                &mut SourceFd(&self.monitor.as_raw_fd()),
+                Token(0),
+                Interest::READABLE,
+            )
             .unwrap();
         loop {
             self.follow();
@@ -164,7 +167,9 @@ impl Lab {
             poll.poll(&mut events, Some(Duration::from_millis(50)))
                 .unwrap();
         }
-        poll.registry().deregister(&mut self.monitor).unwrap();
+        poll.registry()
+            .deregister(&mut SourceFd(&self.monitor.as_raw_fd()))
+            .unwrap();
     }
 
     fn until_is(&mut self, to: &str, expected: NextHop) {
@@ -172,7 +177,7 @@ impl Lab {
     }
 
     /// The next frame on a TAP for which `wanted` is true, within the bound.
-    fn frame(tap: &Tap, wanted: impl Fn(&[u8]) -> bool) -> Vec<u8> {
+    fn frame(tap: &Device, wanted: impl Fn(&[u8]) -> bool) -> Vec<u8> {
         wait_for(tap, |buffer| tap.read(buffer), wanted)
     }
 
@@ -182,7 +187,7 @@ impl Lab {
     }
 
     /// Plays the machine on the other end of a port that answers ARP requests for `who`.
-    fn answer_arp(tap: &Tap, who: &str, mac: [u8; 6]) {
+    fn answer_arp(tap: &Device, who: &str, mac: [u8; 6]) {
         let wanted = address(who).octets();
         let request = Self::frame(tap, |frame| {
             frame.get(12..14) == Some(&[8, 6]) && frame.get(38..42) == Some(wanted.as_slice())

@@ -1,16 +1,19 @@
-//! What TAP and TUN have in common: a nonblocking file that gives and takes one frame a time. The
-//! interface lives as long as the value.
+//! The kernel's face of us: a TAP for each port, with the port's MAC address and MTU, to which what the
+//! fast path punts is written and by which the kernel sends; and the TUN where inner packets of calls
+//! meet the kernel, which carries the pool routes. Each is a nonblocking file that gives and takes one
+//! frame or packet at a time, and an interface that lives as long as the value.
 
 use std::io;
 use std::os::fd::{AsRawFd, RawFd};
 
-use mio::event::Source;
-use mio::unix::SourceFd;
-use mio::{Interest, Registry, Token};
-use tun_rs::{DeviceBuilder, SyncDevice};
+use tun_rs::{DeviceBuilder, Layer, SyncDevice};
 
 use super::netlink::Requests;
+use super::sysctl;
 use crate::counted_enum;
+
+/// The usual name of the TUN.
+pub const TUN_NAME: &str = "pns0";
 
 /// What a read found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,16 +43,37 @@ counted_enum! {
 }
 
 /// Sends and receives frames of one kernel interface. Not multi-queue and without offloads: every
-/// frame is whole, with checksums, and no longer than the MTU allows.
-pub(super) struct Device {
+/// frame is whole, with checksums, and no longer than the MTU allows. Dropping it removes the
+/// interface, with its addresses and routes.
+pub struct Device {
     device: SyncDevice,
     name: String,
     ifindex: u32,
 }
 
 impl Device {
-    /// Makes the interface, leaves it down.
-    pub(super) fn open(name: &str, builder: DeviceBuilder) -> io::Result<Self> {
+    /// Makes TAP `name` with the MAC address and the MTU (in bytes, of IP packets) of a port, settles
+    /// its sysctls, and sets it up.
+    ///
+    /// # Errors
+    ///
+    /// When the kernel refuses: no right to, or the name is in use.
+    pub fn tap(name: &str, mac: [u8; 6], mtu: u16) -> io::Result<Self> {
+        let builder = DeviceBuilder::new().layer(Layer::L2).mac_addr(mac);
+        Self::open(name, builder.mtu(mtu))
+    }
+
+    /// Makes TUN `name` with an MTU in bytes, settles its sysctls, and sets it up. The MTU should be the
+    /// largest of any call, so that it is us who say when a packet does not fit the call.
+    ///
+    /// # Errors
+    ///
+    /// When the kernel refuses: no right to, or the name is in use.
+    pub fn tun(name: &str, mtu: u16) -> io::Result<Self> {
+        Self::open(name, DeviceBuilder::new().layer(Layer::L3).mtu(mtu))
+    }
+
+    fn open(name: &str, builder: DeviceBuilder) -> io::Result<Self> {
         let create = || -> io::Result<Self> {
             let device = builder.name(name).inherit_enable_state().build_sync()?;
             device.set_nonblocking(true)?;
@@ -60,27 +84,32 @@ impl Device {
                 ifindex,
             })
         };
-        create().map_err(|error| {
+        let device = create().map_err(|error| {
             io::Error::new(
                 error.kind(),
                 format!("interface {name} cannot be made: {error}"),
             )
-        })
+        })?;
+        sysctl::settle_interface(name);
+        Requests::open()?.set_link_up(device.ifindex, true)?;
+        Ok(device)
     }
 
-    pub(super) fn set_up(&self) -> io::Result<()> {
-        Requests::open()?.set_link_up(self.ifindex, true)
-    }
-
-    pub(super) fn name(&self) -> &str {
+    /// The interface's name.
+    #[must_use]
+    pub fn name(&self) -> &str {
         &self.name
     }
 
-    pub(super) const fn ifindex(&self) -> u32 {
+    /// The interface's number: what routes point to, and what the mirror binds to a port.
+    #[must_use]
+    pub const fn ifindex(&self) -> u32 {
         self.ifindex
     }
 
-    pub(super) fn read(&self, buffer: &mut [u8]) -> Received {
+    /// Reads one frame or packet that the kernel sends. `buffer` must be longer than the longest one.
+    #[must_use]
+    pub fn read(&self, buffer: &mut [u8]) -> Received {
         loop {
             return match self.device.recv(buffer) {
                 Ok(0) => Received::Empty,
@@ -93,7 +122,12 @@ impl Device {
         }
     }
 
-    pub(super) fn write(&self, frame: &[u8]) -> Result<(), SendRefusal> {
+    /// Hands one frame or packet to the kernel as if it had arrived by the interface.
+    ///
+    /// # Errors
+    ///
+    /// Why the kernel did not take it; it is to be counted as dropped.
+    pub fn write(&self, frame: &[u8]) -> Result<(), SendRefusal> {
         loop {
             let error = match self.device.send(frame) {
                 Ok(length) if length == frame.len() => return Ok(()),
@@ -114,29 +148,5 @@ impl Device {
 impl AsRawFd for Device {
     fn as_raw_fd(&self) -> RawFd {
         self.device.as_raw_fd()
-    }
-}
-
-impl Source for Device {
-    fn register(
-        &mut self,
-        registry: &Registry,
-        token: Token,
-        interests: Interest,
-    ) -> io::Result<()> {
-        SourceFd(&self.as_raw_fd()).register(registry, token, interests)
-    }
-
-    fn reregister(
-        &mut self,
-        registry: &Registry,
-        token: Token,
-        interests: Interest,
-    ) -> io::Result<()> {
-        SourceFd(&self.as_raw_fd()).reregister(registry, token, interests)
-    }
-
-    fn deregister(&mut self, registry: &Registry) -> io::Result<()> {
-        SourceFd(&self.as_raw_fd()).deregister(registry)
     }
 }

@@ -4,9 +4,7 @@
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 
-use super::device::Received;
-use super::tap::Tap;
-use super::tun::Tun;
+use super::device::{Device, Received};
 use super::view::KernelFigures;
 use super::worker_link::WorkerLink;
 use crate::flow::frame::FRAME_BYTES_MAX;
@@ -34,16 +32,16 @@ pub(super) struct ExceptionCounters {
     pub(super) from_kernel_dropped: u64,
 }
 
-struct Device<T> {
-    device: T,
+struct Watched {
+    device: Device,
     ready: bool,
     counters: ExceptionCounters,
 }
 
 /// The TAP of every port, in the order of the ports, and the TUN of the calls.
 pub(super) struct ExceptionPath {
-    taps: Vec<Device<Tap>>,
-    tun: Device<Tun>,
+    taps: Vec<Watched>,
+    tun: Watched,
     buckets: Arc<BucketTable>,
     owners: Directory,
     buffer: Box<[u8; FRAME_BYTES_MAX + 64]>,
@@ -51,23 +49,19 @@ pub(super) struct ExceptionPath {
 
 impl ExceptionPath {
     pub(super) fn new(
-        taps: Vec<Tap>,
-        tun: Tun,
+        taps: Vec<Device>,
+        tun: Device,
         buckets: Arc<BucketTable>,
         owners: Directory,
     ) -> Self {
-        let ready = |device| Device {
+        let ready = |device| Watched {
             device,
             ready: true,
             counters: ExceptionCounters::default(),
         };
         Self {
             taps: taps.into_iter().map(ready).collect(),
-            tun: Device {
-                device: tun,
-                ready: true,
-                counters: ExceptionCounters::default(),
-            },
+            tun: ready(tun),
             buckets,
             owners,
             buffer: Box::new([0; FRAME_BYTES_MAX + 64]),
@@ -111,7 +105,7 @@ impl ExceptionPath {
                 continue;
             };
             for _ in 0..READ_BUDGET {
-                let Some(frame) = read(tap, self.buffer.as_mut_slice(), Tap::read) else {
+                let Some(frame) = read(tap, self.buffer.as_mut_slice()) else {
                     break;
                 };
                 // Any worker can send by any port; the first does it for the kernel.
@@ -126,7 +120,7 @@ impl ExceptionPath {
         // A packet goes to the worker that owns its destination, or to the first, which says why not.
         for _ in 0..READ_BUDGET {
             let tun = &mut self.tun;
-            let Some(frame) = read(tun, self.buffer.as_mut_slice(), Tun::read) else {
+            let Some(frame) = read(tun, self.buffer.as_mut_slice()) else {
                 break;
             };
             let Some(frame) = frame else {
@@ -176,25 +170,21 @@ fn destination(packet: &[u8]) -> Option<Ipv4Addr> {
 }
 
 /// One frame: `None` when the kernel has no more, `Some(None)` for one that no ring can carry.
-fn read<T>(
-    device: &mut Device<T>,
-    buffer: &mut [u8],
-    read: impl Fn(&T, &mut [u8]) -> Received,
-) -> Option<Option<FrameBytes>> {
-    if !device.ready {
+fn read(watched: &mut Watched, buffer: &mut [u8]) -> Option<Option<FrameBytes>> {
+    if !watched.ready {
         return None;
     }
-    match read(&device.device, buffer) {
+    match watched.device.read(buffer) {
         Received::Frame(length) => {
-            device.counters.from_kernel += 1;
+            watched.counters.from_kernel += 1;
             Some(buffer.get(..length).and_then(FrameBytes::copy_of))
         }
         Received::Overlong => {
-            device.counters.from_kernel += 1;
+            watched.counters.from_kernel += 1;
             Some(None)
         }
         Received::Empty | Received::Down => {
-            device.ready = false;
+            watched.ready = false;
             None
         }
     }

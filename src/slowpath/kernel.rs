@@ -2,16 +2,17 @@
 
 use std::io;
 use std::net::Ipv4Addr;
+use std::os::fd::AsRawFd;
 use std::sync::Arc;
 
+use mio::unix::SourceFd;
 use mio::{Interest, Registry};
 
 use super::call_routes::CallRoutes;
+use super::device::{Device, TUN_NAME};
 use super::kernel_mirror::KernelMirror;
 use super::netlink::{Monitor, Requests, RouteRequest};
 use super::start_error::{StartError, during};
-use super::tap::Tap;
-use super::tun::{TUN_NAME, Tun};
 use super::{sysctl, token};
 use crate::config::{self, Config};
 use crate::flow::ring::Doorbell;
@@ -22,8 +23,8 @@ pub(super) const ROUTE_METRIC: u32 = 1024;
 
 /// What the kernel lends us.
 pub(super) struct Kernel {
-    pub(super) taps: Vec<Tap>,
-    pub(super) tun: Tun,
+    pub(super) taps: Vec<Device>,
+    pub(super) tun: Device,
     pub(super) mirror: KernelMirror,
     pub(super) calls: CallRoutes,
 }
@@ -43,7 +44,7 @@ impl Kernel {
         let mut mirror = Mirror::default();
         let mut taps = Vec::new();
         for ((index, port), mac) in (0u8..).zip(&config.ports).zip(macs) {
-            let tap = open_tap(index, port, *mac, &mut requests)?;
+            let tap = open_tap(port, *mac, &mut requests)?;
             mirror.bind_port(tap.ifindex(), index);
             taps.push(tap);
         }
@@ -64,28 +65,24 @@ impl Kernel {
 
     /// Lets the loop hear of all of it.
     pub(super) fn register(&mut self, registry: &Registry) -> Result<(), StartError> {
-        registry
-            .register(self.mirror.monitor(), token::NETLINK, Interest::READABLE)
-            .map_err(during("cannot watch netlink"))?;
-        for (port, tap) in self.taps.iter_mut().enumerate() {
-            registry
-                .register(tap, token::tap(port), Interest::READABLE)
-                .map_err(during("cannot watch a TAP"))?;
+        let watch = |file: &dyn AsRawFd, token| {
+            registry.register(&mut SourceFd(&file.as_raw_fd()), token, Interest::READABLE)
+        };
+        watch(self.mirror.monitor(), token::NETLINK).map_err(during("cannot watch netlink"))?;
+        for (port, tap) in self.taps.iter().enumerate() {
+            watch(tap, token::tap(port)).map_err(during("cannot watch a TAP"))?;
         }
-        registry
-            .register(&mut self.tun, token::TUN, Interest::READABLE)
-            .map_err(during("cannot watch the TUN"))
+        watch(&self.tun, token::TUN).map_err(during("cannot watch the TUN"))
     }
 }
 
 /// The TAP of one port, with the port's addresses and routes.
 fn open_tap(
-    index: u8,
     port: &config::Port,
     mac: [u8; 6],
     requests: &mut Requests,
-) -> Result<Tap, StartError> {
-    let tap = Tap::open(index, &port.tap, mac, port.mtu).map_err(during("cannot make a TAP"))?;
+) -> Result<Device, StartError> {
+    let tap = Device::tap(&port.tap, mac, port.mtu).map_err(during("cannot make a TAP"))?;
     for prefix in &port.addresses {
         requests
             .add_address(tap.ifindex(), prefix.address, prefix.length_bits)
@@ -107,8 +104,8 @@ fn open_tap(
 }
 
 /// The TUN, with the gateways of the pools and a route for every address that can be leased.
-fn open_tun(config: &Config, requests: &mut Requests) -> Result<Tun, StartError> {
-    let tun = Tun::open(TUN_NAME, config.ppp.mtu_max).map_err(during("cannot make the TUN"))?;
+fn open_tun(config: &Config, requests: &mut Requests) -> Result<Device, StartError> {
+    let tun = Device::tun(TUN_NAME, config.ppp.mtu_max).map_err(during("cannot make the TUN"))?;
     for pool in &config.pools {
         requests
             .add_address(tun.ifindex(), pool.gateway, 32)

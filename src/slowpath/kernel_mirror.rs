@@ -65,8 +65,8 @@ impl KernelMirror {
         Arc::clone(&self.published)
     }
 
-    pub(super) fn monitor(&mut self) -> &mut Monitor {
-        &mut self.monitor
+    pub(super) const fn monitor(&self) -> &Monitor {
+        &self.monitor
     }
 
     pub(super) fn ready(&mut self) {

@@ -26,8 +26,6 @@ pub mod notify;
 pub mod settings;
 pub mod sysctl;
 pub mod tacacs_settings;
-pub mod tap;
-pub mod tun;
 pub mod view;
 pub mod watchdog;
 pub mod worker_link;

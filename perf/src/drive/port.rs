@@ -9,8 +9,7 @@ use dpdk::{
     Burst, Eal, EalConfig, LogLevel, Mbuf, Memory, Mempool, Port, PortConfig, RxQueue, TxQueue,
     huge_pages_available,
 };
-use pns::slowpath::device::Received;
-use pns::slowpath::tap::Tap;
+use pns::slowpath::device::{Device, Received};
 use pns::wire::ethernet::{self, Mac, ether_type};
 use pns::wire::ipv4::{self, protocol};
 
@@ -36,7 +35,7 @@ pub(super) struct PortCarrier {
     pool: Mempool,
     _port: Port,
     _eal: Eal,
-    tap: Tap,
+    tap: Device,
     mac: Mac,
     own: Ipv4Addr,
     server: Ipv4Addr,
@@ -89,7 +88,7 @@ impl PortCarrier {
         let queues = port.take_rx_queue(0).zip(port.take_tx_queue(0));
         let (rx, tx) = queues.ok_or("the port has no queues")?;
         let mac = port.mac();
-        let tap = Tap::open(0, TAP, mac, 1500)?;
+        let tap = Device::tap(TAP, mac, 1500)?;
         ip(&["address", "add", address, "dev", TAP])?;
         if let Some(gateway) = gateway {
             let (to, by) = (format!("{server}/32"), gateway.to_string());

@@ -5,9 +5,8 @@ use std::io;
 use std::os::fd::{AsRawFd, RawFd};
 use std::time::{Duration, Instant};
 
-use mio::event::Source;
 use mio::unix::SourceFd;
-use mio::{Events, Interest, Poll, Registry, Token};
+use mio::{Events, Interest, Poll, Token};
 use netlink_packet_core::{NLM_F_DUMP, NLM_F_DUMP_INTR, NLM_F_REQUEST, NetlinkPayload};
 use netlink_packet_route::address::AddressMessage;
 use netlink_packet_route::link::LinkMessage;
@@ -167,8 +166,11 @@ impl Monitor {
         let begun = Instant::now();
         let mut poll = Poll::new()?;
         let mut events = Events::with_capacity(1);
-        poll.registry()
-            .register(self, Token(0), Interest::READABLE)?;
+        poll.registry().register(
+            &mut SourceFd(&self.as_raw_fd()),
+            Token(0),
+            Interest::READABLE,
+        )?;
         loop {
             let progress = self.read(mirror, DATAGRAMS_PER_TURN)?;
             if self.is_synchronised() {
@@ -182,7 +184,7 @@ impl Monitor {
                 wait(&mut poll, &mut events, left)?;
             }
         }
-        poll.registry().deregister(self)
+        poll.registry().deregister(&mut SourceFd(&self.as_raw_fd()))
     }
 
     fn receive(&mut self) -> io::Result<usize> {
@@ -345,29 +347,5 @@ fn query(subject: Subject) -> RouteNetlinkMessage {
 impl AsRawFd for Monitor {
     fn as_raw_fd(&self) -> RawFd {
         self.socket.as_raw_fd()
-    }
-}
-
-impl Source for Monitor {
-    fn register(
-        &mut self,
-        registry: &Registry,
-        token: Token,
-        interests: Interest,
-    ) -> io::Result<()> {
-        SourceFd(&self.as_raw_fd()).register(registry, token, interests)
-    }
-
-    fn reregister(
-        &mut self,
-        registry: &Registry,
-        token: Token,
-        interests: Interest,
-    ) -> io::Result<()> {
-        SourceFd(&self.as_raw_fd()).reregister(registry, token, interests)
-    }
-
-    fn deregister(&mut self, registry: &Registry) -> io::Result<()> {
-        SourceFd(&self.as_raw_fd()).deregister(registry)
     }
 }
