@@ -53,8 +53,8 @@ struct Arguments {
     /// Only whether every packet comes out right, in a few seconds; written nowhere.
     #[arg(long, conflicts_with = "quick")]
     smoke: bool,
-    /// Of the pipeline's cases only those whose name begins with this, such as "clear 64 1000": cipher,
-    /// bytes of a packet, calls.
+    /// Of the cases of the pipeline or of MPPE only those whose name begins with this: cipher, bytes of
+    /// a packet and calls, such as "clear 64 1000" or "encrypt, alone 1400" (which decrypts, too).
     #[arg(long, default_value = "")]
     case: String,
     /// Measure nothing, but draw the pictures of the results again.
@@ -174,14 +174,14 @@ impl Scenario {
         arguments: &Arguments,
         effort: Effort,
     ) -> Outcome<()> {
-        let memory = arguments.memory;
+        let (memory, case) = (arguments.memory, arguments.case.as_str());
         let of_pipeline = |ports: &mut Ports, way, direction| {
-            let report = pipeline::run(way, ports, &arguments.case, effort, &mut Meter::new())?;
+            let report = pipeline::run(way, ports, case, effort, &mut Meter::new())?;
             publish_pipeline(report.going(direction), effort)
         };
         match self {
-            Self::MppeStateless => of_mppe(mppe::STATELESS, Mode::Stateless, effort),
-            Self::MppeStateful => of_mppe(mppe::STATEFUL, Mode::Stateful, effort),
+            Self::MppeStateless => of_mppe(mppe::STATELESS, Mode::Stateless, case, effort),
+            Self::MppeStateful => of_mppe(mppe::STATEFUL, Mode::Stateful, case, effort),
             Self::Upstream => of_pipeline(opened(ports, memory)?, Way::Upstream, "upstream"),
             Self::Downstream => of_pipeline(opened(ports, memory)?, Way::Downstream, "downstream"),
             Self::Turnaround => of_pipeline(
@@ -238,8 +238,8 @@ impl Arguments {
     }
 }
 
-fn of_mppe(which: mppe::Which, mode: Mode, effort: Effort) -> Outcome<()> {
-    let report = mppe::run(which, kernel(), effort, &mut Meter::new())?;
+fn of_mppe(which: mppe::Which, mode: Mode, case: &str, effort: Effort) -> Outcome<()> {
+    let report = mppe::run(which, kernel(), case, effort, &mut Meter::new())?;
     let report = report.going("both: a packet each way").judged(mode);
     report.publish(effort)
 }

@@ -52,6 +52,12 @@ struct Setup {
 }
 
 impl Setup {
+    /// What [`run`] selects cases by; that of encryption is meant in both directions.
+    fn full_name(self, load: Load) -> String {
+        let [name, _] = self.kind.names(self.library);
+        format!("{name} {} {}", load.name(), self.flows)
+    }
+
     /// Packets of a sample.
     const fn packets(self) -> u32 {
         match self.kind {
@@ -153,10 +159,12 @@ fn without_avx512(kernel: KernelKind) -> KernelKind {
 pub(crate) fn run(
     which: Which,
     kernel: KernelKind,
+    case: &str,
     effort: Effort,
     meter: &mut Meter,
 ) -> Outcome<Report> {
-    let kinds = cases(which.mode, kernel);
+    let mut kinds = cases(which.mode, kernel);
+    kinds.retain(|(setup, load)| setup.full_name(*load).starts_with(case));
     let encrypt = pass_through(&kinds, effort, |(setup, load), pairs| {
         measure::<Encrypt>(setup, load, effort, meter, pairs)
     })?;
