@@ -38,6 +38,9 @@ use super::radius::{Caller, Entropy};
 use crate::clock::Timestamp;
 use crate::flow::{FlowKey, FlowTotals};
 
+/// Who does not write where no server does.
+const LOCAL_BILL: &str = "the local bill";
+
 /// What accounting is made from.
 pub struct Settings {
     /// Whether anybody writes the bill down.
@@ -195,7 +198,7 @@ impl Accounting {
             Answer::LineWritten {
                 number,
                 written: false,
-            } => self.queue.unanswered(number, now),
+            } => self.queue.unanswered(number, LOCAL_BILL.into(), now),
         }
     }
 
@@ -210,9 +213,9 @@ impl Accounting {
         self.queue.written(number);
     }
 
-    /// Nobody has written a record down: it waits again.
-    pub fn unanswered(&mut self, number: u64, now: Timestamp) {
-        self.queue.unanswered(number, now);
+    /// Nobody has written a record down, for this reason: it waits again.
+    pub fn unanswered(&mut self, number: u64, why: Box<str>, now: Timestamp) {
+        self.queue.unanswered(number, why, now);
     }
 
     /// A record cannot be written down, now or later.
@@ -227,10 +230,10 @@ impl Accounting {
         Duration::from_millis(age_ms)
     }
 
-    /// Whether nobody has written the last record down.
+    /// Why nobody has written the last record down, if nobody has.
     #[must_use]
-    pub const fn is_silent(&self) -> bool {
-        self.queue.is_silent()
+    pub fn silence(&self) -> Option<&str> {
+        self.queue.silence()
     }
 
     /// Whether everything is written down.

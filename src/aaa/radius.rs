@@ -29,6 +29,7 @@ mod verify;
 mod wishes;
 
 pub use caller::{Caller, ClientSaid, Nas, nas_port_id};
+pub(super) use client::OVERLOADED;
 pub use client::{Billed, Client, Output, ServerView, Settings};
 pub use config::{Demand, ServerConfig, Service, Timing};
 pub use dialect::{Route, rates_of};

@@ -232,7 +232,15 @@ impl ServerView<'_> {
 
     fn account_rows(&self, accounts: &[Account]) -> Vec<AccountRow> {
         let wall = SystemTime::now();
-        let row = |it| account::row(it, self.now, wall);
+        let troubles = self.accounting().troubles;
+        let row = |it| {
+            let row = account::row(it, self.now, wall);
+            let is_billed = row.authenticated;
+            AccountRow {
+                bill: is_billed.then(|| troubles.clone()).unwrap_or_default(),
+                ..row
+            }
+        };
         accounts.iter().map(row).collect()
     }
 

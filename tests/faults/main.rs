@@ -24,4 +24,5 @@ mod ppp_client;
 mod radius;
 mod table;
 mod trial;
+mod view;
 mod world;

@@ -289,7 +289,8 @@ impl Dialler {
                 Output::Unwanted(number) => panic!("{number} is to end"),
                 Output::Billed(number, Billed::Written) => self.accounting.written(number),
                 Output::Billed(number, _) => {
-                    self.accounting.unanswered(number, self.clock.now());
+                    self.accounting
+                        .unanswered(number, "nobody".into(), self.clock.now());
                 }
                 Output::Event(event) => self.events.push(event),
                 Output::Decided(ticket, decision) => decided.push((ticket, decision)),

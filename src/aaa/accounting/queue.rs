@@ -62,8 +62,8 @@ pub(super) struct Queue {
     busy: HashSet<Box<str>>,
     /// A record of the server is out.
     server_out: bool,
-    /// Nobody has written the last record down.
-    silence: bool,
+    /// Why nobody has written the last record down, if nobody has.
+    silence: Option<Box<str>>,
     /// Until then nobody is asked.
     retry_at: Option<Timestamp>,
     spool: Option<SpoolSide>,
@@ -195,7 +195,7 @@ impl Queue {
             return None;
         }
         self.retry_at = None;
-        let window = if self.silence { 1 } else { WINDOW };
+        let window = if self.silence.is_some() { 1 } else { WINDOW };
         if self.server_out || self.out.len() >= window {
             return None;
         }
@@ -232,16 +232,16 @@ impl Queue {
 
     pub(super) fn written(&mut self, number: u64) {
         if self.take(number).is_some() {
-            self.silence = false;
+            self.silence = None;
             self.retry_at = None;
             self.count(RecordFate::Written);
             self.settle(number);
         }
     }
 
-    pub(super) fn unanswered(&mut self, number: u64, now: Timestamp) {
+    pub(super) fn unanswered(&mut self, number: u64, why: Box<str>, now: Timestamp) {
         if let Some(record) = self.take(number) {
-            self.silence = true;
+            self.silence = Some(why);
             self.retry_at = Some(now + RETRY_TIME);
             self.count(RecordFate::Unanswered);
             self.wait(number, record);
@@ -283,9 +283,9 @@ impl Queue {
         (self.waiting.len() + self.out.len()) as u64
     }
 
-    /// Whether nobody has written the last record down.
-    pub(super) const fn is_silent(&self) -> bool {
-        self.silence
+    /// Why nobody has written the last record down, if nobody has.
+    pub(super) fn silence(&self) -> Option<&str> {
+        self.silence.as_deref()
     }
 
     /// Whether all that there is is in memory.
@@ -338,7 +338,7 @@ mod tests {
         assert_eq!([0; 3].map(|_| next(&mut queue)), [Some(0), Some(1), None]);
         queue.written(1);
         assert_eq!(next(&mut queue), None);
-        queue.unanswered(0, Timestamp::ZERO);
+        queue.unanswered(0, "nobody".into(), Timestamp::ZERO);
         assert_eq!([0; 2].map(|_| next(&mut queue)), [Some(0), None]);
         queue.written(0);
         assert_eq!([0; 2].map(|_| next(&mut queue)), [Some(2), None]);
@@ -354,7 +354,7 @@ mod tests {
         queue.next(LATER);
         queue.written(0);
         queue.written(0);
-        queue.unanswered(0, Timestamp::ZERO);
+        queue.unanswered(0, "nobody".into(), Timestamp::ZERO);
         assert_eq!(queue.fates()[RecordFate::Written.index()], 1);
         assert_eq!(queue.outstanding(), 0);
     }
@@ -365,7 +365,7 @@ mod tests {
         queue.push(Arc::new(record(Kind::Start, 1)));
         queue.push(Arc::new(record(Kind::Start, 2)));
         assert!(queue.next(LATER).is_some());
-        queue.unanswered(0, LATER);
+        queue.unanswered(0, "nobody".into(), LATER);
         assert!(queue.next(LATER).is_none());
         let again = queue.poll_timeout().unwrap();
         assert_eq!(again, LATER + RETRY_TIME);

@@ -219,7 +219,10 @@ impl Desk {
                     self.unwanted.extend(self.accounting.flow_of_record(number));
                 }
                 Some(Output::Billed(number, Billed::Written)) => self.accounting.written(number),
-                Some(Output::Billed(number, _)) => self.accounting.unanswered(number, self.now),
+                Some(Output::Billed(number, _)) => {
+                    self.accounting
+                        .unanswered(number, "nobody".into(), self.now)
+                }
                 Some(_) => {}
                 None => match sent.pop_front() {
                     Some(_) if self.loses() => {}

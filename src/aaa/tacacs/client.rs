@@ -12,7 +12,7 @@ use super::exchange::{self, ConnectionId, Event, Exchange, Outcome, Question};
 use super::log_in::{LogIn, denial, whose};
 use super::server::{Counters, Fault};
 use crate::aaa::accounting::Record;
-use crate::aaa::radius::{Billed, Caller, Entropy, Ticket};
+use crate::aaa::radius::{Billed, Caller, Entropy, OVERLOADED, Ticket};
 use crate::aaa::servers::{may_ask, writers};
 use crate::aaa::{Access, Decision, Denial, Names, Rejection, Servers};
 use crate::clock::Timestamp;
@@ -74,8 +74,8 @@ pub struct Client {
     pool: Box<str>,
     log_ins: HashMap<Ticket, LogIn>,
     last_ticket: u64,
-    /// Records that no server took, and when that is said: whoever hears it sends them again.
-    refused: VecDeque<(Timestamp, u64)>,
+    /// Records that no server took, when that is said, and why: whoever hears it sends them again.
+    refused: VecDeque<(Timestamp, u64, Box<str>)>,
     outputs: VecDeque<Output>,
 }
 
@@ -180,9 +180,10 @@ impl Client {
     pub fn handle_timeout(&mut self, now: Timestamp) {
         self.exchange.handle_timeout(now);
         self.settle(now);
-        while let Some((_, number)) = self.refused.front().copied().filter(|(at, _)| *at <= now) {
-            self.refused.pop_front();
-            let output = Output::Billed(number, Billed::Unanswered);
+        while self.refused.front().is_some_and(|(at, ..)| *at <= now)
+            && let Some((_, number, why)) = self.refused.pop_front()
+        {
+            let output = Output::Billed(number, Billed::Unanswered(why));
             self.outputs.push_back(output);
         }
     }
@@ -190,7 +191,7 @@ impl Client {
     /// When [`Self::handle_timeout`] has something to do.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Timestamp> {
-        let refused = self.refused.front().map(|(at, _)| *at);
+        let refused = self.refused.front().map(|(at, ..)| *at);
         [self.exchange.poll_timeout(), refused]
             .into_iter()
             .flatten()
@@ -236,13 +237,18 @@ impl Client {
                 exchange::Output::Event(event) => Output::Event(event),
                 exchange::Output::Answered(Ticket(ticket), outcome) if ticket & RECORD != 0 => {
                     let number = ticket & !RECORD;
-                    match outcome {
-                        Outcome::Answer { .. } => Output::Billed(number, Billed::Written),
-                        Outcome::NoAnswer(_) | Outcome::Overloaded => {
-                            self.refused.push_back((now + REST_TIME, number));
+                    let why = match outcome {
+                        Outcome::Answer { .. } => {
+                            let output = Output::Billed(number, Billed::Written);
+                            self.outputs.push_back(output);
                             continue;
                         }
-                    }
+                        Outcome::NoAnswer(faults) => self.who_failed(&faults),
+                        Outcome::Overloaded => OVERLOADED.to_owned(),
+                    };
+                    self.refused
+                        .push_back((now + REST_TIME, number, why.into()));
+                    continue;
                 }
                 exchange::Output::Answered(ticket, outcome) => {
                     match self.answered(ticket, &outcome, now) {
@@ -265,7 +271,7 @@ impl Client {
                 return Some(Decision::Deny(denial(Rejection::TacacsNoAnswer, who)));
             }
             Outcome::Overloaded => {
-                let what = "more questions wait than may".to_owned();
+                let what = OVERLOADED.to_owned();
                 return Some(Decision::Deny(denial(Rejection::TacacsOverloaded, what)));
             }
         };
