@@ -15,6 +15,7 @@ use crate::aaa::accounting::Record;
 use crate::aaa::radius::{Billed, Caller, Entropy, OVERLOADED, Ticket};
 use crate::aaa::servers::{may_ask, writers};
 use crate::aaa::{Access, Decision, Denial, Names, Rejection, Servers};
+use crate::auth::Secret;
 use crate::clock::Timestamp;
 use crate::ppp::link::{Credentials, MppeRequirement};
 
@@ -159,6 +160,12 @@ impl Client {
         };
         let ticket = Ticket(RECORD | number);
         self.hear(exchange::Input::Ask(ticket, question), now);
+    }
+
+    /// The server of this name shares another secret with us from now on.
+    pub fn set_secret(&mut self, name: &str, secret: &Secret, now: Timestamp) {
+        self.exchange.set_secret(name, secret, now);
+        self.settle(now);
     }
 
     /// A connection is open.
