@@ -43,8 +43,8 @@ const LOCAL_BILL: &str = "the local bill";
 
 /// What accounting is made from.
 pub struct Settings {
-    /// Whether anybody writes the bill down.
-    pub on: bool,
+    /// The groups of those who write the bill down, `None` being whoever has none; empty: nobody does.
+    pub writers: Vec<Option<Box<str>>>,
     /// Time between interim records where no server says; `None`: only if one says.
     pub interim: Option<Duration>,
     /// Milliseconds since 1970 at [`Timestamp::ZERO`].
@@ -55,26 +55,26 @@ pub struct Settings {
 
 /// Every call that is billed, and every record that is not written down.
 pub struct Accounting {
-    on: bool,
+    writers: Vec<Option<Box<str>>>,
     ledger: Ledger,
     queue: Queue,
     random: Entropy,
 }
 
 impl Accounting {
-    /// Begins with the record that the server begins. Calls that a crash has ended are over with it:
+    /// Begins with the record that the server begins, for each who writes bills. Calls that a crash has ended are over with it:
     /// their Stops follow, with the last counters that are known of them.
     #[must_use]
     pub fn new(settings: &Settings, mut random: Entropy, now: Timestamp) -> Self {
         let mut bytes = [0; 2];
         random(&mut bytes);
         let mut accounting = Self {
-            on: settings.on,
+            writers: settings.writers.clone(),
             ledger: Ledger::new(settings, u16::from_be_bytes(bytes), now),
-            queue: Queue::new(settings.recovered.as_ref()),
+            queue: Queue::new(&settings.writers, settings.recovered.as_ref()),
             random,
         };
-        accounting.keep(accounting.ledger.server(Kind::On, now));
+        accounting.tell_of_server(Kind::On, now);
         for last in settings.recovered.iter().flat_map(|it| &it.unfinished) {
             accounting.keep(last.clone().ended_by_crash());
         }
@@ -155,7 +155,7 @@ impl Accounting {
 
     /// The server ends.
     pub fn stop(&mut self, now: Timestamp) {
-        self.keep(self.ledger.server(Kind::Off, now));
+        self.tell_of_server(Kind::Off, now);
     }
 
     /// When [`Self::next_due`] has something to say.
@@ -230,10 +230,15 @@ impl Accounting {
         Duration::from_millis(age_ms)
     }
 
-    /// Why nobody has written the last record down, if nobody has.
+    /// Why nobody has written the last record down, of each group of servers that has not.
+    pub fn silences(&self) -> impl Iterator<Item = &str> {
+        self.queue.silences()
+    }
+
+    /// Whether nobody writes down what is left.
     #[must_use]
-    pub fn silence(&self) -> Option<&str> {
-        self.queue.silence()
+    pub fn rests(&self) -> bool {
+        self.queue.rests()
     }
 
     /// Whether everything is written down.
@@ -260,8 +265,16 @@ impl Accounting {
         self.queue.fates()
     }
 
+    /// The server begins or ends: everybody hears it who writes bills.
+    fn tell_of_server(&mut self, kind: Kind, now: Timestamp) {
+        for servers in self.writers.clone() {
+            let record = self.ledger.server(kind, now);
+            self.keep(Record { servers, ..record });
+        }
+    }
+
     fn keep(&mut self, record: Record) {
-        if self.on {
+        if !self.writers.is_empty() {
             self.queue.push(Arc::new(record));
         }
     }

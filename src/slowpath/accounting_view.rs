@@ -21,11 +21,11 @@ pub(super) fn status(bill: &Bill<'_>, now: Timestamp) -> AccountingStatus {
         (None, None) => "nobody",
     };
     let unix_ms = accounting.unix_ms(now);
-    let silence = accounting.silence();
+    let silences: Vec<_> = accounting.silences().collect();
     let mut status = AccountingStatus {
         written_by: written_by.to_owned(),
-        silent: silence.is_some(),
-        silent_because: silence.unwrap_or_default().to_owned(),
+        silent: !silences.is_empty(),
+        silent_because: silences.join("; "),
         waiting: accounting.outstanding(),
         records: counters(
             RecordFate::ALL.iter().map(|fate| fate.name()),

@@ -583,7 +583,7 @@ impl LogIns {
         let status = self.bookkeeper.as_ref().map(Bookkeeper::status);
         let spool = status.and_then(|status| status.spool);
         let on_disk = spool.is_some_and(|spool| spool.trouble.is_none());
-        let rests = on_disk && accounting.silence().is_some();
+        let rests = on_disk && accounting.rests();
         !accounting.has_orders() && (accounting.is_settled() || rests)
     }
 }

@@ -105,7 +105,7 @@ fn server() -> Rig<Bookkeepers> {
     let client = client_of(&services, Demand::Auto, 1000);
     rig.plane.ask_servers(client, true);
     let settings = Settings {
-        on: true,
+        writers: vec![None],
         interim: Some(Duration::from_secs(60)),
         unix_at_zero_ms: 0,
         recovered: None,

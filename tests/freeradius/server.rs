@@ -159,7 +159,7 @@ fn client(servers: Vec<ServerConfig>, give_up: Duration) -> Client {
 /// A bill that servers write down.
 pub(crate) fn bill(now: Timestamp) -> Accounting {
     let settings = accounting::Settings {
-        on: true,
+        writers: vec![None],
         interim: None,
         unix_at_zero_ms: UNIX_AT_ZERO_S * 1000,
         recovered: None,
@@ -288,10 +288,10 @@ impl Dialler {
                 }
                 Output::Unwanted(number) => panic!("{number} is to end"),
                 Output::Billed(number, Billed::Written) => self.accounting.written(number),
-                Output::Billed(number, _) => {
-                    self.accounting
-                        .unanswered(number, "nobody".into(), self.clock.now());
+                Output::Billed(number, Billed::Unanswered(why)) => {
+                    self.accounting.unanswered(number, why, self.clock.now());
                 }
+                Output::Billed(number, Billed::TooLong) => panic!("{number} is too long"),
                 Output::Event(event) => self.events.push(event),
                 Output::Decided(ticket, decision) => decided.push((ticket, decision)),
             }

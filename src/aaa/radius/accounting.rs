@@ -120,9 +120,9 @@ mod tests {
         let record = Record {
             kind: Kind::Stop,
             session_id: "0001".into(),
+            servers: None,
             happened_ms: 1_700_000_000_000,
             call: Some(BilledCall {
-                servers: None,
                 user: octets(b"alice"),
                 lease: Some(std::net::Ipv4Addr::new(10, 0, 0, 1)),
                 decided_by: DecidedBy::Radius,

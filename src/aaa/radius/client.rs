@@ -15,7 +15,7 @@ use super::reply::{Answer, Asked, decide, whose};
 use super::request::{Login, access_request, authorize_request, is_state_of_radius};
 use super::server::{Counters, Health, ReplyRefusal};
 use crate::aaa::accounting::Record;
-use crate::aaa::servers::{may_ask, writers};
+use crate::aaa::servers::{groups, may_ask, writers};
 use crate::aaa::{Access, Decision, Denial, Names, Realm, Rejection, Servers};
 use crate::auth::Secret;
 use crate::clock::Timestamp;
@@ -249,12 +249,8 @@ impl Client {
 
     /// Has a record of this age written down. What became of it is an output, which bears the number.
     pub fn bill(&mut self, number: u64, record: &Record, age: Duration, now: Timestamp) {
-        let group = record
-            .call
-            .as_ref()
-            .and_then(|call| call.servers.as_deref());
         let question = Question {
-            among: Some(self.writers(group)),
+            among: Some(self.writers(record.servers.as_deref())),
             ..accounting_request(record, &self.nas, age, now)
         };
         let input = exchange::Input::Ask(Ticket(RECORD | number), question);
@@ -262,10 +258,22 @@ impl Client {
         self.settle();
     }
 
-    fn writers(&self, group: Option<&str>) -> Names {
+    /// The groups of those who write bills; `None`: whoever has none.
+    #[must_use]
+    pub fn bill_groups(&self) -> Vec<Option<Box<str>>> {
+        groups(self.billing().map(|it| it.group.as_deref()))
+    }
+
+    fn billing(&self) -> impl Iterator<Item = &ServerConfig> {
         let all = self.servers(Timestamp::ZERO).map(|server| server.config);
-        let all = all.filter(|it| it.service == Service::Accounting);
-        writers(all.map(|it| (&*it.name, it.group.as_deref())), group)
+        all.filter(|it| it.service == Service::Accounting)
+    }
+
+    fn writers(&self, group: Option<&str>) -> Names {
+        writers(
+            self.billing().map(|it| (&*it.name, it.group.as_deref())),
+            group,
+        )
     }
 
     /// Does what is due.

@@ -13,7 +13,7 @@ use super::log_in::{LogIn, denial, whose};
 use super::server::{Counters, Fault};
 use crate::aaa::accounting::Record;
 use crate::aaa::radius::{Billed, Caller, Entropy, OVERLOADED, Ticket};
-use crate::aaa::servers::{may_ask, writers};
+use crate::aaa::servers::{groups, may_ask, writers};
 use crate::aaa::{Access, Decision, Denial, Names, Rejection, Servers};
 use crate::auth::Secret;
 use crate::clock::Timestamp;
@@ -137,6 +137,12 @@ impl Client {
         asked.all(|server| server.is_dead)
     }
 
+    /// The groups of those who write bills; `None`: whoever has none.
+    #[must_use]
+    pub fn bill_groups(&self) -> Vec<Option<Box<str>>> {
+        groups(self.exchange.servers().map(|it| it.group.as_deref()))
+    }
+
     fn writers(&self, group: Option<&str>) -> Names {
         writers(
             self.exchange
@@ -148,11 +154,7 @@ impl Client {
 
     /// Lets a server write down a record; what becomes of it is an output, which bears its number.
     pub fn bill(&mut self, number: u64, record: &Record, now: Timestamp) {
-        let group = record
-            .call
-            .as_ref()
-            .and_then(|call| call.servers.as_deref());
-        let among = Some(self.writers(group));
+        let among = Some(self.writers(record.servers.as_deref()));
         let question = bill::record(record).map(|question| Question { among, ..question });
         let Some(question) = question else {
             let output = Output::Billed(number, Billed::TooLong);

@@ -18,6 +18,7 @@ fn record(kind: Told) -> Record {
     Record {
         kind,
         session_id: "65A0001".into(),
+        servers: None,
         happened_ms: 1_700_000_060_500,
         call: of_call.then(|| BilledCall {
             domain: None,
@@ -25,7 +26,6 @@ fn record(kind: Told) -> Record {
             lease: Some(Ipv4Addr::new(10, 0, 0, 7)),
             decided_by: DecidedBy::Remote,
             caller: caller(),
-            servers: None,
             class: Vec::new(),
         }),
         usage: matches!(kind, Told::Interim | Told::Stop).then_some(usage),
