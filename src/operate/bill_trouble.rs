@@ -181,6 +181,11 @@ fn sum<'n>(counters: &[Counter], names: impl Iterator<Item = &'n str>) -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use super::BillTrouble::{
+        DiskError, FileUnwritable, NoAnswer, RecordsLost, RecordsTooOld, SpoolFilling, SpoolFull,
+    };
+    use super::RecordFate::{InterimDropped, Lost};
+    use super::SpoolDrop::{CallForRoom, ForRoom, InterimForRoom, NotWritten, TooOld, Unreadable};
     use super::*;
 
     fn status() -> AccountingStatus {
@@ -203,7 +208,7 @@ mod tests {
         }
     }
 
-    fn dropped(cause: SpoolDrop) -> AccountingStatus {
+    fn gone(cause: SpoolDrop) -> AccountingStatus {
         with(SpoolRow {
             drops: counted(cause.name()),
             ..SpoolRow::default()
@@ -247,67 +252,23 @@ mod tests {
             ..SpoolRow::default()
         });
         let cases = [
-            (
-                silent("radius"),
-                BillTrouble::NoAnswer,
-                "\"main\" (192.0.2.1:1813). 7 records",
-            ),
-            (
-                file,
-                BillTrouble::FileUnwritable,
-                "no space left. 7 records wait",
-            ),
-            (
-                silent("file"),
-                BillTrouble::FileUnwritable,
-                "cannot be written",
-            ),
-            (disk, BillTrouble::DiskError, "input/output error"),
+            (silent("radius"), NoAnswer, "(192.0.2.1:1813). 7 records"),
+            (file, FileUnwritable, "no space left. 7 records wait"),
+            (silent("file"), FileUnwritable, "cannot be written"),
+            (disk, DiskError, "input/output error"),
             (
                 filled(750),
-                BillTrouble::SpoolFilling,
-                "75 % full. 9 records wait, the oldest for 61 s",
+                SpoolFilling,
+                "75 % full. 9 records wait, the oldest",
             ),
-            (
-                dropped(SpoolDrop::InterimForRoom),
-                BillTrouble::SpoolFull,
-                "3 interim records and 0",
-            ),
-            (
-                dropped(SpoolDrop::ForRoom),
-                BillTrouble::SpoolFull,
-                "0 interim records and 3 others",
-            ),
-            (
-                dropped(SpoolDrop::CallForRoom),
-                BillTrouble::SpoolFull,
-                "of 3 calls",
-            ),
-            (
-                dropped(SpoolDrop::TooOld),
-                BillTrouble::RecordsTooOld,
-                "3 records were thrown away",
-            ),
-            (
-                dropped(SpoolDrop::NotWritten),
-                BillTrouble::RecordsLost,
-                "3 by a disk",
-            ),
-            (
-                dropped(SpoolDrop::Unreadable),
-                BillTrouble::RecordsLost,
-                "3 by a disk",
-            ),
-            (
-                lost(RecordFate::Lost),
-                BillTrouble::RecordsLost,
-                "3 for want of room",
-            ),
-            (
-                lost(RecordFate::InterimDropped),
-                BillTrouble::RecordsLost,
-                "3 for want of room",
-            ),
+            (gone(InterimForRoom), SpoolFull, "3 interim records and 0"),
+            (gone(ForRoom), SpoolFull, "0 interim records and 3 others"),
+            (gone(CallForRoom), SpoolFull, "of 3 calls"),
+            (gone(TooOld), RecordsTooOld, "3 records were thrown away"),
+            (gone(NotWritten), RecordsLost, "3 by a disk"),
+            (gone(Unreadable), RecordsLost, "3 by a disk"),
+            (lost(Lost), RecordsLost, "3 for want of room"),
+            (lost(InterimDropped), RecordsLost, "3 for want of room"),
         ];
         for trouble in BillTrouble::ALL {
             assert!(cases.iter().any(|(_, of, _)| of == trouble), "{trouble}");
@@ -328,7 +289,7 @@ mod tests {
             status(),
             filled(749),
             // Memory has it still.
-            dropped(SpoolDrop::MemoryOnly),
+            gone(SpoolDrop::MemoryOnly),
             lost(RecordFate::Unanswered),
         ];
         for status in written {
