@@ -28,6 +28,8 @@ mod slots;
 mod verify;
 mod wishes;
 
+#[cfg(test)]
+pub(super) use caller::tests::nas;
 pub use caller::{Caller, ClientSaid, Nas, nas_port_id};
 pub(super) use client::OVERLOADED;
 pub use client::{Billed, Client, Output, ServerView, Settings};

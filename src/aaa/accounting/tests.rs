@@ -10,8 +10,8 @@ use super::spool::tests::Disk;
 use super::spool::{Limits, Spool};
 use super::*;
 use crate::aaa::radius::{
-    Billed, Client, Demand, Nas, Output, ServerConfig, Service, Settings as Radius, SocketId,
-    Timing,
+    Billed, Client, Demand, Output, ServerConfig, Service, Settings as Radius, SocketId, Timing,
+    nas,
 };
 use crate::auth::Secret;
 use crate::wire::call_id::CallId;
@@ -83,12 +83,7 @@ fn radius(groups: &[Option<&str>]) -> Client {
             probe_interval: None,
             ..Timing::default()
         },
-        nas: Nas {
-            host_name: "pns".into(),
-            identifier: "vpn1".into(),
-            address: None,
-            eap_mtu: 1400,
-        },
+        nas: nas(),
         pool: "default".into(),
         map: Vec::new(),
         unix_at_zero_s: 0,
