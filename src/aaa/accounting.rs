@@ -62,8 +62,8 @@ pub struct Accounting {
 }
 
 impl Accounting {
-    /// Begins with the record that the server begins, for each who writes bills. Calls that a crash has ended are over with it:
-    /// their Stops follow, with the last counters that are known of them.
+    /// Begins with the record that the server begins, for each who writes bills. Calls that a crash has
+    /// ended are over with it: their Stops follow, with the last counters that are known of them.
     #[must_use]
     pub fn new(settings: &Settings, mut random: Entropy, now: Timestamp) -> Self {
         let mut bytes = [0; 2];

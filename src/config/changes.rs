@@ -278,7 +278,8 @@ mod tests {
     #[test]
     fn another_secret_is_named_and_the_secret_is_not() {
         let text = format!(
-            "{CONFIG}[[radius.server]]\nname = \"main\"\naddress = \"192.0.2.1\"\nsecret_file = \"s\"\naccounting_port = 0\n\
+            "{CONFIG}[[radius.server]]\nname = \"main\"\naddress = \"192.0.2.1\"\n\
+             secret_file = \"s\"\naccounting_port = 0\n\
              [[tacacs.server]]\nname = \"tac\"\naddress = \"192.0.2.2\"\nsecret_file = \"s\"\n\
              [ppp.mppe]\npolicy = \"optional\"\n"
         );

@@ -234,12 +234,12 @@ impl ServerView<'_> {
         let wall = SystemTime::now();
         let troubles = self.accounting().troubles;
         let row = |it| {
-            let row = account::row(it, self.now, wall);
-            let is_billed = row.authenticated;
-            AccountRow {
-                bill: is_billed.then(|| troubles.clone()).unwrap_or_default(),
-                ..row
+            let mut row = account::row(it, self.now, wall);
+            // Of others there is no bill.
+            if row.authenticated {
+                row.bill.clone_from(&troubles);
             }
+            row
         };
         accounts.iter().map(row).collect()
     }

@@ -273,7 +273,7 @@ impl Queue {
     /// Whether nobody writes down what is left.
     pub(super) fn rests(&self) -> bool {
         let mut left = self.lanes.values().filter(|lane| !lane.is_empty());
-        left.all(|lane| lane.silence().is_some())
+        self.silences().next().is_some() && left.all(|lane| lane.silence().is_some())
     }
 
     /// Whether all that there is is in memory.
