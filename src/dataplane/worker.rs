@@ -90,7 +90,7 @@ pub struct Work {
     pub frames: usize,
     /// Commands obeyed.
     pub commands: usize,
-    /// Flows for which keystream was made ahead, or was looked whether it must be; an idle turn has time for it.
+    /// Flows of which an idle turn looked whether they lack keystream; those that did have more now.
     pub stocked: usize,
 }
 

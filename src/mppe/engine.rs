@@ -56,8 +56,9 @@ impl Engine {
         }
     }
 
-    /// Makes keystream ahead for up to a group of lanes of stateless flows and one of stateful ones, which were
-    /// active since they were last looked at. Answers at how many it looked; 0: there is enough of everything.
+    /// Makes keystream ahead for up to a group of lanes of stateless flows and one of stateful ones,
+    /// which were active since they were last looked at. Answers at how many it looked; 0: there is
+    /// enough of everything.
     pub fn stock_up(&mut self) -> usize {
         stock_up(&mut self.stock, &mut self.kernel) + self.queues.top_up(&mut self.kernel)
     }
