@@ -6,9 +6,16 @@
     reason = "a test that meets the unexpected has to fail"
 )]
 
+use std::net::Ipv4Addr;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+
 use pns::dataplane::FrameCount;
-use pns::flow::{Encryption, FlowCommand, FlowPolicy, FrameBytes};
+use pns::flow::{Encryption, FlowCommand, FlowKey, FlowPolicy, FrameBytes};
 use pns::mppe::keys::{Mode, Strength, Suite};
+use pns::routing::directory::directory;
+use pns::routing::{Directory, DirectoryWriter};
+use pns::wire::call_id::CallId;
 use pns::wire::ccp::Agreement;
 
 use lab::{ACCESS, HOST, HOST_MAC, Lab, NETWORK, NETWORK_MAC, Plan, policy};
@@ -217,4 +224,65 @@ fn frames_that_wait_and_those_that_are_acknowledged_at_once_allocate_nothing() {
     }
     assert!(lab.frames(FrameCount::Generated) >= 20);
     assert_eq!(lab.drops(), []);
+}
+
+/// A directory of 100,000 addresses outside of pools.
+fn crowded_directory() -> (DirectoryWriter, Directory) {
+    let (mut writer, reader) = directory(&[]);
+    for n in 0..100_000 {
+        writer.set(outside(n), owner(n));
+    }
+    (writer, reader)
+}
+
+fn outside(n: u32) -> Ipv4Addr {
+    Ipv4Addr::from_bits(0x6440_0000 + n)
+}
+
+fn owner(n: u32) -> FlowKey {
+    FlowKey::new(0, CallId::new(u16::try_from(n % 60_000).unwrap() + 1))
+}
+
+#[test]
+fn a_change_of_the_directory_copies_little_and_its_reader_frees_nothing() {
+    let (mut writer, reader) = crowded_directory();
+    for n in (0..100_000).step_by(997) {
+        assert_eq!(reader.owner(outside(n)), Some(owner(n)));
+        let change = allocation_counter::measure(|| writer.set(outside(n), owner(7)));
+        assert!(change.bytes_total < 8192, "{change:?}");
+        let look = allocation_counter::measure(|| {
+            assert_eq!(reader.owner(outside(n)), Some(owner(7)));
+        });
+        assert_eq!((look.count_total, look.count_current), (0, 0), "{n}");
+    }
+}
+
+#[test]
+fn a_reader_beside_changes_misses_nothing_and_frees_nothing() {
+    let (mut writer, reader) = crowded_directory();
+    let ended = AtomicBool::new(false);
+    thread::scope(|scope| {
+        let beside = scope.spawn(|| {
+            // What a thread takes once.
+            assert_eq!(reader.owner(outside(1)), Some(owner(1)));
+            allocation_counter::measure(|| {
+                while !ended.load(Ordering::Relaxed) {
+                    for n in 0..64 {
+                        let here = reader.owner(outside(n));
+                        let may_be_gone = n % 2 == 0 && here.is_none();
+                        assert!(may_be_gone || here == Some(owner(n)), "{n}: {here:?}");
+                    }
+                }
+            })
+        });
+        for _ in 0..1000 {
+            for n in (0..64).step_by(2) {
+                writer.clear(outside(n));
+                writer.set(outside(n), owner(n));
+            }
+        }
+        ended.store(true, Ordering::Relaxed);
+        let looked = beside.join().unwrap();
+        assert_eq!((looked.count_total, looked.count_current), (0, 0));
+    });
 }

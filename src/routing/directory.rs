@@ -2,23 +2,20 @@
 //! path only.
 //!
 //! Addresses of pools are a flat array of words, one atomic word each, so a change is one store and a
-//! look is one load. Other leased addresses (from RADIUS, say) and the networks behind clients are few:
-//! sorted tables, one for each prefix length in use, replaced as a whole; the longest prefix wins. A
-//! reader may see a word of yesterday; so the owner of a flow checks its lease again.
+//! look is one load. Other leased addresses and the networks behind clients are in `others`. A reader
+//! may see a word of yesterday; so the owner of a flow checks its lease again.
 
 use std::net::Ipv4Addr;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, Ordering};
 
-use arc_swap::{ArcSwap, Cache};
+use others::{Changes, Others};
 
 use crate::flow::FlowKey;
 use crate::wire::prefix::Prefix;
 
-/// Leased addresses outside of pools, and networks: for each length of a prefix, longest first, its
-/// networks in ascending order.
-type Table = Vec<(u8, Vec<(Ipv4Addr, FlowKey)>)>;
+mod others;
 
 struct Pool {
     first: u32,
@@ -36,9 +33,7 @@ impl Pool {
 
 struct Shared {
     pools: Box<[Pool]>,
-    others: Arc<ArcSwap<Table>>,
-    /// Whether there are any others: mostly there are none, and then nobody looks for them.
-    has_others: AtomicBool,
+    others: Others,
 }
 
 impl Shared {
@@ -49,7 +44,10 @@ impl Shared {
 }
 
 /// The slow path's end.
-pub struct DirectoryWriter(Arc<Shared>);
+pub struct DirectoryWriter {
+    shared: Arc<Shared>,
+    changes: Changes,
+}
 
 /// Whose an address is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,10 +61,8 @@ pub enum Place {
 }
 
 /// A reader's end: one for each worker.
-pub struct Directory {
-    shared: Arc<Shared>,
-    others: Cache<Arc<ArcSwap<Table>>, Arc<Table>>,
-}
+#[derive(Clone)]
+pub struct Directory(Arc<Shared>);
 
 /// A directory of the addresses in `pools`, and of whatever else is leased.
 #[must_use]
@@ -78,17 +74,17 @@ pub fn directory(pools: &[RangeInclusive<Ipv4Addr>]) -> (DirectoryWriter, Direct
     };
     let shared = Arc::new(Shared {
         pools: pools.iter().map(pool).collect(),
-        others: Arc::new(ArcSwap::default()),
-        has_others: AtomicBool::new(false),
+        others: Others::new(),
     });
-    let reader = Directory::new(Arc::clone(&shared));
-    (DirectoryWriter(shared), reader)
+    let reader = Directory(Arc::clone(&shared));
+    let changes = Changes::default();
+    (DirectoryWriter { shared, changes }, reader)
 }
 
 impl DirectoryWriter {
     /// `address` belongs to `flow` from now on. To be called before the flow may forward.
     pub fn set(&mut self, address: Ipv4Addr, flow: FlowKey) {
-        match self.0.pool_word(address.to_bits()) {
+        match self.shared.pool_word(address.to_bits()) {
             Some(word) => word.store(flow.pack(), Ordering::Release),
             None => self.change_others(Prefix::host(address), Some(flow)),
         }
@@ -96,7 +92,7 @@ impl DirectoryWriter {
 
     /// `address` belongs to nobody. To be called after the flow's final report.
     pub fn clear(&mut self, address: Ipv4Addr) {
-        match self.0.pool_word(address.to_bits()) {
+        match self.shared.pool_word(address.to_bits()) {
             Some(word) => word.store(0, Ordering::Release),
             None => self.change_others(Prefix::host(address), None),
         }
@@ -116,52 +112,22 @@ impl DirectoryWriter {
     /// One more reader.
     #[must_use]
     pub fn reader(&self) -> Directory {
-        Directory::new(Arc::clone(&self.0))
+        Directory(Arc::clone(&self.shared))
     }
 
     fn change_others(&mut self, network: Prefix, flow: Option<FlowKey>) {
-        let mut table = Vec::clone(&self.0.others.load());
-        let (first, length) = (network.first(), network.length());
-        let row = match table.binary_search_by(|(other, _)| length.cmp(other)) {
-            Ok(row) => row,
-            Err(row) => {
-                table.insert(row, (length, Vec::new()));
-                row
-            }
-        };
-        if let Some((_, networks)) = table.get_mut(row) {
-            let place = networks.binary_search_by_key(&first, |entry| entry.0);
-            match (place, flow) {
-                (Ok(place), Some(flow)) => {
-                    if let Some(entry) = networks.get_mut(place) {
-                        entry.1 = flow;
-                    }
-                }
-                (Ok(place), None) => drop(networks.remove(place)),
-                (Err(place), Some(flow)) => networks.insert(place, (first, flow)),
-                (Err(_), None) => {}
-            }
-        }
-        table.retain(|(_, networks)| !networks.is_empty());
-        let has_others = !table.is_empty();
-        self.0.others.store(Arc::new(table));
-        self.0.has_others.store(has_others, Ordering::Release);
+        self.shared.others.change(&mut self.changes, network, flow);
     }
 }
 
 impl Directory {
-    fn new(shared: Arc<Shared>) -> Self {
-        let others = Cache::new(Arc::clone(&shared.others));
-        Self { shared, others }
-    }
-
     /// Whose `address` is.
     #[inline]
     #[must_use]
-    pub fn find(&mut self, address: Ipv4Addr) -> Place {
-        let owner = match self.shared.pool_word(address.to_bits()) {
+    pub fn find(&self, address: Ipv4Addr) -> Place {
+        let owner = match self.0.pool_word(address.to_bits()) {
             Some(word) => FlowKey::unpack(word.load(Ordering::Acquire)),
-            None => match self.other(address.to_bits()) {
+            None => match self.0.others.find(address) {
                 Some(owner) => Some(owner),
                 None => return Place::Elsewhere,
             },
@@ -172,7 +138,7 @@ impl Directory {
     /// The call that has `address`.
     #[inline]
     #[must_use]
-    pub fn owner(&mut self, address: Ipv4Addr) -> Option<FlowKey> {
+    pub fn owner(&self, address: Ipv4Addr) -> Option<FlowKey> {
         match self.find(address) {
             Place::Of(owner) => Some(owner),
             Place::Vacant | Place::Elsewhere => None,
@@ -182,36 +148,8 @@ impl Directory {
     /// Whether `address` is a client's: in a pool, leased or not, or leased.
     #[inline]
     #[must_use]
-    pub fn contains(&mut self, address: Ipv4Addr) -> bool {
-        let address = address.to_bits();
-        self.shared.pool_word(address).is_some() || self.other(address).is_some()
-    }
-
-    #[inline]
-    fn other(&mut self, address: u32) -> Option<FlowKey> {
-        if !self.shared.has_others.load(Ordering::Acquire) {
-            return None;
-        }
-        self.look_for_other(address)
-    }
-
-    #[inline(never)]
-    fn look_for_other(&mut self, address: u32) -> Option<FlowKey> {
-        let table = self.others.load();
-        let address = Ipv4Addr::from_bits(address);
-        table.iter().find_map(|(length, networks)| {
-            let first = Prefix::new(address, *length)?.first();
-            let place = networks
-                .binary_search_by_key(&first, |entry| entry.0)
-                .ok()?;
-            networks.get(place).map(|entry| entry.1)
-        })
-    }
-}
-
-impl Clone for Directory {
-    fn clone(&self) -> Self {
-        Self::new(Arc::clone(&self.shared))
+    pub fn contains(&self, address: Ipv4Addr) -> bool {
+        self.0.pool_word(address.to_bits()).is_some() || self.0.others.find(address).is_some()
     }
 }
 
@@ -231,7 +169,7 @@ mod tests {
     #[test]
     fn addresses_of_pools_come_and_go() {
         let pools = [address(100)..=address(109), address(200)..=address(200)];
-        let (mut writer, mut reader) = directory(&pools);
+        let (mut writer, reader) = directory(&pools);
         for last in 0..=255 {
             let pooled = (100..110).contains(&last) || last == 200;
             assert_eq!(reader.contains(address(last)), pooled);
@@ -248,7 +186,7 @@ mod tests {
 
     #[test]
     fn other_addresses_are_known_while_they_are_leased() {
-        let (mut writer, mut reader) = directory(&[]);
+        let (mut writer, reader) = directory(&[]);
         for last in [5, 3, 9, 3] {
             writer.set(address(last), key(u16::from(last)));
         }
@@ -264,7 +202,7 @@ mod tests {
 
     #[test]
     fn the_longest_prefix_wins_and_addresses_of_pools_before_all() {
-        let (mut writer, mut reader) = directory(&[address(100)..=address(109)]);
+        let (mut writer, reader) = directory(&[address(100)..=address(109)]);
         let network = |text: &str| text.parse::<Prefix>().unwrap();
         // Every network with its owner, in an order of no meaning.
         let all = [

@@ -5,6 +5,7 @@
 
 pub mod directory;
 pub mod mirror;
+pub(crate) mod retired;
 pub mod snapshot;
 
 pub use crate::wire::prefix::{self, Prefix};

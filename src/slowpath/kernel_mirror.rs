@@ -8,6 +8,7 @@ use std::time::Duration;
 use super::jobs::{JobPool, Outcome};
 use super::netlink::{GatewayKeeper, Monitor, Progress, Requests};
 use crate::clock::Timestamp;
+use crate::routing::retired::Retired;
 use crate::routing::{Mirror, Published, Snapshot};
 
 /// Datagrams of news read in one turn.
@@ -25,7 +26,7 @@ pub(super) struct KernelMirror {
     keeper: GatewayKeeper,
     published: Published,
     /// Snapshots that a worker may still hold: freed here, never on the packet path.
-    retired: Vec<Arc<Snapshot>>,
+    retired: Retired<Snapshot>,
     /// Builds snapshots beside the loop: 100,000 routes take tens of milliseconds.
     jobs: JobPool<Snapshot>,
     building: bool,
@@ -50,7 +51,7 @@ impl KernelMirror {
             mirror,
             keeper: GatewayKeeper::default(),
             published,
-            retired: Vec::new(),
+            retired: Retired::default(),
             jobs: JobPool::new(1, 1, wake)?,
             building: false,
             news: true,
@@ -83,7 +84,7 @@ impl KernelMirror {
             self.building = false;
             match outcome {
                 Outcome::Done(snapshot) => {
-                    self.retired.push(self.published.swap(Arc::new(snapshot)));
+                    self.retired.keep(self.published.swap(Arc::new(snapshot)));
                 }
                 Outcome::Panicked => tracing::error!("a snapshot of the routes could not be built"),
             }
@@ -105,7 +106,7 @@ impl KernelMirror {
             // After a failure nothing new may come of itself: look again.
             self.news = true;
             self.refresh();
-            self.retired.retain(|old| Arc::strong_count(old) > 1);
+            self.retired.sweep();
         }
     }
 

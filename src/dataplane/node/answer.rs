@@ -11,7 +11,7 @@ use crate::routing::{Directory, NextHop, Snapshot};
 pub(in crate::dataplane) fn run<F>(
     packet: &mut Packet<F>,
     view: &View,
-    directory: &mut Directory,
+    directory: &Directory,
     routes: &Snapshot,
 ) -> Verdict {
     let destination = packet.meta.ip.destination;

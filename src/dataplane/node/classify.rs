@@ -20,7 +20,7 @@ use crate::wire::ipv4::{self, protocol};
 pub(in crate::dataplane) fn run<F: Frame>(
     packet: &mut Packet<F>,
     view: &View,
-    directory: &mut Directory,
+    directory: &Directory,
     routes: &Snapshot,
 ) -> Verdict {
     let Some(port) = view.ports.get(usize::from(packet.meta.port)) else {
@@ -95,7 +95,7 @@ fn any_ethernet_input<F: Frame>(frame: &mut F, port: &PortConfig) -> Result<Arri
 fn ipv4_input<F: Frame>(
     packet: &mut Packet<F>,
     view: &View,
-    directory: &mut Directory,
+    directory: &Directory,
     routes: &Snapshot,
     side: Side,
 ) -> Verdict {

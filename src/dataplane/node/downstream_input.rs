@@ -34,7 +34,7 @@ pub(in crate::dataplane) fn run<F: Frame>(
     packet: &mut Packet<F>,
     flows: &mut FlowTable,
     view: &View,
-    directory: &mut Directory,
+    directory: &Directory,
     routes: &mut Recent<'_>,
     moment: Moment,
 ) -> Verdict {

@@ -26,7 +26,7 @@ pub(in crate::dataplane) fn run<F: Frame>(
     packet: &mut Packet<F>,
     flows: &mut FlowTable,
     view: &View,
-    directory: &mut Directory,
+    directory: &Directory,
     routes: &mut Recent<'_>,
     limit: (Rate, Timestamp),
 ) -> Verdict {
@@ -52,7 +52,7 @@ fn judge<F: Frame>(
     packet: &mut Packet<F>,
     flows: &mut FlowTable,
     view: &View,
-    directory: &mut Directory,
+    directory: &Directory,
     routes: &mut Recent<'_>,
 ) -> Verdict {
     let Ok(header) = ipv4::Header::parse(packet.frame.bytes()) else {
@@ -97,7 +97,7 @@ fn judge<F: Frame>(
 
 /// Whether the client may send from this address: its lease, and what lies behind it.
 #[inline]
-fn is_own(source: Ipv4Addr, flow: &Flow, directory: &mut Directory) -> bool {
+fn is_own(source: Ipv4Addr, flow: &Flow, directory: &Directory) -> bool {
     if flow.permissions.networks {
         directory.owner(source) == Some(flow.key)
     } else {

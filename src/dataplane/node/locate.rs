@@ -43,7 +43,7 @@ pub(in crate::dataplane) fn upstream<F>(packets: &mut [Packet<F>], flows: &FlowT
 #[inline]
 pub(in crate::dataplane) fn downstream<F>(
     packets: &mut [Packet<F>],
-    directory: &mut Directory,
+    directory: &Directory,
     flows: &FlowTable,
 ) {
     for packet in &mut *packets {
