@@ -1,15 +1,14 @@
 //! What a call takes of memory in the slow path and in the data path, and what a packet costs among
 //! many calls.
 
+use std::error::Error;
 use std::fs;
 
-use pns::flow::Encryption;
 use serde::Serialize;
 
 use crate::Outcome;
-use crate::load::Load;
 use crate::measure::{Effort, Meter, percentile};
-use crate::pipeline::{self, Kind, Ports, Way};
+use crate::pipeline::{self, Footprint, Found, Ports};
 use crate::report::{Measured, rounded};
 use crate::setup::Rig;
 
@@ -32,6 +31,9 @@ pub(crate) struct Scale {
     data_path_bytes_per_call: f64,
     data_path_resident_base_bytes: f64,
     data_path_resident_bytes_per_call: f64,
+    /// The same calls, spread over four workers each of which has room for all.
+    four_workers_resident_base_bytes: f64,
+    four_workers_resident_bytes_per_call: f64,
     cost_of_most_calls_over_1k: f64,
     /// Sizes that this machine has no memory for.
     calls_not_measured: Vec<usize>,
@@ -65,10 +67,14 @@ pub(crate) fn run(ports: &mut Ports, effort: Effort) -> Outcome<Scale> {
         Effort::Normal => &[1_000, 10_000, 100_000, 1_000_000],
     };
     let mut meter = Meter::new();
-    let mut data_path = Vec::new();
-    for calls in sizes {
-        data_path.push(DataPath::measure(ports, *calls, effort, &mut meter)?);
-    }
+    let calls = sizes.iter().map(|calls| u32::try_from(*calls));
+    let calls = calls.collect::<Result<Vec<_>, _>>()?;
+    let found = pipeline::among(ports, &calls, effort, &mut meter)?;
+    let data_path = calls.iter().zip(&found);
+    let data_path: Vec<_> = data_path
+        .map(|(calls, it)| DataPath::new(*calls, it))
+        .collect();
+    let four_workers = four_workers(ports, &calls)?;
     let free = free_octets();
     let fits = |calls: &usize| *calls as u64 * OCTETS_PER_CALL_MEASURED <= free;
     let (sizes, calls_not_measured): (Vec<_>, Vec<_>) = sizes.iter().copied().partition(fits);
@@ -103,6 +109,8 @@ pub(crate) fn run(ports: &mut Ports, effort: Effort) -> Outcome<Scale> {
         data_path_bytes_per_call: rounded(data.per_call, 0),
         data_path_resident_base_bytes: rounded(resident.base, 0),
         data_path_resident_bytes_per_call: rounded(resident.per_call, 0),
+        four_workers_resident_base_bytes: rounded(four_workers.base, 0),
+        four_workers_resident_bytes_per_call: rounded(four_workers.per_call, 0),
         cost_of_most_calls_over_1k: rounded(
             many.cycles_per_packet_p50 / few.cycles_per_packet_p50,
             3,
@@ -152,27 +160,17 @@ impl SlowPath {
 }
 
 impl DataPath {
-    fn measure(
-        ports: &mut Ports,
-        calls: usize,
-        effort: Effort,
-        meter: &mut Meter,
-    ) -> Outcome<Self> {
-        let calls = u32::try_from(calls)?;
-        let kind = Kind {
-            way: Way::Upstream,
-            encryption: Encryption::Off,
-            flows: calls,
-            load: Load::Short,
-        };
-        let rounds = effort.passes() * effort.rig_rounds();
-        let (pairs, footprint) = pipeline::sample(ports, kind, rounds, meter)?;
+    fn new(calls: u32, found: &Found) -> Self {
+        let Footprint {
+            requested,
+            resident,
+        } = found.footprint;
         let data_path = Self {
             calls,
-            bytes_per_call: rounded(footprint.requested, 1),
-            resident_bytes_per_call: rounded(footprint.resident, 1),
-            cycles_per_packet_p50: rounded(pairs.ours_median(), 1),
-            cycles_per_packet_p1: rounded(percentile(pairs.ours(), 1), 1),
+            bytes_per_call: rounded(requested, 1),
+            resident_bytes_per_call: rounded(resident, 1),
+            cycles_per_packet_p50: rounded(found.pairs.ours_median(), 1),
+            cycles_per_packet_p1: rounded(percentile(found.pairs.ours(), 1), 1),
         };
         println!(
             "{calls:>8} calls: {:>6} bytes a call in the data path, {:>6} of them touched; \
@@ -182,8 +180,22 @@ impl DataPath {
             data_path.cycles_per_packet_p50,
             data_path.cycles_per_packet_p1
         );
-        Ok(data_path)
+        data_path
     }
+}
+
+/// What four workers take for the largest two numbers of calls.
+fn four_workers(ports: &mut Ports, calls: &[u32]) -> Outcome<Line> {
+    let [.., less, many] = calls else {
+        return Err("a line needs two sizes".into());
+    };
+    let mut octets = |calls: u32| {
+        let footprint = pipeline::footprint(ports, 4, calls)?;
+        let resident = footprint.resident * f64::from(calls);
+        println!("{calls:>8} calls of four workers: {resident:>12.0} bytes touched");
+        Ok::<_, Box<dyn Error>>((f64::from(calls), resident))
+    };
+    Ok(line([octets(*less)?, octets(*many)?]))
 }
 
 /// Memory that this machine can still give.

@@ -25,6 +25,7 @@ mod idle;
 pub mod memory_port;
 mod node;
 pub mod pipeline;
+pub mod places;
 pub mod policer;
 pub mod port;
 mod reassembly;
