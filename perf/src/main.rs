@@ -100,6 +100,8 @@ enum Scenario {
     Turnaround,
     /// Two workers, each fed on its own, against one; and handing over what is the other's.
     Workers,
+    /// Where the cycles of a packet go, node by node, upstream and downstream.
+    Nodes,
     /// What a worker adds to a packet's time on the way, at several loads, with the generator on another
     /// core.
     Latency,
@@ -126,13 +128,14 @@ impl Scenario {
             | Self::Downstream
             | Self::Turnaround
             | Self::Workers => true,
-            Self::Latency | Self::Linux | Self::Setup | Self::Scale => false,
+            Self::Nodes | Self::Latency | Self::Linux | Self::Setup | Self::Scale => false,
         }
     }
 
     /// Whether all that counts happens on one thread.
     const fn is_of_one_thread(self) -> bool {
-        self.is_repeated() && !matches!(self, Self::Workers) || matches!(self, Self::Linux)
+        self.is_repeated() && !matches!(self, Self::Workers)
+            || matches!(self, Self::Nodes | Self::Linux)
     }
 
     /// In as many processes as are asked for.
@@ -193,6 +196,10 @@ impl Scenario {
                 let report =
                     pipeline::run_workers(opened(ports, memory)?, effort, &mut Meter::new())?;
                 publish_pipeline(report.going("upstream"), effort)
+            }
+            Self::Nodes => {
+                let nodes = pipeline::nodes::run(opened(ports, memory)?, effort)?;
+                report::publish("nodes", &nodes, effort)
             }
             Self::Latency => {
                 let latency = pipeline::latency::run(opened(ports, memory)?, effort)?;

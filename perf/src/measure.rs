@@ -130,11 +130,20 @@ impl Meter {
 
     /// What `work` takes, in core cycles.
     pub(crate) fn cycles(&mut self, work: impl FnOnce()) -> f64 {
+        let mut elapsed_ns = 0.0;
+        let unit_ns = self.unit_during(|| {
+            let start = Instant::now();
+            work();
+            elapsed_ns = nanoseconds(start);
+        });
+        elapsed_ns / unit_ns
+    }
+
+    /// How long a cycle is while `work` is done, in nanoseconds.
+    pub(crate) fn unit_during(&mut self, work: impl FnOnce()) -> f64 {
         let before = cycle_ns();
-        let start = Instant::now();
         work();
-        let elapsed_ns = nanoseconds(start);
-        elapsed_ns / self.unit_ns(before)
+        self.unit_ns(before)
     }
 
     /// What each of `turns` turns of `work` takes, in core cycles; each is told how much time has

@@ -9,6 +9,8 @@ mod floor;
 mod huge_pages;
 pub(crate) mod latency;
 mod medium;
+pub(crate) mod nodes;
+
 pub(crate) mod packets;
 mod rig;
 #[cfg(feature = "dpdk")]

@@ -39,6 +39,7 @@ fn picture(scenario: &str, results: &Value) -> Outcome<String> {
         match scenario {
             "mppe-stateless" | "mppe-stateful" => of_mppe(scenario, results).draw(&root)?,
             "workers" => of_workers(results).draw(&root)?,
+            "nodes" => of_nodes(results, &root)?,
             "setup" => of_setup(results, &root)?,
             "scale" => of_scale(results, &root)?,
             "latency" => of_latency(results, &root)?,
@@ -103,6 +104,36 @@ fn of_mppe(scenario: &str, results: &Value) -> Bars<'static> {
         groups: load_names(),
         series: series.map(of).into(),
     }
+}
+
+fn of_nodes(results: &Value, root: &Panel<'_>) -> Outcome<()> {
+    let (left, right) = root.split_horizontally(SIZE.0 / 2);
+    for (panel, way) in [(left, "upstream"), (right, "downstream")] {
+        let case = format!("{way}, clear");
+        let cases: Vec<_> = cases(results)
+            .iter()
+            .filter(|it| it["case"] == case)
+            .collect();
+        let nodes = |case: &Value| list(&case["nodes"]).to_vec();
+        let first = cases.first().map(|case| nodes(case)).unwrap_or_default();
+        let name = |node: &Value| node["node"].as_str().unwrap_or_default().to_owned();
+        let series = cases.iter().map(|case| {
+            let calls = figure_of(case, "flows");
+            let cycles = nodes(case);
+            let cycles = cycles
+                .iter()
+                .map(|it| figure_of(it, "cycles_per_packet_p50"));
+            (format!("{calls} calls"), cycles.collect())
+        });
+        Bars {
+            title: &format!("{case}, 64 B, node by node"),
+            unit: "core cycles a packet, median",
+            groups: first.iter().map(name).collect(),
+            series: series.collect(),
+        }
+        .draw(&panel)?;
+    }
+    Ok(())
 }
 
 fn of_pipeline(scenario: &str, results: &Value, root: &Panel<'_>) -> Outcome<()> {

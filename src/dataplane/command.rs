@@ -5,6 +5,7 @@ use super::compression::{Packing, Way};
 use super::drop_reason::DropReason;
 use super::flow::Ipv6Ends;
 use super::frame::Frame;
+use super::laps::Laps;
 use super::node::gre_output::{self, Payload};
 use super::port::{Bill, PortIo};
 use super::stats::FrameCount;
@@ -35,7 +36,7 @@ fn take_wiped<K>(place: &mut Option<K>, zero: K) -> Result<K, Refused> {
 /// The command named no flow, or asked for what the flow may not have.
 struct Refused;
 
-impl<P: PortIo> Worker<P> {
+impl<P: PortIo, L: Laps> Worker<P, L> {
     /// Obeys a command. There must be room for its report.
     pub(super) fn obey(&mut self, command: FlowCommand) {
         let flow = command.flow();

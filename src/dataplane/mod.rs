@@ -22,6 +22,7 @@ pub mod flow_table;
 pub mod frame;
 pub mod handoff;
 mod idle;
+pub mod laps;
 pub mod memory_port;
 mod node;
 pub mod pipeline;

@@ -32,6 +32,7 @@
 
 use super::batch::{BURST, Verdict};
 use super::drop_reason::DropReason;
+use super::laps::{Laps, Part};
 use super::node::downstream_input::Moment;
 use super::node::{
     answer, downstream_input, fragment, gre_input, gre_output, icmpv6_echo, inner_input, ip_output,
@@ -42,7 +43,7 @@ use super::worker::Worker;
 use crate::flow::FlowReport;
 use crate::routing::Recent;
 
-impl<P: PortIo> Worker<P> {
+impl<P: PortIo, L: Laps> Worker<P, L> {
     /// Everything that has entered, until nothing is left. Only an answer enters anything again, and
     /// about an answer there is never another.
     pub(super) fn run_nodes(&mut self) {
@@ -84,16 +85,19 @@ impl<P: PortIo> Worker<P> {
             view,
             reorder,
             control_rate,
+            laps,
             ..
         } = self;
         let (now, rate) = (exits.now, *control_rate);
         if !exits.entries.upstream.is_empty() {
             std::mem::swap(batch, &mut exits.entries.upstream);
             locate::upstream(batch.packets(), flows);
+            laps.lap(Part::Locate);
             batch.stage(
                 |packet| gre_input::run(packet, flows, view, now),
                 |packet, verdict| exits.take(packet, verdict),
             );
+            laps.lap(Part::GreInput);
         }
         if reorder.is_on() {
             reorder.arrange(batch, flows, now, |packet| {
@@ -105,6 +109,7 @@ impl<P: PortIo> Worker<P> {
             |packet| ppp_input::run(packet, flows, rate, now),
             |packet, verdict| exits.take(packet, verdict),
         );
+        laps.lap(Part::PppInput);
         self.decapsulate();
     }
 
@@ -121,12 +126,14 @@ impl<P: PortIo> Worker<P> {
             decrypt,
             compression,
             control_rate,
+            laps,
             ..
         } = self;
         let mut routes = Recent::new(routes.load());
         let limit = (*control_rate, exits.now);
         if locate::is_sealed(batch.packets()) {
             mppe_decrypt::run(batch, flows, decrypt, compression, exits, view);
+            laps.lap(Part::MppeDecrypt);
         }
         batch.stage(
             |packet| {
@@ -135,7 +142,9 @@ impl<P: PortIo> Worker<P> {
             },
             |packet, verdict| exits.take(packet, verdict),
         );
+        laps.lap(Part::InnerInput);
         ip_output::send(batch, ports);
+        laps.lap(Part::IpOutput);
         while let Some((flow, address)) = flows.next_moved() {
             let _told = exits.report(FlowReport::SourceMoved { flow, address });
         }
@@ -157,6 +166,7 @@ impl<P: PortIo> Worker<P> {
             pieces,
             error_limit,
             bursts,
+            laps,
             ..
         } = self;
         let mut routes = Recent::new(routes.load());
@@ -167,6 +177,7 @@ impl<P: PortIo> Worker<P> {
         };
         std::mem::swap(batch, &mut exits.entries.downstream);
         locate::downstream(batch.packets(), directory, flows);
+        laps.lap(Part::Locate);
         batch.stage(
             |packet| downstream_input::run(packet, flows, view, directory, &mut routes, moment),
             |packet, verdict| match verdict {
@@ -184,6 +195,7 @@ impl<P: PortIo> Worker<P> {
                 | Verdict::Drop(_) => exits.take(packet, verdict),
             },
         );
+        laps.lap(Part::DownstreamInput);
         self.encapsulate();
         while !self.pieces.is_empty() {
             let count = self.pieces.len().min(BURST);
@@ -203,14 +215,17 @@ impl<P: PortIo> Worker<P> {
             encrypt,
             compression,
             stamp,
+            laps,
             ..
         } = self;
         if locate::is_sealed(batch.packets()) {
             mppe_encrypt::run(batch, flows, encrypt, compression, exits);
+            laps.lap(Part::MppeEncrypt);
         }
         for packet in batch.packets().drain(..) {
             gre_output::run(packet, flows, view, ports, exits, stamp);
         }
+        laps.lap(Part::GreOutput);
     }
 
     /// Answers to clients' IPv6 Echo-Requests.

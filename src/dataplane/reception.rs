@@ -6,12 +6,13 @@ use std::slice;
 
 use super::batch::{Entry, NO_FLOW, Packet, Verdict};
 use super::handoff::Handoff;
+use super::laps::{Laps, Part};
 use super::node::locate::NOBODY;
 use super::node::{classify, express, gre_input, locate, ppp_input, sight};
 use super::port::PortIo;
 use super::worker::Worker;
 
-impl<P: PortIo> Worker<P> {
+impl<P: PortIo, L: Laps> Worker<P, L> {
     /// What a port has received: to whom it is for.
     pub(super) fn sort(&mut self, port: u8) {
         let Self {
@@ -56,10 +57,12 @@ impl<P: PortIo> Worker<P> {
             directory,
             routes,
             control_rate,
+            laps,
             ..
         } = self;
         let (routes, now, rate) = (routes.load(), exits.now, *control_rate);
         locate::upstream(batch.packets(), flows);
+        laps.lap(Part::Locate);
         batch.stage(
             |packet| {
                 if let Some(verdict) = express::run(packet, flows, view, now) {
@@ -77,6 +80,7 @@ impl<P: PortIo> Worker<P> {
             },
             |packet, verdict| exits.take(packet, verdict),
         );
+        laps.lap(Part::Express);
         self.decapsulate();
     }
 
@@ -108,5 +112,6 @@ impl<P: PortIo> Worker<P> {
             }
             None => {}
         }
+        self.laps.lap(Part::Classify);
     }
 }

@@ -147,7 +147,8 @@ impl SequenceWindow {
     /// # Errors
     /// [`WindowRefusal`]: since the check, an equal frame was committed, or so many others that this
     /// one is too late now.
-    #[inline]
+    #[expect(clippy::inline_always, reason = "a call for each packet is felt")]
+    #[inline(always)]
     pub fn commit(
         &mut self,
         sequence: u32,

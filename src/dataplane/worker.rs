@@ -18,6 +18,7 @@ use super::exits::{Exits, ExitsParts};
 use super::flow_table::FlowTable;
 use super::handoff::{Handoff, HandoffEnds};
 use super::idle::Idle;
+use super::laps::{Laps, Part, Unmeasured};
 use super::node::fragment::PIECES_MAX;
 use super::node::gre_output::{Payload, Stamp};
 use super::node::mtu_exceeded::ErrorLimit;
@@ -44,8 +45,8 @@ const ACKNOWLEDGMENTS_PER_TURN: usize = 2 * BURST;
 /// How often what is late is looked for.
 const SWEEP_INTERVAL: Duration = Duration::from_millis(1);
 
-/// A worker.
-pub struct Worker<P: PortIo> {
+/// A worker. `L` is told where its time goes.
+pub struct Worker<P: PortIo, L: Laps = Unmeasured> {
     pub(super) view: View,
     pub(super) ports: Ports<P>,
     pub(super) flows: FlowTable,
@@ -77,6 +78,7 @@ pub struct Worker<P: PortIo> {
     stats: Arc<WorkerStats>,
     idle: Idle,
     next_sweep: Timestamp,
+    pub(super) laps: L,
 }
 
 /// What a turn did.
@@ -106,6 +108,21 @@ impl<P: PortIo> Worker<P> {
         handoff: HandoffEnds<P::Frame>,
         shared: WorkerShared,
         now: Timestamp,
+    ) -> Self {
+        Self::measured(config, ports, handoff, shared, now, Unmeasured)
+    }
+}
+
+impl<P: PortIo, L: Laps> Worker<P, L> {
+    /// The same, and `laps` is told where its time goes.
+    #[must_use]
+    pub fn measured(
+        config: WorkerConfig,
+        ports: Vec<P>,
+        handoff: HandoffEnds<P::Frame>,
+        shared: WorkerShared,
+        now: Timestamp,
+        laps: L,
     ) -> Self {
         let locals = config.listen.len();
         let capacity = shared.counters.flows();
@@ -165,12 +182,14 @@ impl<P: PortIo> Worker<P> {
             stats: shared.stats,
             idle: Idle::new(config.idle_sleep_max),
             next_sweep: now,
+            laps,
         }
     }
 
     /// One round: commands, frames from the kernel, frames from other workers, frames from ports,
     /// what is late, and out with everything.
     pub fn turn(&mut self, now: Timestamp) -> Work {
+        self.laps.lap(Part::Rest);
         self.exits.now = now;
         self.stamp.now = now;
         let mut work = Work {
@@ -189,7 +208,9 @@ impl<P: PortIo> Worker<P> {
         while let Some(slot) = self.flows.next_urgent_acknowledgment() {
             self.acknowledge(slot);
         }
+        self.laps.lap(Part::Rest);
         self.ports.flush();
+        self.laps.lap(Part::Transmit);
         self.exits.flush();
         if work.is_idle() {
             self.stock_up();
@@ -208,6 +229,11 @@ impl<P: PortIo> Worker<P> {
             let work = self.turn(now);
             self.idle.after(work);
         }
+    }
+
+    /// What was told where the time goes.
+    pub const fn laps(&mut self) -> &mut L {
+        &mut self.laps
     }
 
     /// How many flows the worker has.
@@ -259,10 +285,13 @@ impl<P: PortIo> Worker<P> {
     }
 
     fn take_received(&mut self, port: u8) -> usize {
+        self.laps.lap(Part::Rest);
         self.ports.receive(port, &mut self.burst);
         let taken = self.burst.len();
         if taken > 0 {
+            self.laps.lap(Part::Receive);
             self.sort(port);
+            self.laps.lap(Part::Sight);
             self.run_nodes();
         }
         taken

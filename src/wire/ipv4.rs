@@ -228,7 +228,8 @@ fn length_with_options(first: u8, packet_octets: usize) -> Result<u8, Malformed>
 
 /// Takes one hop off the time to live of `packet` and corrects the header checksum (RFC 1141).
 /// `None`, and no change, if none is left to take or this is no header.
-#[inline]
+#[expect(clippy::inline_always, reason = "a call for each packet is felt")]
+#[inline(always)]
 pub fn decrement_ttl(packet: &mut [u8]) -> Option<()> {
     let place = packet.get_mut(TTL_OFFSET..)?.first_chunk_mut::<4>()?;
     let [hops, protocol, s0, s1] = *place;

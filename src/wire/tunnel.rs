@@ -87,7 +87,8 @@ pub struct Headers {
 
 impl Headers {
     /// Reads and checks them; `None` for whatever is not such a frame, or not right.
-    #[inline]
+    #[expect(clippy::inline_always, reason = "a call for each packet is felt")]
+    #[inline(always)]
     #[must_use]
     pub fn read(frame: &[u8]) -> Option<Self> {
         let sight = Sight::of(frame)?;

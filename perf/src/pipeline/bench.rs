@@ -9,6 +9,7 @@ use pns::flow::Encryption;
 use super::client::{Ciphers, Client};
 use super::floor::{Floor, swap_addresses};
 use super::medium::{Medium, Wire};
+use super::nodes::{Parts, Stopwatch};
 use super::packets;
 use super::rig::{Footprint, Post, Rig};
 use crate::Outcome;
@@ -264,6 +265,15 @@ impl<M: Medium> Lane<M> {
     pub(super) fn sample(&mut self, meter: &mut Meter) -> Vec<f64> {
         let turns = self.kind.packets() as usize / BURST;
         self.post.turns(turns, meter)
+    }
+
+    /// What the parts of its turns take for such bursts, in cycles.
+    pub(super) fn parts(&mut self, meter: &mut Meter) -> Vec<Parts>
+    where
+        M: Medium<Laps = Stopwatch>,
+    {
+        let turns = self.kind.packets() as usize / BURST;
+        self.post.parts(turns, meter)
     }
 
     /// Compares all that came out with what must come out.

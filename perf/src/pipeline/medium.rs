@@ -4,6 +4,7 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use pns::dataplane::laps::{Laps, Unmeasured};
 use pns::dataplane::memory_port::{self, MemoryFrame, MemoryPort, MemoryWire};
 use pns::dataplane::{Frame, PortIo};
 
@@ -15,7 +16,8 @@ pub(crate) trait Medium {
     type Port: PortIo + Send;
     /// The harness's end.
     type Wire: Wire + Send;
-
+    /// What a worker on its cables tells where its time goes.
+    type Laps: Laps + Default + Send;
     /// What a thread holds as long as it holds cables.
     type Entered;
 
@@ -74,6 +76,7 @@ impl Medium for Memory {
     type Port = MemoryPort;
     type Wire = MemoryEnd;
     type Entered = ();
+    type Laps = Unmeasured;
 
     fn cable(&mut self) -> Outcome<(MemoryPort, MemoryEnd)> {
         let (port, wire) = memory_port::wire(FRAMES);

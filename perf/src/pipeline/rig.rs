@@ -21,6 +21,7 @@ use pns::routing::{DirectoryWriter, Prefix, Snapshot};
 
 use super::client::{Client, start_keys};
 use super::medium::Medium;
+use super::nodes::{Parts, Stopwatch};
 use super::packets;
 use crate::measure::Meter;
 use crate::{Outcome, machine};
@@ -34,7 +35,7 @@ const HANDOFF_SLOTS: usize = 16_384;
 
 /// A worker, and what is around it.
 pub(super) struct Post<M: Medium> {
-    worker: Worker<M::Port>,
+    worker: Worker<M::Port, M::Laps>,
     pub(super) access: M::Wire,
     pub(super) network: M::Wire,
     stats: Arc<WorkerStats>,
@@ -125,7 +126,7 @@ impl<M: Medium> Rig<M> {
             let ports = vec![access_port, network_port];
             let config = config(index, packets::locals(count)?);
             posts.push(Post {
-                worker: Worker::new(config, ports, handoff, shared, now),
+                worker: Worker::measured(config, ports, handoff, shared, now, M::Laps::default()),
                 access,
                 network,
                 stats,
@@ -203,6 +204,27 @@ impl<M: Medium> Post<M> {
             self.now = began + passed;
             self.worker.turn(self.now);
         })
+    }
+
+    /// What the parts of each turn took, in cycles.
+    pub(super) fn parts(&mut self, turns: usize, meter: &mut Meter) -> Vec<Parts>
+    where
+        M: Medium<Laps = Stopwatch>,
+    {
+        let mut parts = Vec::with_capacity(turns);
+        let (began, start) = (self.now, Instant::now());
+        let unit_ns = meter.unit_during(|| {
+            for _ in 0..turns {
+                self.now = began + start.elapsed();
+                self.worker.laps().take();
+                self.worker.turn(self.now);
+                parts.push(self.worker.laps().take());
+            }
+        });
+        for part in parts.as_flattened_mut() {
+            *part /= unit_ns;
+        }
+        parts
     }
 
     /// One turn at the time that the last of [`Self::turns`] had.

@@ -8,6 +8,7 @@ use dpdk::{
     ThreadRegistration, TxQueue, huge_pages_available, ring_pair,
 };
 use pns::dataplane::DpdkPort;
+use pns::dataplane::laps::Unmeasured;
 
 use super::huge_pages::HugePages;
 use super::medium::{Medium, Wire};
@@ -73,6 +74,7 @@ impl Medium for Rings {
     type Port = DpdkPort;
     type Wire = RingEnd;
     type Entered = ThreadRegistration;
+    type Laps = Unmeasured;
 
     fn cable(&mut self) -> Outcome<(DpdkPort, RingEnd)> {
         self.cables += 1;

@@ -15,7 +15,8 @@ use crate::wire::field::{u8_at, u16_at};
 use crate::wire::ipv4::{self, protocol};
 
 /// A received Ethernet frame.
-#[inline]
+#[expect(clippy::inline_always, reason = "a call for each packet is felt")]
+#[inline(always)]
 pub(in crate::dataplane) fn run<F: Frame>(
     packet: &mut Packet<F>,
     view: &View,
@@ -89,7 +90,8 @@ fn any_ethernet_input<F: Frame>(frame: &mut F, port: &PortConfig) -> Result<Arri
     })
 }
 
-#[inline]
+#[expect(clippy::inline_always, reason = "a call for each packet is felt")]
+#[inline(always)]
 fn ipv4_input<F: Frame>(
     packet: &mut Packet<F>,
     view: &View,

@@ -28,7 +28,8 @@ pub(in crate::dataplane) struct Moment {
 }
 
 /// An IPv4 packet to a client, that was located. Leaves it with a next hop for the outer packet.
-#[inline]
+#[expect(clippy::inline_always, reason = "a call for each packet is felt")]
+#[inline(always)]
 pub(in crate::dataplane) fn run<F: Frame>(
     packet: &mut Packet<F>,
     flows: &mut FlowTable,

@@ -14,7 +14,8 @@ use crate::wire::tunnel::Headers;
 
 /// A received Ethernet frame that was located. Leaves an IP packet, or the MPPE header of an
 /// encrypted frame; `None`: the frame has to go the long way.
-#[inline]
+#[expect(clippy::inline_always, reason = "a call for each packet is felt")]
+#[inline(always)]
 pub(in crate::dataplane) fn run<F: Frame>(
     packet: &mut Packet<F>,
     flows: &mut FlowTable,

@@ -78,7 +78,8 @@ pub(in crate::dataplane) struct Stamp {
 }
 
 /// An IP packet to a client, encrypted if it has to be.
-#[inline]
+#[expect(clippy::inline_always, reason = "a call for each packet is felt")]
+#[inline(always)]
 pub(in crate::dataplane) fn run<P: PortIo>(
     mut packet: Packet<P::Frame>,
     flows: &mut FlowTable,

@@ -20,7 +20,8 @@ use std::net::Ipv4Addr;
 
 /// An IP packet of a client. What only the kernel can take is limited for each call, so that one
 /// client's odd packets leave room for the others'.
-#[inline]
+#[expect(clippy::inline_always, reason = "a call for each packet is felt")]
+#[inline(always)]
 pub(in crate::dataplane) fn run<F: Frame>(
     packet: &mut Packet<F>,
     flows: &mut FlowTable,

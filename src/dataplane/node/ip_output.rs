@@ -9,7 +9,8 @@ use crate::routing::NextHop;
 use crate::wire::ethernet::{self, ether_type};
 
 /// An IPv4 packet with a resolved next hop. Leaves an Ethernet frame.
-#[inline]
+#[expect(clippy::inline_always, reason = "a call for each packet is felt")]
+#[inline(always)]
 pub(in crate::dataplane) fn run<F: Frame>(packet: &mut Packet<F>, view: &View) -> Verdict {
     let NextHop::Port {
         port,

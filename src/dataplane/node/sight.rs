@@ -8,7 +8,8 @@ use crate::flow::FlowKey;
 use crate::wire::tunnel::Sight;
 
 /// The call that a received Ethernet frame names, and the worker that has to read the frame.
-#[inline]
+#[expect(clippy::inline_always, reason = "a call for each packet is felt")]
+#[inline(always)]
 pub(in crate::dataplane) fn run<F: Frame>(frame: &F, view: &View) -> (FlowKey, u8) {
     let sight = Sight::of(frame.bytes());
     let named = sight.and_then(|sight| Some((view.local(sight.destination)?, sight.call_id)));
