@@ -141,13 +141,10 @@ fn sample_on<M: Medium>(
 
 /// The memory of a call if a server of so many workers has so many of them, and any worker may have all,
 /// in bytes.
-pub(crate) fn footprint(ports: &mut Ports, workers: u8, calls: u32) -> Outcome<Footprint> {
-    let kind = clear(Way::Upstream, calls);
-    match ports {
-        Ports::Memory(memory) => Ok(bench::lanes(memory, workers, kind)?.1),
-        #[cfg(feature = "dpdk")]
-        Ports::Rings(rings) => Ok(bench::lanes(rings, workers, kind)?.1),
-    }
+pub(crate) fn footprint(workers: u8, calls: u32) -> Outcome<Footprint> {
+    let (_lanes, footprint) =
+        bench::lanes(&mut Memory::default(), workers, clear(Way::Upstream, calls))?;
+    Ok(footprint)
 }
 
 const fn clear(way: Way, flows: u32) -> Kind {

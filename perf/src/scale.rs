@@ -1,16 +1,15 @@
 //! What a call takes of memory in the slow path and in the data path, and what a packet costs among
 //! many calls.
 
-use std::error::Error;
 use std::fs;
 
 use serde::Serialize;
 
-use crate::Outcome;
 use crate::measure::{Effort, Meter, percentile};
-use crate::pipeline::{self, Footprint, Found, Ports};
+use crate::pipeline::{self, Found, Ports};
 use crate::report::{Measured, rounded};
 use crate::setup::Rig;
+use crate::{Outcome, processes};
 
 /// What a call takes while the slow path and its clients are measured in one process, generously.
 const OCTETS_PER_CALL_MEASURED: u64 = 8192;
@@ -55,6 +54,7 @@ struct DataPath {
     calls: u32,
     bytes_per_call: f64,
     resident_bytes_per_call: f64,
+    four_workers_resident_bytes_per_call: f64,
     cycles_per_packet_p50: f64,
     cycles_per_packet_p1: f64,
 }
@@ -71,10 +71,8 @@ pub(crate) fn run(ports: &mut Ports, effort: Effort) -> Outcome<Scale> {
     let calls = calls.collect::<Result<Vec<_>, _>>()?;
     let found = pipeline::among(ports, &calls, effort, &mut meter)?;
     let data_path = calls.iter().zip(&found);
-    let data_path: Vec<_> = data_path
-        .map(|(calls, it)| DataPath::new(*calls, it))
-        .collect();
-    let four_workers = four_workers(ports, &calls)?;
+    let data_path = data_path.map(|(calls, it)| DataPath::new(*calls, it));
+    let data_path = data_path.collect::<Outcome<Vec<_>>>()?;
     let free = free_octets();
     let fits = |calls: &usize| *calls as u64 * OCTETS_PER_CALL_MEASURED <= free;
     let (sizes, calls_not_measured): (Vec<_>, Vec<_>) = sizes.iter().copied().partition(fits);
@@ -88,14 +86,14 @@ pub(crate) fn run(ports: &mut Ports, effort: Effort) -> Outcome<Scale> {
     };
     let slow = line([least, most].map(|it| (it.calls as f64, it.bytes as f64)));
     let octets = |it: &DataPath| (f64::from(it.calls), it.bytes_per_call * f64::from(it.calls));
-    let touched = |it: &DataPath| {
-        let calls = f64::from(it.calls);
-        (calls, it.resident_bytes_per_call * calls)
-    };
+    let touched =
+        |it: &DataPath, by_call: f64| (f64::from(it.calls), by_call * f64::from(it.calls));
     // A worker's stock of keystream grows with its calls up to a bound, and is not a call's: where it
     // grows no more, what a call takes is left.
     let data = line([less, many].map(octets));
-    let resident = line([less, many].map(touched));
+    let resident = line([less, many].map(|it| touched(it, it.resident_bytes_per_call)));
+    let four_workers = [less, many].map(|it| touched(it, it.four_workers_resident_bytes_per_call));
+    let four_workers = line(four_workers);
     Ok(Scale {
         scenario: "scale",
         direction: "upstream, as far as packets are concerned",
@@ -160,42 +158,44 @@ impl SlowPath {
 }
 
 impl DataPath {
-    fn new(calls: u32, found: &Found) -> Self {
-        let Footprint {
-            requested,
-            resident,
-        } = found.footprint;
+    fn new(calls: u32, found: &Found) -> Outcome<Self> {
         let data_path = Self {
             calls,
-            bytes_per_call: rounded(requested, 1),
-            resident_bytes_per_call: rounded(resident, 1),
+            bytes_per_call: rounded(found.footprint.requested, 1),
+            resident_bytes_per_call: resident_octets(1, calls)?,
+            four_workers_resident_bytes_per_call: resident_octets(4, calls)?,
             cycles_per_packet_p50: rounded(found.pairs.ours_median(), 1),
             cycles_per_packet_p1: rounded(percentile(found.pairs.ours(), 1), 1),
         };
         println!(
-            "{calls:>8} calls: {:>6} bytes a call in the data path, {:>6} of them touched; \
-             {:.0} cycles a packet p50, {:.0} p1",
+            "{calls:>8} calls: {:>6} bytes a call in the data path, {:>6} of them touched, {:>6} by four \
+             workers; {:.0} cycles a packet p50, {:.0} p1",
             data_path.bytes_per_call,
             data_path.resident_bytes_per_call,
+            data_path.four_workers_resident_bytes_per_call,
             data_path.cycles_per_packet_p50,
             data_path.cycles_per_packet_p1
         );
-        data_path
+        Ok(data_path)
     }
 }
 
-/// What four workers take for the largest two numbers of calls.
-fn four_workers(ports: &mut Ports, calls: &[u32]) -> Outcome<Line> {
-    let [.., less, many] = calls else {
-        return Err("a line needs two sizes".into());
-    };
-    let mut octets = |calls: u32| {
-        let footprint = pipeline::footprint(ports, 4, calls)?;
-        let resident = footprint.resident * f64::from(calls);
-        println!("{calls:>8} calls of four workers: {resident:>12.0} bytes touched");
-        Ok::<_, Box<dyn Error>>((f64::from(calls), resident))
-    };
-    Ok(line([octets(*less)?, octets(*many)?]))
+/// Bytes a call that workers have written to, in a process of their own: on a heap that others have used
+/// before, much of it would be there already.
+fn resident_octets(workers: u32, calls: u32) -> Outcome<f64> {
+    let words = [
+        "--footprint".to_owned(),
+        workers.to_string(),
+        calls.to_string(),
+    ];
+    Ok(processes::run(&words)?.trim().parse()?)
+}
+
+/// The answer of such a process.
+pub(crate) fn tell_footprint(workers: u32, calls: u32) -> Outcome<()> {
+    let footprint = pipeline::footprint(workers.try_into()?, calls)?;
+    println!("{}", rounded(footprint.resident, 1));
+    Ok(())
 }
 
 /// Memory that this machine can still give.
