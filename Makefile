@@ -1,7 +1,7 @@
 # Every target works from a fresh clone; as root it installs what is missing first.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help run test test-quick perf fmt lint build clean
+.PHONY: help run test test-quick test-workers perf fmt lint build clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -14,6 +14,9 @@ test: ## everything that CI checks
 
 test-quick: ## formatting, lints and all tests without a lab: under 3 minutes
 	@tests/suites quick
+
+test-workers: ## all cases of the lab again, with 2 workers and with 3: half an hour
+	@tests/suites workers
 
 perf: ## the benchmark harness: SCENARIO=name for one scenario, QUICK=1 for a short run
 	@packaging/install-dependencies.sh build test reference

@@ -6,13 +6,11 @@
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 
-use pns::aaa::radius::{
-    Caller, Client, Demand, Nas, Output, ServerConfig, Service, Settings, Timing,
-};
+use pns::aaa::radius::{Caller, Client, Demand, Output, ServerConfig, Service};
 use pns::aaa::{Access, Decision, Denial, Grant, Rejection};
 use pns::auth::change_password::{decrypt_password, encrypt_hash, encrypt_password, verify_hash};
 use pns::auth::mschapv2::{Exchange, authenticator_response, generate_nt_response};
-use pns::auth::{NtHash, Secret, mschapv1};
+use pns::auth::{NtHash, mschapv1};
 use pns::clock::Timestamp;
 use pns::flow::{Authenticated, FlowKey};
 use pns::mppe::keys::StartKeys;
@@ -26,6 +24,11 @@ use pns::wire::radius::attribute::{
 use pns::wire::radius::microsoft::hide_mppe_key;
 use pns::wire::radius::proof::hide;
 use pns::wire::radius::{Attributes, Code, Packet, Reply, attribute};
+
+use radius_settings::{server, settings};
+
+#[path = "support/radius_settings.rs"]
+mod radius_settings;
 
 const SECRET: &[u8] = b"a secret of both ends";
 const CHALLENGE: [u8; 16] = [0x5b; 16];
@@ -137,29 +140,11 @@ fn serve(request: &Packet<'_>) -> (Code, Attributes) {
 fn log_in(credentials: &Credentials) -> Decision {
     let now = Timestamp::ZERO;
     let address = (Ipv4Addr::LOCALHOST, 1812).into();
-    let settings = Settings {
-        servers: vec![ServerConfig {
-            name: "scripted".into(),
-            service: Service::Authentication,
-            address,
-            secret: Secret::new(SECRET.to_vec()),
-            priority: 1,
-            weight: 1,
-            group: None,
-            dead_time: None,
-            demand: Demand::Always,
-        }],
-        timing: Timing::default(),
-        nas: Nas {
-            host_name: "pns".into(),
-            identifier: "vpn1".into(),
-            address: None,
-            eap_mtu: 1400,
-        },
-        pool: "default".into(),
-        map: Vec::new(),
-        unix_at_zero_s: 1_700_000_000,
+    let server = ServerConfig {
+        demand: Demand::Always,
+        ..server("scripted", Service::Authentication, address, SECRET)
     };
+    let settings = settings(vec![server]);
     let mut client = Client::new(settings, Box::new(|buffer: &mut [u8]| buffer.fill(7)));
     let caller = Caller {
         client: pns::aaa::radius::ClientSaid::default(),

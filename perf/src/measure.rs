@@ -5,6 +5,8 @@
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
+use serde::Serialize;
+
 use crate::Outcome;
 
 /// Multiplications in the chain: about 8 us.
@@ -201,6 +203,38 @@ pub(crate) struct Pairs {
     peer: Vec<f64>,
     /// How many there were at the end of each round.
     ends: Vec<usize>,
+    /// Of the round that used up most of what it found.
+    ahead: Option<Ahead>,
+}
+
+/// Keystream and keys that were made and not used, around the samples of a round.
+#[derive(Clone, Copy, Serialize)]
+pub(crate) struct Ahead {
+    #[serde(rename = "ahead_octets_before")]
+    before: usize,
+    #[serde(rename = "ahead_octets_after")]
+    after: usize,
+    /// What it took to make the difference once more. The candidate's samples have it in them.
+    pub(crate) made_up_cycles_per_packet: f64,
+}
+
+impl Ahead {
+    pub(crate) const fn new(before: usize, after: usize) -> Self {
+        Self {
+            before,
+            after,
+            made_up_cycles_per_packet: 0.0,
+        }
+    }
+
+    /// Whether samples used more than they made.
+    pub(crate) const fn is_less(self) -> bool {
+        self.after < self.before
+    }
+
+    const fn used_up(self) -> usize {
+        self.before.saturating_sub(self.after)
+    }
 }
 
 impl Pairs {
@@ -208,6 +242,28 @@ impl Pairs {
     pub(crate) fn add(&mut self, packets: u32, ours: f64, peer: f64) {
         self.ours.push(ours / f64::from(packets));
         self.peer.push(peer / f64::from(packets));
+    }
+
+    /// Adds to the candidate's samples of the round that now ends, of `packets` packets in all, what it left
+    /// to be done after them. Answers how much that is for a packet.
+    pub(crate) fn charge(&mut self, packets: u32, cycles: f64) -> f64 {
+        let begin = self.ends.last().copied().unwrap_or(0);
+        let share = cycles / f64::from(packets);
+        for ours in self.ours.iter_mut().skip(begin) {
+            *ours += share;
+        }
+        share
+    }
+
+    /// Notes what was ahead around the samples of a round.
+    pub(crate) fn note(&mut self, ahead: Ahead) {
+        let worse = |found: &Ahead| found.used_up() >= ahead.used_up();
+        self.ahead = self.ahead.filter(worse).or(Some(ahead));
+    }
+
+    /// What was ahead around the round that used up most of it.
+    pub(crate) const fn ahead(&self) -> Option<Ahead> {
+        self.ahead
     }
 
     /// What was added since the last time is a round.
@@ -237,6 +293,7 @@ impl Pairs {
             ours: sum(&self.ours, &other.ours),
             peer: sum(&self.peer, &other.peer),
             ends: self.ends.clone(),
+            ahead: None,
         }
     }
 
@@ -335,6 +392,23 @@ mod tests {
         assert!((pairs.ratio() - 2.1).abs() < 1e-9);
         assert!((pairs.peer_median() - 210.0).abs() < 1e-9);
         assert!((pairs.ours_median() - 100.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn what_a_round_leaves_undone_is_charged_to_its_own_samples() {
+        let mut pairs = Pairs::default();
+        pairs.add(10, 100.0, 200.0);
+        pairs.end_round();
+        pairs.add(10, 100.0, 200.0);
+        pairs.add(10, 300.0, 600.0);
+        assert!((pairs.charge(20, 100.0) - 5.0).abs() < 1e-9);
+        assert_eq!(pairs.ours(), [10.0, 15.0, 35.0]);
+        assert_eq!(pairs.peer(), [20.0, 20.0, 60.0]);
+        for (before, after) in [(50, 60), (90, 70), (80, 75)] {
+            pairs.note(Ahead::new(before, after));
+        }
+        let worst = pairs.ahead().map(|ahead| (ahead.before, ahead.after));
+        assert_eq!(worst, Some((90, 70)));
     }
 
     #[test]

@@ -12,7 +12,7 @@ use crate::Outcome;
 use crate::baseline::{self, Baseline, Verdict};
 use crate::load::{Load, PACKETS};
 use crate::machine::Machine;
-use crate::measure::{Effort, Meter, Pairs, percentile};
+use crate::measure::{Ahead, Effort, Meter, Pairs, percentile};
 use crate::pipeline::Footprint;
 
 /// The clock at which rates are derived from cycles, so that they compare between machines.
@@ -138,6 +138,9 @@ pub(crate) struct Case {
     ratio_p1: f64,
     derived_mpps_at_3ghz: f64,
     derived_gbit_per_s_at_3ghz: f64,
+    /// Around the round that used up most of it.
+    #[serde(flatten)]
+    ahead: Option<Ahead>,
     #[serde(flatten)]
     engine: Option<OverEngine>,
 }
@@ -175,6 +178,7 @@ impl Case {
             ratio_p1: rounded(peer_quiet / quiet, 3),
             derived_mpps_at_3ghz: rounded(packets_per_us, 3),
             derived_gbit_per_s_at_3ghz: rounded(packets_per_us * bits / 1000.0, 2),
+            ahead: pairs.ahead(),
             engine: None,
         }
     }

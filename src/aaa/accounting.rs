@@ -38,10 +38,13 @@ use super::radius::{Caller, Entropy};
 use crate::clock::Timestamp;
 use crate::flow::{FlowKey, FlowTotals};
 
+/// Who does not write where no server does.
+const LOCAL_BILL: &str = "the local bill";
+
 /// What accounting is made from.
 pub struct Settings {
-    /// Whether anybody writes the bill down.
-    pub on: bool,
+    /// The groups of those who write the bill down, `None` being whoever has none; empty: nobody does.
+    pub writers: Vec<Option<Box<str>>>,
     /// Time between interim records where no server says; `None`: only if one says.
     pub interim: Option<Duration>,
     /// Milliseconds since 1970 at [`Timestamp::ZERO`].
@@ -52,26 +55,26 @@ pub struct Settings {
 
 /// Every call that is billed, and every record that is not written down.
 pub struct Accounting {
-    on: bool,
+    writers: Vec<Option<Box<str>>>,
     ledger: Ledger,
     queue: Queue,
     random: Entropy,
 }
 
 impl Accounting {
-    /// Begins with the record that the server begins. Calls that a crash has ended are over with it:
-    /// their Stops follow, with the last counters that are known of them.
+    /// Begins with the record that the server begins, for each who writes bills. Calls that a crash has
+    /// ended are over with it: their Stops follow, with the last counters that are known of them.
     #[must_use]
     pub fn new(settings: &Settings, mut random: Entropy, now: Timestamp) -> Self {
         let mut bytes = [0; 2];
         random(&mut bytes);
         let mut accounting = Self {
-            on: settings.on,
+            writers: settings.writers.clone(),
             ledger: Ledger::new(settings, u16::from_be_bytes(bytes), now),
-            queue: Queue::new(settings.recovered.as_ref()),
+            queue: Queue::new(&settings.writers, settings.recovered.as_ref()),
             random,
         };
-        accounting.keep(accounting.ledger.server(Kind::On, now));
+        accounting.tell_of_server(Kind::On, now);
         for last in settings.recovered.iter().flat_map(|it| &it.unfinished) {
             accounting.keep(last.clone().ended_by_crash());
         }
@@ -152,7 +155,7 @@ impl Accounting {
 
     /// The server ends.
     pub fn stop(&mut self, now: Timestamp) {
-        self.keep(self.ledger.server(Kind::Off, now));
+        self.tell_of_server(Kind::Off, now);
     }
 
     /// When [`Self::next_due`] has something to say.
@@ -195,7 +198,7 @@ impl Accounting {
             Answer::LineWritten {
                 number,
                 written: false,
-            } => self.queue.unanswered(number, now),
+            } => self.queue.unanswered(number, LOCAL_BILL.into(), now),
         }
     }
 
@@ -210,9 +213,9 @@ impl Accounting {
         self.queue.written(number);
     }
 
-    /// Nobody has written a record down: it waits again.
-    pub fn unanswered(&mut self, number: u64, now: Timestamp) {
-        self.queue.unanswered(number, now);
+    /// Nobody has written a record down, for this reason: it waits again.
+    pub fn unanswered(&mut self, number: u64, why: Box<str>, now: Timestamp) {
+        self.queue.unanswered(number, why, now);
     }
 
     /// A record cannot be written down, now or later.
@@ -227,10 +230,15 @@ impl Accounting {
         Duration::from_millis(age_ms)
     }
 
-    /// Whether nobody has written the last record down.
+    /// Why nobody has written the last record down, of each group of servers that has not.
+    pub fn silences(&self) -> impl Iterator<Item = &str> {
+        self.queue.silences()
+    }
+
+    /// Whether nobody writes down what is left.
     #[must_use]
-    pub const fn is_silent(&self) -> bool {
-        self.queue.is_silent()
+    pub fn rests(&self) -> bool {
+        self.queue.rests()
     }
 
     /// Whether everything is written down.
@@ -257,8 +265,16 @@ impl Accounting {
         self.queue.fates()
     }
 
+    /// The server begins or ends: everybody hears it who writes bills.
+    fn tell_of_server(&mut self, kind: Kind, now: Timestamp) {
+        for servers in self.writers.clone() {
+            let record = self.ledger.server(kind, now);
+            self.keep(Record { servers, ..record });
+        }
+    }
+
     fn keep(&mut self, record: Record) {
-        if self.on {
+        if !self.writers.is_empty() {
             self.queue.push(Arc::new(record));
         }
     }

@@ -3,7 +3,7 @@
 //!
 //! ```text
 //!   a server lets somebody in -> granted -> what it permitted, and a proof of the password
-//!   a server refuses somebody -> refused -> forgotten
+//!   a server refuses somebody -> refused -> forgotten, if that was with the password that is kept
 //!   no server answers         -> ask     -> decision, at once or when a password is worked out
 //! ```
 //!
@@ -12,28 +12,27 @@
 //! says so. All of it is in memory alone, bounded, and wiped when its time is over.
 
 mod derive;
+mod kept;
+mod refusal;
 
 use std::collections::{BTreeSet, HashMap};
-use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
 use derive::Tag;
 pub use derive::{Cost, Done, Work};
+use kept::{Kept, Permit, Proof};
 
-use super::accounting::{Billing, DecidedBy};
 use super::radius::Entropy;
-use super::{Access, Decision, Denial, Grant, LocalUser, LocalUsers, NetworkTerms, Rejection};
+use super::{Access, Decision, Denial, Grant, Rejection};
 use crate::auth::NtHash;
 use crate::clock::Timestamp;
 use crate::counted_enum;
-use crate::ppp::link::{Credentials, MppeChange};
-use crate::wire::prefix::Prefix;
+use crate::ppp::link::Credentials;
 
-/// Passwords at once that are worked on in order to be kept.
+/// Passwords at once that are worked on in order to be kept, or compared with what is.
 const KEEPS_MAX: usize = 64;
 /// Passwords at once that are worked on at all.
 pub const WORK_MAX: usize = 320;
@@ -66,6 +65,10 @@ counted_enum! {
         NotKept => "not_kept",
         /// Forgotten, since a server has refused the user.
         Refused => "refused",
+        /// Kept: a server has refused another password, or what cannot be compared with what is kept.
+        OtherRefused => "other_refused",
+        /// Kept: a server has refused the user while too many passwords waited to be worked on.
+        RefusedUnchecked => "refused_unchecked",
         /// Its time was over.
         Expired => "expired",
         /// Given up for want of room.
@@ -83,73 +86,6 @@ counted_enum! {
     }
 }
 
-/// What a server has permitted a user.
-struct Permit {
-    user: Box<str>,
-    own: MppeChange,
-    address: Option<Ipv4Addr>,
-    pool: Box<str>,
-    networks: Arc<[Prefix]>,
-    network: NetworkTerms,
-    billing: Billing,
-}
-
-impl Permit {
-    fn of(grant: &Grant) -> Self {
-        Self {
-            user: grant.user.clone(),
-            own: grant.terms.own(),
-            address: grant.address,
-            pool: grant.pool.clone(),
-            networks: Arc::clone(&grant.networks),
-            network: NetworkTerms {
-                // Of a conversation with a server that is over.
-                state: None,
-                ..grant.network.clone()
-            },
-            billing: Billing {
-                decided_by: DecidedBy::Cached,
-                ..(*grant.billing).clone()
-            },
-        }
-    }
-
-    /// What is decided about a user whose password has this hash.
-    fn decide(
-        &self,
-        nt_hash: NtHash,
-        credentials: &Credentials,
-        access: &Arc<Access>,
-        now: Timestamp,
-    ) -> Decision {
-        let user = LocalUser {
-            mppe: self.own,
-            address: self.address,
-            networks: Arc::clone(&self.networks),
-            ..LocalUser::new(&self.user, nt_hash, &self.pool)
-        };
-        let mut decision = LocalUsers::new([user]).decide(credentials, access, now);
-        if let Decision::Accept(grant) = &mut decision {
-            grant.network = self.network.clone();
-            *grant.billing = self.billing.clone();
-        }
-        decision
-    }
-}
-
-/// What shows that a password is the one that a server has seen.
-enum Proof {
-    Derived { salt: [u8; 16], tag: Tag },
-    NtHash(NtHash),
-}
-
-struct Kept {
-    proof: Proof,
-    permit: Permit,
-    seen: Timestamp,
-    until: Timestamp,
-}
-
 /// Why a password is worked on.
 enum Waiting {
     Keep {
@@ -158,6 +94,8 @@ enum Waiting {
         permit: Box<Permit>,
         keep: Keep,
     },
+    /// A server has refused it: whether it is the one that is kept with this salt.
+    Compare { name: Box<[u8]>, salt: [u8; 16] },
     Check {
         credentials: Box<Credentials>,
         access: Arc<Access>,
@@ -250,17 +188,6 @@ impl Outage {
         }
     }
 
-    /// A server has refused a client.
-    pub fn refused(&mut self, name: &[u8]) {
-        // Nor is what is being worked on kept.
-        self.waiting.retain(
-            |_, waiting| !matches!(waiting, Waiting::Keep { name: of, .. } if **of == *name),
-        );
-        if self.forget(name) {
-            self.count(OutageCount::Refused);
-        }
-    }
-
     /// Whether something is kept of a name.
     #[must_use]
     pub fn knows(&self, name: &[u8]) -> bool {
@@ -280,22 +207,13 @@ impl Outage {
         };
         let kept = self.kept.get(credentials.name());
         let kept = kept.filter(|kept| now < kept.until && now.since(kept.seen) < keep.time);
-        if let Some(kept) = kept
-            && let Proof::NtHash(hash) = &kept.proof
-            && is_provable(credentials)
-        {
-            let decision = kept
-                .permit
-                .decide(hash.duplicate(), credentials, access, now);
+        if let Some(decision) = kept.and_then(|kept| kept.decide(credentials, access, now)) {
             return Answer::Decided(self.decided(decision, why));
         }
         let Credentials::Pap { password, .. } = credentials else {
             return self.refuse(Rejection::OutageNotProvable, why);
         };
-        let salt = match kept.map(|kept| &kept.proof) {
-            Some(Proof::Derived { salt, .. }) => Some(*salt),
-            Some(Proof::NtHash(_)) | None => None,
-        };
+        let salt = kept.and_then(|kept| kept.proof.salt());
         if self.waiting.len() >= WORK_MAX {
             return self.refuse(Rejection::OutageOverloaded, why);
         }
@@ -329,6 +247,14 @@ impl Outage {
             }
             (Waiting::Keep { .. }, None) => {
                 self.count(OutageCount::NotKept);
+                None
+            }
+            (Waiting::Compare { name, salt }, Some(tag)) => {
+                self.compare(&name, &salt, &tag);
+                None
+            }
+            (Waiting::Compare { .. }, None) => {
+                self.count(OutageCount::RefusedUnchecked);
                 None
             }
             (Waiting::Check { why, .. }, None) => {
@@ -407,14 +333,8 @@ impl Outage {
         let Some(kept) = kept.filter(|kept| now < kept.until) else {
             return Decision::Reject(Rejection::UserUnknown);
         };
-        let same = match &kept.proof {
-            Proof::Derived { salt: of, tag: is } => {
-                of == salt && bool::from(is.as_slice().ct_eq(tag.as_slice()))
-            }
-            Proof::NtHash(_) => false,
-        };
         match credentials {
-            Credentials::Pap { password, .. } if same => {
+            Credentials::Pap { password, .. } if kept.proof.is(salt, tag) => {
                 let text = std::str::from_utf8(password).unwrap_or_default();
                 let hash = NtHash::from_password(text);
                 kept.permit.decide(hash, credentials, access, now)
@@ -473,9 +393,7 @@ impl Outage {
         permit: Permit,
         keep: Keep,
     ) -> Option<Work> {
-        let keeps = self.waiting.values();
-        let keeps = keeps.filter(|waiting| matches!(waiting, Waiting::Keep { .. }));
-        if keeps.count() >= KEEPS_MAX {
+        if !self.has_room_for_work() {
             self.count(OutageCount::NotKept);
             return None;
         }
@@ -487,6 +405,13 @@ impl Outage {
             keep,
         };
         Some(self.begin(password, salt, waiting))
+    }
+
+    /// Whether there is for what nobody waits for.
+    fn has_room_for_work(&self) -> bool {
+        let works = self.waiting.values();
+        let works = works.filter(|waiting| !matches!(waiting, Waiting::Check { .. }));
+        works.count() < KEEPS_MAX
     }
 
     fn begin(&mut self, password: &[u8], salt: [u8; 16], waiting: Waiting) -> Work {
@@ -539,19 +464,6 @@ impl Outage {
         if let Some(count) = self.counts.get_mut(what.index()) {
             *count += 1;
         }
-    }
-}
-
-/// Whether the NT hash is enough to check it.
-const fn is_provable(credentials: &Credentials) -> bool {
-    match credentials {
-        Credentials::Pap { .. } | Credentials::MsChapV1 { .. } | Credentials::MsChapV2 { .. } => {
-            true
-        }
-        Credentials::ChapMd5 { .. }
-        | Credentials::ChangePasswordV2 { .. }
-        | Credentials::ChangePasswordV3 { .. }
-        | Credentials::Eap { .. } => false,
     }
 }
 

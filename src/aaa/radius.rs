@@ -28,7 +28,10 @@ mod slots;
 mod verify;
 mod wishes;
 
+#[cfg(test)]
+pub(super) use caller::tests::nas;
 pub use caller::{Caller, ClientSaid, Nas, nas_port_id};
+pub(super) use client::OVERLOADED;
 pub use client::{Billed, Client, Output, ServerView, Settings};
 pub use config::{Demand, ServerConfig, Service, Timing};
 pub use dialect::{Route, rates_of};

@@ -181,4 +181,13 @@ impl Rejection {
                 | Self::NewPasswordRefused
         )
     }
+
+    /// Whether what a server has said is of the account, whatever password came with the question.
+    #[must_use]
+    pub const fn is_of_the_account(self) -> bool {
+        matches!(
+            self,
+            Self::TacacsNotAuthorized | Self::PasswordExpired | Self::UserDisabled
+        )
+    }
 }

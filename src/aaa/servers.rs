@@ -1,5 +1,6 @@
 //! Which servers are asked about a log-in, where that is not everybody's.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::{Access, Realm};
@@ -62,6 +63,13 @@ pub(super) fn writers<'s>(
         }
     }
     servers.into_iter().map(|(name, _)| name.into()).collect()
+}
+
+/// Of servers by their groups, each group once.
+#[must_use]
+pub(super) fn groups<'s>(servers: impl Iterator<Item = Option<&'s str>>) -> Vec<Option<Box<str>>> {
+    let groups: BTreeSet<_> = servers.collect();
+    groups.into_iter().map(|it| it.map(Into::into)).collect()
 }
 
 #[cfg(test)]

@@ -32,6 +32,15 @@ impl Secret {
     pub fn matches(&self, other: &[u8]) -> bool {
         self.0.as_slice().ct_eq(other).into()
     }
+
+    /// Becomes `other`; `true` if that is another one.
+    pub fn replace(&mut self, other: &Self) -> bool {
+        let is_another = !self.matches(other.expose());
+        if is_another {
+            *self = other.duplicate();
+        }
+        is_another
+    }
 }
 
 impl From<String> for Secret {

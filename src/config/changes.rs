@@ -54,7 +54,12 @@ impl Changes {
             of(was) == of(is)
         };
         changes.applied.extend(pools.describe("pools", same));
-        changes.applied.extend(secrets(old, new));
+        changes
+            .applied
+            .extend(secrets("RADIUS", of_radius, old, new));
+        changes
+            .applied
+            .extend(secrets("TACACS+", of_tacacs, old, new));
         changes.restart = restart(old, new);
         changes
     }
@@ -81,20 +86,35 @@ impl Changes {
     }
 }
 
+/// With whom a secret is shared, and which.
+type Shared = Vec<(String, Secret)>;
+
+fn of_radius(config: &Config) -> Shared {
+    let servers = config.radius.servers.iter();
+    let servers = servers.map(|it| (it.name.clone(), it.secret.duplicate()));
+    let clients = config.radius.dynamic.clients.iter();
+    let clients = clients.map(|it| (it.address.to_string(), it.secret.duplicate()));
+    servers.chain(clients).collect()
+}
+
+fn of_tacacs(config: &Config) -> Shared {
+    let servers = config.tacacs.servers.iter();
+    let servers = servers.map(|it| (it.name.clone(), it.secret.duplicate()));
+    servers.collect()
+}
+
 /// Those whom we share another secret with than before.
-fn secrets(old: &Config, new: &Config) -> Option<String> {
-    let of = |config: &Config| -> Vec<(String, Secret)> {
-        let servers = config.radius.servers.iter();
-        let servers = servers.map(|it| (it.name.clone(), it.secret.duplicate()));
-        let clients = config.radius.dynamic.clients.iter();
-        let clients = clients.map(|it| (it.address.to_string(), it.secret.duplicate()));
-        servers.chain(clients).collect()
-    };
+fn secrets(
+    protocol: &str,
+    of: fn(&Config) -> Shared,
+    old: &Config,
+    new: &Config,
+) -> Option<String> {
     let (old, new) = (of(old), of(new));
     let names = by_name(&old, &new, |(name, _)| name);
     names
         .in_both(|(_, was), (_, is)| was.matches(is.expose()))
-        .map(|changed| format!("secrets of RADIUS: {changed}"))
+        .map(|changed| format!("secrets of {protocol}: {changed}"))
 }
 
 /// What workers and sockets were started with.
@@ -258,7 +278,10 @@ mod tests {
     #[test]
     fn another_secret_is_named_and_the_secret_is_not() {
         let text = format!(
-            "{CONFIG}[[radius.server]]\nname = \"main\"\naddress = \"192.0.2.1\"\nsecret_file = \"s\"\n"
+            "{CONFIG}[[radius.server]]\nname = \"main\"\naddress = \"192.0.2.1\"\n\
+             secret_file = \"s\"\naccounting_port = 0\n\
+             [[tacacs.server]]\nname = \"tac\"\naddress = \"192.0.2.2\"\nsecret_file = \"s\"\n\
+             [ppp.mppe]\npolicy = \"optional\"\n"
         );
         let with = |secret: &str| {
             let read = |path: &std::path::Path| {
@@ -273,7 +296,11 @@ mod tests {
             Config::parse(&text, "pns.toml", read).unwrap_or_else(|it| panic!("{it}"))
         };
         let changes = Changes::between(&with("a secret of both"), &with("another secret"));
-        assert_eq!(changes.applied, ["secrets of RADIUS: 1 changed (main)"]);
+        let secrets = [
+            "secrets of RADIUS: 1 changed (main)",
+            "secrets of TACACS+: 1 changed (tac)",
+        ];
+        assert_eq!(changes.applied, secrets);
         assert!(changes.restart.is_empty(), "{:?}", changes.restart);
         let same = Changes::between(&with("a secret of both"), &with("a secret of both"));
         assert_eq!((same.applied.len(), same.restart.len()), (0, 0));

@@ -99,7 +99,7 @@ mod tests {
         assert_eq!(more.data_path - small.data_path, 10_000 * FLOW_BYTES);
         let text = small.to_string();
         assert!(
-            text.starts_with("up to 537 MiB") && text.contains("512 for DPDK"),
+            text.starts_with("up to 536 MiB") && text.contains("512 for DPDK"),
             "{text}"
         );
     }

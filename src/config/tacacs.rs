@@ -178,33 +178,14 @@ pub(super) fn check(
 mod tests {
     use super::super::Config;
     use super::*;
+    use crate::config::tests::of_servers;
 
-    const REST: &str = r#"
-[server]
-listen = ["198.51.100.1"]
-calls_max = 50
-[[port]]
-name = "wan"
-device = "0000:3b:00.0"
-side = "both"
-addresses = ["198.51.100.1/24"]
-[[pool]]
-name = "default"
-ranges = ["10.77.0.100-10.77.0.199"]
-gateway = "10.77.0.1"
-"#;
     const OPTIONAL: &str = "[ppp.mppe]\npolicy = \"optional\"\n";
     const SERVER: &str =
         "[[tacacs.server]]\nname = \"one\"\naddress = \"10.0.0.6\"\nsecret_file = \"s\"\n";
 
     fn parse(text: &str) -> Result<Config, String> {
-        let text = format!("{REST}{text}");
-        let read = |_: &Path| {
-            Ok(Zeroizing::new(
-                "a secret of thirty-two characters".to_owned(),
-            ))
-        };
-        Config::parse(&text, "etc/pns.toml", read).map_err(|errors| errors.to_string())
+        of_servers(text, "a secret of thirty-two characters")
     }
 
     #[test]

@@ -47,6 +47,16 @@ fn errors(text: &str, users: &str) -> Vec<String> {
     parse(text, users).err().unwrap_or_default()
 }
 
+/// The minimal configuration with this instead of users, every secret being `secret`.
+pub(super) fn of_servers(text: &str, secret: &str) -> Result<Config, String> {
+    let read = |path: &Path| {
+        assert!(path.starts_with("etc"), "{}", path.display());
+        Ok(Zeroizing::new(secret.to_owned()))
+    };
+    let text = changed("[users]\nfile = \"users.toml\"\n", text);
+    Config::parse(&text, "etc/pns.toml", read).map_err(|errors| errors.to_string())
+}
+
 /// The minimal configuration with `from` written as `to`.
 fn changed(from: &str, to: &str) -> String {
     assert!(MINIMAL.contains(from), "{from}");

@@ -34,6 +34,7 @@ use crate::flow::ring::Injected;
 use crate::mppe::catch_up::Budget;
 use crate::mppe::decrypt::DecryptWorker;
 use crate::mppe::encrypt::EncryptWorker;
+use crate::mppe::engine::Alternation;
 use crate::mppe::kernel::Kernel;
 use crate::routing::{Directory, Snapshot};
 
@@ -55,6 +56,7 @@ pub struct Worker<P: PortIo, L: Laps = Unmeasured> {
     pub(super) exits: Exits<P::Frame>,
     pub(super) decrypt: DecryptWorker,
     pub(super) encrypt: EncryptWorker,
+    alternation: Alternation,
     pub(super) compression: Compression,
     pub(super) reassembly: Reassembly,
     pub(super) reorder: Reorder<P::Frame>,
@@ -88,10 +90,12 @@ pub struct Work {
     pub frames: usize,
     /// Commands obeyed.
     pub commands: usize,
+    /// Flows of which an idle turn looked whether they lack keystream; those that did have more now.
+    pub stocked: usize,
 }
 
 impl Work {
-    /// Whether there was nothing to do.
+    /// Whether there was nothing that had to be done.
     #[must_use]
     pub const fn is_idle(self) -> bool {
         self.frames == 0 && self.commands == 0
@@ -161,6 +165,7 @@ impl<P: PortIo, L: Laps> Worker<P, L> {
             .with_places(capacity)
             .with_kernel(kernel()),
             encrypt: EncryptWorker::new(capacity).with_kernel(kernel()),
+            alternation: Alternation::default(),
             compression: Compression::new(config.mppc_calls_max, config.mru),
             reassembly: Reassembly::new(),
             reorder: Reorder::new(gre.hold_packets, gre.hold),
@@ -195,6 +200,7 @@ impl<P: PortIo, L: Laps> Worker<P, L> {
         let mut work = Work {
             commands: self.take_commands(),
             frames: self.take_injected(),
+            stocked: 0,
         };
         for worker in 0..self.exits.handoff.workers() {
             work.frames += self.take_handoff(worker);
@@ -213,7 +219,9 @@ impl<P: PortIo, L: Laps> Worker<P, L> {
         self.laps.lap(Part::Transmit);
         self.exits.flush();
         if work.is_idle() {
-            self.stock_up();
+            // There is time to make keystream for frames to come: a few microseconds' worth.
+            let (upstream, downstream) = (&mut self.decrypt.engine, &mut self.encrypt);
+            work.stocked = self.alternation.stock_up(upstream, downstream);
         }
         let held = self.ports.staged() + self.reassembly.held() + self.reorder.len();
         let alone = self.decrypt.engine.frames_alone() + self.encrypt.frames_alone();
@@ -302,13 +310,6 @@ impl<P: PortIo, L: Laps> Worker<P, L> {
         self.exits.count(FrameCount::Generated, 1);
         if let Err(reason) = self.send_control(slot, &[], Payload::Nothing) {
             self.exits.refuse_frames(reason, 1);
-        }
-    }
-
-    /// There is time to make keystream for frames to come: a few microseconds' worth.
-    fn stock_up(&mut self) {
-        if self.decrypt.engine.stock_up() == 0 {
-            self.encrypt.stock_up();
         }
     }
 

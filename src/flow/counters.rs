@@ -166,11 +166,10 @@ impl FlowCounters<'_> {
 
     /// Starts again from zero, for the next flow in this slot.
     pub fn reset(self) {
-        // What is zero may be without memory, and stays so.
-        let words = self.line.iter().chain(self.order);
-        words
-            .filter(|word| read(word) != 0)
-            .for_each(|word| write(word, 0));
+        // Memory comes now, and not with the first packet; where order is kept, none ever comes for that.
+        self.line.iter().for_each(|word| write(word, 0));
+        let order = self.order.iter().filter(|word| read(word) != 0);
+        order.for_each(|word| write(word, 0));
     }
 }
 

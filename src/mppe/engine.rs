@@ -56,8 +56,9 @@ impl Engine {
         }
     }
 
-    /// Makes keystream ahead for up to a group of lanes, for flows that were active. Answers for how many
-    /// frames and queues; 0: there is enough of everything.
+    /// Makes keystream ahead for up to a group of lanes of stateless flows and one of stateful ones,
+    /// which were active since they were last looked at. Answers at how many it looked; 0: there is
+    /// enough of everything.
     pub fn stock_up(&mut self) -> usize {
         stock_up(&mut self.stock, &mut self.kernel) + self.queues.top_up(&mut self.kernel)
     }
@@ -99,3 +100,27 @@ impl Engine {
         self.stock.wipe(place);
     }
 }
+
+/// Which direction is next to get keystream ahead. Turns go to and fro, or where clients always send, those
+/// who receive would never get any.
+#[derive(Default)]
+pub struct Alternation {
+    second_is_next: bool,
+}
+
+impl Alternation {
+    /// As [`Engine::stock_up`] of the direction whose turn it is; of the other one if that has enough.
+    pub fn stock_up(&mut self, first: &mut Engine, second: &mut Engine) -> usize {
+        let directions = if self.second_is_next {
+            [second, first]
+        } else {
+            [first, second]
+        };
+        self.second_is_next = !self.second_is_next;
+        let mut looked = directions.into_iter().map(Engine::stock_up);
+        looked.find(|looked| *looked > 0).unwrap_or(0)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -6,6 +6,9 @@
 //! for its own chain. Keystream is made ahead when a worker has nothing else to do; before a frame is
 //! there nobody knows how long it is, so what would be made for it in a busy moment would be made at
 //! the expense of frames that are there.
+//!
+//! Which shelves are low is known and not searched for: those that were used wait in a line (`pool`). A turn
+//! takes as many from its front as there are lanes, and puts back what is not full then.
 
 use arrayvec::ArrayVec;
 
@@ -173,18 +176,21 @@ impl Plan {
     }
 }
 
-/// Puts keystream of the next frame of up to a group of lanes of shelves in stock. Answers of how many.
+/// Puts keystream of the next frame of up to a group of lanes of shelves in stock. Answers how many shelves
+/// it looked at; 0: all of them are full.
 pub(super) fn stock_up(stock: &mut Stock, kernel: &mut Kernel) -> usize {
     let mut plan = Plan(ArrayVec::new());
     let mut tasks = Tasks::new();
     let mut bare: ArrayVec<usize, BATCH> = ArrayVec::new();
-    for _ in 0..stock.shelves().min(BATCH) {
-        let Some(Some(shelf)) = stock.next_in_turn() else {
+    let mut looked = 0;
+    while looked < BATCH && plan.0.len() + bare.len() < kernel.lanes() {
+        let Some(shelf) = stock.next_in_line() else {
+            break;
+        };
+        looked += 1;
+        let Some(shelf) = shelf else {
             continue;
         };
-        if plan.0.len() + bare.len() >= kernel.lanes() {
-            break;
-        }
         if let Some(slot) = stock.bare_slot(shelf) {
             bare.push(slot);
         } else if stock.ahead_of(shelf, 0) < SLOTS
@@ -203,5 +209,8 @@ pub(super) fn stock_up(stock: &mut Stock, kernel: &mut Kernel) -> usize {
     plan.keep(&tasks, stock);
     bare.extend(plan.0.iter().filter_map(|step| stock.bare_slot(step.shelf)));
     stock.make_keystreams(&bare, kernel);
-    bare.len()
+    for slot in &bare {
+        stock.look_again(*slot);
+    }
+    looked
 }

@@ -20,6 +20,11 @@
 //! - `batch`: the frames of a burst that have keys of their own: keys first, then keystreams.
 //! - `stock`, `factory`: keys and keystream made ahead for stateless flows, and when; `tails`: frames that
 //!   are longer than what was made for them. `pool`: who has a shelf in stock, or a queue.
+//!
+//! What is made ahead under load, of a stateless flow: session keys, in lanes that a burst leaves empty; its
+//! keystream only in idle turns. Of a stateful flow: keystream, when a frame finds too little of it; and in
+//! idle turns. Without idle turns and empty lanes a stateless frame is worked on with the frames of its
+//! burst, and nothing is ahead of it.
 
 mod batch;
 pub mod catch_up;

@@ -2,6 +2,9 @@
 //!
 //! A flow whose place has nothing gets what is free, or what a flow had that was idle. Finding the one that
 //! was idle is bounded: a hand goes round, and takes what was not used since it last came by.
+//! What was used waits in a line until somebody looks whether it needs to be filled again.
+
+use std::collections::VecDeque;
 
 /// Things that are looked at to find an idle one.
 const LOOKS: usize = 4;
@@ -15,6 +18,8 @@ pub(super) struct Pool {
     numbers: Box<[u16]>,
     loans: Box<[Loan]>,
     free: Vec<u16>,
+    /// What was used and not looked at since; each once, so it never grows.
+    line: VecDeque<u32>,
     hand: usize,
     /// Counts bursts: what was asked for in one is not taken away in it.
     burst: u32,
@@ -28,6 +33,8 @@ struct Loan {
     taken: bool,
     /// Since the hand last came by.
     used: bool,
+    /// It waits in the line.
+    in_line: bool,
     /// When it was asked for last.
     asked: u32,
 }
@@ -40,6 +47,7 @@ impl Pool {
             numbers: vec![0; places].into_boxed_slice(),
             loans: vec![Loan::default(); things].into_boxed_slice(),
             free: (0..u16::MAX).take(things).rev().collect(),
+            line: VecDeque::with_capacity(things),
             hand: 0,
             burst: 0,
             evictions_left: 0,
@@ -76,6 +84,25 @@ impl Pool {
             loan.used = true;
             loan.asked = self.burst;
         }
+        self.look_later(number);
+    }
+
+    /// Puts something at the end of the line, unless it waits there.
+    #[inline]
+    pub(super) fn look_later(&mut self, number: usize) {
+        if let Some(loan) = self.loans.get_mut(number)
+            && !loan.in_line
+        {
+            loan.in_line = true;
+            self.line.extend(u32::try_from(number));
+        }
+    }
+
+    /// The first of the line, and who has it by now. `None`: all that was used was looked at since.
+    pub(super) fn next_in_line(&mut self) -> Option<(usize, Option<u32>)> {
+        let number = self.line.pop_front()? as usize;
+        self.loans.get_mut(number)?.in_line = false;
+        Some((number, self.owner(number)))
     }
 
     /// A burst begins, in which so many things may be taken from flows that are idle.
@@ -88,20 +115,13 @@ impl Pool {
     pub(super) fn idle(&mut self) -> Option<u32> {
         self.evictions_left = self.evictions_left.checked_sub(1)?;
         for _ in 0..LOOKS {
-            let (number, _) = self.next_in_turn()?;
-            let loan = self.loans.get_mut(number)?;
+            self.hand = (self.hand + 1) % self.loans.len().max(1);
+            let loan = self.loans.get_mut(self.hand)?;
             if loan.taken && loan.asked != self.burst && !std::mem::take(&mut loan.used) {
                 return Some(loan.place);
             }
         }
         None
-    }
-
-    /// The next in turn, and who has it.
-    pub(super) fn next_in_turn(&mut self) -> Option<(usize, Option<u32>)> {
-        self.hand = (self.hand + 1) % self.loans.len().max(1);
-        self.loans.get(self.hand)?;
-        Some((self.hand, self.owner(self.hand)))
     }
 
     /// Lends what is free to a flow that has nothing.
@@ -120,7 +140,11 @@ impl Pool {
     /// What a flow had is free again; answers what that was.
     pub(super) fn end(&mut self, place: u32) -> Option<usize> {
         let number = self.find(place)?;
-        *self.loans.get_mut(number)? = Loan::default();
+        let loan = self.loans.get_mut(number)?;
+        *loan = Loan {
+            in_line: loan.in_line,
+            ..Loan::default()
+        };
         *self.numbers.get_mut(place as usize)? = 0;
         self.free.extend(u16::try_from(number));
         Some(number)
@@ -163,5 +187,26 @@ mod tests {
         );
         assert!(pool.is_all_free());
         assert_eq!(pool.lend(10), None, "no such place");
+    }
+
+    #[test]
+    fn what_was_used_waits_in_line_once_whoever_has_it() {
+        let mut pool = Pool::new(10, 3);
+        assert_eq!(pool.next_in_line(), None);
+        assert_eq!((pool.lend(5), pool.lend(6)), (Some(0), Some(1)));
+        let room = pool.line.capacity();
+        for _ in 0..100 {
+            pool.touch(1);
+            pool.touch(0);
+            assert_eq!((pool.end(6), pool.lend(7)), (Some(1), Some(1)));
+            assert_eq!((pool.end(7), pool.lend(6)), (Some(1), Some(1)));
+        }
+        assert_eq!(pool.end(5), Some(0));
+        assert_eq!(pool.next_in_line(), Some((0, None)));
+        assert_eq!(pool.next_in_line(), Some((1, Some(6))));
+        assert_eq!(pool.next_in_line(), None, "looked at");
+        pool.look_later(1);
+        assert_eq!(pool.next_in_line(), Some((1, Some(6))));
+        assert_eq!(pool.line.capacity(), room);
     }
 }

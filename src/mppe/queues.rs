@@ -212,20 +212,33 @@ impl Queues {
         }
     }
 
-    /// Refills up to a group of lanes of queues that have room, in turn. Answers how many.
+    /// Refills up to a group of lanes of queues that were used and have room. Answers how many it looked at;
+    /// 0: none has room.
     pub(super) fn top_up(&mut self, kernel: &mut Kernel) -> usize {
         let mut low: ArrayVec<u32, LANES_MAX> = ArrayVec::new();
-        for _ in 0..self.spans.len().min(BATCH) {
-            let Some((number, Some(_owner))) = self.pool.next_in_turn() else {
-                continue;
+        let mut looked = 0;
+        while looked < BATCH && low.len() < kernel.lanes().min(LANES_MAX) {
+            let Some((number, owner)) = self.pool.next_in_line() else {
+                break;
             };
-            let room = self.spans.get(number).map_or(0, |span| span.room());
-            if low.len() < kernel.lanes() && room >= REFILL {
+            looked += 1;
+            if owner.is_some() && self.has_room(number) {
                 low.extend(u32::try_from(number));
             }
         }
         self.refill(&low, kernel);
-        low.len()
+        for number in low {
+            if self.has_room(number as usize) {
+                self.pool.look_later(number as usize);
+            }
+        }
+        looked
+    }
+
+    /// Whether a queue can be refilled.
+    fn has_room(&self, number: usize) -> bool {
+        let span = self.spans.get(number);
+        span.is_some_and(|span| span.room() >= REFILL)
     }
 
     /// Overwrites a stream and what was made of it.
@@ -333,10 +346,7 @@ impl Queues {
 
     /// The queues to refill together: all that lack something, and to fill the lanes those that have least.
     fn round(&self, wants: &[Want], lanes: usize) -> ArrayVec<u32, BATCH> {
-        let room = |want: &&Want| {
-            let span = self.spans.get(want.number as usize);
-            span.is_some_and(|span| span.room() >= REFILL)
-        };
+        let room = |want: &&Want| self.has_room(want.number as usize);
         let mut open: ArrayVec<&Want, BATCH> = wants.iter().filter(room).collect();
         let lacks = |want: &Want| self.left(want.number) < want.all;
         open.sort_unstable_by_key(|want| (!lacks(want), self.left(want.number)));

@@ -315,15 +315,18 @@ impl Stock {
         self.pool.begin_burst(evictions);
     }
 
-    /// The next shelf in turn, if somebody has it.
-    pub(super) fn next_in_turn(&mut self) -> Option<Option<usize>> {
-        let (number, owner) = self.pool.next_in_turn()?;
+    /// The first shelf of those that were used and not looked at since, if somebody has it still.
+    pub(super) fn next_in_line(&mut self) -> Option<Option<usize>> {
+        let (number, owner) = self.pool.next_in_line()?;
         Some(owner.map(|_| number))
     }
 
-    /// How many shelves there are.
-    pub(super) const fn shelves(&self) -> usize {
-        self.pool.things()
+    /// Lets the shelf of a slot be looked at again, if it lacks anything.
+    pub(super) fn look_again(&mut self, slot: usize) {
+        let shelf = slot / SLOTS;
+        if self.ahead_of(shelf, 0) < SLOTS || self.bare_slot(shelf).is_some() {
+            self.pool.look_later(shelf);
+        }
     }
 
     /// Frames that a shelf is ahead of this position, or of what is committed.

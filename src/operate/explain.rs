@@ -114,6 +114,20 @@ pub struct AccountRow {
     pub conclusion: String,
     /// What would help.
     pub changes: Vec<ChangeRow>,
+    /// What is wrong with the bill that it is on; nothing of the call itself.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub bill: Vec<TroubleRow>,
+}
+
+/// Something that is wrong with the bill.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TroubleRow {
+    /// Its name.
+    pub trouble: String,
+    /// What happened, in plain words.
+    pub conclusion: String,
+    /// What would help.
+    pub changes: Vec<ChangeRow>,
 }
 
 /// Something that happened.
@@ -156,6 +170,12 @@ pub struct ChangeRow {
     pub text: String,
 }
 
+impl ChangeRow {
+    fn line(&self) -> String {
+        format!("  {}: {}", self.side, self.text)
+    }
+}
+
 /// Attempts and calls that ended so.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FailureRow {
@@ -172,8 +192,21 @@ pub struct FailureRow {
 /// All accounts as text, an empty line between two.
 #[must_use]
 pub fn text(rows: &[AccountRow]) -> String {
-    let parts: Vec<String> = rows.iter().map(account).collect();
+    let mut parts: Vec<String> = rows.iter().map(account).collect();
+    // The same bill for everybody.
+    let bill = rows.iter().find(|row| !row.bill.is_empty());
+    parts.extend(bill.map(|row| bill_text(&row.bill)));
     parts.join("\n")
+}
+
+/// What is wrong with the bill as text.
+pub(super) fn bill_text(troubles: &[TroubleRow]) -> String {
+    let line = |row: &TroubleRow| format!("bill: {} ({})", row.conclusion, row.trouble);
+    let lines = troubles.iter().flat_map(|row| {
+        let changes = row.changes.iter().map(ChangeRow::line);
+        std::iter::once(line(row)).chain(changes)
+    });
+    lines.map(|line| printable(&line) + "\n").collect()
 }
 
 fn account(row: &AccountRow) -> String {
@@ -204,8 +237,7 @@ fn account(row: &AccountRow) -> String {
     lines.extend(windows(row));
     if !row.changes.is_empty() {
         lines.push("what to change:".to_owned());
-        let changes = row.changes.iter();
-        lines.extend(changes.map(|change| format!("  {}: {}", change.side, change.text)));
+        lines.extend(row.changes.iter().map(ChangeRow::line));
     }
     let text: Vec<_> = lines.iter().map(|line| printable(line)).collect();
     text.join("\n") + "\n"

@@ -8,6 +8,7 @@
 pub mod account;
 pub mod admin;
 pub mod answer;
+pub mod bill_trouble;
 pub mod client;
 pub mod explain;
 pub mod log;

@@ -5,6 +5,8 @@ use std::net::Ipv4Addr;
 
 use serde::{Deserialize, Serialize};
 
+use super::explain::TroubleRow;
+
 /// The server as a whole.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Status {
@@ -291,6 +293,8 @@ pub struct AccountingStatus {
     pub written_by: String,
     /// Nobody has written the last record down that was to be written.
     pub silent: bool,
+    /// Who has not, and why; empty unless `silent`.
+    pub silent_because: String,
     /// Records in memory that nobody has written down.
     pub waiting: u64,
     /// What became of records since the start.
@@ -301,6 +305,8 @@ pub struct AccountingStatus {
     pub file_trouble: Option<String>,
     /// The records on disk; `None`: there is no spool.
     pub spool: Option<SpoolRow>,
+    /// What is wrong with it, and what would help.
+    pub troubles: Vec<TroubleRow>,
 }
 
 /// The records on disk.
@@ -308,6 +314,8 @@ pub struct AccountingStatus {
 pub struct SpoolRow {
     /// In all segments together.
     pub octets: u64,
+    /// The most that they may be.
+    pub octets_max: u64,
     /// Files.
     pub segments: u64,
     /// Records that nobody has written down.

@@ -280,6 +280,7 @@ fn accounting_text(status: &AccountingStatus) -> String {
     if let Some(spool) = &status.spool {
         rows.extend([
             ("spool", human_bytes(spool.octets)),
+            ("spool at most", human_bytes(spool.octets_max)),
             ("spool files", number(spool.segments)),
             ("spool records", number(spool.records)),
             ("spool calls", number(spool.calls)),
@@ -299,6 +300,7 @@ fn accounting_text(status: &AccountingStatus) -> String {
         "left the spool",
         drops.map(|it| (&it.name, it.value)),
     ));
+    text.push_str(&explain::bill_text(&status.troubles));
     text
 }
 

@@ -11,30 +11,34 @@ use crate::aaa::accounting::{self, Accounting};
 use crate::clock::Timestamp;
 use crate::config::Config;
 
-/// The bill, and the thread that has it on disk. Where servers write it, there is no local one.
+/// The bill, and the thread that has it on disk. Where servers of these groups write it, there is no
+/// local one.
 ///
 /// # Errors
 /// When the thread cannot be started.
 pub(super) fn open(
     config: &Config,
-    servers_bill: bool,
+    writers: Vec<Option<Box<str>>>,
     wake: impl Fn() + Send + 'static,
     now: Timestamp,
 ) -> io::Result<(Accounting, Option<Bookkeeper>)> {
     let wanted = &config.accounting;
-    let file = wanted.file.clone().filter(|_| !servers_bill);
-    let on = servers_bill || file.is_some();
+    let file = wanted.file.clone().filter(|_| writers.is_empty());
+    let writers = match file {
+        Some(_) => vec![None],
+        None => writers,
+    };
     let limits = Limits {
         octets_max: wanted.spool_octets_max,
         age_max: wanted.spool_age_max,
     };
-    let folder = wanted.spool.as_deref().filter(|_| on);
+    let folder = wanted.spool.as_deref().filter(|_| !writers.is_empty());
     let (spool, recovered) = folder
         .map(|folder| Books::open_spool(folder, limits))
         .unzip();
     let interim = wanted.interim_interval;
     let settings = accounting::Settings {
-        on,
+        writers,
         interim: (!interim.is_zero()).then_some(interim),
         unix_at_zero_ms: u64::try_from(unix_at_zero(now).as_millis()).unwrap_or(u64::MAX),
         recovered,

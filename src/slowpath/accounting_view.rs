@@ -6,6 +6,7 @@ use super::radius_view::counters;
 use crate::aaa::accounting::RecordFate;
 use crate::aaa::accounting::spool::{SpoolDrop, SpoolStatus};
 use crate::clock::Timestamp;
+use crate::operate::bill_trouble::troubles;
 use crate::operate::rows::{AccountingStatus, SpoolRow};
 
 /// Who writes it down, what waits, and what was given up.
@@ -20,9 +21,11 @@ pub(super) fn status(bill: &Bill<'_>, now: Timestamp) -> AccountingStatus {
         (None, None) => "nobody",
     };
     let unix_ms = accounting.unix_ms(now);
-    AccountingStatus {
+    let silences: Vec<_> = accounting.silences().collect();
+    let mut status = AccountingStatus {
         written_by: written_by.to_owned(),
-        silent: accounting.is_silent(),
+        silent: !silences.is_empty(),
+        silent_because: silences.join("; "),
         waiting: accounting.outstanding(),
         records: counters(
             RecordFate::ALL.iter().map(|fate| fate.name()),
@@ -31,12 +34,16 @@ pub(super) fn status(bill: &Bill<'_>, now: Timestamp) -> AccountingStatus {
         lines: books.lines,
         file_trouble: books.file_trouble.clone().map(String::from),
         spool: spool(&books, unix_ms),
-    }
+        troubles: Vec::new(),
+    };
+    status.troubles = troubles(&status);
+    status
 }
 
 fn spool(books: &BooksStatus, unix_ms: u64) -> Option<SpoolRow> {
     let SpoolStatus {
         octets,
+        octets_max,
         segments,
         records,
         calls,
@@ -47,6 +54,7 @@ fn spool(books: &BooksStatus, unix_ms: u64) -> Option<SpoolRow> {
     } = books.spool.as_ref()?;
     Some(SpoolRow {
         octets: *octets,
+        octets_max: *octets_max,
         segments: *segments,
         records: *records,
         calls: *calls,

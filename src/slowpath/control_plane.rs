@@ -211,6 +211,13 @@ impl ControlPlane {
         }
     }
 
+    /// The TACACS+ server of this name shares another secret with us from now on.
+    pub fn set_tacacs_secret(&mut self, name: &str, secret: &Secret, now: Timestamp) {
+        if let Some(client) = self.log_ins.tacacs_mut() {
+            client.set_secret(name, secret, now);
+        }
+    }
+
     /// Who asks about live calls from this address shares another secret with us from now on.
     pub fn set_requester_secret(&mut self, address: IpAddr, secret: &Secret) {
         if let Some(requests) = &mut self.requests {

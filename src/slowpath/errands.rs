@@ -152,6 +152,9 @@ impl Errands {
         for server in &new.radius.servers {
             plane.set_server_secret(&server.name, &server.secret, now);
         }
+        for server in &new.tacacs.servers {
+            plane.set_tacacs_secret(&server.name, &server.secret, now);
+        }
         for client in &new.radius.dynamic.clients {
             plane.set_requester_secret(client.address, &client.secret);
         }

@@ -509,7 +509,7 @@ impl LogIns {
                 (None, None, Some(bookkeeper)) => {
                     let order = Order::WriteLine { number, record };
                     if bookkeeper.order(order).is_err() {
-                        accounting.unanswered(number, now);
+                        accounting.unanswered(number, "its disk".into(), now);
                     }
                 }
                 (None, None, None) => accounting.unwritable(number),
@@ -538,7 +538,7 @@ impl LogIns {
         };
         match billed {
             Billed::Written => accounting.written(number),
-            Billed::Unanswered => accounting.unanswered(number, now),
+            Billed::Unanswered(why) => accounting.unanswered(number, why, now),
             Billed::TooLong => accounting.unwritable(number),
         }
     }
@@ -583,7 +583,7 @@ impl LogIns {
         let status = self.bookkeeper.as_ref().map(Bookkeeper::status);
         let spool = status.and_then(|status| status.spool);
         let on_disk = spool.is_some_and(|spool| spool.trouble.is_none());
-        let rests = on_disk && accounting.is_silent();
+        let rests = on_disk && accounting.rests();
         !accounting.has_orders() && (accounting.is_settled() || rests)
     }
 }

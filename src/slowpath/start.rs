@@ -158,8 +158,10 @@ fn add_servers(
     plane.keep_for_outages(Outage::new(users_max, Cost::default(), entropy));
     let client = radius_settings::client(config, clock.now());
     let tacacs = tacacs_settings::log_ins(config);
-    let bills = client.as_ref().is_some_and(Client::bills)
-        || tacacs.as_ref().is_some_and(|tacacs| tacacs.bills);
+    let bills = match &tacacs {
+        Some(tacacs) if tacacs.bills => tacacs.client.bill_groups(),
+        Some(_) | None => client.as_ref().map_or_else(Vec::new, Client::bill_groups),
+    };
     let bell = Arc::clone(doorbell);
     let (accounting, bookkeeper) =
         accounting_settings::open(config, bills, move || bell.ring(), clock.now())

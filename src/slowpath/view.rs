@@ -232,7 +232,15 @@ impl ServerView<'_> {
 
     fn account_rows(&self, accounts: &[Account]) -> Vec<AccountRow> {
         let wall = SystemTime::now();
-        let row = |it| account::row(it, self.now, wall);
+        let troubles = self.accounting().troubles;
+        let row = |it| {
+            let mut row = account::row(it, self.now, wall);
+            // Of others there is no bill.
+            if row.authenticated {
+                row.bill.clone_from(&troubles);
+            }
+            row
+        };
         accounts.iter().map(row).collect()
     }
 

@@ -8,12 +8,15 @@ use std::time::Duration;
 use pns::aaa::accounting::{Accounting, RecordFate, Settings};
 use pns::aaa::radius::{Demand, Service, SocketId};
 use pns::clock::Timestamp;
+use pns::operate::admin::Request;
+use pns::operate::explain::Subject;
 use pns::wire::radius::attribute::{ACCT_DELAY_TIME, ACCT_INPUT_PACKETS, ACCT_STATUS_TYPE};
 use pns::wire::radius::{Attributes, Code, Packet, Reply};
 
 use super::plane::{Rig, Servers, roomy};
 use super::ppp_client::{Login, PppClient};
 use super::radius::{SECRET, client_of};
+use super::view::printed;
 
 const CONFIG: &str = r#"
 [ppp]
@@ -47,6 +50,8 @@ struct Written {
 #[derive(Default)]
 struct Bookkeepers {
     dead: bool,
+    /// They have another secret.
+    disbelieved: bool,
     records: Vec<Written>,
     unheard: u64,
     answers: VecDeque<(SocketId, SocketAddr, Vec<u8>)>,
@@ -73,7 +78,11 @@ impl Servers for Bookkeepers {
             code,
             identifier: request.identifier,
             request_authenticator: &request.authenticator,
-            secret: SECRET,
+            secret: if self.disbelieved {
+                b"another secret"
+            } else {
+                SECRET
+            },
             attributes: &Attributes::new(),
             signed: true,
         };
@@ -96,7 +105,7 @@ fn server() -> Rig<Bookkeepers> {
     let client = client_of(&services, Demand::Auto, 1000);
     rig.plane.ask_servers(client, true);
     let settings = Settings {
-        on: true,
+        writers: vec![None],
         interim: Some(Duration::from_secs(60)),
         unix_at_zero_ms: 0,
         recovered: None,
@@ -188,4 +197,49 @@ fn ten_minutes_without_a_server_end_no_call_lose_no_stop_and_leave_no_memory_beh
     assert_eq!(rig.sockets(), SERVERS);
     let left = counted.bytes_current;
     assert!(left < 256 * 1024, "{left} bytes are left of 20,000 records");
+}
+
+/// What `pns explain` and `pns show accounting` print of a call that is up, once for all accounts.
+fn told(rig: &mut Rig<Bookkeepers>) -> [String; 2] {
+    let explain = Request::Explain {
+        which: Subject::User("alice".into()),
+        last: 5,
+    };
+    [explain, Request::Accounting {}].map(|request| printed(rig, &request))
+}
+
+#[test]
+fn explain_names_a_bill_that_nobody_writes_with_its_cause_and_its_cure() {
+    let mut rig = server();
+    (0..2).for_each(|_| dial(&mut rig));
+    rig.pass(Duration::from_secs(30));
+    for text in told(&mut rig) {
+        assert!(!text.contains("bill:"), "{text}");
+    }
+    rig.servers.dead = true;
+    (0..2).for_each(|_| dial(&mut rig));
+    rig.pass(Duration::from_secs(30));
+    let words = [
+        "No server writes the bill down",
+        "\"first\" (192.0.2.1:1813), RADIUS server \"second\" (192.0.2.2:1813).",
+        "records wait; calls go on. (accounting_no_answer)",
+        "server: See `pns show radius`",
+        "path: Or look for a firewall",
+    ];
+    for text in told(&mut rig) {
+        for words in words {
+            assert!(text.contains(words), "{words:?} is not in\n{text}");
+        }
+        assert_eq!(text.matches("bill:").count(), 1, "{text}");
+    }
+    (rig.servers.dead, rig.servers.disbelieved) = (false, true);
+    rig.pass(Duration::from_secs(30));
+    for text in told(&mut rig) {
+        assert!(text.contains("bad_authenticator"), "{text}");
+    }
+    rig.servers.disbelieved = false;
+    drain(&mut rig);
+    for text in told(&mut rig) {
+        assert!(!text.contains("bill:"), "{text}");
+    }
 }

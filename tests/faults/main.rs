@@ -22,6 +22,9 @@ mod plane;
 #[expect(dead_code, reason = "shared with tests that need more of it")]
 mod ppp_client;
 mod radius;
+#[path = "../support/radius_settings.rs"]
+mod radius_settings;
 mod table;
 mod trial;
+mod view;
 mod world;

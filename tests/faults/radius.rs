@@ -1,16 +1,16 @@
 //! A RADIUS server that says what its script says.
 
-use std::net::Ipv4Addr;
 use std::time::Duration;
 
-use pns::aaa::radius::{Client, Demand, Nas, ServerConfig, Service, Settings, Timing};
-use pns::auth::Secret;
+use pns::aaa::radius::{Client, Demand, ServerConfig, Service, Settings, Timing};
 use pns::wire::radius::attribute::{
     FRAMED_POOL, MS_CHAP_ERROR, MS_CHAP2_RESPONSE, MS_CHAP2_SUCCESS, MS_MPPE_RECV_KEY,
     MS_MPPE_SEND_KEY, REPLY_MESSAGE,
 };
 use pns::wire::radius::microsoft::hide_mppe_key;
 use pns::wire::radius::{Attributes, Code, Packet, Reply};
+
+use super::radius_settings::{server, settings};
 
 pub(crate) const SECRET: &[u8] = b"a secret of more than sixteen bytes";
 
@@ -47,32 +47,17 @@ pub(crate) fn client_of(
     questions_max: usize,
 ) -> Client {
     let server = |(name, service, address): &(&str, Service, &str)| ServerConfig {
-        name: (*name).into(),
-        service: *service,
-        address: address.parse().unwrap(),
-        secret: Secret::new(SECRET.to_vec()),
-        priority: 1,
-        weight: 1,
-        group: None,
-        dead_time: None,
         demand,
+        ..server(name, *service, address.parse().unwrap(), SECRET)
     };
     let settings = Settings {
-        servers: services.iter().map(server).collect(),
         timing: Timing {
             give_up: Duration::from_secs(5),
             questions_max,
             ..Timing::default()
         },
-        nas: Nas {
-            host_name: "pns".into(),
-            identifier: "pns".into(),
-            address: Some(Ipv4Addr::new(192, 0, 2, 9)),
-            eap_mtu: 1400,
-        },
-        pool: "default".into(),
-        map: Vec::new(),
         unix_at_zero_s: 0,
+        ..settings(services.iter().map(server).collect())
     };
     Client::new(settings, Box::new(|bytes| bytes.fill(0x5a)))
 }

@@ -106,301 +106,135 @@ const TACACS: &str = "[[tacacs.server]]\nname = \"tac\"\naddress = \"192.0.2.2\"
 const LOCK: &str = "[sessions.user_back_off]\nfailures_max = 2\nfirst_s = 600\nlongest_s = 600\n";
 const SHUN: &str = "[sessions.source_back_off]\nfailures_max = 2\nfirst_s = 600\nlongest_s = 600\n";
 
-const FAULTS: &[Fault] = &[
-    Fault {
-        name: "wrong password",
-        config: "",
-        act: |world| guess(world, 1),
-        finding: "password_wrong",
-        words: &["password of \"alice\" is wrong", "users.file"],
-    },
-    Fault {
-        name: "unknown user",
-        config: "",
-        act: |world| dial(world, "mallory"),
-        finding: "user_unknown",
-        words: &["no user \"mallory\"", "add the user to users.file"],
-    },
-    Fault {
-        name: "name that nobody can have",
-        config: "",
-        act: |world| {
+/// Each row: name, configuration beside the rest, what is done; the finding: the cause and the cure.
+macro_rules! faults {
+    ($($name:literal, $config:expr, $act:expr; $finding:literal: $($words:literal),+;)+) => {
+        const FAULTS: &[Fault] = &[$(Fault {
+            name: $name,
+            config: $config,
+            act: $act,
+            finding: $finding,
+            words: &[$($words),+],
+        }),+];
+    };
+}
+
+faults! {
+    "wrong password", "", |world| guess(world, 1);
+        "password_wrong": "password of \"alice\" is wrong", "users.file";
+    "unknown user", "", |world| dial(world, "mallory");
+        "user_unknown": "no user \"mallory\"", "add the user to users.file";
+    "name that nobody can have", "", |world| {
             dial_by(world, "", Login::Pap);
-        },
-        finding: "name_unusable",
-        words: &["cannot be anybody's", "Correct the name"],
-    },
-    Fault {
-        name: "user disabled",
-        config: "",
-        act: |world| dial(world, "carol"),
-        finding: "account_disabled",
-        words: &["\"carol\" is disabled", "Take disabled out"],
-    },
-    Fault {
-        name: "account expired",
-        config: "",
-        act: |world| dial(world, "kate"),
-        finding: "account_expired",
-        words: &["time of \"kate\" is over", "expires"],
-    },
-    Fault {
-        name: "password expired",
-        config: "",
-        act: |world| dial(world, "dave"),
-        finding: "password_expired",
-        words: &["password of \"dave\" has expired", "Change the password"],
-    },
-    Fault {
-        name: "password not known in clear",
-        config: "",
-        act: |world| dial_by(world, "bob", Login::ChapMd5),
-        finding: "password_not_in_clear",
-        words: &["NT hash", "Use MS-CHAPv2"],
-    },
-    Fault {
-        name: "method that the user's group forbids",
-        config: "",
-        act: |world| dial(world, "grace"),
-        finding: "method_not_permitted",
-        words: &["group narrow permits eap", "group.narrow.authentication"],
-    },
-    Fault {
-        name: "method that gives no keys where encryption has to be",
-        config: "",
-        act: |world| dial_by(world, "alice", Login::Pap),
-        finding: "keys_missing",
-        words: &["gave no keys", "ppp.mppe.policy"],
-    },
-    Fault {
-        name: "name locked out",
-        config: LOCK,
-        act: |world| {
+        };
+        "name_unusable": "cannot be anybody's", "Correct the name";
+    "user disabled", "", |world| dial(world, "carol");
+        "account_disabled": "\"carol\" is disabled", "Take disabled out";
+    "account expired", "", |world| dial(world, "kate");
+        "account_expired": "time of \"kate\" is over", "expires";
+    "password expired", "", |world| dial(world, "dave");
+        "password_expired": "password of \"dave\" has expired", "Change the password";
+    "password not known in clear", "", |world| dial_by(world, "bob", Login::ChapMd5);
+        "password_not_in_clear": "NT hash", "Use MS-CHAPv2";
+    "method that the user's group forbids", "", |world| dial(world, "grace");
+        "method_not_permitted": "group narrow permits eap", "group.narrow.authentication";
+    "method that gives no keys where encryption has to be", "",
+        |world| dial_by(world, "alice", Login::Pap);
+        "keys_missing": "gave no keys", "ppp.mppe.policy";
+    "name locked out", LOCK, |world| {
             guess(world, 2);
             dial(world, "alice");
-        },
-        finding: "user_back_off",
-        words: &["2 log-ins under that name failed", "pns user unlock"],
-    },
-    Fault {
-        name: "source shut out",
-        config: SHUN,
-        act: |world| {
+        };
+        "user_back_off": "2 log-ins under that name failed", "pns user unlock";
+    "source shut out", SHUN, |world| {
             guess(world, 2);
             assert!(!world.dial(client("alice")));
-        },
-        finding: "source_back_off",
-        words: &["failed too often", "sessions.source_back_off.failures_max"],
-    },
-    Fault {
-        name: "calls faster than they may come",
-        config: "[sessions]\nstarts_per_s = 1\n",
-        act: |world| (0..3).for_each(|_| dial(world, "alice")),
-        finding: "starts_limited",
-        words: &["More calls were asked for", "Raise sessions.starts_per_s"],
-    },
-    Fault {
-        name: "calls of one source faster than they may come",
-        config: "[sessions]\nstarts_per_source_per_s = 1\n",
-        act: |world| (0..3).for_each(|_| dial(world, "alice")),
-        finding: "starts_of_source_limited",
-        words: &["198.51.100.2 asked for more calls", "Let it wait"],
-    },
-    Fault {
-        name: "as many sessions as a user may have",
-        config: "",
-        act: |world| (0..2).for_each(|_| dial(world, "judy")),
-        finding: "too_many_sessions",
-        words: &[
-            "has 1 of 1 sessions, from 198.51.100.2",
-            "user.sessions_max",
-        ],
-    },
-    Fault {
-        name: "as many sessions as a group may have",
-        config: "",
-        act: |world| {
+        };
+        "source_back_off": "failed too often", "sessions.source_back_off.failures_max";
+    "calls faster than they may come", "[sessions]\nstarts_per_s = 1\n",
+        |world| (0..3).for_each(|_| dial(world, "alice"));
+        "starts_limited": "More calls were asked for", "Raise sessions.starts_per_s";
+    "calls of one source faster than they may come", "[sessions]\nstarts_per_source_per_s = 1\n",
+        |world| (0..3).for_each(|_| dial(world, "alice"));
+        "starts_of_source_limited": "198.51.100.2 asked for more calls", "Let it wait";
+    "as many sessions as a user may have", "", |world| (0..2).for_each(|_| dial(world, "judy"));
+        "too_many_sessions": "has 1 of 1 sessions, from 198.51.100.2", "user.sessions_max";
+    "as many sessions as a group may have", "", |world| {
             ["heidi", "ivan"]
                 .into_iter()
                 .for_each(|name| dial(world, name))
-        },
-        finding: "group_full",
-        words: &["group office has 1 sessions, of 1", "sessions_max"],
-    },
-    Fault {
-        name: "replaced by the same user",
-        config: "[sessions]\nper_user_max = 1\nat_user_limit = \"replace\"\n",
-        act: |world| (0..2).for_each(|_| dial(world, "alice")),
-        finding: "replaced",
-        words: &["logged in again elsewhere", "at_user_limit"],
-    },
-    Fault {
-        name: "pool and the one that follows it empty",
-        config: "",
-        act: |world| (0..3).for_each(|_| dial(world, "frank")),
-        finding: "pool_empty",
-        words: &[
-            "\"tiny\" (1 addresses), then \"spare\" (1 addresses)",
-            "pool.next",
-        ],
-    },
-    Fault {
-        name: "the user's own address in use",
-        config: "",
-        act: |world| (0..2).for_each(|_| dial(world, "erin")),
-        finding: "address_in_use",
-        words: &["held by another session", "pns show session"],
-    },
-    Fault {
-        name: "wrong realm",
-        config: "",
-        act: |world| dial(world, "alice@example.org"),
-        finding: "realm_unknown",
-        words: &["not known here: \"example.org\"", "[[realm]]"],
-    },
-    Fault {
-        name: "RADIUS server down",
-        config: "",
-        act: |world| by_radius(world, Script::Silent),
-        finding: "radius_no_answer",
-        words: &["\"main\" (192.0.2.1:1812)", "pns show radius"],
-    },
-    Fault {
-        name: "RADIUS server down, and the user was never seen",
-        config: CACHED,
-        act: |world| outage(world, |world| dial_by(world, "another", Login::Pap)),
-        finding: "outage_user_unknown",
-        words: &[
-            "nothing is kept of \"another\"",
-            "\"main\"",
-            "outage.cache_h",
-        ],
-    },
-    Fault {
-        name: "RADIUS server down, and another password than before",
-        config: CACHED,
-        act: |world| {
+        };
+        "group_full": "group office has 1 sessions, of 1", "sessions_max";
+    "replaced by the same user", "[sessions]\nper_user_max = 1\nat_user_limit = \"replace\"\n",
+        |world| (0..2).for_each(|_| dial(world, "alice"));
+        "replaced": "logged in again elsewhere", "at_user_limit";
+    "pool and the one that follows it empty", "",
+        |world| (0..3).for_each(|_| dial(world, "frank"));
+        "pool_empty": "\"tiny\" (1 addresses), then \"spare\" (1 addresses)", "pool.next";
+    "the user's own address in use", "", |world| (0..2).for_each(|_| dial(world, "erin"));
+        "address_in_use": "held by another session", "pns show session";
+    "wrong realm", "", |world| dial(world, "alice@example.org");
+        "realm_unknown": "not known here: \"example.org\"", "[[realm]]";
+    "RADIUS server down", "", |world| by_radius(world, Script::Silent);
+        "radius_no_answer": "\"main\" (192.0.2.1:1812)", "pns show radius";
+    "RADIUS server down, and the user was never seen", CACHED,
+        |world| outage(world, |world| dial_by(world, "another", Login::Pap));
+        "outage_user_unknown": "nothing is kept of \"another\"", "\"main\"", "outage.cache_h";
+    "RADIUS server down, and another password than before", CACHED, |world| {
             outage(world, |world| {
                 let mut client = PppClient::new("remote", "guessed");
                 client.login = Login::Pap;
                 world.dial(client);
             });
-        },
-        finding: "outage_password_wrong",
-        words: &["not the one that a server let in", "Correct the password"],
-    },
-    Fault {
-        name: "RADIUS server down, and a proof that only it can check",
-        config: CACHED,
-        act: |world| outage(world, |world| dial(world, "remote")),
-        finding: "outage_not_provable",
-        words: &["cannot be checked without one", "outage.keep"],
-    },
-    Fault {
-        name: "TACACS+ server of a realm down",
-        config: TACACS,
-        act: |world| {
+        };
+        "outage_password_wrong": "not the one that a server let in", "Correct the password";
+    "RADIUS server down, and a proof that only it can check", CACHED,
+        |world| outage(world, |world| dial(world, "remote"));
+        "outage_not_provable": "cannot be checked without one", "outage.keep";
+    "TACACS+ server of a realm down", TACACS, |world| {
             world.ask_radius(Script::Silent, Demand::Auto, 100);
             world.ask_tacacs();
             dial_by(world, "alice@t.example", Login::Pap);
-        },
-        finding: "tacacs_no_answer",
-        words: &[
-            "\"tac\" (192.0.2.2:49) cannot be reached",
-            "pns show tacacs",
-        ],
-    },
-    Fault {
-        name: "a way to log in that the TACACS+ servers of a realm do not have",
-        config: TACACS,
-        act: |world| {
+        };
+        "tacacs_no_answer": "\"tac\" (192.0.2.2:49) cannot be reached", "pns show tacacs";
+    "a way to log in that the TACACS+ servers of a realm do not have", TACACS, |world| {
             world.ask_tacacs();
             dial_by(world, "alice@t.example", Login::EapMsChapV2);
-        },
-        finding: "tacacs_method_unknown",
-        words: &["neither EAP", "MS-CHAPv1"],
-    },
-    Fault {
-        name: "wrong RADIUS secret",
-        config: "",
-        act: |world| by_radius(world, Script::AnotherSecret),
-        finding: "radius_no_answer",
-        words: &["not believed", "bad_authenticator", "secret_file"],
-    },
-    Fault {
-        name: "RADIUS reply unsigned",
-        config: "",
-        act: |world| {
+        };
+        "tacacs_method_unknown": "neither EAP", "MS-CHAPv1";
+    "wrong RADIUS secret", "", |world| by_radius(world, Script::AnotherSecret);
+        "radius_no_answer": "not believed", "bad_authenticator", "secret_file";
+    "RADIUS reply unsigned", "", |world| {
             world.ask_radius(Script::Unsigned, Demand::Always, 100);
             dial(world, "remote");
-        },
-        finding: "radius_no_answer",
-        words: &["not believed", "unsigned", "require_message_authenticator"],
-    },
-    Fault {
-        name: "RADIUS server refuses: quota used",
-        config: "",
-        act: |world| by_radius(world, Script::Refuses("Quota used")),
-        finding: "radius_refused",
-        words: &[
-            "\"main\" (192.0.2.1:1812) refused it, saying \"Quota used\"",
-            "See the log",
-        ],
-    },
-    Fault {
-        name: "RADIUS account locked",
-        config: "",
-        act: |world| by_radius(world, Script::RefusesWith("E=647 R=0 V=3 M=Locked")),
-        finding: "account_disabled",
-        words: &["\"remote\" is disabled", "users.file"],
-    },
-    Fault {
-        name: "RADIUS account outside of its hours",
-        config: "",
-        act: |world| by_radius(world, Script::RefusesWith("E=646 R=0 V=3 M=Not now")),
-        finding: "logon_hours_restricted",
-        words: &["may not log in at this time", "Change the hours"],
-    },
-    Fault {
-        name: "RADIUS server sends no keys",
-        config: "",
-        act: |world| by_radius(world, Script::AcceptsWithoutKeys),
-        finding: "keys_missing",
-        words: &[
-            "\"main\"",
-            "no MS-MPPE-Send-Key and no MS-MPPE-Recv-Key",
-            "742",
-        ],
-    },
-    Fault {
-        name: "RADIUS server does not prove itself",
-        config: "",
-        act: |world| by_radius(world, Script::AcceptsWithoutProof),
-        finding: "radius_answer_unusable",
-        words: &[
-            "sent no MS-CHAP2-Success",
-            "Correct what that RADIUS server sends",
-        ],
-    },
-    Fault {
-        name: "RADIUS server names a pool that is not there",
-        config: "",
-        act: |world| by_radius(world, Script::AcceptsInPool("nowhere")),
-        finding: "pool_missing",
-        words: &["pool \"nowhere\" is not configured", "Framed-Pool"],
-    },
-    Fault {
-        name: "too many questions for RADIUS",
-        config: "",
-        act: |world| {
+        };
+        "radius_no_answer": "not believed", "unsigned", "require_message_authenticator";
+    "RADIUS server refuses: quota used", "",
+        |world| by_radius(world, Script::Refuses("Quota used"));
+        "radius_refused": "\"main\" (192.0.2.1:1812) refused it, saying \"Quota used\"",
+            "See the log";
+    "RADIUS account locked", "",
+        |world| by_radius(world, Script::RefusesWith("E=647 R=0 V=3 M=Locked"));
+        "account_disabled": "\"remote\" is disabled", "users.file";
+    "RADIUS account outside of its hours", "",
+        |world| by_radius(world, Script::RefusesWith("E=646 R=0 V=3 M=Not now"));
+        "logon_hours_restricted": "may not log in at this time", "Change the hours";
+    "RADIUS server sends no keys", "", |world| by_radius(world, Script::AcceptsWithoutKeys);
+        "keys_missing": "\"main\"", "no MS-MPPE-Send-Key and no MS-MPPE-Recv-Key", "742";
+    "RADIUS server does not prove itself", "",
+        |world| by_radius(world, Script::AcceptsWithoutProof);
+        "radius_answer_unusable": "sent no MS-CHAP2-Success",
+            "Correct what that RADIUS server sends";
+    "RADIUS server names a pool that is not there", "",
+        |world| by_radius(world, Script::AcceptsInPool("nowhere"));
+        "pool_missing": "pool \"nowhere\" is not configured", "Framed-Pool";
+    "too many questions for RADIUS", "", |world| {
             world.ask_radius(Script::Silent, Demand::Auto, 1);
             dial(world, "remote");
             dial(world, "another");
-        },
-        finding: "radius_overloaded",
-        words: &["too many questions wait", "add servers"],
-    },
-];
+        };
+        "radius_overloaded": "too many questions wait", "add servers";
+}
 
 #[test]
 fn every_fault_is_explained_with_its_cause_and_its_cure() {
@@ -437,6 +271,22 @@ fn the_same_server_lets_in_who_does_everything_right() {
     world.dial(client("alice@example.com"));
     assert!(world.0.clients.iter().all(PppClient::network_up));
     assert_eq!(world.0.plane.sessions.user_count(), 1);
+}
+
+#[test]
+fn a_wrong_password_of_a_stranger_keeps_nobody_out_of_an_outage() {
+    let mut world = World::new(USERS, CACHED);
+    world.ask_radius(Script::AcceptsWithoutProof, Demand::Auto, 100);
+    dial_by(&mut world, "remote", Login::Pap);
+    world.radius_does(Script::Refuses("Wrong"));
+    let mut stranger = PppClient::new("remote", "guessed");
+    stranger.login = Login::Pap;
+    world.dial(stranger);
+    world.radius_does(Script::Silent);
+    dial_by(&mut world, "remote", Login::Pap);
+    world.pass(10);
+    let up = world.0.clients.iter().map(PppClient::network_up);
+    assert_eq!(up.collect::<Vec<_>>(), [true, false, true]);
 }
 
 #[test]

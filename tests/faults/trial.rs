@@ -3,49 +3,22 @@
 use pns::aaa::radius::Demand;
 use pns::operate::admin::{Action, Hidden, View};
 use pns::slowpath::errands::Errands;
-use pns::slowpath::view::{KernelFigures, ServerFacts, ServerView};
 use serde_json::Value;
 
 use super::radius::Script;
+use super::view::look;
 use super::world::World;
-
-struct NoKernel;
-
-impl KernelFigures for NoKernel {
-    fn tap_frames(&self, _: usize) -> (u64, u64) {
-        (0, 0)
-    }
-
-    fn drops(&self) -> Vec<(&'static str, u64)> {
-        Vec::new()
-    }
-}
 
 /// What `pns user test` says.
 fn try_out(world: &mut World, user: &str, json: bool) -> Result<String, String> {
     let mut errands = Errands::new(world.0.config.take().unwrap(), || ()).unwrap();
-    let facts = ServerFacts {
-        host_name: "pns".into(),
-        memory: "huge",
-        connections_max: 1,
-        calls_max: 1,
-    };
     let action = Action::TestUser {
         user: user.to_owned(),
         password: Hidden::new("wonderland-7"),
         json,
     };
     for _ in 0..20 {
-        let mut view = ServerView {
-            facts: &facts,
-            plane: &mut world.0.plane,
-            ports: &[],
-            kernel: &NoKernel,
-            errands: Some(&mut errands),
-            slow_turns: 0,
-            now: world.0.now,
-        };
-        if let Some(said) = view.act(&action) {
+        if let Some(said) = look(&mut world.0, Some(&mut errands), |view| view.act(&action)) {
             return said.map_err(|error| error.message);
         }
         world.0.run();

@@ -24,6 +24,8 @@ mod plane;
 #[path = "../support/ppp_client.rs"]
 #[expect(dead_code, reason = "shared with tests that need more of it")]
 mod ppp_client;
+#[path = "../support/radius_settings.rs"]
+mod radius_settings;
 mod server;
 #[path = "../support/server_process.rs"]
 mod server_process;

@@ -9,20 +9,19 @@ use std::time::{Duration, Instant};
 
 use pns::aaa::accounting::{self, Accounting};
 use pns::aaa::radius::{
-    Billed, Client, Demand, Entropy, Event, Nas, Output, ServerConfig, Service, Settings, SocketId,
+    Billed, Client, Demand, Entropy, Event, Output, ServerConfig, Service, Settings, SocketId,
     Ticket, Timing,
 };
 use pns::aaa::{Access, Decision};
-use pns::auth::Secret;
 use pns::clock::{MonotonicClock, Timestamp};
 use pns::ppp::link::Credentials;
 
 use crate::plane::Servers;
+use crate::radius_settings::{UNIX_AT_ZERO_S, server as radius_server, settings};
 pub(crate) use crate::server_process::caller;
 use crate::server_process::{PATIENCE, ServerProcess};
 
 pub(crate) const SECRET: &str = "a secret of both ends";
-const UNIX_AT_ZERO_S: u64 = 1_700_000_000;
 const BINARY: &str = "/usr/sbin/freeradius";
 /// The server's process and folder.
 pub(crate) struct FreeRadius {
@@ -119,15 +118,14 @@ impl FreeRadius {
 
     fn services(&self, secret: &str, demand: Demand, priority: u8) -> [ServerConfig; 2] {
         let service = |service, port: u16| ServerConfig {
-            name: "freeradius".into(),
-            service,
-            address: (Ipv4Addr::LOCALHOST, port).into(),
-            secret: Secret::from(secret.to_owned()),
             priority,
-            weight: 1,
-            group: None,
-            dead_time: None,
             demand,
+            ..radius_server(
+                "freeradius",
+                service,
+                (Ipv4Addr::LOCALHOST, port).into(),
+                secret.as_bytes(),
+            )
         };
         [
             service(Service::Authentication, self.port),
@@ -138,20 +136,11 @@ impl FreeRadius {
 
 fn client(servers: Vec<ServerConfig>, give_up: Duration) -> Client {
     let settings = Settings {
-        servers,
         timing: Timing {
             give_up,
             ..Timing::default()
         },
-        nas: Nas {
-            host_name: "pns".into(),
-            identifier: "vpn1".into(),
-            address: None,
-            eap_mtu: 1400,
-        },
-        pool: "default".into(),
-        map: Vec::new(),
-        unix_at_zero_s: UNIX_AT_ZERO_S,
+        ..settings(servers)
     };
     Client::new(settings, entropy())
 }
@@ -159,7 +148,7 @@ fn client(servers: Vec<ServerConfig>, give_up: Duration) -> Client {
 /// A bill that servers write down.
 pub(crate) fn bill(now: Timestamp) -> Accounting {
     let settings = accounting::Settings {
-        on: true,
+        writers: vec![None],
         interim: None,
         unix_at_zero_ms: UNIX_AT_ZERO_S * 1000,
         recovered: None,
@@ -288,9 +277,10 @@ impl Dialler {
                 }
                 Output::Unwanted(number) => panic!("{number} is to end"),
                 Output::Billed(number, Billed::Written) => self.accounting.written(number),
-                Output::Billed(number, _) => {
-                    self.accounting.unanswered(number, self.clock.now());
+                Output::Billed(number, Billed::Unanswered(why)) => {
+                    self.accounting.unanswered(number, why, self.clock.now());
                 }
+                Output::Billed(number, Billed::TooLong) => panic!("{number} is too long"),
                 Output::Event(event) => self.events.push(event),
                 Output::Decided(ticket, decision) => decided.push((ticket, decision)),
             }

@@ -12,7 +12,18 @@ impl Config {
     pub(crate) fn lab() -> Self {
         let text = std::fs::read_to_string(shipped("lab.toml")).expect("config/lab.toml");
         let table = text.parse().expect("config/lab.toml is TOML");
-        Self(table, Vec::new())
+        let config = Self(table, Vec::new());
+        match std::env::var("PNS_LAB_WORKERS") {
+            Ok(workers) => config.with_workers(workers.parse().expect("a number of workers")),
+            Err(_) => config,
+        }
+    }
+
+    /// So many workers. A veth has one queue each way, so worker 0 receives all frames and sends those of
+    /// the others.
+    pub(crate) fn with_workers(self, workers: u8) -> Self {
+        self.with("workers.count", i64::from(workers))
+            .with("dpdk.mbufs", 16_384)
     }
 
     /// Sets `table.table.key`; a number in the path is an index into an array of tables.

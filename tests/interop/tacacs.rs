@@ -7,6 +7,7 @@ use crate::lab::{INSIDE_HOST, Lab, PASSWORD, REQUIRE_MPPE, Running};
 use crate::{lab_or_skip, pns_only};
 
 const SECRET: &str = "between pns and tacacs";
+const OTHER_SECRET: &str = "the one from tomorrow on";
 const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/tacacs/server.py");
 const SETTINGS: &str = r#"{
     "secret": "between pns and tacacs",
@@ -34,11 +35,13 @@ fn config(policy: &str, methods: &[&str]) -> Config {
         .with_file("tacacs.secret", SECRET)
 }
 
-/// The server on the host behind ours, as long as the guard lives.
-fn tacacs(lab: &Lab) -> Running {
+/// The server on the host behind ours with this secret, as long as the guard lives.
+fn tacacs(lab: &Lab, secret: &str) -> Running {
     let folder = lab.state().join("tacacs");
     std::fs::create_dir_all(&folder).unwrap();
-    std::fs::write(folder.join("settings.json"), SETTINGS).unwrap();
+    let _of_another = std::fs::remove_file(folder.join("port"));
+    let settings = SETTINGS.replace(SECRET, secret);
+    std::fs::write(folder.join("settings.json"), settings).unwrap();
     let folder = folder.to_str().unwrap();
     let words = [
         "/usr/bin/python3",
@@ -58,7 +61,7 @@ fn tacacs_lets_a_client_in_by_pap_and_by_chap() {
     let lab = lab_or_skip!();
     pns_only!();
     lab.serve(&config("off", &["chap-md5", "pap"]), &[]);
-    let _server = tacacs(&lab);
+    let _server = tacacs(&lab, SECRET);
     let client = lab.client();
 
     assert_eq!(client.dial("looking-glass", PAP), Err(19));
@@ -87,12 +90,40 @@ fn tacacs_lets_a_client_in_by_pap_and_by_chap() {
     assert_eq!(servers[0]["connections"], 1, "{servers:?}");
 }
 
+/// The client and its log-in are the same all the time, and the server of PNS runs on.
+#[test]
+fn a_reload_takes_another_secret_of_tacacs_over() {
+    let lab = lab_or_skip!();
+    pns_only!();
+    lab.serve(&config("off", &["pap"]), &[]);
+    let client = lab.client();
+    let call = || {
+        let outcome = client.dial(PASSWORD, PAP);
+        if outcome.is_ok() {
+            client.hang_up();
+            lab.wait_for_no_session(Duration::from_secs(5));
+        }
+        outcome
+    };
+    let server = tacacs(&lab, SECRET);
+    assert_eq!(call(), Ok(()), "{}", client.log());
+    drop(server);
+    let _server = tacacs(&lab, OTHER_SECRET);
+    assert_eq!(call(), Err(19), "{}", client.log());
+
+    std::fs::write(lab.state().join("etc/tacacs.secret"), OTHER_SECRET).unwrap();
+    let said = lab.ask("pns", &["reload"]);
+    let told = "secrets of TACACS+: 1 changed (behind)";
+    assert!(said.contains(told) && !said.contains("restart"), "{said}");
+    assert_eq!(call(), Ok(()), "{}", client.log());
+}
+
 #[test]
 fn a_call_that_has_to_be_encrypted_is_refused_and_the_server_is_named() {
     let lab = lab_or_skip!();
     pns_only!();
     lab.serve(&config("required", &["mschapv2", "pap"]), &[]);
-    let _server = tacacs(&lab);
+    let _server = tacacs(&lab, SECRET);
     let client = lab.client();
 
     assert_eq!(client.dial(PASSWORD, REQUIRE_MPPE), Err(19));

@@ -10,14 +10,6 @@ use crate::forwarding::ODD_PINGS;
 use crate::lab::{Client, INSIDE_HOST, Lab, PASSWORD, REQUIRE_MPPE};
 use crate::{lab_or_skip, pns_only};
 
-/// `config/lab.toml` with so many workers. A veth has one queue each way, so worker 0 receives all
-/// frames and sends those of the others.
-fn with_workers(workers: u8) -> Config {
-    Config::lab()
-        .with("workers.count", i64::from(workers))
-        .with("dpdk.mbufs", 16_384)
-}
-
 /// Which worker polls the port to the clients and the one to the host, and which one owns the calls.
 struct Owners {
     wire: u8,
@@ -28,7 +20,8 @@ struct Owners {
 impl Owners {
     fn serve(&self, lab: &Lab, workers: u8) {
         let only = |worker: u8| vec![i64::from(worker)];
-        let config = with_workers(workers)
+        let config = Config::lab()
+            .with_workers(workers)
             .with("port.0.rx_workers", only(self.wire))
             .with("port.1.rx_workers", only(self.network))
             .with("workers.call_workers", only(self.calls));
@@ -105,7 +98,8 @@ fn three_workers_serve_stateful_calls() {
 /// Two calls at once, of 128 and of 40 bits, to the host behind and to each other; who may not come
 /// in, who hangs up, and who vanishes.
 fn serve_calls(lab: &Lab, workers: u8, mode: &str) {
-    let config = with_workers(workers)
+    let config = Config::lab()
+        .with_workers(workers)
         .with("forwarding.client_to_client", true)
         .with("ppp.mppe.strength", "auto")
         .with("ppp.lcp_echo_interval_s", 1)

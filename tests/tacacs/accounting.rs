@@ -12,6 +12,7 @@ fn record(kind: Kind, usage: Option<Usage>) -> Record {
     Record {
         kind,
         session_id: "65A0001".into(),
+        servers: None,
         happened_ms: 1_700_000_060_000,
         call: Some(BilledCall {
             domain: None,
@@ -19,7 +20,6 @@ fn record(kind: Kind, usage: Option<Usage>) -> Record {
             lease: Some(Ipv4Addr::new(10, 9, 8, 7)),
             decided_by: DecidedBy::Remote,
             caller: caller(),
-            servers: None,
             class: Vec::new(),
         }),
         usage,

@@ -82,8 +82,8 @@ impl Direction for Encrypt {
         packets.all(|(flow, payload)| self.peer[*flow as usize].encrypt(payload))
     }
 
-    fn stock_up(&mut self) {
-        while self.ours.worker.stock_up() > 0 {}
+    fn stock_some(&mut self) -> usize {
+        self.ours.worker.stock_up()
     }
 
     fn ahead(&self) -> usize {
@@ -168,8 +168,8 @@ impl Direction for Decrypt {
         packets.all(|(flow, payload)| self.peer[*flow as usize].decrypt(payload))
     }
 
-    fn stock_up(&mut self) {
-        while self.worker.engine.stock_up() > 0 {}
+    fn stock_some(&mut self) -> usize {
+        self.worker.engine.stock_up()
     }
 
     fn ahead(&self) -> usize {

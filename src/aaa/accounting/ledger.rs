@@ -59,7 +59,7 @@ pub(super) struct Ledger {
 impl Ledger {
     pub(super) fn new(settings: &Settings, random: u16, now: Timestamp) -> Self {
         let mut ledger = Self {
-            on: settings.on,
+            on: !settings.writers.is_empty(),
             epoch: Box::default(),
             unix_at_zero_ms: settings.unix_at_zero_ms,
             interim: settings.interim,
@@ -166,6 +166,7 @@ impl Ledger {
             kind,
             session_id: format!("{}00000000", self.epoch).into(),
             happened_ms: self.unix_ms(now),
+            servers: None,
             call: None,
             usage: None,
             terminate_cause: None,
@@ -270,6 +271,7 @@ impl Ledger {
             kind,
             session_id: session.id.clone(),
             happened_ms: self.unix_ms(now),
+            servers: session.billing.servers.clone(),
             call: Some(BilledCall {
                 user: Octets(session.user.clone()),
                 lease: session.lease,
@@ -277,7 +279,6 @@ impl Ledger {
                 caller: session.caller.clone(),
                 domain: session.billing.domain.clone().map(Octets),
                 class: class.collect(),
-                servers: session.billing.servers.clone(),
             }),
             usage: totals.map(usage),
             terminate_cause: None,

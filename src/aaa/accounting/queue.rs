@@ -1,17 +1,19 @@
-//! The records that are not written down, in their order. Those of one call go out one after another,
-//! those of different calls together, and those of the server alone: an On is between all that was
-//! before it and all that came after. While nobody answers, one at a time.
+//! The records that are not written down, in their order, for each group of servers apart. Those of one
+//! call go out one after another, those of different calls together, and those of the server alone: an
+//! On is between all that was before it and all that came after. While nobody answers, one at a time.
 //!
 //! With a spool, memory holds the oldest of them only: the others are on disk and come back in order.
 
+mod lane;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
-use std::time::Duration;
 
 use super::record::{Kind, Record};
 use super::spool::{Order, Recovered};
 use crate::clock::Timestamp;
 use crate::counted_enum;
+use lane::Lane;
 
 /// Records that memory alone may hold, about half a KiB each.
 pub const RECORDS_MAX: usize = 65_536;
@@ -19,12 +21,6 @@ pub const RECORDS_MAX: usize = 65_536;
 const HELD_MAX: usize = 4096;
 /// Orders that wait for a disk that takes its time.
 const ORDERS_MAX: usize = 65_536;
-/// After nobody has answered.
-const RETRY_TIME: Duration = Duration::from_secs(1);
-/// Records that are out at once while somebody writes them down.
-const WINDOW: usize = 64;
-/// Waiting records that are looked through for one of another call.
-const SCAN_MAX: usize = 256;
 
 counted_enum! {
     /// What became of records.
@@ -53,32 +49,31 @@ struct SpoolSide {
 /// What is not written down.
 #[derive(Default)]
 pub(super) struct Queue {
-    waiting: BTreeMap<u64, Arc<Record>>,
-    /// Those of them that can be given up first.
+    /// By the group that writes them down; `None`: whoever has none.
+    lanes: BTreeMap<Option<Box<str>>, Lane>,
+    /// Those that wait and can be given up first.
     interims: BTreeSet<u64>,
     next_number: u64,
     out: HashMap<u64, Arc<Record>>,
     /// Calls of which a record is out.
     busy: HashSet<Box<str>>,
-    /// A record of the server is out.
-    server_out: bool,
-    /// Nobody has written the last record down.
-    silence: bool,
-    /// Until then nobody is asked.
-    retry_at: Option<Timestamp>,
     spool: Option<SpoolSide>,
     fates: [u64; RecordFate::COUNT],
 }
 
 impl Queue {
-    /// Empty, but for what a spool has recovered.
-    pub(super) fn new(recovered: Option<&Recovered>) -> Self {
+    /// Empty, but for what a spool has recovered, for these groups.
+    pub(super) fn new(writers: &[Option<Box<str>>], recovered: Option<&Recovered>) -> Self {
         let side = |recovered: &Recovered| SpoolSide {
             orders: VecDeque::new(),
             loaded_to: recovered.first_unsettled.unwrap_or(recovered.next_number),
             loading: false,
         };
         let mut queue = Self {
+            lanes: writers
+                .iter()
+                .map(|it| (it.clone(), Lane::default()))
+                .collect(),
             next_number: recovered.map_or(0, |recovered| recovered.next_number),
             spool: recovered.map(side),
             ..Self::default()
@@ -92,13 +87,14 @@ impl Queue {
         self.count(RecordFate::Made);
         let number = self.next_number;
         self.next_number += 1;
+        let waiting = self.waiting();
         let Some(spool) = &mut self.spool else {
-            if self.waiting.len() >= RECORDS_MAX {
+            if waiting >= RECORDS_MAX {
                 self.make_room();
             }
             return self.wait(number, record);
         };
-        let held = spool.loaded_to == number && self.waiting.len() < HELD_MAX;
+        let held = spool.loaded_to == number && waiting < HELD_MAX;
         let fits = spool.orders.len() < ORDERS_MAX;
         if fits {
             spool.orders.push_back(Order::Append {
@@ -146,9 +142,9 @@ impl Queue {
 
     /// Asks for what is on disk only, if memory has room.
     fn load_more(&mut self) {
-        let (until, room) = (self.next_number, HELD_MAX / 2);
+        let (until, room, waiting) = (self.next_number, HELD_MAX / 2, self.waiting());
         let Some(spool) = &mut self.spool else { return };
-        if self.waiting.len() <= room && spool.loaded_to < until && !spool.loading {
+        if waiting <= room && spool.loaded_to < until && !spool.loading {
             spool.loading = true;
             spool.orders.push_back(Order::Load {
                 from: spool.loaded_to,
@@ -171,58 +167,36 @@ impl Queue {
         if record.kind == Kind::Interim {
             self.interims.insert(number);
         }
-        self.waiting.insert(number, record);
+        self.lane(&record).waiting.insert(number, record);
     }
 
     /// Gives the oldest interim record up, or else the oldest of all.
     fn make_room(&mut self) {
-        let fate = match self.interims.pop_first() {
-            Some(at) => {
-                self.waiting.remove(&at);
-                RecordFate::InterimDropped
-            }
-            None => {
-                self.waiting.pop_first();
-                RecordFate::Lost
-            }
+        let oldest = |lanes: &BTreeMap<_, Lane>| {
+            let firsts = lanes.values().filter_map(|lane| lane.waiting.keys().next());
+            firsts.min().copied()
         };
+        let (fate, number) = match self.interims.pop_first() {
+            Some(number) => (RecordFate::InterimDropped, Some(number)),
+            None => (RecordFate::Lost, oldest(&self.lanes)),
+        };
+        for lane in self.lanes.values_mut() {
+            number.and_then(|number| lane.waiting.remove(&number));
+        }
         self.count(fate);
     }
 
     /// The next record that can go out, which then is out.
     pub(super) fn next(&mut self, now: Timestamp) -> Option<(u64, Arc<Record>)> {
-        if self.retry_at.is_some_and(|at| now < at) {
-            return None;
-        }
-        self.retry_at = None;
-        let window = if self.silence { 1 } else { WINDOW };
-        if self.server_out || self.out.len() >= window {
-            return None;
-        }
-        let number = self.choose()?;
-        let record = self.waiting.remove(&number)?;
+        let busy = &self.busy;
+        let mut lanes = self.lanes.values_mut();
+        let (number, record) = lanes.find_map(|lane| lane.next(busy, now))?;
         self.interims.remove(&number);
-        match record.is_of_server() {
-            true => self.server_out = true,
-            false => {
-                self.busy.insert(record.session_id.clone());
-            }
+        if !record.is_of_server() {
+            self.busy.insert(record.session_id.clone());
         }
         self.out.insert(number, Arc::clone(&record));
         Some((number, record))
-    }
-
-    fn choose(&self) -> Option<u64> {
-        for (number, record) in self.waiting.iter().take(SCAN_MAX) {
-            if record.is_of_server() {
-                let is_first = self.waiting.keys().next() == Some(number);
-                return (is_first && self.out.is_empty()).then_some(*number);
-            }
-            if !self.busy.contains(&record.session_id) {
-                return Some(*number);
-            }
-        }
-        None
     }
 
     /// The Acct-Session-Id of a record that is out.
@@ -231,18 +205,16 @@ impl Queue {
     }
 
     pub(super) fn written(&mut self, number: u64) {
-        if self.take(number).is_some() {
-            self.silence = false;
-            self.retry_at = None;
+        if let Some(record) = self.take(number) {
+            self.lane(&record).written();
             self.count(RecordFate::Written);
             self.settle(number);
         }
     }
 
-    pub(super) fn unanswered(&mut self, number: u64, now: Timestamp) {
+    pub(super) fn unanswered(&mut self, number: u64, why: Box<str>, now: Timestamp) {
         if let Some(record) = self.take(number) {
-            self.silence = true;
-            self.retry_at = Some(now + RETRY_TIME);
+            self.lane(&record).unanswered(why, now);
             self.count(RecordFate::Unanswered);
             self.wait(number, record);
         }
@@ -257,19 +229,29 @@ impl Queue {
     }
 
     /// When [`Self::next`] may have something to say that it has not now.
-    pub(super) const fn poll_timeout(&self) -> Option<Timestamp> {
-        self.retry_at
+    pub(super) fn poll_timeout(&self) -> Option<Timestamp> {
+        self.lanes.values().filter_map(Lane::poll_timeout).min()
     }
 
     fn take(&mut self, number: u64) -> Option<Arc<Record>> {
         let record = self.out.remove(&number)?;
-        match record.is_of_server() {
-            true => self.server_out = false,
-            false => {
-                self.busy.remove(&record.session_id);
-            }
+        self.lane(&record).take(&record);
+        if !record.is_of_server() {
+            self.busy.remove(&record.session_id);
         }
         Some(record)
+    }
+
+    /// Where a record goes: of a group that writes none, to those without one.
+    fn lane(&mut self, record: &Record) -> &mut Lane {
+        let group = record.servers.as_ref();
+        let own = group.filter(|_| self.lanes.contains_key(&record.servers));
+        self.lanes.entry(own.cloned()).or_default()
+    }
+
+    /// Records that are not out.
+    fn waiting(&self) -> usize {
+        self.lanes.values().map(|lane| lane.waiting.len()).sum()
     }
 
     fn count(&mut self, fate: RecordFate) {
@@ -280,12 +262,18 @@ impl Queue {
 
     /// Records in memory that nobody has written down.
     pub(super) fn outstanding(&self) -> u64 {
-        (self.waiting.len() + self.out.len()) as u64
+        (self.waiting() + self.out.len()) as u64
     }
 
-    /// Whether nobody has written the last record down.
-    pub(super) const fn is_silent(&self) -> bool {
-        self.silence
+    /// Why nobody has written the last record down, of each group that has not.
+    pub(super) fn silences(&self) -> impl Iterator<Item = &str> {
+        self.lanes.values().filter_map(Lane::silence)
+    }
+
+    /// Whether nobody writes down what is left.
+    pub(super) fn rests(&self) -> bool {
+        let mut left = self.lanes.values().filter(|lane| !lane.is_empty());
+        self.silences().next().is_some() && left.all(|lane| lane.silence().is_some())
     }
 
     /// Whether all that there is is in memory.
@@ -302,13 +290,14 @@ impl Queue {
 #[cfg(test)]
 mod tests {
     use super::super::record::tests::record;
+    use super::lane::RETRY_TIME;
     use super::*;
 
     const LATER: Timestamp = Timestamp::from_nanos(10_000_000_000);
 
     #[test]
     fn room_is_made_by_giving_interim_records_up_first() {
-        let mut queue = Queue::new(None);
+        let mut queue = Queue::new(&[None], None);
         let push = |queue: &mut Queue, kind| queue.push(Arc::new(record(kind, 7)));
         for number in 0..RECORDS_MAX {
             let kinds = [Kind::Start, Kind::Interim];
@@ -325,7 +314,7 @@ mod tests {
 
     #[test]
     fn records_of_the_server_part_those_before_from_those_after() {
-        let mut queue = Queue::new(None);
+        let mut queue = Queue::new(&[None], None);
         for (kind, number) in [
             (Kind::Stop, 1),
             (Kind::Stop, 2),
@@ -338,7 +327,7 @@ mod tests {
         assert_eq!([0; 3].map(|_| next(&mut queue)), [Some(0), Some(1), None]);
         queue.written(1);
         assert_eq!(next(&mut queue), None);
-        queue.unanswered(0, Timestamp::ZERO);
+        queue.unanswered(0, "nobody".into(), Timestamp::ZERO);
         assert_eq!([0; 2].map(|_| next(&mut queue)), [Some(0), None]);
         queue.written(0);
         assert_eq!([0; 2].map(|_| next(&mut queue)), [Some(2), None]);
@@ -348,24 +337,24 @@ mod tests {
 
     #[test]
     fn what_became_of_a_record_is_not_told_twice() {
-        let mut queue = Queue::new(None);
+        let mut queue = Queue::new(&[None], None);
         queue.push(Arc::new(record(Kind::On, 0)));
         queue.written(7);
         queue.next(LATER);
         queue.written(0);
         queue.written(0);
-        queue.unanswered(0, Timestamp::ZERO);
+        queue.unanswered(0, "nobody".into(), Timestamp::ZERO);
         assert_eq!(queue.fates()[RecordFate::Written.index()], 1);
         assert_eq!(queue.outstanding(), 0);
     }
 
     #[test]
     fn nobody_is_asked_again_at_once_after_nobody_has_answered() {
-        let mut queue = Queue::new(None);
+        let mut queue = Queue::new(&[None], None);
         queue.push(Arc::new(record(Kind::Start, 1)));
         queue.push(Arc::new(record(Kind::Start, 2)));
         assert!(queue.next(LATER).is_some());
-        queue.unanswered(0, LATER);
+        queue.unanswered(0, "nobody".into(), LATER);
         assert!(queue.next(LATER).is_none());
         let again = queue.poll_timeout().unwrap();
         assert_eq!(again, LATER + RETRY_TIME);
@@ -373,5 +362,31 @@ mod tests {
         assert!(queue.next(again).is_none(), "one at a time");
         queue.written(0);
         assert_eq!(queue.poll_timeout(), None);
+    }
+
+    #[test]
+    fn a_group_that_does_not_answer_holds_up_nobody_else() {
+        let mut queue = Queue::new(&[None, Some("dead".into())], None);
+        let push = |queue: &mut Queue, kind, number, servers: Option<&str>| {
+            queue.push(Arc::new(Record {
+                servers: servers.map(Into::into),
+                ..record(kind, number)
+            }));
+        };
+        push(&mut queue, Kind::On, 0, Some("dead"));
+        push(&mut queue, Kind::On, 0, None);
+        push(&mut queue, Kind::Start, 1, Some("dead"));
+        push(&mut queue, Kind::Start, 2, Some("gone, or never billed"));
+        let next = |queue: &mut Queue| queue.next(LATER).map(|(number, _)| number);
+        assert_eq!([0; 3].map(|_| next(&mut queue)), [Some(1), Some(0), None]);
+        queue.unanswered(0, "it is dead".into(), LATER);
+        queue.written(1);
+        assert_eq!([0; 2].map(|_| next(&mut queue)), [Some(3), None]);
+        assert!(!queue.rests(), "one is out that is written down");
+        queue.written(3);
+        assert!(queue.rests());
+        assert_eq!(queue.silences().collect::<Vec<_>>(), ["it is dead"]);
+        assert_eq!(queue.poll_timeout(), Some(LATER + RETRY_TIME));
+        assert_eq!(queue.outstanding(), 2);
     }
 }

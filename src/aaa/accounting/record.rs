@@ -49,6 +49,9 @@ pub struct Record {
     pub session_id: Box<str>,
     /// When it happened, in milliseconds since 1970.
     pub happened_ms: u64,
+    /// The group of the servers that write it down; of a call, that which let it in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub servers: Option<Box<str>>,
     /// The call; `None`: the server itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub call: Option<BilledCall>,
@@ -112,9 +115,6 @@ pub struct BilledCall {
     /// What the server that let it in wants to see in its bill (RFC 2865 §5.25).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub class: Vec<Octets>,
-    /// The group of the servers that let it in, and write its bill.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub servers: Option<Box<str>>,
 }
 
 /// What a call has carried; upstream is from the client.
@@ -238,12 +238,12 @@ pub(in crate::aaa) mod tests {
             caller,
             domain: Some(octets(b"\0OFFICE")),
             class: vec![octets(b"gold"), octets(&[0, 0xff, 7])],
-            servers: None,
         };
         Record {
             kind,
             session_id: format!("S{number}").into(),
             happened_ms: 1_700_000_000_123,
+            servers: None,
             call: (!matches!(kind, Kind::On | Kind::Off)).then_some(call),
             usage: matches!(kind, Kind::Interim | Kind::Stop).then(|| Usage {
                 session_time_s: u64::from(number),

@@ -100,6 +100,8 @@ counted_enum! {
 pub struct SpoolStatus {
     /// In all segments together.
     pub octets: u64,
+    /// The most that they may be.
+    pub octets_max: u64,
     /// How many segments there are.
     pub segments: u64,
     /// Records that nobody has written down.
@@ -271,6 +273,7 @@ impl<S: Store> Spool<S> {
         let oldest = oldest.and_then(|number| self.places.get(number));
         SpoolStatus {
             octets: self.octets,
+            octets_max: self.limits.octets_max,
             segments: self.segments.len() as u64,
             records: self.unsettled.len() as u64,
             calls: self.latest.len() as u64,

@@ -3,14 +3,15 @@
 mod conservation;
 
 use std::collections::{BTreeMap, VecDeque};
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::spool::tests::Disk;
 use super::spool::{Limits, Spool};
 use super::*;
 use crate::aaa::radius::{
-    Billed, Client, Demand, Nas, Output, ServerConfig, Service, Settings as Radius, SocketId,
-    Timing,
+    Billed, Client, Demand, Output, ServerConfig, Service, Settings as Radius, SocketId, Timing,
+    nas,
 };
 use crate::auth::Secret;
 use crate::wire::call_id::CallId;
@@ -28,13 +29,17 @@ const LIMITS: Limits = Limits {
 };
 const SECRET: &[u8] = b"a secret of the tests";
 
-/// The bill with one server, which answers at once or not at all.
+/// The bill with servers that answer at once or not at all.
 struct Desk {
     accounting: Accounting,
     client: Client,
     now: Timestamp,
     alive: bool,
+    /// One of them that does not.
+    dead: Option<usize>,
     written: Vec<Vec<u8>>,
+    /// Which of the servers has each.
+    written_by: Vec<usize>,
     /// What the server says with its answers.
     said: Attributes,
     unwanted: Vec<FlowKey>,
@@ -54,30 +59,31 @@ fn entropy() -> Entropy {
     })
 }
 
-fn radius() -> Client {
-    let server = ServerConfig {
-        name: "books".into(),
+fn address(server: usize) -> SocketAddr {
+    let last = u8::try_from(server).unwrap();
+    (Ipv4Addr::new(192, 0, 2, last), 1813).into()
+}
+
+/// A client of a server for each group.
+fn radius(groups: &[Option<&str>]) -> Client {
+    let server = |(index, group): (usize, &Option<&str>)| ServerConfig {
+        name: format!("books {index}").into(),
         service: Service::Accounting,
-        address: "192.0.2.1:1813".parse().unwrap(),
+        address: address(index),
         secret: Secret::new(SECRET.to_vec()),
         priority: 1,
         weight: 1,
-        group: None,
+        group: group.map(Into::into),
         dead_time: None,
         demand: Demand::Auto,
     };
     let settings = Radius {
-        servers: vec![server],
+        servers: groups.iter().enumerate().map(server).collect(),
         timing: Timing {
             probe_interval: None,
             ..Timing::default()
         },
-        nas: Nas {
-            host_name: "pns".into(),
-            identifier: "vpn1".into(),
-            address: None,
-            eap_mtu: 1400,
-        },
+        nas: nas(),
         pool: "default".into(),
         map: Vec::new(),
         unix_at_zero_s: 0,
@@ -87,28 +93,40 @@ fn radius() -> Client {
 
 impl Desk {
     fn new() -> Self {
-        Self::after(None, Timestamp::ZERO + Duration::from_secs(10))
+        Self::of(&[None])
+    }
+
+    /// With a server for each of these groups.
+    fn of(groups: &[Option<&str>]) -> Self {
+        Self::after(None, groups, Timestamp::ZERO + Duration::from_secs(10))
     }
 
     /// With a spool, that holds what a crash has left on this disk.
     fn on(disk: Disk, now: Timestamp) -> Self {
-        Self::after(Some(Spool::open(disk, LIMITS)), now)
+        Self::after(Some(Spool::open(disk, LIMITS)), &[None], now)
     }
 
-    fn after(spool: Option<(Spool<Disk>, Recovered)>, now: Timestamp) -> Self {
+    fn after(
+        spool: Option<(Spool<Disk>, Recovered)>,
+        groups: &[Option<&str>],
+        now: Timestamp,
+    ) -> Self {
+        let client = radius(groups);
         let (spool, recovered) = spool.unzip();
         let settings = Settings {
-            on: true,
+            writers: client.bill_groups(),
             interim: Some(Duration::from_secs(600)),
             unix_at_zero_ms: 1_000_000_000,
             recovered,
         };
         Self {
             accounting: Accounting::new(&settings, entropy(), now),
-            client: radius(),
+            client,
             now,
             alive: true,
+            dead: None,
             written: Vec::new(),
+            written_by: Vec::new(),
             said: Attributes::new(),
             unwanted: Vec::new(),
             spool,
@@ -169,6 +187,7 @@ impl Desk {
     fn began(mut self) -> Self {
         self.run(Duration::from_secs(20));
         self.written.clear();
+        self.written_by.clear();
         self
     }
 
@@ -212,14 +231,19 @@ impl Desk {
                 self.client.bill(number, &record, age, self.now);
             }
             match self.client.poll_output() {
-                Some(Output::Transmit { socket, bytes }) if self.alive => {
+                Some(Output::Transmit { socket, bytes })
+                    if self.alive && self.dead != Some(socket.server) =>
+                {
                     sent.push_back((socket, bytes));
                 }
                 Some(Output::Unwanted(number)) => {
                     self.unwanted.extend(self.accounting.flow_of_record(number));
                 }
                 Some(Output::Billed(number, Billed::Written)) => self.accounting.written(number),
-                Some(Output::Billed(number, _)) => self.accounting.unanswered(number, self.now),
+                Some(Output::Billed(number, Billed::Unanswered(why))) => {
+                    self.accounting.unanswered(number, why, self.now);
+                }
+                Some(Output::Billed(number, Billed::TooLong)) => panic!("{number} is too long"),
                 Some(_) => {}
                 None => match sent.pop_front() {
                     Some(_) if self.loses() => {}
@@ -242,11 +266,12 @@ impl Desk {
         };
         let reply = reply.to_packet().unwrap();
         self.written.push(bytes);
+        self.written_by.push(socket.server);
         if self.loses() {
             return;
         }
-        let from = "192.0.2.1:1813".parse().unwrap();
-        self.client.receive(socket, from, &reply, self.now);
+        self.client
+            .receive(socket, address(socket.server), &reply, self.now);
     }
 
     /// Type, session and delay of each record that was written down.
@@ -298,6 +323,52 @@ fn a_call_has_a_start_and_a_stop_with_its_counters_beyond_32_bits() {
     assert_eq!(stop.octets(&CLASS), Some(&b"gold"[..]));
     assert_eq!(stop.integer(&EVENT_TIMESTAMP), Some(1_000_130));
     assert_eq!(desk.accounting.outstanding(), 0);
+}
+
+/// Every group that writes bills hears when the server begins and ends; one that is dead holds up its own
+/// bill alone, and gets all of it later.
+#[test]
+fn each_group_hears_of_the_server_and_a_dead_one_holds_up_no_other() {
+    const GROUPS: [Option<&str>; 3] = [None, Some("gold"), Some("silver")];
+    let mut desk = Desk::of(&GROUPS);
+    desk.dead = Some(1);
+    let flows: Vec<_> = (1..)
+        .zip(GROUPS)
+        .map(|(number, servers)| {
+            let billing = Billing {
+                servers: servers.map(Into::into),
+                ..Billing::default()
+            };
+            desk.start(number, billing)
+        })
+        .collect();
+    desk.run(Duration::from_secs(60));
+    let of = |desk: &Desk, server| -> Vec<u32> {
+        let rows = desk.rows().into_iter().zip(&desk.written_by);
+        let its = rows.filter(|(_, by)| **by == server);
+        its.map(|((status, ..), _)| status).collect()
+    };
+    let [start, stop, on, off] = [1, 2, 7, 8];
+    assert_eq!(
+        [0, 1, 2].map(|server| of(&desk, server)),
+        [vec![on, start], vec![], vec![on, start]]
+    );
+    let silences: Vec<_> = desk.accounting.silences().collect();
+    let [silence] = silences[..] else {
+        panic!("{silences:?}");
+    };
+    assert!(silence.contains("\"books 1\"") && !silence.contains("\"books 0\""));
+    assert!(desk.accounting.rests());
+    desk.dead = None;
+    for flow in flows {
+        desk.stop(flow, &totals(1, 1));
+    }
+    desk.accounting.stop(desk.now);
+    desk.run(Duration::from_secs(120));
+    for server in [0, 1, 2] {
+        assert_eq!(of(&desk, server), [on, start, stop, off], "{server}");
+    }
+    assert!(desk.accounting.is_settled());
 }
 
 #[test]

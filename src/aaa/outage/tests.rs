@@ -1,4 +1,8 @@
+use std::net::Ipv4Addr;
+
 use super::*;
+use crate::aaa::accounting::DecidedBy;
+use crate::aaa::{LocalUser, LocalUsers};
 use crate::auth::mschapv2::{Exchange, generate_nt_response};
 use crate::flow::Encryption;
 use crate::ppp::link::{Method, MppePolicy, MppeRequirement};
@@ -201,7 +205,7 @@ fn what_is_kept_ends_with_its_time_a_refusal_or_for_want_of_room() {
     }
     assert!(!outage.knows(b"alice"), "the oldest made room");
     assert_eq!(count(&outage, OutageCount::Evicted), 1);
-    outage.refused(b"bob");
+    refuse(&mut outage, &pap("bob", "wonderland"), &access, now);
     assert!(!outage.knows(b"bob") && outage.knows(b"carol"));
     assert_eq!(count(&outage, OutageCount::Refused), 1);
     let end = outage.poll_timeout().unwrap();
@@ -209,12 +213,98 @@ fn what_is_kept_ends_with_its_time_a_refusal_or_for_want_of_room() {
     outage.handle_timeout(end);
     assert!(outage.is_empty() && outage.poll_timeout().is_none());
     assert_eq!(count(&outage, OutageCount::Expired), 1);
-    // A refusal counts for what is still being worked on.
-    let dave = pap("dave", "wonderland");
-    let work = outage.granted(&dave, &grant("dave", &access), &access, end);
-    outage.refused(b"dave");
-    assert!(outage.hear(work.unwrap().run(), end).is_none());
-    assert!(outage.is_empty());
+}
+
+/// A server refuses these.
+fn refuse(outage: &mut Outage, credentials: &Credentials, access: &Arc<Access>, now: Timestamp) {
+    let refused = Rejection::RadiusRefused;
+    if let Some(work) = outage.refused(credentials, refused, access, now) {
+        assert!(outage.hear(work.run(), now).is_none());
+    }
+}
+
+#[test]
+fn a_wrong_password_that_a_server_refuses_is_anybodys_and_forgets_nobody() {
+    let now = Timestamp::ZERO;
+    for nt_hash in [false, true] {
+        let (mut outage, access) = (outage(10), access(nt_hash));
+        let_in(&mut outage, &pap("alice", "wonderland"), &access, now);
+        let chap = Credentials::ChapMd5 {
+            name: b"alice".to_vec(),
+            identifier: 1,
+            challenge: [1; 16],
+            response: [2; 16],
+        };
+        let others = [pap("alice", "guessed"), mschapv2("alice", "guessed"), chap];
+        for other in &others {
+            refuse(&mut outage, other, &access, now);
+        }
+        assert_eq!(count(&outage, OutageCount::OtherRefused), 3);
+        // Of a stranger nothing is kept, and nothing is worked on.
+        refuse(&mut outage, &pap("mallory", "guessed"), &access, now);
+        assert!(ask(&mut outage, &pap("alice", "wonderland"), &access, now).is_ok());
+        // The password that let it in does not any more.
+        refuse(&mut outage, &pap("alice", "wonderland"), &access, now);
+        assert!(outage.is_empty());
+        let counted = [OutageCount::Refused, OutageCount::OtherRefused];
+        assert_eq!(counted.map(|of| count(&outage, of)), [1, 3]);
+    }
+}
+
+#[test]
+fn what_a_server_says_of_the_account_needs_no_password() {
+    let (mut outage, access, now) = (outage(10), access(false), Timestamp::ZERO);
+    for rejection in [
+        Rejection::UserDisabled,
+        Rejection::PasswordExpired,
+        Rejection::TacacsNotAuthorized,
+    ] {
+        let_in(&mut outage, &pap("alice", "wonderland"), &access, now);
+        let work = outage.refused(&mschapv2("alice", "any"), rejection, &access, now);
+        assert!(work.is_none() && outage.is_empty(), "{rejection}");
+    }
+    assert_eq!(count(&outage, OutageCount::Refused), 3);
+}
+
+#[test]
+fn a_refusal_counts_for_what_is_still_being_worked_on() {
+    let now = Timestamp::ZERO;
+    let alice = pap("alice", "wonderland");
+    // Refused with this password, and what is then left; what came second may be done first, too.
+    for (password, in_order, left) in [
+        ("wonderland", true, 0),
+        ("guessed", true, 1),
+        ("wonderland", false, 0),
+    ] {
+        let (mut outage, access) = (outage(10), access(false));
+        let keep = outage.granted(&alice, &grant("alice", &access), &access, now);
+        let refused = pap("alice", password);
+        let compare = outage.refused(&refused, Rejection::RadiusRefused, &access, now);
+        let mut works = [keep.unwrap(), compare.unwrap()];
+        if !in_order {
+            works.reverse();
+        }
+        for work in works {
+            assert!(outage.hear(work.run(), now).is_none());
+        }
+        assert_eq!(outage.len(), left, "{password} {in_order}");
+        assert!(outage.waiting.is_empty());
+    }
+}
+
+#[test]
+fn refusals_that_cannot_be_looked_at_forget_nobody() {
+    let (mut outage, access, now) = (outage(10), access(false), Timestamp::ZERO);
+    let alice = pap("alice", "wonderland");
+    let_in(&mut outage, &alice, &access, now);
+    let mut refuse = || outage.refused(&alice, Rejection::RadiusRefused, &access, now);
+    let mut works: Vec<_> = (0..KEEPS_MAX).filter_map(|_| refuse()).collect();
+    assert!(refuse().is_none());
+    assert_eq!(works.len(), KEEPS_MAX);
+    let undone = works.pop().unwrap().undone();
+    assert!(outage.hear(undone, now).is_none());
+    assert!(outage.knows(b"alice"));
+    assert_eq!(count(&outage, OutageCount::RefusedUnchecked), 2);
 }
 
 #[test]

@@ -104,14 +104,13 @@ fn add_usage(attributes: &mut Attributes, usage: &Usage) {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
-
     use super::*;
     use crate::aaa::accounting::TerminateCause;
     use crate::aaa::accounting::record::Octets;
     use crate::aaa::radius::caller::tests::{nas, talkative};
-    use crate::wire::radius::attribute::{ALL, Places};
-    use crate::wire::radius::{Field, Packet, Request};
+    use crate::aaa::radius::request::tests::{names_in, names_said_of, packet};
+    use crate::wire::radius::Packet;
+    use crate::wire::radius::attribute::Places;
 
     /// Issue 5, done-point 4: the table says what an Accounting-Request holds, neither more nor less.
     #[test]
@@ -120,9 +119,9 @@ mod tests {
         let record = Record {
             kind: Kind::Stop,
             session_id: "0001".into(),
+            servers: None,
             happened_ms: 1_700_000_000_000,
             call: Some(BilledCall {
-                servers: None,
                 user: octets(b"alice"),
                 lease: Some(std::net::Ipv4Addr::new(10, 0, 0, 1)),
                 decided_by: DecidedBy::Radius,
@@ -135,23 +134,10 @@ mod tests {
         };
         let now = Timestamp::ZERO;
         let question = accounting_request(&record, &nas(), Duration::ZERO, now);
-        let request = Request {
-            code: question.code,
-            identifier: 1,
-            authenticator: [0; 16],
-            secret: b"secret",
-            attributes: &question.attributes,
-            password: None,
-            delay_s: Some(0),
-        };
-        let (bytes, _) = request.to_packet().unwrap();
+        let bytes = packet(&question);
         let packet = Packet::parse(&bytes).unwrap();
         assert_eq!(packet.fault(), None);
-        let of = |field: Field<'_>| ALL.iter().find(|it| field.is(it));
-        let sent: BTreeSet<_> = packet.fields().filter_map(of).map(|it| it.name).collect();
-        let said = ALL.iter().filter(|it| it.sent.meets(Places::ACCOUNTING));
-        let said: BTreeSet<_> = said.map(|it| it.name).collect();
-        assert_eq!(sent, said);
+        assert_eq!(names_in(&packet), names_said_of(Places::ACCOUNTING));
         assert_eq!(packet.integer(&ACCT_LINK_COUNT), Some(1));
         assert_eq!(
             packet.octets(&ACCT_MULTI_SESSION_ID),

@@ -177,7 +177,7 @@ pub(super) mod tests {
         }
     }
 
-    pub(in crate::aaa::radius) fn nas() -> Nas {
+    pub(in crate::aaa) fn nas() -> Nas {
         Nas {
             identifier: "vpn1".into(),
             address: None,

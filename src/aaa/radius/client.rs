@@ -15,7 +15,7 @@ use super::reply::{Answer, Asked, decide, whose};
 use super::request::{Login, access_request, authorize_request, is_state_of_radius};
 use super::server::{Counters, Health, ReplyRefusal};
 use crate::aaa::accounting::Record;
-use crate::aaa::servers::{may_ask, writers};
+use crate::aaa::servers::{groups, may_ask, writers};
 use crate::aaa::{Access, Decision, Denial, Names, Realm, Rejection, Servers};
 use crate::auth::Secret;
 use crate::clock::Timestamp;
@@ -68,12 +68,12 @@ pub enum Output {
 }
 
 /// What became of a record.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Billed {
     /// A server has written it down.
     Written,
-    /// No server has answered in time.
-    Unanswered,
+    /// No server has answered in time; which, and why as far as that is known.
+    Unanswered(Box<str>),
     /// It does not fit a packet.
     TooLong,
 }
@@ -92,6 +92,8 @@ pub struct ServerView<'a> {
 
 /// Bit of the tickets of records; those of log-ins are without.
 const RECORD: u64 = 1 << 63;
+/// Why a question was not even put.
+pub(in crate::aaa) const OVERLOADED: &str = "more questions wait than may";
 
 /// The client of RADIUS.
 pub struct Client {
@@ -124,26 +126,28 @@ impl Client {
     /// Whether any server decides about log-ins for which none is named.
     #[must_use]
     pub fn decides(&self) -> bool {
-        self.deciding(None, Timestamp::ZERO).next().is_some()
+        let service = Service::Authentication;
+        let mut deciding = self.serving(service, None, Timestamp::ZERO);
+        deciding.next().is_some()
     }
 
     /// Whether every server is held dead that decides among these.
     #[must_use]
     pub fn is_out(&self, among: Option<&Names>, now: Timestamp) -> bool {
-        let mut deciding = self.deciding(among, now);
+        let mut deciding = self.serving(Service::Authentication, among, now);
         deciding.all(|server| server.health == Health::Dead)
     }
 
-    fn deciding<'a>(
+    fn serving<'a>(
         &'a self,
+        service: Service,
         among: Option<&'a Names>,
         now: Timestamp,
     ) -> impl Iterator<Item = ServerView<'a>> {
         let names = among.map(|names| &**names);
         self.servers(now).filter(move |server| {
             let config = server.config;
-            config.service == Service::Authentication
-                && may_ask(names, &config.name, config.group.as_deref())
+            config.service == service && may_ask(names, &config.name, config.group.as_deref())
         })
     }
 
@@ -197,7 +201,6 @@ impl Client {
     ) -> Ticket {
         question.among = Servers::of(realm, access).names().cloned();
         let asked = Asked {
-            among: question.among.clone(),
             user: name.into(),
             login,
             access: Arc::clone(access),
@@ -246,12 +249,8 @@ impl Client {
 
     /// Has a record of this age written down. What became of it is an output, which bears the number.
     pub fn bill(&mut self, number: u64, record: &Record, age: Duration, now: Timestamp) {
-        let group = record
-            .call
-            .as_ref()
-            .and_then(|call| call.servers.as_deref());
         let question = Question {
-            among: Some(self.writers(group)),
+            among: Some(self.writers(record.servers.as_deref())),
             ..accounting_request(record, &self.nas, age, now)
         };
         let input = exchange::Input::Ask(Ticket(RECORD | number), question);
@@ -259,10 +258,22 @@ impl Client {
         self.settle();
     }
 
-    fn writers(&self, group: Option<&str>) -> Names {
+    /// The groups of those who write bills; `None`: whoever has none.
+    #[must_use]
+    pub fn bill_groups(&self) -> Vec<Option<Box<str>>> {
+        groups(self.billing().map(|it| it.group.as_deref()))
+    }
+
+    fn billing(&self) -> impl Iterator<Item = &ServerConfig> {
         let all = self.servers(Timestamp::ZERO).map(|server| server.config);
-        let all = all.filter(|it| it.service == Service::Accounting);
-        writers(all.map(|it| (&*it.name, it.group.as_deref())), group)
+        all.filter(|it| it.service == Service::Accounting)
+    }
+
+    fn writers(&self, group: Option<&str>) -> Names {
+        writers(
+            self.billing().map(|it| (&*it.name, it.group.as_deref())),
+            group,
+        )
     }
 
     /// Does what is due.
@@ -311,9 +322,13 @@ impl Client {
                     self.outputs.push_back(Output::Transmit { socket, bytes });
                 }
                 exchange::Output::Answered(ticket, outcome) if ticket.0 & RECORD != 0 => {
-                    let billed = match outcome {
+                    let billed = match &outcome {
                         Outcome::Reply(_) => Billed::Written,
-                        Outcome::NoAnswer | Outcome::Overloaded => Billed::Unanswered,
+                        Outcome::NoAnswer(among) => {
+                            let who = self.who_was_silent(Service::Accounting, among.as_ref());
+                            Billed::Unanswered(who.into())
+                        }
+                        Outcome::Overloaded => Billed::Unanswered(OVERLOADED.into()),
                         Outcome::TooLong => Billed::TooLong,
                     };
                     let number = ticket.0 & !RECORD;
@@ -334,10 +349,12 @@ impl Client {
         };
         let decision = match outcome {
             Outcome::Reply(reply) => self.believed(&asked, reply),
-            Outcome::NoAnswer => refuse(Rejection::RadiusNoAnswer, self.who_was_silent(&asked)),
+            Outcome::NoAnswer(among) => {
+                let who = self.who_was_silent(Service::Authentication, among.as_ref());
+                refuse(Rejection::RadiusNoAnswer, who)
+            }
             Outcome::Overloaded | Outcome::TooLong => {
-                let what = "more questions wait than may".to_owned();
-                refuse(Rejection::RadiusOverloaded, what)
+                refuse(Rejection::RadiusOverloaded, OVERLOADED.to_owned())
             }
         };
         self.outputs.push_back(Output::Decided(ticket, decision));
@@ -363,9 +380,9 @@ impl Client {
         decision
     }
 
-    fn who_was_silent(&self, asked: &Asked) -> String {
-        let deciding = self.deciding(asked.among.as_ref(), Timestamp::ZERO);
-        let names = deciding.map(|it| format!("{}{}", whose(it.config), not_believed(it.counters)));
+    fn who_was_silent(&self, service: Service, among: Option<&Names>) -> String {
+        let asked = self.serving(service, among, Timestamp::ZERO);
+        let names = asked.map(|it| format!("{}{}", whose(it.config), not_believed(it.counters)));
         let names: Vec<_> = names.collect();
         names.join(", ")
     }

@@ -23,6 +23,7 @@ use super::config::{ServerConfig, Service, Timing};
 use super::server::{Counters, Health, ReplyRefusal, Server};
 use super::slots::{Known, Owner, Place};
 use super::verify::{Signs, verify};
+use crate::aaa::Names;
 use crate::clock::Timestamp;
 use crate::wire::radius::{Code, Packet};
 use attempts::Pending;
@@ -88,8 +89,8 @@ pub enum Output {
 pub enum Outcome {
     /// A server has answered, and is believed.
     Reply(Reply),
-    /// No server has answered in time.
-    NoAnswer,
+    /// No server has answered in time, of those that might be asked; `None`: those without a group.
+    NoAnswer(Option<Names>),
     /// So many questions are out that this one was not put.
     Overloaded,
     /// It does not fit a packet.

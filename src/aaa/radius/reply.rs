@@ -10,8 +10,7 @@ use super::request::{Login, pack_state};
 use super::wishes::{Unreadable, Wishes, wishes};
 use crate::aaa::accounting::{Billing, DecidedBy};
 use crate::aaa::{
-    Access, AtSessionLimit, CallPolicy, Decision, Denial, Grant, Names, NetworkTerms, Rejection,
-    Terms,
+    Access, AtSessionLimit, CallPolicy, Decision, Denial, Grant, NetworkTerms, Rejection, Terms,
 };
 use crate::flow::{Authenticated, Encryption};
 use crate::mppe::keys::{DownstreamKey, StartKeys, UpstreamKey};
@@ -44,8 +43,6 @@ pub(super) struct Asked {
     pub(super) access: Arc<Access>,
     /// The pool to lease from where the server names none.
     pub(super) pool: Box<str>,
-    /// The servers that are asked; `None`: those without a group.
-    pub(super) among: Option<Names>,
 }
 
 /// A believed answer.

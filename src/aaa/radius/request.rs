@@ -305,4 +305,4 @@ fn unpack_state(state: &[u8]) -> Option<(usize, &[u8])> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

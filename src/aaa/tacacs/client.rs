@@ -12,9 +12,10 @@ use super::exchange::{self, ConnectionId, Event, Exchange, Outcome, Question};
 use super::log_in::{LogIn, denial, whose};
 use super::server::{Counters, Fault};
 use crate::aaa::accounting::Record;
-use crate::aaa::radius::{Billed, Caller, Entropy, Ticket};
-use crate::aaa::servers::{may_ask, writers};
+use crate::aaa::radius::{Billed, Caller, Entropy, OVERLOADED, Ticket};
+use crate::aaa::servers::{groups, may_ask, writers};
 use crate::aaa::{Access, Decision, Denial, Names, Rejection, Servers};
+use crate::auth::Secret;
 use crate::clock::Timestamp;
 use crate::ppp::link::{Credentials, MppeRequirement};
 
@@ -74,8 +75,8 @@ pub struct Client {
     pool: Box<str>,
     log_ins: HashMap<Ticket, LogIn>,
     last_ticket: u64,
-    /// Records that no server took, and when that is said: whoever hears it sends them again.
-    refused: VecDeque<(Timestamp, u64)>,
+    /// Records that no server took, when that is said, and why: whoever hears it sends them again.
+    refused: VecDeque<(Timestamp, u64, Box<str>)>,
     outputs: VecDeque<Output>,
 }
 
@@ -136,6 +137,12 @@ impl Client {
         asked.all(|server| server.is_dead)
     }
 
+    /// The groups of those who write bills; `None`: whoever has none.
+    #[must_use]
+    pub fn bill_groups(&self) -> Vec<Option<Box<str>>> {
+        groups(self.exchange.servers().map(|it| it.group.as_deref()))
+    }
+
     fn writers(&self, group: Option<&str>) -> Names {
         writers(
             self.exchange
@@ -147,11 +154,7 @@ impl Client {
 
     /// Lets a server write down a record; what becomes of it is an output, which bears its number.
     pub fn bill(&mut self, number: u64, record: &Record, now: Timestamp) {
-        let group = record
-            .call
-            .as_ref()
-            .and_then(|call| call.servers.as_deref());
-        let among = Some(self.writers(group));
+        let among = Some(self.writers(record.servers.as_deref()));
         let question = bill::record(record).map(|question| Question { among, ..question });
         let Some(question) = question else {
             let output = Output::Billed(number, Billed::TooLong);
@@ -159,6 +162,12 @@ impl Client {
         };
         let ticket = Ticket(RECORD | number);
         self.hear(exchange::Input::Ask(ticket, question), now);
+    }
+
+    /// The server of this name shares another secret with us from now on.
+    pub fn set_secret(&mut self, name: &str, secret: &Secret, now: Timestamp) {
+        self.exchange.set_secret(name, secret, now);
+        self.settle(now);
     }
 
     /// A connection is open.
@@ -180,9 +189,10 @@ impl Client {
     pub fn handle_timeout(&mut self, now: Timestamp) {
         self.exchange.handle_timeout(now);
         self.settle(now);
-        while let Some((_, number)) = self.refused.front().copied().filter(|(at, _)| *at <= now) {
-            self.refused.pop_front();
-            let output = Output::Billed(number, Billed::Unanswered);
+        while self.refused.front().is_some_and(|(at, ..)| *at <= now)
+            && let Some((_, number, why)) = self.refused.pop_front()
+        {
+            let output = Output::Billed(number, Billed::Unanswered(why));
             self.outputs.push_back(output);
         }
     }
@@ -190,7 +200,7 @@ impl Client {
     /// When [`Self::handle_timeout`] has something to do.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Timestamp> {
-        let refused = self.refused.front().map(|(at, _)| *at);
+        let refused = self.refused.front().map(|(at, ..)| *at);
         [self.exchange.poll_timeout(), refused]
             .into_iter()
             .flatten()
@@ -236,13 +246,18 @@ impl Client {
                 exchange::Output::Event(event) => Output::Event(event),
                 exchange::Output::Answered(Ticket(ticket), outcome) if ticket & RECORD != 0 => {
                     let number = ticket & !RECORD;
-                    match outcome {
-                        Outcome::Answer { .. } => Output::Billed(number, Billed::Written),
-                        Outcome::NoAnswer(_) | Outcome::Overloaded => {
-                            self.refused.push_back((now + REST_TIME, number));
+                    let why = match outcome {
+                        Outcome::Answer { .. } => {
+                            let output = Output::Billed(number, Billed::Written);
+                            self.outputs.push_back(output);
                             continue;
                         }
-                    }
+                        Outcome::NoAnswer(faults) => self.who_failed(&faults),
+                        Outcome::Overloaded => OVERLOADED.to_owned(),
+                    };
+                    self.refused
+                        .push_back((now + REST_TIME, number, why.into()));
+                    continue;
                 }
                 exchange::Output::Answered(ticket, outcome) => {
                     match self.answered(ticket, &outcome, now) {
@@ -265,7 +280,7 @@ impl Client {
                 return Some(Decision::Deny(denial(Rejection::TacacsNoAnswer, who)));
             }
             Outcome::Overloaded => {
-                let what = "more questions wait than may".to_owned();
+                let what = OVERLOADED.to_owned();
                 return Some(Decision::Deny(denial(Rejection::TacacsOverloaded, what)));
             }
         };

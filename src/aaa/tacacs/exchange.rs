@@ -10,6 +10,7 @@
 //! Each question is one session of one packet in each direction. A server that lets sessions share a
 //! connection gets them all on one; of another each has its own, `connections_max` at once.
 
+mod secrets;
 mod servers;
 
 use std::collections::{BTreeSet, HashMap, VecDeque};

@@ -1,32 +1,7 @@
 //! What is right, and what each mistake is told.
 
-use super::super::Config;
 use super::*;
-
-const REST: &str = r#"
-[server]
-listen = ["198.51.100.1"]
-calls_max = 50
-[[port]]
-name = "wan"
-device = "0000:3b:00.0"
-side = "both"
-addresses = ["198.51.100.1/24"]
-[[pool]]
-name = "default"
-ranges = ["10.77.0.100-10.77.0.199"]
-gateway = "10.77.0.1"
-"#;
-
-/// The configuration with this text, every secret being `secret`.
-fn parse(text: &str, secret: &str) -> Result<Config, String> {
-    let text = format!("{REST}{text}");
-    let read = |path: &Path| {
-        assert!(path.starts_with("etc"), "{}", path.display());
-        Ok(Zeroizing::new(secret.to_owned()))
-    };
-    Config::parse(&text, "etc/pns.toml", read).map_err(|errors| errors.to_string())
-}
+use crate::config::tests::of_servers as parse;
 
 fn server(more: &str) -> String {
     format!(

@@ -89,7 +89,9 @@ impl Outages {
             }
             Decision::Deny(denial) => {
                 if denial.rejection.is_of_the_server() {
-                    cache.refused(credentials.name());
+                    let rejection = denial.rejection;
+                    let work = cache.refused(credentials, rejection, &asked.access, now);
+                    self.works.extend(work);
                 }
                 Some(Decision::Deny(denial))
             }

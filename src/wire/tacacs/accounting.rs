@@ -4,8 +4,7 @@ use zeroize::Zeroizing;
 
 use super::Malformed;
 use super::authorization::Proved;
-use super::fields::{Body, Fields, number_of, value_at};
-use crate::wire::field::u16_at;
+use super::fields::{Pair, number_of, value_at};
 
 /// Which record of a task it is (§7.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -91,26 +90,19 @@ impl<'a> Reply<'a> {
     /// The body; `None` if a part is longer than its length can say.
     #[must_use]
     pub fn encode(&self) -> Option<Zeroizing<Vec<u8>>> {
-        let parts = [self.message, self.data];
-        Body::new(&[], &parts)
-            .length16(self.message)
-            .length16(self.data)
-            .octets(&[number_of(self.status, STATUSES)])
-            .parts(&parts)
-            .finish()
+        let (message, data) = (self.message, self.data);
+        Pair { message, data }.encode(&[], &[number_of(self.status, STATUSES)])
     }
 
     /// # Errors
     /// [`Malformed::Body`] and [`Malformed::Value`].
     pub fn parse(body: &'a [u8]) -> Result<Self, Malformed> {
-        let length = |at| u16_at(body, at).map(usize::from).ok_or(Malformed::Body);
-        let mut fields = Fields::behind(body, 5);
-        let reply = Self {
-            status: value_at(body, 4, STATUSES)?,
-            message: fields.take(length(0)?),
-            data: fields.take(length(2)?),
-        };
-        fields.end()?;
-        Ok(reply)
+        let status = value_at(body, 4, STATUSES)?;
+        let Pair { message, data } = Pair::parse(body, 0, 1)?;
+        Ok(Self {
+            status,
+            message,
+            data,
+        })
     }
 }

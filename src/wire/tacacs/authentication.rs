@@ -3,8 +3,8 @@
 use zeroize::Zeroizing;
 
 use super::Malformed;
-use super::fields::{Body, Fields, number_of, value_at};
-use crate::wire::field::{u8_at, u16_at};
+use super::fields::{Body, Fields, Pair, number_of, value_at};
+use crate::wire::field::u8_at;
 
 /// How a user proves its name (§5.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -176,27 +176,21 @@ impl<'a> Reply<'a> {
     #[must_use]
     pub fn encode(&self) -> Option<Zeroizing<Vec<u8>>> {
         let fixed = [number_of(self.status, STATUSES), u8::from(self.no_echo)];
-        let parts = [self.message, self.data];
-        Body::new(&fixed, &parts)
-            .length16(self.message)
-            .length16(self.data)
-            .parts(&parts)
-            .finish()
+        let (message, data) = (self.message, self.data);
+        Pair { message, data }.encode(&fixed, &[])
     }
 
     /// # Errors
     /// [`Malformed::Body`] and [`Malformed::Value`].
     pub fn parse(body: &'a [u8]) -> Result<Self, Malformed> {
-        let length = |at| u16_at(body, at).map(usize::from).ok_or(Malformed::Body);
-        let mut fields = Fields::behind(body, 6);
-        let reply = Self {
-            status: value_at(body, 0, STATUSES)?,
+        let status = value_at(body, 0, STATUSES)?;
+        let Pair { message, data } = Pair::parse(body, 2, 0)?;
+        Ok(Self {
+            status,
             no_echo: u8_at(body, 1).ok_or(Malformed::Body)? & 1 != 0,
-            message: fields.take(length(2)?),
-            data: fields.take(length(4)?),
-        };
-        fields.end()?;
-        Ok(reply)
+            message,
+            data,
+        })
     }
 }
 
@@ -225,26 +219,18 @@ impl<'a> Continue<'a> {
     /// The body; `None` if a part is longer than its length can say.
     #[must_use]
     pub fn encode(&self) -> Option<Zeroizing<Vec<u8>>> {
-        let parts = [self.message, self.data];
-        Body::new(&[], &parts)
-            .length16(self.message)
-            .length16(self.data)
-            .octets(&[u8::from(self.abort)])
-            .parts(&parts)
-            .finish()
+        let (message, data) = (self.message, self.data);
+        Pair { message, data }.encode(&[], &[u8::from(self.abort)])
     }
 
     /// # Errors
     /// [`Malformed::Body`].
     pub fn parse(body: &'a [u8]) -> Result<Self, Malformed> {
-        let length = |at| u16_at(body, at).map(usize::from).ok_or(Malformed::Body);
-        let mut fields = Fields::behind(body, 5);
-        let said = Self {
+        let Pair { message, data } = Pair::parse(body, 0, 1)?;
+        Ok(Self {
             abort: u8_at(body, 4).ok_or(Malformed::Body)? & 1 != 0,
-            message: fields.take(length(0)?),
-            data: fields.take(length(2)?),
-        };
-        fields.end()?;
-        Ok(said)
+            message,
+            data,
+        })
     }
 }

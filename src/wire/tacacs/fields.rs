@@ -4,6 +4,7 @@
 use zeroize::Zeroizing;
 
 use super::Malformed;
+use crate::wire::field::u16_at;
 
 /// What is not cut yet.
 pub(super) struct Fields<'a>(Option<&'a [u8]>);
@@ -95,6 +96,36 @@ impl Body {
 
     pub(super) fn finish(self) -> Option<Zeroizing<Vec<u8>>> {
         self.0.filter(|body| body.len() <= super::BODY_BYTES_MAX)
+    }
+}
+
+/// A body of two parts (RFC 8907 §5.2, §5.3, §7.2): `front`, their lengths, `back`, and the parts.
+pub(super) struct Pair<'a> {
+    pub(super) message: &'a [u8],
+    pub(super) data: &'a [u8],
+}
+
+impl<'a> Pair<'a> {
+    pub(super) fn encode(&self, front: &[u8], back: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
+        let parts = [self.message, self.data];
+        Body::new(front, &parts)
+            .length16(self.message)
+            .length16(self.data)
+            .octets(back)
+            .parts(&parts)
+            .finish()
+    }
+
+    /// Behind `front` octets are the lengths, and behind those `back` more.
+    pub(super) fn parse(body: &'a [u8], front: usize, back: usize) -> Result<Self, Malformed> {
+        let length = |at| u16_at(body, at).map(usize::from).ok_or(Malformed::Body);
+        let mut fields = Fields::behind(body, front + 4 + back);
+        let pair = Self {
+            message: fields.take(length(front)?),
+            data: fields.take(length(front + 2)?),
+        };
+        fields.end()?;
+        Ok(pair)
     }
 }
 

@@ -9,12 +9,8 @@ impl Exchange {
     /// not answered, it could not read: it is asked anew.
     pub fn set_secret(&mut self, name: &str, secret: &Secret, now: Timestamp) {
         for index in 0..self.servers.len() {
-            let Some(server) = self.servers.get_mut(index) else {
-                continue;
-            };
-            let config = &mut server.config;
-            if &*config.name == name && !config.secret.matches(secret.expose()) {
-                config.secret = secret.duplicate();
+            let config = self.servers.get_mut(index).map(|it| &mut it.config);
+            if config.is_some_and(|it| &*it.name == name && it.secret.replace(secret)) {
                 self.ask_anew(index, now);
             }
         }

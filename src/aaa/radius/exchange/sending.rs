@@ -40,8 +40,8 @@ impl Exchange {
         let (servers, timing) = (&self.servers, &self.timing);
         let service = pending.service;
         let among = pending.question.among.clone();
-        let among = among.as_deref();
-        let pick = |tried: &[usize]| choose(servers, (service, among), tried, timing, random, now);
+        let asked = (service, among.as_deref());
+        let pick = |tried: &[usize]| choose(servers, asked, tried, timing, random, now);
         let chosen = match pending.question.only {
             Some(only) => Some(only),
             None => pick(&pending.tried).or_else(|| {
@@ -50,7 +50,7 @@ impl Exchange {
             }),
         };
         let Some(chosen) = chosen else {
-            return self.finish(ticket, Some(Outcome::NoAnswer), now);
+            return self.finish(ticket, Some(Outcome::NoAnswer(among)), now);
         };
         if !pending.tried.contains(&chosen) {
             pending.tried.push(chosen);
@@ -163,7 +163,8 @@ impl Exchange {
         };
         pending.due = None;
         if pending.deadline <= now {
-            return self.finish(ticket, Some(Outcome::NoAnswer), now);
+            let among = pending.question.among.clone();
+            return self.finish(ticket, Some(Outcome::NoAnswer(among)), now);
         }
         let Some(latest) = pending.attempts.last() else {
             return self.put(ticket, now);
@@ -266,7 +267,7 @@ impl Exchange {
         if let Some(due) = pending.due {
             self.due.remove(&(due, ticket));
         }
-        let unanswered = outcome == Some(Outcome::NoAnswer);
+        let unanswered = matches!(outcome, Some(Outcome::NoAnswer(_)));
         for attempt in pending.attempts {
             if let Some(server) = self.servers.get_mut(attempt.server) {
                 server.slots.release(attempt.place, false, now);

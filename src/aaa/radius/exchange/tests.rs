@@ -133,7 +133,7 @@ fn with_every_server_dead_each_question_ends_in_time_and_leaves_nothing() {
     world.run(ms(10_000));
     assert_eq!(world.answered.len(), 500);
     for (outcome, took) in world.answered.values() {
-        assert_eq!(*outcome, Outcome::NoAnswer);
+        assert_eq!(*outcome, Outcome::NoAnswer(None));
         assert!(*took <= ms(8000), "{took:?}");
     }
     assert_eq!((world.busy(), world.exchange.pending()), (0, 0));

@@ -22,7 +22,6 @@ const PROOF: &str = "S=407A5589115FD0D6209F510FE9C04566932CDA56";
 
 pub(super) fn asked(login: Login, mppe: MppePolicy) -> Asked {
     Asked {
-        among: None,
         user: "alice".into(),
         login,
         access: Arc::new(Access {

@@ -6,7 +6,7 @@ use super::*;
 use crate::aaa::Servers;
 use crate::aaa::radius::caller::tests::{nas, talkative};
 use crate::wire::radius::attribute::{self as known, ALL, Places, VENDOR_SPECIFIC};
-use crate::wire::radius::{Packet, Request};
+use crate::wire::radius::{Field, Packet, Request};
 
 /// One of each way to log in.
 fn every_way() -> Vec<Credentials> {
@@ -85,16 +85,7 @@ fn requests_hold_the_attributes_that_the_table_says() {
     for credentials in every_way() {
         let (question, login) =
             access_request(&credentials, Some(&realm), &caller, &nas, "0001").unwrap();
-        let request = Request {
-            code: question.code,
-            identifier: 1,
-            authenticator: [9; 16],
-            secret: b"secret",
-            attributes: &question.attributes,
-            password: question.password.as_ref().map(|it| it.as_slice()),
-            delay_s: None,
-        };
-        let (bytes, _) = request.to_packet().unwrap();
+        let bytes = packet(&question);
         let packet = Packet::parse(&bytes).unwrap();
         assert_eq!(packet.fault(), None);
         // Of EAP the State is that of the conversation (RFC 2865 §5.24).
@@ -103,18 +94,25 @@ fn requests_hold_the_attributes_that_the_table_says() {
             Login::Password | Login::MsChapV1 { .. } | Login::MsChapV2 { .. } => b"again",
         };
         assert_eq!(packet.octets(&STATE), Some(state));
-        let of = |field| {
-            ALL.iter()
-                .find(|it| crate::wire::radius::Field::is(&field, it))
-        };
-        sent.extend(packet.fields().filter_map(of).map(|it| it.name));
+        sent.extend(names_in(&packet));
     }
-    let said = ALL.iter().filter(|it| it.sent.meets(Places::REQUEST));
-    let said: BTreeSet<_> = said.map(|it| it.name).collect();
-    assert_eq!(sent, said);
+    assert_eq!(sent, names_said_of(Places::REQUEST));
 }
 
-fn packet(question: &Question) -> Vec<u8> {
+/// The names of the attributes that a packet holds.
+pub(in crate::aaa::radius) fn names_in(packet: &Packet<'_>) -> BTreeSet<&'static str> {
+    let of = |field: Field<'_>| ALL.iter().find(|it| field.is(it));
+    packet.fields().filter_map(of).map(|it| it.name).collect()
+}
+
+/// The names of those that the table says are sent there.
+pub(in crate::aaa::radius) fn names_said_of(places: Places) -> BTreeSet<&'static str> {
+    let said = ALL.iter().filter(|it| it.sent.meets(places));
+    said.map(|it| it.name).collect()
+}
+
+/// A question on its way.
+pub(in crate::aaa::radius) fn packet(question: &Question) -> Vec<u8> {
     let request = Request {
         code: question.code,
         identifier: 1,
@@ -122,7 +120,7 @@ fn packet(question: &Question) -> Vec<u8> {
         secret: b"secret",
         attributes: &question.attributes,
         password: question.password.as_ref().map(|it| it.as_slice()),
-        delay_s: None,
+        delay_s: question.age.map(|_| 0),
     };
     request.to_packet().unwrap().0
 }

@@ -51,7 +51,7 @@ impl Exchange {
     }
 
     /// Puts a question to the best server that has not failed it; without one it is answered so.
-    fn put(&mut self, ticket: Ticket, now: Timestamp) {
+    pub(super) fn put(&mut self, ticket: Ticket, now: Timestamp) {
         let Some(pending) = self.pending.get(&ticket) else {
             return;
         };
@@ -246,15 +246,17 @@ impl Exchange {
         let server = self.servers.get(index);
         if server.is_some_and(|server| !server.heard_since(put)) {
             self.hold_dead(index, Fault::Silent, now);
-            let owned = |id: &usize| {
-                let found = self.connections.get(*id).and_then(Option::as_ref);
-                found.is_some_and(|found| found.server == index)
-            };
-            let its: Vec<_> = (0..self.connections.len()).filter(owned).collect();
-            for id in its {
-                self.broken(ConnectionId(id), Fault::Silent, now);
+            for id in self.connections_of(index) {
+                self.broken(id, Fault::Silent, now);
             }
         }
+    }
+
+    /// Every connection to a server.
+    pub(super) fn connections_of(&self, index: usize) -> Vec<ConnectionId> {
+        let all = self.connections.iter().enumerate();
+        let its = all.filter(|(_, found)| found.as_ref().is_some_and(|it| it.server == index));
+        its.map(|(id, _)| ConnectionId(id)).collect()
     }
 
     /// Nobody waits any more for what a connection has to bring.

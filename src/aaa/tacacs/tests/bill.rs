@@ -18,6 +18,7 @@ fn record(kind: Told) -> Record {
     Record {
         kind,
         session_id: "65A0001".into(),
+        servers: None,
         happened_ms: 1_700_000_060_500,
         call: of_call.then(|| BilledCall {
             domain: None,
@@ -25,7 +26,6 @@ fn record(kind: Told) -> Record {
             lease: Some(Ipv4Addr::new(10, 0, 0, 7)),
             decided_by: DecidedBy::Remote,
             caller: caller(),
-            servers: None,
             class: Vec::new(),
         }),
         usage: matches!(kind, Told::Interim | Told::Stop).then_some(usage),
@@ -128,13 +128,19 @@ fn a_record_that_nobody_takes_is_given_back_but_not_at_once() {
         written: Written::Error,
         ..Script::default()
     };
-    for script in [absent, failing] {
+    for (script, words) in [
+        (absent, "cannot be reached"),
+        (failing, "says that it cannot answer"),
+    ] {
         let mut world = World::new(vec![script]);
         world.client.bill(7, &record(Told::Start), world.now);
         world.pass(Duration::from_millis(1900));
         assert_eq!(world.billed, []);
         world.pass(Duration::from_millis(200));
-        assert_eq!(world.billed, [(7, Billed::Unanswered)]);
+        let [(7, Billed::Unanswered(why))] = &*world.billed else {
+            panic!("{:?}", world.billed);
+        };
+        assert!(why.contains(words), "{why}");
         // A log-in meanwhile is another matter.
         world.servers[0] = Script::default();
         world.granted(&pap());

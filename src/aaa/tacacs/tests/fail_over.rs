@@ -244,3 +244,41 @@ fn nonsense_from_a_server_breaks_its_connection_only() {
         assert_clean(&world);
     }
 }
+
+#[test]
+fn a_secret_that_is_replaced_while_questions_are_out_costs_them_nothing() {
+    const OTHER: &str = "another between the two";
+    for shares in [true, false] {
+        // It has the other one already, and says nothing to who does not.
+        let script = Script {
+            secret: OTHER,
+            answers: false,
+            shares,
+            ..Script::default()
+        };
+        let mut world = World::new(vec![script]);
+        let tickets = [world.ask(&pap()), world.ask(&pap())];
+        world.pass(Duration::from_millis(1500));
+        world.servers[0].answers = true;
+        let other = Secret::from(OTHER.to_owned());
+        world.client.set_secret("t0", &other, world.now);
+        world.pass(Duration::from_millis(100));
+        for ticket in tickets {
+            let decision = world.decided.remove(&ticket);
+            assert!(matches!(decision, Some(Decision::Accept(_))), "{shares}");
+        }
+        let view = world.client.servers(world.now).next().unwrap();
+        assert_eq!((view.outstanding, view.counters.faults), (0, [0; 8]));
+        // The same once more, or that of somebody else, changes nothing.
+        world.servers[0].answers = false;
+        let ticket = world.ask(&pap());
+        world.settle();
+        let opened = world.opened[0];
+        for name in ["t0", "t1"] {
+            world.client.set_secret(name, &other, world.now);
+        }
+        world.settle();
+        assert_eq!(world.opened[0], opened);
+        assert!(!world.decided.contains_key(&ticket));
+    }
+}
