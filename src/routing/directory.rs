@@ -13,6 +13,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use others::{Changes, Others};
 
 use crate::flow::FlowKey;
+use crate::flow::zeroed::zeroed;
 use crate::wire::prefix::Prefix;
 
 mod others;
@@ -20,7 +21,7 @@ mod others;
 struct Pool {
     first: u32,
     /// Packed [`FlowKey`]s, by position after `first`; zero is nobody.
-    owners: Box<[AtomicU32]>,
+    owners: Vec<AtomicU32>,
 }
 
 impl Pool {
@@ -69,8 +70,11 @@ pub struct Directory(Arc<Shared>);
 pub fn directory(pools: &[RangeInclusive<Ipv4Addr>]) -> (DirectoryWriter, Directory) {
     let pool = |range: &RangeInclusive<Ipv4Addr>| {
         let (first, last) = (range.start().to_bits(), range.end().to_bits());
-        let owners = (first..=last).map(|_| AtomicU32::new(0)).collect();
-        Pool { first, owners }
+        let count = last.checked_sub(first).map_or(0, |most| most as usize + 1);
+        Pool {
+            first,
+            owners: zeroed(count),
+        }
     };
     let shared = Arc::new(Shared {
         pools: pools.iter().map(pool).collect(),
