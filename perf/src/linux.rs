@@ -264,7 +264,7 @@ fn ours(ports: &mut Ports, subject: Subject, effort: Effort, meter: &mut Meter) 
         flows: FLOWS,
         load: subject.load,
     };
-    let (pairs, _) = pipeline::sample(ports, kind, effort.rig_rounds() / 2, meter)?;
+    let pairs = pipeline::sample(ports, kind, effort.rig_rounds() / 2, meter)?;
     let means = pairs.ours().chunks_exact(BURSTS);
     let means = means.map(|bursts| bursts.iter().sum::<f64>() / BURSTS as f64);
     Ok(means.fold(f64::INFINITY, f64::min))

@@ -70,6 +70,10 @@ struct Arguments {
     /// The core for scenarios of one thread; the last that this process may use unless given.
     #[arg(long)]
     core: Option<usize>,
+    /// Measure nothing but what so many workers with so many calls in clear take of memory, in bytes: what
+    /// `scale` asks of a process whose heap is new.
+    #[arg(long, hide = true, num_args = 2, value_names = ["WORKERS", "CALLS"])]
+    footprint: Option<Vec<u32>>,
     #[command(subcommand)]
     tool: Option<Tool>,
 }
@@ -268,6 +272,9 @@ fn main() -> ExitCode {
     }
     if let Some(kernel) = arguments.kernel {
         let _first = KERNEL.set(kernel);
+    }
+    if let Some(&[workers, calls]) = arguments.footprint.as_deref() {
+        return answer(scale::tell_footprint(workers, calls));
     }
     let effort = match (arguments.smoke, arguments.quick) {
         (true, _) => Effort::Smoke,

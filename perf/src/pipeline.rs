@@ -24,7 +24,7 @@ use pns::flow::Encryption;
 
 use crate::Outcome;
 use crate::load::Load;
-use crate::measure::{Effort, Meter, Pairs, percentile};
+use crate::measure::{Effort, Meter, Pairs};
 use crate::report::{Case, Report, Scale};
 use bench::Bench;
 use medium::{Medium, Memory};
@@ -94,14 +94,33 @@ pub(crate) fn run(
     }
 }
 
+/// What packets upstream cost among so many calls, in clear, 64 bytes, measured as [`run`] does; and the
+/// memory of a call, in bytes.
+pub(crate) fn among(
+    ports: &mut Ports,
+    calls: &[u32],
+    effort: Effort,
+    meter: &mut Meter,
+) -> Outcome<Vec<Found>> {
+    let kinds: Vec<_> = calls
+        .iter()
+        .map(|calls| clear(Way::Upstream, *calls))
+        .collect();
+    match ports {
+        Ports::Memory(memory) => measure(memory, &kinds, effort, meter),
+        #[cfg(feature = "dpdk")]
+        Ports::Rings(rings) => measure(rings, &kinds, effort, meter),
+    }
+}
+
 /// What packets of one case take, in the unit of `meter`: samples of a burst each, on a worker of their
-/// own; and the memory of a call, in bytes.
+/// own.
 pub(crate) fn sample(
     ports: &mut Ports,
     kind: Kind,
     rounds: usize,
     meter: &mut Meter,
-) -> Outcome<(Pairs, Footprint)> {
+) -> Outcome<Pairs> {
     match ports {
         Ports::Memory(memory) => sample_on(memory, kind, rounds, meter),
         #[cfg(feature = "dpdk")]
@@ -114,11 +133,66 @@ fn sample_on<M: Medium>(
     kind: Kind,
     rounds: usize,
     meter: &mut Meter,
-) -> Outcome<(Pairs, Footprint)> {
+) -> Outcome<Pairs> {
     let mut pairs = Pairs::default();
-    let mut bench = Bench::new(medium, kind)?;
-    bench.measure(rounds, meter, &mut pairs)?;
-    Ok((pairs, bench.footprint))
+    Bench::new(medium, kind)?.measure(rounds, meter, &mut pairs)?;
+    Ok(pairs)
+}
+
+/// The memory of a call if a server of so many workers has so many of them, and any worker may have all,
+/// in bytes.
+pub(crate) fn footprint(workers: u8, calls: u32) -> Outcome<Footprint> {
+    let (_lanes, footprint) =
+        bench::lanes(&mut Memory::default(), workers, clear(Way::Upstream, calls))?;
+    Ok(footprint)
+}
+
+const fn clear(way: Way, flows: u32) -> Kind {
+    Kind {
+        way,
+        encryption: Encryption::Off,
+        flows,
+        load: Load::Short,
+    }
+}
+
+/// What was found of a case.
+pub(crate) struct Found {
+    pub(crate) pairs: Pairs,
+    /// Cycles per packet of the engine alone.
+    engine: Vec<f64>,
+    pub(crate) footprint: Footprint,
+}
+
+/// All cases in turn, round by round.
+fn measure<M: Medium>(
+    medium: &mut M,
+    kinds: &[Kind],
+    effort: Effort,
+    meter: &mut Meter,
+) -> Outcome<Vec<Found>> {
+    let nothing = || Found {
+        pairs: Pairs::default(),
+        engine: Vec::new(),
+        footprint: Footprint::UNKNOWN,
+    };
+    let mut all: Vec<_> = kinds.iter().map(|_| nothing()).collect();
+    let mut kept: Vec<Option<Bench<M>>> = kinds.iter().map(|_| None).collect();
+    for _ in 0..effort.rigs() {
+        for ((kind, found), kept) in kinds.iter().zip(&mut all).zip(&mut kept) {
+            let mut bench = match kept.take() {
+                Some(bench) => bench,
+                None => Bench::new(medium, *kind)?,
+            };
+            found.footprint = bench.footprint;
+            bench.measure(effort.rig_rounds(), meter, &mut found.pairs)?;
+            found.pairs.end_round();
+            found.engine.append(&mut bench.take_engine());
+            // A million calls take seconds to set up, and are not in one place of the caches anyway.
+            *kept = (kind.flows > FLOWS).then_some(bench);
+        }
+    }
+    Ok(all)
 }
 
 fn kinds(way: Way) -> Vec<Kind> {
@@ -133,7 +207,7 @@ fn kinds(way: Way) -> Vec<Kind> {
     kinds.push(kind(Encryption::Required, 1, Load::Short));
     let longer = Load::ALL.into_iter().filter(|load| *load != Load::Short);
     kinds.extend(longer.map(|load| kind(Encryption::Off, FLOWS, load)));
-    kinds.extend(SCALES.map(|flows| kind(Encryption::Off, flows, Load::Short)));
+    kinds.extend(SCALES.map(|flows| clear(way, flows)));
     kinds
 }
 
@@ -146,46 +220,30 @@ fn run_on<M: Medium>(
 ) -> Outcome<Report> {
     let mut kinds = kinds(way);
     kinds.retain(|kind| kind.full_name().starts_with(case) && kind.flows <= effort.flows_max());
-    let mut found: Vec<_> = kinds.iter().map(|_| Pairs::default()).collect();
-    let mut engines = vec![Vec::new(); kinds.len()];
-    let mut footprints = BTreeMap::new();
-    for pass in 0..effort.rigs() {
-        for ((kind, pairs), engine) in kinds.iter().zip(&mut found).zip(&mut engines) {
-            // A million calls take seconds to set up, and are not in one place of the caches anyway.
-            if kind.flows > FLOWS && pass > 0 {
-                continue;
-            }
-            let mut bench = Bench::new(medium, *kind)?;
-            footprints.insert(kind.flows, bench.footprint);
-            let rounds = if kind.flows > FLOWS { effort.rigs() } else { 1 };
-            for _ in 0..rounds {
-                bench.measure(effort.rig_rounds(), meter, pairs)?;
-                pairs.end_round();
-            }
-            engine.extend_from_slice(bench.engine());
-        }
-    }
+    let all = measure(medium, &kinds, effort, meter)?;
     let mut cases = Vec::new();
-    let mut by_flows = BTreeMap::new();
-    for ((kind, pairs), engine) in kinds.iter().zip(&found).zip(&engines) {
-        let case = Case::new(kind.name(), kind.load, kind.flows, pairs);
-        cases.push(case.beside_engine(engine));
+    let (mut by_flows, mut footprints) = (BTreeMap::new(), BTreeMap::new());
+    for (kind, found) in kinds.iter().zip(&all) {
+        let case = Case::new(kind.name(), kind.load, kind.flows, &found.pairs);
+        cases.push(case.beside_engine(&found.engine));
+        footprints.insert(kind.flows, found.footprint);
         if kind.encryption == Encryption::Off && kind.load == Load::Short {
-            by_flows.insert(kind.flows, percentile(pairs.ours(), 50));
+            by_flows.insert(kind.flows, found.pairs.ours_median());
         }
     }
     // With MPPE and many calls: the first cases.
     let mut headline = [f64::NAN; Load::ALL.len()];
-    for (ratio, pairs) in headline.iter_mut().zip(&found) {
-        *ratio = pairs.ratio();
+    for (ratio, found) in headline.iter_mut().zip(&all) {
+        *ratio = found.pairs.ratio();
     }
     let scenario = match way {
         Way::Upstream => "upstream",
         Way::Downstream => "downstream",
         Way::Turnaround => "turnaround",
     };
-    let verified = kinds.iter().zip(&found);
-    let verified = verified.map(|(_, pairs)| (pairs.ours().len() * BURST) as u64);
+    let verified = all
+        .iter()
+        .map(|found| (found.pairs.ours().len() * BURST) as u64);
     let report = Report::new(scenario, PEER, effort, meter, headline, cases);
     Ok(report.of_pipeline(
         medium.name(),

@@ -21,17 +21,9 @@ pub(crate) fn best_of(processes: usize, words: &[String], file: &Path) -> Outcom
     let mut best: Option<(f64, String, String)> = None;
     for number in 1..=processes {
         println!("\nprocess {number} of {processes}");
-        let output = Command::new(std::env::current_exe()?)
-            .args(words)
-            .stdin(Stdio::null())
-            .stderr(Stdio::inherit())
-            .output()?;
-        let told = String::from_utf8(output.stdout)?;
+        let told = run(words)?;
         let (table, line) = told.trim_end().rsplit_once('\n').unwrap_or(("", &told));
         println!("{}", table.trim_end());
-        if !output.status.success() {
-            return Err(format!("{words:?} in a process of its own: {}", output.status).into());
-        }
         let ratio = ratio(line)?;
         ratios.push(ratio.map(|ratio| rounded(ratio, 3)));
         let ratio = ratio.unwrap_or(f64::NEG_INFINITY);
@@ -44,6 +36,25 @@ pub(crate) fn best_of(processes: usize, words: &[String], file: &Path) -> Outcom
     write(file, &beginning_with("\n  ", &ratios, &kept)?)?;
     println!("{}", beginning_with("", &ratios, &line)?);
     Ok(())
+}
+
+/// What this program says when it is run with `words`.
+///
+/// # Errors
+///
+/// It fails.
+pub(crate) fn run(words: &[String]) -> Outcome<String> {
+    let output = Command::new(std::env::current_exe()?)
+        .args(words)
+        .stdin(Stdio::null())
+        .stderr(Stdio::inherit())
+        .output()?;
+    let told = String::from_utf8(output.stdout)?;
+    if !output.status.success() {
+        let status = output.status;
+        return Err(format!("{words:?} in a process of its own: {status}; {told}").into());
+    }
+    Ok(told)
 }
 
 /// The overall ratio of a line of results; `None` if it is withheld.

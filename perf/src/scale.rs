@@ -3,15 +3,13 @@
 
 use std::fs;
 
-use pns::flow::Encryption;
 use serde::Serialize;
 
-use crate::Outcome;
-use crate::load::Load;
 use crate::measure::{Effort, Meter, percentile};
-use crate::pipeline::{self, Kind, Ports, Way};
+use crate::pipeline::{self, Found, Ports};
 use crate::report::{Measured, rounded};
 use crate::setup::Rig;
+use crate::{Outcome, processes};
 
 /// What a call takes while the slow path and its clients are measured in one process, generously.
 const OCTETS_PER_CALL_MEASURED: u64 = 8192;
@@ -32,6 +30,9 @@ pub(crate) struct Scale {
     data_path_bytes_per_call: f64,
     data_path_resident_base_bytes: f64,
     data_path_resident_bytes_per_call: f64,
+    /// The same calls, spread over four workers each of which has room for all.
+    four_workers_resident_base_bytes: f64,
+    four_workers_resident_bytes_per_call: f64,
     cost_of_most_calls_over_1k: f64,
     /// Sizes that this machine has no memory for.
     calls_not_measured: Vec<usize>,
@@ -53,6 +54,7 @@ struct DataPath {
     calls: u32,
     bytes_per_call: f64,
     resident_bytes_per_call: f64,
+    four_workers_resident_bytes_per_call: f64,
     cycles_per_packet_p50: f64,
     cycles_per_packet_p1: f64,
 }
@@ -65,10 +67,12 @@ pub(crate) fn run(ports: &mut Ports, effort: Effort) -> Outcome<Scale> {
         Effort::Normal => &[1_000, 10_000, 100_000, 1_000_000],
     };
     let mut meter = Meter::new();
-    let mut data_path = Vec::new();
-    for calls in sizes {
-        data_path.push(DataPath::measure(ports, *calls, effort, &mut meter)?);
-    }
+    let calls = sizes.iter().map(|calls| u32::try_from(*calls));
+    let calls = calls.collect::<Result<Vec<_>, _>>()?;
+    let found = pipeline::among(ports, &calls, effort, &mut meter)?;
+    let data_path = calls.iter().zip(&found);
+    let data_path = data_path.map(|(calls, it)| DataPath::new(*calls, it));
+    let data_path = data_path.collect::<Outcome<Vec<_>>>()?;
     let free = free_octets();
     let fits = |calls: &usize| *calls as u64 * OCTETS_PER_CALL_MEASURED <= free;
     let (sizes, calls_not_measured): (Vec<_>, Vec<_>) = sizes.iter().copied().partition(fits);
@@ -82,14 +86,14 @@ pub(crate) fn run(ports: &mut Ports, effort: Effort) -> Outcome<Scale> {
     };
     let slow = line([least, most].map(|it| (it.calls as f64, it.bytes as f64)));
     let octets = |it: &DataPath| (f64::from(it.calls), it.bytes_per_call * f64::from(it.calls));
-    let touched = |it: &DataPath| {
-        let calls = f64::from(it.calls);
-        (calls, it.resident_bytes_per_call * calls)
-    };
+    let touched =
+        |it: &DataPath, by_call: f64| (f64::from(it.calls), by_call * f64::from(it.calls));
     // A worker's stock of keystream grows with its calls up to a bound, and is not a call's: where it
     // grows no more, what a call takes is left.
     let data = line([less, many].map(octets));
-    let resident = line([less, many].map(touched));
+    let resident = line([less, many].map(|it| touched(it, it.resident_bytes_per_call)));
+    let four_workers = [less, many].map(|it| touched(it, it.four_workers_resident_bytes_per_call));
+    let four_workers = line(four_workers);
     Ok(Scale {
         scenario: "scale",
         direction: "upstream, as far as packets are concerned",
@@ -103,6 +107,8 @@ pub(crate) fn run(ports: &mut Ports, effort: Effort) -> Outcome<Scale> {
         data_path_bytes_per_call: rounded(data.per_call, 0),
         data_path_resident_base_bytes: rounded(resident.base, 0),
         data_path_resident_bytes_per_call: rounded(resident.per_call, 0),
+        four_workers_resident_base_bytes: rounded(four_workers.base, 0),
+        four_workers_resident_bytes_per_call: rounded(four_workers.per_call, 0),
         cost_of_most_calls_over_1k: rounded(
             many.cycles_per_packet_p50 / few.cycles_per_packet_p50,
             3,
@@ -152,38 +158,44 @@ impl SlowPath {
 }
 
 impl DataPath {
-    fn measure(
-        ports: &mut Ports,
-        calls: usize,
-        effort: Effort,
-        meter: &mut Meter,
-    ) -> Outcome<Self> {
-        let calls = u32::try_from(calls)?;
-        let kind = Kind {
-            way: Way::Upstream,
-            encryption: Encryption::Off,
-            flows: calls,
-            load: Load::Short,
-        };
-        let rounds = effort.passes() * effort.rig_rounds();
-        let (pairs, footprint) = pipeline::sample(ports, kind, rounds, meter)?;
+    fn new(calls: u32, found: &Found) -> Outcome<Self> {
         let data_path = Self {
             calls,
-            bytes_per_call: rounded(footprint.requested, 1),
-            resident_bytes_per_call: rounded(footprint.resident, 1),
-            cycles_per_packet_p50: rounded(pairs.ours_median(), 1),
-            cycles_per_packet_p1: rounded(percentile(pairs.ours(), 1), 1),
+            bytes_per_call: rounded(found.footprint.requested, 1),
+            resident_bytes_per_call: resident_octets(1, calls)?,
+            four_workers_resident_bytes_per_call: resident_octets(4, calls)?,
+            cycles_per_packet_p50: rounded(found.pairs.ours_median(), 1),
+            cycles_per_packet_p1: rounded(percentile(found.pairs.ours(), 1), 1),
         };
         println!(
-            "{calls:>8} calls: {:>6} bytes a call in the data path, {:>6} of them touched; \
-             {:.0} cycles a packet p50, {:.0} p1",
+            "{calls:>8} calls: {:>6} bytes a call in the data path, {:>6} of them touched, {:>6} by four \
+             workers; {:.0} cycles a packet p50, {:.0} p1",
             data_path.bytes_per_call,
             data_path.resident_bytes_per_call,
+            data_path.four_workers_resident_bytes_per_call,
             data_path.cycles_per_packet_p50,
             data_path.cycles_per_packet_p1
         );
         Ok(data_path)
     }
+}
+
+/// Bytes a call that workers have written to, in a process of their own: on a heap that others have used
+/// before, much of it would be there already.
+fn resident_octets(workers: u32, calls: u32) -> Outcome<f64> {
+    let words = [
+        "--footprint".to_owned(),
+        workers.to_string(),
+        calls.to_string(),
+    ];
+    Ok(processes::run(&words)?.trim().parse()?)
+}
+
+/// The answer of such a process.
+pub(crate) fn tell_footprint(workers: u32, calls: u32) -> Outcome<()> {
+    let footprint = pipeline::footprint(workers.try_into()?, calls)?;
+    println!("{}", rounded(footprint.resident, 1));
+    Ok(())
 }
 
 /// Memory that this machine can still give.

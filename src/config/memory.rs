@@ -7,8 +7,10 @@ use super::Config;
 
 /// Bytes of a call on the slow path, its control connection included.
 const SLOW_PATH_CALL_BYTES: u64 = 4096;
-/// Bytes of a flow's record, counters and places in tables, in each worker.
-const FLOW_BYTES: u64 = 1024;
+/// Bytes of a flow's record, counters and places in tables, in the worker that owns it. Every worker has room
+/// for all calls, but memory only for those that it had at one time. Half of it are RC4 states, which only
+/// calls with stateful MPPE need.
+const FLOW_BYTES: u64 = 1152;
 /// Bytes for each local address: its Call IDs on the slow path, and its index in each worker.
 const CALL_IDS_BYTES: u64 = 2 << 20;
 const INDEX_BYTES: u64 = 1 << 18;
@@ -43,7 +45,7 @@ pub fn memory_needed(config: &Config) -> MemoryNeed {
     let users = count(config.users.iter().count());
     MemoryNeed {
         dpdk: u64::from(config.dpdk.memory_mb) << 20,
-        data_path: workers * (calls * FLOW_BYTES + locals * INDEX_BYTES + RINGS_BYTES),
+        data_path: calls * FLOW_BYTES + workers * (locals * INDEX_BYTES + RINGS_BYTES),
         slow_path: calls.max(connections) * SLOW_PATH_CALL_BYTES
             + locals * CALL_IDS_BYTES
             + users * USER_BYTES
@@ -89,11 +91,12 @@ mod tests {
         let small = needed(one, 1);
         assert_eq!(small.dpdk, 512 << 20);
         let twice = needed(one, 2);
-        assert_eq!(twice.data_path, 2 * small.data_path);
+        let of_calls = 1_000 * FLOW_BYTES;
+        assert_eq!(twice.data_path - of_calls, 2 * (small.data_path - of_calls));
         assert_eq!(twice.slow_path, small.slow_path);
         let more = needed("listen = [\"198.51.100.1\"]\ncalls_max = 11_000", 1);
         assert_eq!(more.slow_path - small.slow_path, 10_000 * 4096);
-        assert_eq!(more.data_path - small.data_path, 10_000 * 1024);
+        assert_eq!(more.data_path - small.data_path, 10_000 * FLOW_BYTES);
         let text = small.to_string();
         assert!(
             text.starts_with("up to 536 MiB") && text.contains("512 for DPDK"),

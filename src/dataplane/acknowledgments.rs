@@ -4,10 +4,14 @@
 //! The delay is the same for all, so a queue is a timer wheel with one slot. An entry whose flow has
 //! paid and owes again goes to the back, which at worst doubles the delay.
 //!
+//! The queue is two arrays, one that is taken from and one that is added to, which change places when the
+//! first is empty. So both stay where they begin, and take memory for as many flows as ever waited; a
+//! ring would wander through all its room.
+//!
 //! A peer that honours our window would stand still for that long each time its window is full. So an
 //! acknowledgment of a quarter of the window does not wait at all: it leaves at the end of the turn.
 
-use std::collections::VecDeque;
+use std::mem;
 use std::time::Duration;
 
 use super::flow::Flow;
@@ -15,12 +19,46 @@ use crate::clock::Timestamp;
 
 /// Flows that owe an acknowledgment, in the order in which they began to.
 pub struct AcknowledgmentSchedule {
-    queue: VecDeque<(Timestamp, u32)>,
-    delay: Duration,
+    /// Those that wait longest, and how many of them are done with.
+    leaving: Vec<Waiting>,
+    left: usize,
+    /// Those behind them.
+    coming: Vec<Waiting>,
+    delay: Ticks,
     /// Flows that owe for so many frames that they do not wait.
     urgent: Vec<u32>,
     /// How many that is.
     frames_max: u16,
+}
+
+/// A flow in the queue, and since when it owed.
+#[derive(Clone, Copy)]
+struct Waiting {
+    since: Ticks,
+    slot: u32,
+}
+
+/// Time in units of 1,024 ns, which goes round in 73 minutes. Whoever has not been looked at for so long
+/// waits for the delay once more, and no longer.
+#[derive(Clone, Copy)]
+struct Ticks(u32);
+
+impl Ticks {
+    const NANOS_BITS: u32 = 10;
+
+    #[expect(clippy::cast_possible_truncation, reason = "it goes round")]
+    const fn of(time: Timestamp) -> Self {
+        Self((time.as_nanos() >> Self::NANOS_BITS) as u32)
+    }
+
+    fn of_delay(delay: Duration) -> Self {
+        let ticks = delay.as_nanos() >> Self::NANOS_BITS;
+        Self(u32::try_from(ticks).unwrap_or(u32::MAX))
+    }
+
+    const fn less_than(self, delay: Self, now: Self) -> bool {
+        now.0.wrapping_sub(self.0) < delay.0
+    }
 }
 
 /// Flows that can be urgent in one turn. More than that wait for the delay.
@@ -31,8 +69,10 @@ impl AcknowledgmentSchedule {
     #[must_use]
     pub fn new(flows: usize, delay: Duration, frames_max: u16) -> Self {
         Self {
-            queue: VecDeque::with_capacity(flows),
-            delay,
+            leaving: Vec::with_capacity(flows),
+            left: 0,
+            coming: Vec::with_capacity(flows),
+            delay: Ticks::of_delay(delay),
             urgent: Vec::with_capacity(flows.min(URGENT_MAX)),
             frames_max: frames_max.max(1),
         }
@@ -48,7 +88,7 @@ impl AcknowledgmentSchedule {
         }
         if flow.owed.owed && !flow.owed.queued {
             flow.owed.queued = true;
-            self.queue.push_back((flow.owed.since, slot));
+            self.push(slot, Ticks::of(flow.owed.since));
         }
         if flow.owed.frames >= self.frames_max
             && !flow.owed.urgent
@@ -76,16 +116,18 @@ impl AcknowledgmentSchedule {
 
     /// The next slot whose acknowledgment must go out alone now.
     pub fn due(&mut self, flows: &mut [Flow], now: Timestamp) -> Option<u32> {
-        while let Some(&(since, slot)) = self.queue.front() {
-            if now.since(since) < self.delay {
+        let now = Ticks::of(now);
+        while let Some(Waiting { since, slot }) = self.front() {
+            if since.less_than(self.delay, now) {
                 return None;
             }
-            self.queue.pop_front();
+            self.left += 1;
             let Some(flow) = flows.get_mut(slot as usize) else {
                 continue;
             };
-            if flow.owed.owed && now.since(flow.owed.since) < self.delay {
-                self.queue.push_back((flow.owed.since, slot));
+            let since = Ticks::of(flow.owed.since);
+            if flow.owed.owed && since.less_than(self.delay, now) {
+                self.push(slot, since);
                 continue;
             }
             flow.owed.queued = false;
@@ -94,6 +136,21 @@ impl AcknowledgmentSchedule {
             }
         }
         None
+    }
+
+    #[inline]
+    fn push(&mut self, slot: u32, since: Ticks) {
+        debug_assert!(self.coming.len() < self.coming.capacity(), "each slot once");
+        self.coming.push(Waiting { since, slot });
+    }
+
+    fn front(&mut self) -> Option<Waiting> {
+        if self.left == self.leaving.len() {
+            self.leaving.clear();
+            self.left = 0;
+            mem::swap(&mut self.leaving, &mut self.coming);
+        }
+        self.leaving.get(self.left).copied()
     }
 }
 
@@ -150,6 +207,33 @@ mod tests {
         hear(&mut schedule, &mut flows[0], 2, 30);
         assert_eq!(schedule.due(&mut flows, at(40)), None);
         assert_eq!(schedule.due(&mut flows, at(70)), Some(0));
+    }
+
+    #[test]
+    fn flows_leave_in_the_order_in_which_they_came_however_long_it_goes_on() {
+        let mut flows: Vec<_> = (0..5).map(|_| open_flow()).collect();
+        let mut schedule = AcknowledgmentSchedule::new(5, DELAY, 99);
+        let (mut expected, mut found) = (Vec::new(), Vec::new());
+        // From just before the ticks go round.
+        let start = ((1 << 32) * 1024) / 1_000_000 - 500;
+        for step in 0..1000 {
+            let (now, slot) = (at(start + 10 * step), (step * 3 % 5) as u32);
+            let flow = &mut flows[slot as usize];
+            flow.accept(1 + step as u32, Standing::Within, None, now)
+                .unwrap();
+            schedule.note(slot, flow);
+            expected.push(slot);
+            while let Some(slot) = schedule.due(&mut flows, now) {
+                assert!(flows[slot as usize].take_acknowledgment().is_some());
+                found.push(slot);
+            }
+            assert_eq!(expected.len() - found.len(), expected.len().min(4));
+        }
+        assert_eq!(found, expected[..found.len()]);
+        assert_eq!(
+            schedule.coming.capacity().max(schedule.leaving.capacity()),
+            5
+        );
     }
 
     #[test]

@@ -7,6 +7,7 @@
 use super::config::MRU_DEFAULT;
 use super::drop_reason::DropReason;
 use super::frame::Frame;
+use super::places::Places;
 use crate::mppc::{Compressed, Compressor, Decompressor};
 use crate::mppe::decrypt::Recovery;
 use crate::wire::ccp::Agreement;
@@ -106,8 +107,7 @@ impl Histories {
 
 /// The histories of a worker.
 pub struct Compression {
-    places: Box<[Histories]>,
-    free: Vec<u32>,
+    places: Places<Histories>,
     /// Of packets that stand alone.
     single: Box<Histories>,
     /// Where packets are compressed to.
@@ -120,10 +120,8 @@ impl Compression {
     /// Places for `calls_max` flows whose clients were told to send up to `mru` bytes.
     #[must_use]
     pub fn new(calls_max: usize, mru: u16) -> Self {
-        let places: Box<[Histories]> = vec![Histories::new(); calls_max].into();
         Self {
-            free: (0..).take(places.len()).collect(),
-            places,
+            places: Places::new(calls_max),
             single: Box::new(Histories::new()),
             buffer: Box::new([0; PACKED_MAX]),
             frame_max: usize::from(mru.max(MRU_DEFAULT)) + PROTOCOL_LENGTH,
@@ -139,7 +137,7 @@ impl Compression {
             Way::Downstream => armed.downstream = packing,
         }
         if let (None, Some(_)) = (flow.place(), armed.place()) {
-            armed.place = self.free.pop()?;
+            armed.place = self.places.take(Histories::new)?;
         }
         if packing == Packing::Running {
             let fresh = self.histories(armed, packing);
@@ -161,11 +159,11 @@ impl Compression {
     /// A flow ends: overwrites what was sent, and gives its place back.
     pub fn release(&mut self, flow: FlowPacking) {
         let place = flow.place();
-        let histories = place.and_then(|place| self.places.get_mut(place as usize));
+        let histories = place.and_then(|place| self.places.get_mut(place));
         if let (Some(place), Some(histories)) = (place, histories) {
             histories.decompressor.wipe();
             histories.compressor.wipe();
-            self.free.push(place);
+            self.places.give_back(place);
         }
     }
 
@@ -179,7 +177,7 @@ impl Compression {
     pub fn upstream(&self, flow: FlowPacking) -> &Decompressor {
         let place = match flow.upstream {
             Packing::Off | Packing::Single => None,
-            Packing::Running => self.places.get(flow.place as usize),
+            Packing::Running => self.places.get(flow.place),
         };
         &place.unwrap_or(&self.single).decompressor
     }
@@ -244,14 +242,14 @@ impl Compression {
 }
 
 fn choose<'h>(
-    places: &'h mut [Histories],
+    places: &'h mut Places<Histories>,
     single: &'h mut Histories,
     flow: FlowPacking,
     packing: Packing,
 ) -> &'h mut Histories {
     let place = match packing {
         Packing::Off | Packing::Single => None,
-        Packing::Running => places.get_mut(flow.place as usize),
+        Packing::Running => places.get_mut(flow.place),
     };
     place.unwrap_or(single)
 }

@@ -123,7 +123,7 @@ impl<F: Frame> Exits<F> {
     }
 
     #[inline]
-    fn flow_counters(&self, flow: u32) -> Option<&FlowCounters> {
+    fn flow_counters(&self, flow: u32) -> Option<FlowCounters<'_>> {
         self.counters.get(flow as usize)
     }
 

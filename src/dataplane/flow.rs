@@ -393,7 +393,7 @@ impl Flow {
         &mut self,
         sequence: u32,
         standing: Standing,
-        counters: Option<&FlowCounters>,
+        counters: Option<FlowCounters<'_>>,
         now: Timestamp,
     ) -> Result<(), WindowRefusal> {
         let committed = self.window.commit(sequence, standing)?;
@@ -423,7 +423,7 @@ impl Flow {
         &mut self,
         sequence: u32,
         steps_max: u32,
-        counters: Option<&FlowCounters>,
+        counters: Option<FlowCounters<'_>>,
         now: Timestamp,
     ) {
         let missing = self.window.follow(sequence, steps_max);

@@ -10,6 +10,7 @@ use arrayvec::ArrayVec;
 use super::acknowledgments::AcknowledgmentSchedule;
 use super::batch::BURST;
 use super::flow::Flow;
+use super::places::Places;
 use super::source::GreSource;
 use super::window::{Standing, WindowRefusal};
 use crate::clock::Timestamp;
@@ -21,13 +22,12 @@ use crate::mppe::skipped::KeyId;
 use crate::wire::call_id::CallId;
 
 const CALL_IDS: usize = 1 << 16;
-const NO_SLOT: u32 = u32::MAX;
 
 /// The table.
 pub struct FlowTable {
-    slots: Box<[Flow]>,
-    free: Vec<u32>,
-    /// By local address, then by Call ID.
+    slots: Places<Flow>,
+    /// By local address, then by Call ID: one more than the slot, so that what is not used is zero, and
+    /// takes no memory.
     index: Box<[Box<[u32]>]>,
     counters: CounterArena,
     acknowledgments: AcknowledgmentSchedule,
@@ -60,12 +60,10 @@ impl FlowTable {
         acknowledgment_delay: Duration,
         acknowledgment_frames: u16,
     ) -> Self {
-        let flows = counters.len();
-        let capacity = u32::try_from(counters.len()).unwrap_or(NO_SLOT);
-        let call_ids = || vec![NO_SLOT; CALL_IDS].into_boxed_slice();
+        let flows = counters.flows();
+        let call_ids = || vec![0; CALL_IDS].into_boxed_slice();
         Self {
-            slots: (0..capacity).map(|_| Flow::empty()).collect(),
-            free: (0..capacity).rev().collect(),
+            slots: Places::new(flows),
             index: (0..locals).map(|_| call_ids()).collect(),
             acknowledgments: AcknowledgmentSchedule::new(
                 flows,
@@ -88,12 +86,13 @@ impl FlowTable {
             .get_mut(usize::from(key.local))
             .and_then(|call_ids| call_ids.get_mut(usize::from(key.call_id.get())))
             .ok_or(OpenRefusal::NotOwner)?;
-        if *entry != NO_SLOT {
+        if *entry != 0 {
             return Err(OpenRefusal::CallIdInUse);
         }
-        let slot = self.free.pop().ok_or(OpenRefusal::SlabFull)?;
-        *entry = slot;
-        if let Some(flow) = self.slots.get_mut(slot as usize) {
+        let slot = self.slots.take(Flow::empty);
+        let slot = slot.ok_or(OpenRefusal::SlabFull)?;
+        *entry = slot + 1;
+        if let Some(flow) = self.slots.get_mut(slot) {
             flow.open(key, call);
         }
         if let Some(counters) = self.counters.get(slot as usize) {
@@ -109,7 +108,7 @@ impl FlowTable {
         decrypt_worker: &mut DecryptWorker,
         encrypt_worker: &mut EncryptWorker,
     ) -> FlowTotals {
-        if let Some(flow) = self.slots.get_mut(slot as usize)
+        if let Some(flow) = self.slots.get_mut(slot)
             && flow.permissions.open
         {
             if let Some(decrypt) = &mut flow.decrypt {
@@ -120,12 +119,12 @@ impl FlowTable {
             }
             let key = flow.key;
             flow.close();
-            self.free.push(slot);
+            self.slots.give_back(slot);
             let call_ids = self.index.get_mut(usize::from(key.local));
             if let Some(entry) =
                 call_ids.and_then(|ids| ids.get_mut(usize::from(key.call_id.get())))
             {
-                *entry = NO_SLOT;
+                *entry = 0;
             }
         }
         let counters = self.counters.get(slot as usize);
@@ -137,8 +136,7 @@ impl FlowTable {
     #[must_use]
     pub fn find(&self, key: FlowKey) -> Option<u32> {
         let call_ids = self.index.get(usize::from(key.local))?;
-        let slot = *call_ids.get(usize::from(key.call_id.get()))?;
-        (slot != NO_SLOT).then_some(slot)
+        call_ids.get(usize::from(key.call_id.get()))?.checked_sub(1)
     }
 
     /// Reads of a flow and its counters what its next packet needs, so that it is in the caches then.
@@ -147,7 +145,7 @@ impl FlowTable {
     #[inline]
     #[must_use]
     pub fn touch(&self, slot: u32) -> u64 {
-        let flow = self.slots.get(slot as usize);
+        let flow = self.slots.get(slot);
         let counters = self.counters.get(slot as usize);
         let first = flow.map_or(0, |flow| u64::from(flow.permissions.open));
         let second = flow.map_or(0, |flow| u64::from(flow.owed.frames));
@@ -157,7 +155,7 @@ impl FlowTable {
     /// The flow in a slot, if one is.
     #[inline]
     pub fn get_mut(&mut self, slot: u32) -> Option<&mut Flow> {
-        let flow = self.slots.get_mut(slot as usize)?;
+        let flow = self.slots.get_mut(slot)?;
         flow.permissions.open.then_some(flow)
     }
 
@@ -169,7 +167,7 @@ impl FlowTable {
     #[expect(clippy::inline_always, reason = "a call costs as much as what it does")]
     #[inline(always)]
     pub fn accept_clear(&mut self, slot: u32, arrival: Arrival) -> Result<(), WindowRefusal> {
-        if let Some(flow) = self.slots.get_mut(slot as usize) {
+        if let Some(flow) = self.slots.get_mut(slot) {
             let Arrival {
                 sequence,
                 standing,
@@ -197,7 +195,7 @@ impl FlowTable {
         arrival: Arrival,
         policy: GreSource,
     ) -> Result<(), WindowRefusal> {
-        if let Some(flow) = self.slots.get_mut(slot as usize) {
+        if let Some(flow) = self.slots.get_mut(slot) {
             let Arrival {
                 sequence,
                 standing,
@@ -234,7 +232,7 @@ impl FlowTable {
     /// A frame with this number was taken that proves nothing about itself: the window moves by
     /// `steps_max` at most.
     pub fn follow(&mut self, slot: u32, sequence: u32, steps_max: u32, now: Timestamp) {
-        if let Some(flow) = self.slots.get_mut(slot as usize) {
+        if let Some(flow) = self.slots.get_mut(slot) {
             flow.follow(sequence, steps_max, self.counters.get(slot as usize), now);
             self.acknowledgments.note(slot, flow);
         }
@@ -242,7 +240,7 @@ impl FlowTable {
 
     /// The peer of a call that we placed has told its Call ID; whether there is such a flow.
     pub fn connect(&mut self, slot: u32, peer_call_id: CallId) -> bool {
-        let flow = self.slots.get_mut(slot as usize);
+        let flow = self.slots.get_mut(slot);
         let Some(flow) = flow.filter(|flow| flow.permissions.open) else {
             return false;
         };
@@ -254,24 +252,24 @@ impl FlowTable {
 
     /// The next slot whose acknowledgment must go out alone now.
     pub fn next_lone_acknowledgment(&mut self, now: Timestamp) -> Option<u32> {
-        self.acknowledgments.due(&mut self.slots, now)
+        self.acknowledgments.due(self.slots.all_mut(), now)
     }
 
     /// The next slot that has received so much that its acknowledgment shall not wait.
     #[inline]
     pub fn next_urgent_acknowledgment(&mut self) -> Option<u32> {
-        self.acknowledgments.urgent(&mut self.slots)
+        self.acknowledgments.urgent(self.slots.all_mut())
     }
 
     /// How many flows there are.
     #[must_use]
-    pub fn len(&self) -> usize {
-        self.slots.len() - self.free.len()
+    pub const fn len(&self) -> usize {
+        self.slots.taken()
     }
 
     /// Whether there are none.
     #[must_use]
-    pub fn is_empty(&self) -> bool {
+    pub const fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
@@ -347,7 +345,7 @@ mod tests {
         let mut table = FlowTable::new(arena.clone(), 1, Duration::ZERO, 16);
         let slot = table.open(key(0, 1), CALL).unwrap();
         table.get_mut(slot).unwrap().permissions.upstream = true;
-        arena[0].upstream(100);
+        arena.get(0).unwrap().upstream(100);
         assert_eq!(
             table.close(slot, &mut decrypt, &mut encrypt).upstream_bytes,
             100
@@ -356,6 +354,6 @@ mod tests {
         let slot = table.open(key(0, 2), CALL).unwrap();
         assert_eq!(table.open(key(0, 3), CALL), Err(OpenRefusal::SlabFull));
         assert!(!table.get_mut(slot).unwrap().permissions.upstream);
-        assert_eq!(arena[0].totals(), FlowTotals::default());
+        assert_eq!(arena.get(0).unwrap().totals(), FlowTotals::default());
     }
 }

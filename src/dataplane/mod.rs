@@ -26,6 +26,7 @@ pub mod laps;
 pub mod memory_port;
 mod node;
 pub mod pipeline;
+pub mod places;
 pub mod policer;
 pub mod port;
 mod reassembly;

@@ -129,10 +129,10 @@ impl<P: PortIo, L: Laps> Worker<P, L> {
         laps: L,
     ) -> Self {
         let locals = config.listen.len();
-        let capacity = shared.counters.len();
+        let capacity = shared.counters.flows();
         let gre = config.gre;
         let flows = FlowTable::new(
-            Arc::clone(&shared.counters),
+            shared.counters.clone(),
             locals,
             gre.acknowledgment_delay,
             gre.acknowledgment_frames,
@@ -145,7 +145,7 @@ impl<P: PortIo, L: Laps> Worker<P, L> {
             limits: config.punt,
             doorbell: shared.doorbell,
             stats: Arc::clone(&shared.stats),
-            counters: Arc::clone(&shared.counters),
+            counters: shared.counters.clone(),
         });
         let kernel = || Kernel::of(config.kernel).unwrap_or_else(Kernel::portable);
         let budget = Budget::new(config.catch_up.most, config.catch_up.steps_per_s, now);

@@ -11,6 +11,7 @@ pub mod policy;
 pub mod rates;
 pub mod report;
 pub mod ring;
+pub(crate) mod zeroed;
 
 pub use bucket::BucketTable;
 pub use call::{OpenCall, PeerReceive};

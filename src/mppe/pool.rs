@@ -9,12 +9,15 @@ use std::collections::VecDeque;
 /// Things that are looked at to find an idle one.
 const LOOKS: usize = 4;
 
+/// Things of a pool at most: their numbers are two bytes for each flow.
+const THINGS_MAX: usize = u16::MAX as usize - 1;
+
 /// Who has what.
 pub(super) struct Pool {
     /// By place: the number of what the flow has, plus one.
-    numbers: Box<[u32]>,
+    numbers: Box<[u16]>,
     loans: Box<[Loan]>,
-    free: Vec<u32>,
+    free: Vec<u16>,
     /// What was used and not looked at since; each once, so it never grows.
     line: VecDeque<u32>,
     hand: usize,
@@ -39,11 +42,11 @@ struct Loan {
 impl Pool {
     /// So many things for flows at places below `places`, all free.
     pub(super) fn new(places: usize, things: usize) -> Self {
-        let things = things.min(places);
+        let things = things.min(places).min(THINGS_MAX);
         Self {
             numbers: vec![0; places].into_boxed_slice(),
             loans: vec![Loan::default(); things].into_boxed_slice(),
-            free: (0..u32::try_from(things).unwrap_or(0)).rev().collect(),
+            free: (0..u16::MAX).take(things).rev().collect(),
             line: VecDeque::with_capacity(things),
             hand: 0,
             burst: 0,
@@ -65,7 +68,7 @@ impl Pool {
     #[inline]
     pub(super) fn find(&self, place: u32) -> Option<usize> {
         let number = *self.numbers.get(place as usize)?;
-        (number as usize).checked_sub(1)
+        usize::from(number).checked_sub(1)
     }
 
     /// Who has this.
@@ -126,7 +129,7 @@ impl Pool {
         let entry = self.numbers.get_mut(place as usize)?;
         let number = self.free.pop()?;
         *entry = number + 1;
-        let number = number as usize;
+        let number = usize::from(number);
         if let Some(loan) = self.loans.get_mut(number) {
             (loan.place, loan.taken) = (place, true);
         }
@@ -143,7 +146,7 @@ impl Pool {
             ..Loan::default()
         };
         *self.numbers.get_mut(place as usize)? = 0;
-        self.free.extend(u32::try_from(number));
+        self.free.extend(u16::try_from(number));
         Some(number)
     }
 

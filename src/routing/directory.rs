@@ -14,6 +14,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use arc_swap::{ArcSwap, Cache};
 
 use crate::flow::FlowKey;
+use crate::flow::zeroed::zeroed;
 use crate::wire::prefix::Prefix;
 
 /// Leased addresses outside of pools, and networks: for each length of a prefix, longest first, its
@@ -23,7 +24,7 @@ type Table = Vec<(u8, Vec<(Ipv4Addr, FlowKey)>)>;
 struct Pool {
     first: u32,
     /// Packed [`FlowKey`]s, by position after `first`; zero is nobody.
-    owners: Box<[AtomicU32]>,
+    owners: Vec<AtomicU32>,
 }
 
 impl Pool {
@@ -73,8 +74,11 @@ pub struct Directory {
 pub fn directory(pools: &[RangeInclusive<Ipv4Addr>]) -> (DirectoryWriter, Directory) {
     let pool = |range: &RangeInclusive<Ipv4Addr>| {
         let (first, last) = (range.start().to_bits(), range.end().to_bits());
-        let owners = (first..=last).map(|_| AtomicU32::new(0)).collect();
-        Pool { first, owners }
+        let count = last.checked_sub(first).map_or(0, |most| most as usize + 1);
+        Pool {
+            first,
+            owners: zeroed(count),
+        }
     };
     let shared = Arc::new(Shared {
         pools: pools.iter().map(pool).collect(),

@@ -15,7 +15,7 @@ const ANSWERS_OWED_MAX: usize = 1024;
 pub(super) fn counters(workers: &[WorkerLink]) -> Counters {
     let arenas: Vec<CounterArena> = workers
         .iter()
-        .map(|worker| Arc::clone(&worker.counters))
+        .map(|worker| worker.counters.clone())
         .collect();
     Box::new(move |worker, slot| {
         let arena = arenas.get(usize::from(worker));

@@ -92,7 +92,7 @@ fn worker(
         directory: shared.owners.clone(),
         routes: Arc::clone(&shared.routes),
         doorbell: Arc::clone(shared.doorbell),
-        counters: Arc::clone(&counters),
+        counters: counters.clone(),
         stats: Arc::clone(&stats),
         rings,
     };

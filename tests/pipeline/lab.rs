@@ -171,7 +171,7 @@ impl Lab {
                 routes: Arc::clone(&published),
                 rings: ends,
                 doorbell: Arc::clone(&doorbell),
-                counters: Arc::clone(&counters),
+                counters: counters.clone(),
                 stats: Arc::clone(&stats),
             };
             let config = WorkerConfig {

@@ -20,6 +20,7 @@ mod gre_source;
 mod ipv6;
 mod isolation;
 mod lab;
+mod memory;
 mod mppc;
 mod mppc_model;
 mod packets;

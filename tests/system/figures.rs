@@ -55,7 +55,11 @@ impl Server {
     pub(crate) fn totals(&self, lease: Ipv4Addr) -> FlowTotals {
         let call = self.call(lease);
         let slot = call.counter_slot.expect("an open flow") as usize;
-        self.links[usize::from(call.worker)].counters[slot].totals()
+        self.links[usize::from(call.worker)]
+            .counters
+            .get(slot)
+            .unwrap()
+            .totals()
     }
 
     /// The reasons of all calls that have ended, in order.

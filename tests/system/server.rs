@@ -79,7 +79,7 @@ impl Server {
                 routes: Arc::clone(&routes),
                 rings: worker_ends,
                 doorbell: Arc::clone(&doorbell),
-                counters: Arc::clone(&counters),
+                counters: counters.clone(),
                 stats: Arc::clone(&stats),
             };
             let ports = vec![access, network];
@@ -98,12 +98,10 @@ impl Server {
                 wires,
             });
         }
-        let arenas: Vec<_> = links
-            .iter()
-            .map(|link| Arc::clone(&link.counters))
-            .collect();
+        let arenas: Vec<_> = links.iter().map(|link| link.counters.clone()).collect();
         sessions.count_by(Box::new(move |worker, slot| {
-            arenas[usize::from(worker)][slot as usize].totals()
+            let arena = &arenas[usize::from(worker)];
+            arena.get(slot as usize).unwrap().totals()
         }));
         Self {
             sessions,

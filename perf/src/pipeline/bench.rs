@@ -1,6 +1,8 @@
 //! One case: samples of packets through a worker, and the same frames through the floor. Frames are
 //! made before a sample and compared after it, so that only the worker's turns are in the time.
 
+use std::mem;
+
 use pns::dataplane::batch::BURST;
 use pns::flow::Encryption;
 
@@ -135,9 +137,10 @@ impl<M: Medium> Bench<M> {
         lane.post.check()
     }
 
-    /// What the engine alone took, in cycles per packet.
-    pub(super) fn engine(&self) -> &[f64] {
-        self.engine.as_ref().map_or(&[], |engine| &engine.samples)
+    /// What the engine alone took since the last time, in cycles per packet.
+    pub(super) fn take_engine(&mut self) -> Vec<f64> {
+        let engine = self.engine.as_mut();
+        engine.map_or_else(Vec::new, |engine| mem::take(&mut engine.samples))
     }
 }
 

@@ -61,7 +61,7 @@ pub(crate) struct Footprint {
 }
 
 impl Footprint {
-    const UNKNOWN: Self = Self {
+    pub(super) const UNKNOWN: Self = Self {
         requested: f64::NAN,
         resident: f64::NAN,
     };
