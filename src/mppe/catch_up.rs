@@ -71,8 +71,8 @@ impl Budget {
 }
 
 /// Where a chain got to that ran out of budget on the way to a frame: who owns it, the committed position
-/// that it started from, which another commit makes useless, the GRE sequence number of the frame, since frames
-/// before that one need keys before it, and the link.
+/// that it started from, which another commit makes useless, the GRE sequence number of the frame, since
+/// frames before that one need keys before it, and the link.
 ///
 /// It is words, so that those of all flows are one zeroed allocation, which the system backs with memory as
 /// it is written.

@@ -50,7 +50,11 @@ impl Shared {
 }
 
 /// The slow path's end.
-pub struct DirectoryWriter(Arc<Shared>);
+pub struct DirectoryWriter {
+    shared: Arc<Shared>,
+    /// Tables that a worker may still hold: freed here, never on the packet path.
+    retired: Vec<Arc<Table>>,
+}
 
 /// Whose an address is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -86,13 +90,17 @@ pub fn directory(pools: &[RangeInclusive<Ipv4Addr>]) -> (DirectoryWriter, Direct
         has_others: AtomicBool::new(false),
     });
     let reader = Directory::new(Arc::clone(&shared));
-    (DirectoryWriter(shared), reader)
+    let writer = DirectoryWriter {
+        shared,
+        retired: Vec::new(),
+    };
+    (writer, reader)
 }
 
 impl DirectoryWriter {
     /// `address` belongs to `flow` from now on. To be called before the flow may forward.
     pub fn set(&mut self, address: Ipv4Addr, flow: FlowKey) {
-        match self.0.pool_word(address.to_bits()) {
+        match self.shared.pool_word(address.to_bits()) {
             Some(word) => word.store(flow.pack(), Ordering::Release),
             None => self.change_others(Prefix::host(address), Some(flow)),
         }
@@ -100,7 +108,7 @@ impl DirectoryWriter {
 
     /// `address` belongs to nobody. To be called after the flow's final report.
     pub fn clear(&mut self, address: Ipv4Addr) {
-        match self.0.pool_word(address.to_bits()) {
+        match self.shared.pool_word(address.to_bits()) {
             Some(word) => word.store(0, Ordering::Release),
             None => self.change_others(Prefix::host(address), None),
         }
@@ -120,11 +128,11 @@ impl DirectoryWriter {
     /// One more reader.
     #[must_use]
     pub fn reader(&self) -> Directory {
-        Directory::new(Arc::clone(&self.0))
+        Directory::new(Arc::clone(&self.shared))
     }
 
     fn change_others(&mut self, network: Prefix, flow: Option<FlowKey>) {
-        let mut table = Vec::clone(&self.0.others.load());
+        let mut table = Vec::clone(&self.shared.others.load());
         let (first, length) = (network.first(), network.length());
         let row = match table.binary_search_by(|(other, _)| length.cmp(other)) {
             Ok(row) => row,
@@ -148,8 +156,9 @@ impl DirectoryWriter {
         }
         table.retain(|(_, networks)| !networks.is_empty());
         let has_others = !table.is_empty();
-        self.0.others.store(Arc::new(table));
-        self.0.has_others.store(has_others, Ordering::Release);
+        self.retired.retain(|old| Arc::strong_count(old) > 1);
+        self.retired.push(self.shared.others.swap(Arc::new(table)));
+        self.shared.has_others.store(has_others, Ordering::Release);
     }
 }
 
@@ -248,6 +257,18 @@ mod tests {
         writer.clear(address(109));
         assert_eq!(reader.owner(address(109)), None);
         assert!(reader.contains(address(109)));
+    }
+
+    #[test]
+    fn a_table_that_a_reader_lets_go_is_freed_by_the_writer() {
+        let (mut writer, mut reader) = directory(&[]);
+        writer.set(address(1), key(1));
+        let table = Arc::downgrade(reader.others.load());
+        writer.set(address(2), key(2));
+        assert_eq!(reader.owner(address(2)), Some(key(2)));
+        assert_eq!(table.strong_count(), 1, "the reader was not the last");
+        writer.set(address(3), key(3));
+        assert_eq!(table.strong_count(), 0);
     }
 
     #[test]
