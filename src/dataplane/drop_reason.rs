@@ -78,9 +78,9 @@ counted_enum! {
         FragmentOverlap => "fragment_overlap",
         /// A fragment that we have.
         FragmentDuplicate => "fragment_duplicate",
-        /// Too many unfinished datagrams from one address.
+        /// An unfinished datagram of an address that has too many gave way to a newer one of it.
         FragmentSourceLimit => "fragment_source_limit",
-        /// An unfinished datagram gave way to a newer one.
+        /// An unfinished datagram gave way to a newer one of any address.
         FragmentEvicted => "fragment_evicted",
         /// The rest of the datagram did not come in time.
         FragmentTimeout => "fragment_timeout",

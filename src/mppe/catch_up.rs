@@ -70,82 +70,103 @@ impl Budget {
     }
 }
 
-/// A chain that ran out of budget on the way to a frame: where it got to.
-#[repr(C)]
-struct Unfinished {
-    owner: KeyId,
-    /// The committed position that the walk started from; another commit makes it useless.
-    base: u64,
-    /// The GRE sequence number of the frame it was for. Frames before that one need keys before it.
-    sequence: u32,
-    link: Link,
+/// Where a chain got to that ran out of budget on the way to a frame: who owns it, the committed position
+/// that it started from, which another commit makes useless, the GRE sequence number of the frame, since
+/// frames before that one need keys before it, and the link.
+///
+/// It is words, so that those of all flows are one zeroed allocation, which the system backs with memory as
+/// it is written.
+type Walk = [u64; 6];
+
+/// The walks of a worker's flows that ran out of budget, by place. It is look-ahead only: without it
+/// nothing is wrong, but a loss longer than a budget would never be caught up with. Each flow has its own:
+/// when a line fails, all that it carries have the same frames to catch up with at the same time.
+pub(crate) struct UnfinishedWalks {
+    walks: Box<[Walk]>,
+    /// Places from here on were never written.
+    untouched: usize,
 }
-
-impl Unfinished {
-    fn empty() -> Self {
-        let link = Link {
-            session_key: [0; 16],
-            position: 0,
-        };
-        Self {
-            owner: KeyId::default(),
-            base: 0,
-            sequence: 0,
-            link,
-        }
-    }
-
-    fn belongs_to(&self, owner: KeyId, base: u64) -> bool {
-        self.owner == owner && self.base == base && owner != KeyId::default()
-    }
-}
-
-/// How many flows of a worker can be catching up at once without disturbing each other.
-const WALKS: usize = 32;
-
-/// The walks of a worker that ran out of budget. It is look-ahead only: without it nothing is
-/// wrong, but a loss longer than a budget would never be caught up with.
-pub(crate) struct UnfinishedWalks([Unfinished; WALKS]);
 
 impl UnfinishedWalks {
-    pub(crate) fn new() -> Self {
-        Self(std::array::from_fn(|_| Unfinished::empty()))
+    /// For flows at places below `places`; flows without a place share the first.
+    pub(crate) fn new(places: usize) -> Self {
+        Self {
+            walks: vec![[0; 6]; places.max(1)].into_boxed_slice(),
+            untouched: 0,
+        }
     }
 
     /// Where a walk for a frame with `sequence` can go on. A walk for a later frame is left alone:
     /// it may have been forged, and it may be past the key that is wanted.
-    pub(crate) fn find(&mut self, owner: KeyId, base: u64, sequence: u32) -> Option<Link> {
-        let slot = self.slot(owner)?;
-        (slot.belongs_to(owner, base) && !is_before(sequence, slot.sequence))
-            .then(|| slot.link.duplicate())
+    pub(crate) fn find(&self, (place, owner): Owner, base: u64, sequence: u32) -> Option<Link> {
+        let walk = self.walks.get(place as usize)?;
+        is_useful(walk, owner, base, sequence).then(|| link_of(walk))
     }
 
     /// Remembers how far a walk got.
-    pub(crate) fn save(&mut self, owner: KeyId, base: u64, sequence: u32, link: &Link) {
-        if let Some(slot) = self.slot(owner) {
-            let same_walk = slot.belongs_to(owner, base) && !is_before(sequence, slot.sequence);
-            if same_walk && slot.link.position >= link.position {
-                return;
-            }
-            slot.sequence = if same_walk { slot.sequence } else { sequence };
-            slot.owner = owner;
-            slot.base = base;
-            slot.link = link.duplicate();
+    pub(crate) fn save(&mut self, whose: Owner, base: u64, sequence: u32, link: &Link) {
+        let (place, owner) = whose;
+        let Some(walk) = self.walks.get_mut(place as usize) else {
+            return;
+        };
+        let same_walk = is_useful(walk, owner, base, sequence);
+        let [_, _, kept_sequence, position, ..] = *walk;
+        if same_walk && position >= link.position {
+            return;
         }
+        let sequence = if same_walk {
+            kept_sequence
+        } else {
+            sequence.into()
+        };
+        let key = u128::from_ne_bytes(link.session_key);
+        *walk = [
+            owner.name(),
+            base,
+            sequence,
+            link.position,
+            (key >> 64) as u64,
+            key as u64,
+        ];
+        self.untouched = self.untouched.max(place as usize + 1);
     }
 
     /// Wipes the walk of a flow.
-    pub(crate) fn forget(&mut self, owner: KeyId) {
-        if let Some(slot) = self.slot(owner)
-            && slot.owner == owner
-        {
-            slot.owner = KeyId::default();
-            slot.link.zeroize();
+    pub(crate) fn forget(&mut self, (place, owner): Owner) {
+        let walk = self.walks.get_mut(place as usize);
+        if let Some(walk) = walk.filter(|walk| is_of(walk, owner)) {
+            walk.zeroize();
         }
     }
+}
 
-    fn slot(&mut self, owner: KeyId) -> Option<&mut Unfinished> {
-        self.0.get_mut(owner.place(WALKS))
+impl Drop for UnfinishedWalks {
+    fn drop(&mut self) {
+        self.walks
+            .iter_mut()
+            .take(self.untouched)
+            .for_each(Zeroize::zeroize);
+    }
+}
+
+/// The place of a flow, and who has it now.
+pub(crate) type Owner = (u32, KeyId);
+
+fn is_of([name, ..]: &Walk, owner: KeyId) -> bool {
+    *name == owner.name() && owner != KeyId::default()
+}
+
+/// Whether a walk of this owner from `base` is one for a frame no later than `sequence`.
+fn is_useful(walk: &Walk, owner: KeyId, base: u64, sequence: u32) -> bool {
+    let [_, from, kept, ..] = *walk;
+    let kept = u32::try_from(kept).unwrap_or(0);
+    is_of(walk, owner) && from == base && !is_before(sequence, kept)
+}
+
+fn link_of([_, _, _, position, high, low]: &Walk) -> Link {
+    Link {
+        session_key: (u128::from(*high) << 64 | u128::from(*low)).to_ne_bytes(),
+        position: *position,
     }
 }
 
@@ -188,12 +209,12 @@ mod tests {
 
     #[test]
     fn a_walk_serves_later_frames_of_the_same_flow_and_commit_only() {
-        let owner = KeyId::new(std::num::NonZeroU64::MIN);
+        let owner = (1, KeyId::new(std::num::NonZeroU64::MIN));
         let at = |position| Link {
             session_key: [7; 16],
             position,
         };
-        let mut walks = UnfinishedWalks::new();
+        let mut walks = UnfinishedWalks::new(2);
         walks.save(owner, 10, 100, &at(60));
         let found = |walks: &mut UnfinishedWalks, owner, base, sequence| {
             walks.find(owner, base, sequence).map(|link| link.position)
@@ -210,15 +231,24 @@ mod tests {
             None,
             "the chain moved on"
         );
-        assert_eq!(found(&mut walks, KeyId::default(), 10, 100), None);
+        assert_eq!(found(&mut walks, (1, KeyId::default()), 10, 100), None);
+        assert_eq!(
+            found(&mut walks, (0, owner.1), 10, 100),
+            None,
+            "another place"
+        );
+        assert_eq!(found(&mut walks, (2, owner.1), 10, 100), None, "no place");
         // A later frame takes the walk further, never back; an earlier one starts its own.
         walks.save(owner, 10, 105, &at(70));
         walks.save(owner, 10, 105, &at(65));
         assert_eq!(found(&mut walks, owner, 10, 100), Some(70));
         walks.save(owner, 10, 50, &at(20));
         assert_eq!(found(&mut walks, owner, 10, 50), Some(20));
+        walks.forget((1, KeyId::default()));
+        assert_eq!(found(&mut walks, owner, 10, 50), Some(20));
         walks.forget(owner);
         assert_eq!(found(&mut walks, owner, 10, 100), None);
+        assert_eq!(walks.walks.as_flattened(), [0; 12]);
     }
 
     #[test]

@@ -248,7 +248,7 @@ impl DecryptState {
 
     /// Overwrites the keys, here and in the worker; from now on nothing is decrypted.
     pub fn wipe(&mut self, worker: &mut DecryptWorker) {
-        worker.forget(self.id);
+        worker.forget(self.place, self.id);
         worker.engine.wipe(self.place, self.running);
         self.chain.wipe();
         self.id = KeyId::default();
@@ -325,7 +325,7 @@ impl DecryptWorker {
         Self {
             engine: Engine::new(0),
             skipped: SkippedKeys::new(regions, back),
-            unfinished: UnfinishedWalks::new(),
+            unfinished: UnfinishedWalks::new(0),
             budget,
             passed: vec![[0; 16]; usize::from(back.max(1))].into_boxed_slice(),
         }
@@ -343,20 +343,30 @@ impl DecryptWorker {
     #[must_use]
     pub fn with_places(self, places: usize) -> Self {
         let engine = self.engine.with_places(places);
-        Self { engine, ..self }
+        let unfinished = UnfinishedWalks::new(places);
+        Self {
+            engine,
+            unfinished,
+            ..self
+        }
     }
 
     /// As [`Engine::with_stock`].
     #[must_use]
     pub fn with_stock(self, places: usize, active: usize, long: usize) -> Self {
         let engine = self.engine.with_stock(places, active, long);
-        Self { engine, ..self }
+        let unfinished = UnfinishedWalks::new(places);
+        Self {
+            engine,
+            unfinished,
+            ..self
+        }
     }
 
     /// Wipes the keys that are kept for a flow. To be called when its keys end.
-    fn forget(&mut self, id: KeyId) {
+    fn forget(&mut self, place: u32, id: KeyId) {
         self.skipped.forget(id);
-        self.unfinished.forget(id);
+        self.unfinished.forget((place, id));
     }
 
     /// The keys of overtaken frames that are kept now.

@@ -21,6 +21,11 @@ impl KeyId {
         Self(name.get())
     }
 
+    /// The name; 0 means nobody.
+    pub(crate) const fn name(self) -> u64 {
+        self.0
+    }
+
     /// Spreads consecutive names over a table of `length` places.
     pub(crate) fn place(self, length: usize) -> usize {
         let spread = self.0.wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(32);

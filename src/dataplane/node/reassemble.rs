@@ -26,7 +26,9 @@ pub(in crate::dataplane) fn run<P: PortIo>(
         .bytes()
         .get(usize::from(header.header_length)..);
     let (piece, evicted) = reassembly.add(&header, payload.unwrap_or_default(), exits.now);
-    exits.refuse_frames(DropReason::FragmentEvicted, evicted);
+    if let Some((reason, pieces)) = evicted {
+        exits.refuse_frames(reason, pieces);
+    }
     match piece {
         Piece::Held => {}
         Piece::Refused(reason) => exits.refuse_frames(reason, 1),

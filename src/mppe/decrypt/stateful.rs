@@ -228,7 +228,7 @@ impl DecryptState {
         // Its position counts key changes here.
         let mut link = self.chain.committed.duplicate();
         link.position = 0;
-        let walked = unfinished.find(self.id, base, sequence);
+        let walked = unfinished.find((self.place, self.id), base, sequence);
         if let Some(walked) = walked.filter(|walked| turns > 0 || walked.position <= first) {
             link = walked;
         }
@@ -241,19 +241,19 @@ impl DecryptState {
                 }
             }
             if link.position >= last {
-                unfinished.forget(self.id);
+                unfinished.forget((self.place, self.id));
                 return Err(DecryptRefusal::Implausible);
             }
             if free > 0 {
                 free -= 1;
             } else if Budget::take(&mut self.budget, budget, 1) == 0 {
-                unfinished.save(self.id, base, sequence, &link);
+                unfinished.save((self.place, self.id), base, sequence, &link);
                 return Err(DecryptRefusal::BudgetExhausted);
             }
             self.chain.change_key(&mut link, rc4);
             link.position += 1;
         }
-        unfinished.forget(self.id);
+        unfinished.forget((self.place, self.id));
         queues.restart(self.place, rc4);
         let changes = link.position;
         // A whole turn is a whole number of key changes, so it need not be counted.

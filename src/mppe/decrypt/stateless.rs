@@ -88,13 +88,13 @@ impl DecryptState {
         let nearest = distance(&self.chain.committed, count);
         let mut trail = Trail::new(link, passed);
         if nearest > skipped.back() || trail.link.position > base {
-            trail.resume(unfinished.find(self.id, base, sequence));
+            trail.resume(unfinished.find((self.place, self.id), base, sequence));
         }
         let mut free = FREE_STEPS;
         loop {
             let steps = distance(&trail.link, count);
             if trail.link.position + steps > limit {
-                unfinished.forget(self.id);
+                unfinished.forget((self.place, self.id));
                 return Err(DecryptRefusal::Implausible);
             }
             let paid = steps.saturating_sub(free);
@@ -102,15 +102,15 @@ impl DecryptState {
             free = 0;
             trail.walk(granted, |link| self.step(link, stock, rc4));
             if granted < steps {
-                unfinished.save(self.id, base, sequence, &trail.link);
+                unfinished.save((self.place, self.id), base, sequence, &trail.link);
                 return Err(DecryptRefusal::BudgetExhausted);
             }
             if self.opens(&trail.link.session_key, frame, looks, rc4) {
                 break;
             }
-            trail.resume(unfinished.find(self.id, base, sequence));
+            trail.resume(unfinished.find((self.place, self.id), base, sequence));
         }
-        unfinished.forget(self.id);
+        unfinished.forget((self.place, self.id));
         trail.keep_passed(base, self.id, skipped);
         self.commit(trail.link.duplicate(), sequence, frame.len(), stock);
         Ok(())
