@@ -1,5 +1,5 @@
 //! What the slow path must know about frames that do not decrypt or decompress: that the keys are
-//! wrong, and that the client has to start its stateful stream afresh.
+//! wrong or out of reach, and that the client has to start its stateful stream afresh.
 
 use super::flow::Flow;
 use super::policer::Rate;
@@ -26,16 +26,17 @@ pub(super) fn refused(
 ) -> Option<FlowReport> {
     let key = flow.key;
     let state = flow.decrypt.as_mut()?;
-    if refusal == DecryptRefusal::Implausible {
-        let weight = match state.mode() {
-            Mode::Stateless => 1,
-            Mode::Stateful => failing_after / FRESH_STARTS_FAILING,
-        };
-        let before = flow.implausible;
-        flow.implausible = before.saturating_add(weight.max(1));
-        if before < failing_after && flow.implausible >= failing_after {
-            return Some(FlowReport::DecryptionFailing { flow: key });
+    let weight = match (refusal, state.mode()) {
+        (DecryptRefusal::Implausible, Mode::Stateful) => {
+            (failing_after / FRESH_STARTS_FAILING).max(1)
         }
+        (DecryptRefusal::Implausible | DecryptRefusal::BudgetExhausted, _) => 1,
+        _ => 0,
+    };
+    let before = flow.implausible;
+    flow.implausible = before.saturating_add(weight);
+    if before < failing_after && flow.implausible >= failing_after {
+        return Some(FlowReport::DecryptionFailing { flow: key });
     }
     let wanted = state.reset_wanted(now);
     ask_for_reset(flow, wanted, now)

@@ -139,7 +139,7 @@ pub struct Flow {
     pub window: SequenceWindow,
     /// Acknowledgments to the client.
     pub owed: Owed,
-    /// Frames since the last one that could be decrypted.
+    /// Frames since the last one that could be decrypted, of those that say something of the keys.
     pub implausible: u32,
     /// Early frames from the client.
     pub order: Order,

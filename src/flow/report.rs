@@ -42,7 +42,8 @@ pub enum FlowReport {
         /// The bill.
         totals: FlowTotals,
     },
-    /// Frames from the client fail to decrypt steadily: its keys are probably wrong.
+    /// Frames from the client fail to decrypt steadily: its keys are wrong, or so many of its frames were
+    /// lost that theirs are out of reach for now.
     DecryptionFailing {
         /// The call.
         flow: FlowKey,

@@ -60,10 +60,15 @@ impl Budget {
         self.remaining
     }
 
+    /// Key changes that both budgets can pay.
+    pub(crate) fn affordable(flow: &Self, worker: &Self) -> u32 {
+        flow.remaining.min(worker.remaining)
+    }
+
     /// Takes up to `wanted` key changes that both budgets can pay, and answers how many.
     pub(crate) fn take(flow: &mut Self, worker: &mut Self, wanted: u64) -> u64 {
-        let affordable = flow.remaining.min(worker.remaining);
-        let granted = u32::try_from(wanted).unwrap_or(u32::MAX).min(affordable);
+        let granted = u32::try_from(wanted).unwrap_or(u32::MAX);
+        let granted = granted.min(Self::affordable(flow, worker));
         flow.remaining -= granted;
         worker.remaining -= granted;
         u64::from(granted)

@@ -58,9 +58,21 @@ impl Engine {
 
     /// Makes keystream ahead for up to a group of lanes of stateless flows and one of stateful ones,
     /// which were active since they were last looked at. Answers at how many it looked; 0: there is
-    /// enough of everything.
+    /// enough of everything, and nothing is left of the streams that were worked on.
     pub fn stock_up(&mut self) -> usize {
-        stock_up(&mut self.stock, &mut self.kernel) + self.queues.top_up(&mut self.kernel)
+        let stocked = stock_up(&mut self.stock, &mut self.kernel);
+        let looked = stocked + self.queues.top_up(&mut self.kernel);
+        if looked == 0 {
+            self.wipe_scratch();
+        }
+        looked
+    }
+
+    /// Overwrites what frames and turns before this one were worked on with: flows may have ended since then.
+    fn wipe_scratch(&mut self) {
+        self.rc4.wipe_if_keyed();
+        self.kernel.wipe();
+        self.queues.wipe_scratch();
     }
 
     /// Keys and keystream that are made and not used yet, in bytes.

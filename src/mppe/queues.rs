@@ -247,6 +247,16 @@ impl Queues {
         self.streams.wipe(place);
     }
 
+    /// Overwrites the last stream that went on alone.
+    pub(super) fn wipe_scratch(&mut self) {
+        self.rc4.wipe_if_keyed();
+    }
+
+    #[cfg(test)]
+    pub(super) const fn is_scratch_wiped(&self) -> bool {
+        !self.rc4.is_keyed()
+    }
+
     fn left(&self, number: u32) -> usize {
         let span = self.spans.get(number as usize);
         span.map_or(0, |span| span.left())

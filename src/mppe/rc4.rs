@@ -123,6 +123,19 @@ impl Rc4 {
         optimization_barrier(self);
     }
 
+    /// The same, unless there is nothing to overwrite.
+    pub(crate) fn wipe_if_keyed(&mut self) {
+        if self.is_keyed() {
+            self.wipe();
+        }
+    }
+
+    /// Whether the table holds a stream: entries that are all different, so no two zeros.
+    pub(crate) const fn is_keyed(&self) -> bool {
+        let [first, second, ..] = self.table;
+        first != second
+    }
+
     #[inline(always)]
     const fn at(&self, index: u8) -> u8 {
         self.table[index as usize]
@@ -229,5 +242,11 @@ mod tests {
         rc4.apply(&mut [0; 100]);
         rc4.wipe();
         assert_eq!((rc4.table, rc4.i, rc4.j), ([0; 256], 0, 0));
+        assert!(!rc4.is_keyed());
+        // Before the first byte, too, where the indices say nothing.
+        rc4.schedule(&[1, 2, 3, 4, 5, 6, 7, 8]);
+        assert!(rc4.is_keyed());
+        rc4.wipe_if_keyed();
+        assert_eq!(rc4.table, [0; 256]);
     }
 }

@@ -221,7 +221,8 @@ fn waits(wait: Wait, facts: &Facts) -> String {
         Wait::Ccp => "negotiates encryption.",
         Wait::Ipcp => "negotiates the client's address.",
         Wait::Nothing if facts.decryption_failing => {
-            "is up, but frames of the client fail to decrypt: its keys are probably wrong."
+            "is up, but frames of the client fail to decrypt: its keys are probably wrong, or too many \
+             frames were lost at once."
         }
         Wait::Nothing => "is up.",
         Wait::Goodbye => "ends; waits for the client's answer to our goodbye.",

@@ -255,6 +255,28 @@ fn wrong_keys_are_reported_once() {
     );
 }
 
+/// Counts as far ahead as counts go: when the budget is gone, nobody knows whether the keys are right.
+#[test]
+fn keys_out_of_reach_are_reported_once() {
+    let mut victim = Victim::new();
+    for number in 0..200_u32 {
+        let ahead = 3000 + number;
+        let count = u16::try_from((victim.client.sequence + ahead - 1) & 0xfff).unwrap();
+        let noise = encrypted_noise(count, number);
+        let forged = victim
+            .client
+            .numbered(victim.client.sequence + ahead, &noise);
+        victim.lab.push(0, ACCESS, &forged);
+    }
+    victim.lab.settle();
+    assert!(victim.lab.dropped(DropReason::MppeBudgetExhausted) > 64);
+    let flow = victim.client.key;
+    assert_eq!(
+        victim.lab.reports(),
+        [FlowReport::DecryptionFailing { flow }]
+    );
+}
+
 #[test]
 fn a_true_frame_in_between_says_that_the_keys_are_right() {
     let mut victim = Victim::new();

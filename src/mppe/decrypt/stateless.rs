@@ -87,7 +87,10 @@ impl DecryptState {
         let limit = base + u64::from(sequence.wrapping_sub(self.sequence));
         let nearest = distance(&self.chain.committed, count);
         let mut trail = Trail::new(link, passed);
-        if nearest > skipped.back() || trail.link.position > base {
+        // The keys on the way decrypt frames that were overtaken, but to get there at all comes first.
+        let payable = FREE_STEPS + u64::from(Budget::affordable(&self.budget, budget));
+        let walks_all = nearest <= skipped.back().min(payable) && trail.link.position == base;
+        if !walks_all {
             trail.resume(unfinished.find((self.place, self.id), base, sequence));
         }
         let mut free = FREE_STEPS;

@@ -7,6 +7,8 @@ use proptest::prelude::*;
 use super::*;
 use crate::mppe::encrypt::{EncryptState, EncryptWorker};
 
+mod outage;
+
 /// A ping of 28 bytes behind its protocol field.
 const PING: [u8; 30] = [
     0, 0x21, 0x45, 0, 0, 28, 0, 1, 0, 0, 64, 1, 0x4c, 0x85, 10, 77, 0, 100, 192, 168, 99, 2, 8, 0,
@@ -278,53 +280,6 @@ fn forged_far_counts_cost_no_more_than_the_budget_and_disturb_nobody() {
         2000,
         "all of the flow's share and no more"
     );
-}
-
-/// After each of `calls` has lost `lost` frames: how many still refuse what they are sent when each has been sent
-/// `frames` more, so many a second, while the worker has the budget that it has in production.
-fn refusing_after_outage(calls: u32, lost: u32, frames: u32, per_s: u64) -> usize {
-    let mut worker = DecryptWorker::new(4, Budget::new(16_384, 65_536, Timestamp::ZERO))
-        .with_stock(calls as usize, 1, 1);
-    let mut encrypt_worker = EncryptWorker::new(1);
-    let (strength, mode) = (Strength::Bits128, Mode::Stateless);
-    let key = || UpstreamKey::from_bytes(KEY);
-    let flow = Budget::new(4096, 4096, Timestamp::ZERO);
-    let mut receivers: Vec<_> = (0..calls)
-        .map(|call| {
-            let id = KeyId::new(NonZeroU64::MIN.saturating_add(call.into()));
-            DecryptState::new(key(), strength, mode, id, 0, flow).at(call)
-        })
-        .collect();
-    // All calls have the same keys here, so one sender does for all.
-    let mut sender = EncryptState::new_for_client(key(), strength, mode);
-    let mut send = || {
-        let mut frame = PING.to_vec();
-        let header = sender.encrypt(&mut frame, &mut encrypt_worker).unwrap();
-        [&header.to_bytes()[..], &frame].concat()
-    };
-    (0..lost).for_each(|_| drop(send()));
-    let mut refusing = Vec::new();
-    for frame in 1..=frames {
-        let payload = send();
-        let now = Timestamp::from_nanos(u64::from(frame) * 1_000_000_000 / per_s);
-        let refuses = |receiver: &mut DecryptState| {
-            let mut payload = payload.clone();
-            let outcome = receiver.decrypt(&mut payload, lost + frame, &mut worker, now);
-            assert!(matches!(
-                outcome,
-                Ok(_) | Err(DecryptRefusal::BudgetExhausted)
-            ));
-            outcome.is_err()
-        };
-        refusing = receivers.iter_mut().map(refuses).collect();
-    }
-    refusing.into_iter().filter(|refuses| *refuses).count()
-}
-
-#[test]
-fn calls_that_lose_the_same_frames_at_once_do_not_keep_each_other_from_catching_up() {
-    assert_eq!(refusing_after_outage(600, 250, 75, 50), 0);
-    assert_eq!(refusing_after_outage(100, 1000, 40, 20), 0);
 }
 
 #[test]

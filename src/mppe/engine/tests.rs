@@ -114,3 +114,26 @@ fn a_busy_direction_leaves_the_other_its_share() {
     assert_eq!(upstream.frames_in_stock(), SLOTS);
     assert_eq!(turns.stock_up(&mut upstream, &mut downstream), 0);
 }
+
+#[test]
+fn the_first_idle_turn_with_nothing_to_make_leaves_no_remnant_of_a_stream() {
+    for kind in KernelKind::ALL {
+        for mode in [Mode::Stateless, Mode::Stateful] {
+            let Some(kernel) = Kernel::of(kind) else {
+                continue;
+            };
+            let (mut engine, mut states) = active(17, mode, kernel);
+            assert!(!is_scratch_wiped(&engine), "{} {mode:?}", kind.name());
+            turns(&mut engine);
+            assert!(is_scratch_wiped(&engine), "{} {mode:?}", kind.name());
+            // And again, once there was more to make.
+            (0..17).for_each(|flow| send(&mut engine, &mut states, flow));
+            assert!(turns(&mut engine) > 0);
+            assert!(is_scratch_wiped(&engine), "{} {mode:?}", kind.name());
+        }
+    }
+}
+
+fn is_scratch_wiped(engine: &Engine) -> bool {
+    !engine.rc4.is_keyed() && engine.queues.is_scratch_wiped() && engine.kernel.is_wiped()
+}

@@ -16,8 +16,8 @@ pub(crate) type Staging<const LANES: usize> = [StagingChunk; LANES];
 
 const CHUNK: usize = size_of::<StagingChunk>();
 
-/// Tables of several RC4 streams that are keyed together and run in lockstep.
-pub(crate) trait Lockstep {
+/// Tables of several RC4 streams that are keyed together and run in lockstep. Wiped, they can be keyed again.
+pub(crate) trait Lockstep: Zeroize {
     /// Keys as many lanes as there are keys. The others hold anything.
     fn schedule(&mut self, keys: &[[u8; 16]]);
 

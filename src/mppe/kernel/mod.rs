@@ -20,6 +20,8 @@ pub(crate) use lockstep::{BLOCK, Lockstep, Staging};
 pub(crate) use lockstep::{StagingChunk, write_chunk, xor, xor_chunk};
 pub(crate) use rekey::Rekey;
 
+use zeroize::Zeroize;
+
 use crate::mppe::rc4::{Rc4, StoredRc4};
 #[cfg(target_arch = "x86_64")]
 use crate::mppe::simd;
@@ -49,6 +51,8 @@ pub struct Kernel {
     kind: KernelKind,
     lanes: Lanes,
     single: Rc4,
+    /// Lanes were keyed since they were last wiped.
+    keyed: bool,
 }
 
 enum Lanes {
@@ -96,6 +100,7 @@ impl Kernel {
             kind,
             lanes,
             single: Rc4::unkeyed(),
+            keyed: false,
         }
     }
 
@@ -177,6 +182,7 @@ impl Kernel {
             }
             return;
         }
+        self.keyed = true;
         match &mut self.lanes {
             Lanes::Interleaved(lanes) => key_and_run(&mut **lanes, single, keys, lengths, sink),
             #[cfg(target_arch = "x86_64")]
@@ -323,6 +329,7 @@ impl Kernel {
             }
             return;
         }
+        self.keyed = true;
         match &mut self.lanes {
             Lanes::Interleaved(lanes) => {
                 resume_and_run(&mut **lanes, single, streams, lengths, sink);
@@ -338,6 +345,45 @@ impl Kernel {
                 }
             }
         }
+    }
+
+    /// Overwrites what is left of the streams that ran last, if there is anything.
+    pub(crate) fn wipe(&mut self) {
+        self.single.wipe_if_keyed();
+        if !std::mem::take(&mut self.keyed) {
+            return;
+        }
+        match &mut self.lanes {
+            Lanes::Interleaved(lanes) => lanes.zeroize(),
+            #[cfg(target_arch = "x86_64")]
+            Lanes::Rows(rows) => rows.zeroize(),
+            #[cfg(target_arch = "x86_64")]
+            Lanes::Wide { wide, rows } => {
+                wide.zeroize();
+                rows.zeroize();
+            }
+        }
+    }
+
+    /// Whether nothing is left of any stream.
+    #[cfg(test)]
+    pub(crate) fn is_wiped(&self) -> bool {
+        let are_wiped = |lanes: &dyn Lockstep| {
+            let mut streams = vec![[0; size_of::<StoredRc4>()]; lanes.staged().len()];
+            lanes.store(&mut streams);
+            // Index i is no secret, and not 0 in each kernel.
+            let mut bytes = streams.iter().flat_map(|stream| &stream[1..]);
+            let mut staged = lanes.staged().as_flattened().iter();
+            bytes.all(|byte| *byte == 0) && staged.all(|byte| *byte == 0)
+        };
+        let lanes = match &self.lanes {
+            Lanes::Interleaved(lanes) => are_wiped(&**lanes),
+            #[cfg(target_arch = "x86_64")]
+            Lanes::Rows(rows) => are_wiped(&**rows),
+            #[cfg(target_arch = "x86_64")]
+            Lanes::Wide { wide, rows } => are_wiped(&**wide) && are_wiped(&**rows),
+        };
+        lanes && !self.single.is_keyed()
     }
 
     /// Changes the key of each chain once (RFC 3078 §7.3).

@@ -162,3 +162,25 @@ fn the_quickest_kernel_is_one_that_runs_here() {
     assert_eq!(KernelKind::named(kind.name()), Some(kind));
     assert_eq!(KernelKind::named("fast"), None);
 }
+
+#[test]
+fn a_wiped_kernel_holds_nothing_and_works_on() {
+    let keys: Vec<_> = (0..40u8).map(|key| [key; 16]).collect();
+    for mut kernel in kernels() {
+        // One after the other, some lanes, and all.
+        for count in [1, SINGLES + 1, 16, keys.len()] {
+            for _ in 0..2 {
+                let mut found = vec![vec![0; 300]; count];
+                let mut spans: Vec<_> = found.iter_mut().map(Vec::as_mut_slice).collect();
+                kernel.keystreams(&keys[..count], &mut spans);
+                for (key, found) in keys.iter().zip(&found) {
+                    let name = kernel.kind().name();
+                    assert_eq!(found, &naive_keystream(key, 300), "{name}");
+                }
+                assert!(!kernel.is_wiped());
+                kernel.wipe();
+                assert!(kernel.is_wiped(), "{} {count}", kernel.kind().name());
+            }
+        }
+    }
+}

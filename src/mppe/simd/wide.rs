@@ -162,6 +162,7 @@ pub(crate) struct Wide {
     index: [Row; GROUPS_MAX],
     /// Of the next byte: the same for all lanes.
     i: u8,
+    #[zeroize(skip)]
     groups: usize,
     staging: Staging<LANES_MAX>,
 }

@@ -93,6 +93,10 @@ enum Fate {
     Forged(u16, u32),
     /// Noise before it.
     Overtaken(u16, u32),
+    /// Its first so many bytes, header and all, before it.
+    Cut(usize),
+    /// With these bits of the header turned, before it.
+    Turned(u16),
 }
 
 /// Now and then a frame is too long for a queue.
@@ -109,6 +113,9 @@ fn fate() -> impl Strategy<Value = Fate> {
         1 => (0u16..40, 0u32..40).prop_map(|(count, ahead)| Fate::Forged(count, ahead)),
         1 => (0u16..4096, 0u32..10_000).prop_map(|(count, ahead)| Fate::Overtaken(count, ahead)),
         1 => (0u16..2, 0u32..2).prop_map(|(count, ahead)| Fate::Overtaken(count, ahead)),
+        1 => (0usize..70).prop_map(Fate::Cut),
+        1 => (0u32..16).prop_map(|bit| Fate::Turned(1 << bit)),
+        1 => any::<u16>().prop_map(Fate::Turned),
     ]
 }
 
@@ -120,6 +127,19 @@ struct Arrival {
 }
 
 impl Arrival {
+    fn cut(&self, length: usize) -> Self {
+        let mut cut = self.clone();
+        cut.payload.truncate(length);
+        cut
+    }
+
+    fn turned(&self, bits: u16) -> Self {
+        let mut turned = self.clone();
+        let header = turned.payload.iter_mut().zip(bits.to_be_bytes());
+        header.for_each(|(byte, bits)| *byte ^= bits);
+        turned
+    }
+
     fn forged(&self, count: u16, ahead: u32) -> Self {
         let mut payload = self.payload.clone();
         payload.iter_mut().skip(2).for_each(|byte| *byte ^= 0x99);
@@ -167,6 +187,8 @@ fn arrivals(flows: u32, script: &[(u32, usize, Fate)]) -> Vec<Arrival> {
                 placed.push((place, arrival.forged(*count, *ahead)));
                 placed.push((place, arrival));
             }
+            Fate::Cut(length) => placed.extend([(place, arrival.cut(*length)), (place, arrival)]),
+            Fate::Turned(bits) => placed.extend([(place, arrival.turned(*bits)), (place, arrival)]),
         }
     }
     placed.sort_by_key(|(place, _)| *place);
