@@ -206,7 +206,7 @@ pub enum Event {
         /// What whoever let it in said of it that has no effect here.
         left_alone: Vec<&'static str>,
     },
-    /// Frames of a client fail to decrypt: its keys are probably wrong.
+    /// Frames of a client fail to decrypt: its keys are probably wrong, or too many were lost at once.
     DecryptionFailing {
         /// The call.
         flow: FlowKey,
